@@ -1,0 +1,64 @@
+"""The errors that biolink raises for mistakes its user can mend.
+
+Every one is a :class:`BiolinkError`, so a program can catch them with one clause, and every
+message says what was found, what was expected and, where it helps, what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BiolinkError",
+    "ConfigError",
+    "InputError",
+    "KnowledgeBaseError",
+    "MissingDependencyError",
+    "ModelError",
+]
+
+
+class BiolinkError(Exception):
+    """Base of all errors that a user of biolink can cause and mend."""
+
+
+class InputError(BiolinkError):
+    """A file or stream is not what its format says.
+
+    Parameters
+    ----------
+    source
+        Name of the file, or ``<stdin>``.
+    line
+        Line number from 1, or None where the format has no lines.
+    found
+        What stands there.
+    expected
+        What should stand there.
+    """
+
+    def __init__(self, source: str, line: int | None, found: str, expected: str) -> None:
+        self.source = str(source)
+        self.line = line
+        self.found = found
+        self.expected = expected
+        where = self.source if line is None else f"{self.source}:{line}"
+        super().__init__(f"{where}: {found}; expected {expected}")
+
+
+class KnowledgeBaseError(BiolinkError):
+    """A stored knowledge base or trie is damaged, foreign or does not hold what was asked for."""
+
+
+class ModelError(BiolinkError):
+    """A model folder cannot be used."""
+
+
+class ConfigError(BiolinkError):
+    """An option or a configuration file has a value that is not allowed."""
+
+
+class MissingDependencyError(BiolinkError):
+    """An optional package is needed for what was asked."""
+
+    def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
+        cure = f"pip install 'biolink[{extra}]'" if extra else f"pip install {package}"
+        super().__init__(f"{purpose} needs the package {package}: {cure}")

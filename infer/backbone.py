@@ -1,0 +1,316 @@
+"""The seq2seq model as decoding needs it: encode once, then decode any set of rows.
+
+transformers owns the weights and the encoder. The decoder's forward pass is written out here for
+BART and T5, because generation under a trie wants what ``generate`` does not offer: cross-attention
+keys and values computed once per mention and shared by all of its hypotheses, positions and masks
+of one's own, and several names scored in one pass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from biolink.errors import ModelError
+
+__all__ = ["Backbone", "Memory"]
+
+#: Keys and values of one layer, each [rows, heads, positions, head size].
+KeyValue = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the decoder reads of the encoder, for a batch of mentions.
+
+    Attributes
+    ----------
+    layers
+        Keys and values of every decoder layer's cross-attention, [mentions, heads, source, size].
+    mask
+        Additive mask [mentions, 1, 1, source].
+    """
+
+    layers: tuple[KeyValue, ...]
+    mask: Tensor
+
+    def select(self, mentions: Tensor) -> Memory:
+        """The memory of some mentions (indices [n])."""
+        layers = tuple((k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers)
+        return Memory(layers, self.mask.index_select(0, mentions))
+
+
+class Backbone:
+    """A BART or T5 model of transformers, for constrained decoding.
+
+    Parameters
+    ----------
+    model
+        ``BartForConditionalGeneration``, ``T5ForConditionalGeneration`` or a model with the same
+        modules.
+
+    Raises
+    ------
+    ModelError
+        When the architecture is neither.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.config = model.config
+        kind = self.config.model_type
+        if kind in ("bart", "mbart") and kind == "bart":
+            self._decoder: _BartDecoder | _T5Decoder = _BartDecoder(model)
+        elif kind in ("t5", "mt5"):
+            self._decoder = _T5Decoder(model)
+        else:
+            raise ModelError(f"the architecture {kind!r} is not supported: bart, t5 and mt5 are")
+        self.kind = "bart" if kind == "bart" else "t5"
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def eos_id(self) -> int:
+        """Token that ends a name."""
+        eos = self.config.eos_token_id
+        return int(eos[0] if isinstance(eos, list) else eos)
+
+    @property
+    def pad_id(self) -> int:
+        pad = self.config.pad_token_id
+        return self.eos_id if pad is None else int(pad)
+
+    @property
+    def start_id(self) -> int:
+        """Token with which the decoder starts."""
+        start = getattr(self.config, "decoder_start_token_id", None)
+        return self.eos_id if start is None else int(start)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return int(self.model.get_output_embeddings().weight.shape[0])
+
+    @property
+    def max_source(self) -> int:
+        """Longest source in tokens."""
+        if self.kind == "bart":
+            return int(self.config.max_position_embeddings)
+        return 4096
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encoder states [mentions, source, d] of token ids [mentions, source]."""
+        encoder = self.model.get_encoder()
+        states: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
+        return states
+
+    def memory(self, states: Tensor, attention_mask: Tensor) -> Memory:
+        """Cross-attention keys and values of all layers, computed once per mention."""
+        mask = torch.zeros(attention_mask.shape, dtype=states.dtype, device=states.device)
+        mask.masked_fill_(attention_mask == 0, torch.finfo(states.dtype).min)
+        return Memory(self._decoder.cross(states), mask[:, None, None, :])
+
+    def decode(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        memory: Memory,
+        past: tuple[KeyValue, ...] | None = None,
+        past_positions: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[KeyValue, ...]]:
+        """Run the decoder over some tokens of each row.
+
+        Parameters
+        ----------
+        tokens, positions
+            [rows, T]: ids and their positions, from 0.
+        mask
+            bool [rows, T, past + T]: what each token may attend to.
+        memory
+            Of the rows; its first dimension may also divide the number of rows, which then
+            belong to the mentions in order, equally many each.
+        past
+            Keys and values of earlier positions, per layer.
+        past_positions
+            [rows, past]; T5 needs them for its relative positions.
+
+        Returns
+        -------
+        States [rows, T, d], and the new tokens' keys and values per layer.
+        """
+        additive = torch.zeros(mask.shape, dtype=torch.float32, device=mask.device)
+        additive.masked_fill_(~mask, torch.finfo(torch.float32).min)
+        return self._decoder.run(tokens, positions, additive[:, None], memory, past, past_positions)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Scores over the vocabulary [..., vocabulary]."""
+        return self._decoder.logits(states)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None, p: float) -> Tensor:
+    """Attention of [rows, heads, T, size] queries; rows may be a multiple of the keys' rows."""
+    rows, heads, steps, size = query.shape
+    groups = key.shape[0]
+    if rows != groups:
+        # Hypotheses of one mention are further queries against the same keys.
+        each = rows // groups
+        query = query.view(groups, each, heads, steps, size).transpose(1, 2)
+        query = query.reshape(groups, heads, each * steps, size)
+        mask = mask.expand(groups, 1, 1, mask.shape[-1])
+    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p, scale=scale)
+    if rows != groups:
+        out = out.view(groups, heads, each, steps, size).transpose(1, 2).reshape(rows, heads, steps, size)
+    return out.transpose(1, 2).reshape(rows, steps, heads * size)
+
+
+def _extended(past: KeyValue | None, new: KeyValue) -> KeyValue:
+    if past is None:
+        return new
+    return torch.cat([past[0], new[0]], 2), torch.cat([past[1], new[1]], 2)
+
+
+class _BartDecoder:
+    """Post-norm decoder of BART (Lewis et al., 2020)."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.decoder = model.get_decoder()
+        self.heads = model.config.decoder_attention_heads
+        self.dropout = float(model.config.dropout)
+        embed = self.decoder.embed_tokens
+        self.scale = math.sqrt(model.config.d_model) if model.config.scale_embedding else 1.0
+        self.embed = embed
+
+    def split(self, states: Tensor) -> Tensor:
+        rows, steps, width = states.shape
+        return states.view(rows, steps, self.heads, width // self.heads).transpose(1, 2)
+
+    def cross(self, states: Tensor) -> tuple[KeyValue, ...]:
+        return tuple(
+            (
+                self.split(layer.encoder_attn.k_proj(states)),
+                self.split(layer.encoder_attn.v_proj(states)),
+            )
+            for layer in self.decoder.layers
+        )
+
+    def run(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        memory: Memory,
+        past: tuple[KeyValue, ...] | None,
+        past_positions: Tensor | None,
+    ) -> tuple[Tensor, tuple[KeyValue, ...]]:
+        p = self.dropout if self.model.training else 0.0
+        table = self.decoder.embed_positions
+        # embed_tokens may or may not scale by itself, depending on the version of transformers.
+        embedded = F.embedding(tokens, self.embed.weight) * self.scale
+        embedded = embedded + F.embedding(positions + table.offset, table.weight)
+        states = F.dropout(self.decoder.layernorm_embedding(embedded), p, p > 0)
+        mask = mask.to(states.dtype)
+        new = []
+        for number, layer in enumerate(self.decoder.layers):
+            attention = layer.self_attn
+            own = (self.split(attention.k_proj(states)), self.split(attention.v_proj(states)))
+            new.append(own)
+            keys, values = _extended(past[number] if past else None, own)
+            mixed = _attend(self.split(attention.q_proj(states)), keys, values, mask, None, 0.0)
+            mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
+            states = layer.self_attn_layer_norm(states + mixed)
+            attention = layer.encoder_attn
+            query = self.split(attention.q_proj(states))
+            mixed = _attend(query, *memory.layers[number], memory.mask, None, 0.0)
+            mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
+            states = layer.encoder_attn_layer_norm(states + mixed)
+            mixed = layer.fc2(layer.activation_fn(layer.fc1(states)))
+            states = layer.final_layer_norm(states + F.dropout(mixed, p, p > 0))
+        return states, tuple(new)
+
+    def logits(self, states: Tensor) -> Tensor:
+        out: Tensor = self.model.lm_head(states) + self.model.final_logits_bias
+        return out
+
+
+class _T5Decoder:
+    """Pre-norm decoder of T5 (Raffel et al., 2020) with relative positions."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.decoder = model.get_decoder()
+        self.heads = model.config.num_heads
+        self.size = model.config.d_kv
+        self.dropout = float(model.config.dropout_rate)
+        self.bias = self.decoder.block[0].layer[0].SelfAttention
+
+    def split(self, states: Tensor) -> Tensor:
+        rows, steps, _ = states.shape
+        return states.view(rows, steps, self.heads, self.size).transpose(1, 2)
+
+    def cross(self, states: Tensor) -> tuple[KeyValue, ...]:
+        layers = []
+        for block in self.decoder.block:
+            attention = block.layer[1].EncDecAttention
+            layers.append((self.split(attention.k(states)), self.split(attention.v(states))))
+        return tuple(layers)
+
+    def run(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        memory: Memory,
+        past: tuple[KeyValue, ...] | None,
+        past_positions: Tensor | None,
+    ) -> tuple[Tensor, tuple[KeyValue, ...]]:
+        p = self.dropout if self.model.training else 0.0
+        states = F.dropout(self.decoder.embed_tokens(tokens), p, p > 0)
+        if past_positions is None:
+            everywhere = positions
+        else:
+            everywhere = torch.cat([past_positions, positions], 1)
+        distance = everywhere[:, None, :] - positions[:, :, None]
+        buckets = self.bias._relative_position_bucket(
+            distance,
+            bidirectional=False,
+            num_buckets=self.bias.relative_attention_num_buckets,
+            max_distance=self.bias.relative_attention_max_distance,
+        )
+        bias = self.bias.relative_attention_bias(buckets).permute(0, 3, 1, 2)
+        mask = mask.to(states.dtype) + bias
+        new = []
+        for number, block in enumerate(self.decoder.block):
+            layer = block.layer[0]
+            attention = layer.SelfAttention
+            normed = layer.layer_norm(states)
+            own = (self.split(attention.k(normed)), self.split(attention.v(normed)))
+            new.append(own)
+            keys, values = _extended(past[number] if past else None, own)
+            mixed = attention.o(_attend(self.split(attention.q(normed)), keys, values, mask, 1.0, 0.0))
+            states = states + F.dropout(mixed, p, p > 0)
+            layer = block.layer[1]
+            attention = layer.EncDecAttention
+            query = self.split(attention.q(layer.layer_norm(states)))
+            mixed = attention.o(_attend(query, *memory.layers[number], memory.mask, 1.0, 0.0))
+            states = states + F.dropout(mixed, p, p > 0)
+            layer = block.layer[2]
+            mixed = layer.DenseReluDense(layer.layer_norm(states))
+            states = states + F.dropout(mixed, p, p > 0)
+        states = F.dropout(self.decoder.final_layer_norm(states), p, p > 0)
+        return states, tuple(new)
+
+    def logits(self, states: Tensor) -> Tensor:
+        if getattr(self.model.config, "tie_word_embeddings", True) and getattr(
+            self.model.config, "scale_decoder_outputs", True
+        ):
+            states = states * self.model.config.d_model**-0.5
+        out: Tensor = self.model.lm_head(states)
+        return out

@@ -1,0 +1,47 @@
+"""One entry of a knowledge base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Concept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A concept with its names.
+
+    Attributes
+    ----------
+    id
+        Identifier inside its knowledge base, without CURIE prefix (ids of OBO ontologies, such
+        as ``HP:0000118``, are written as OBO writes them).
+    name
+        Preferred name.
+    synonyms
+        Further names, in the order of the source, without the preferred name.
+    definitions
+        Texts that say what the concept is.
+    types
+        Semantic types.
+    xrefs
+        The same concept elsewhere, as CURIEs (``OMIM:104300``).
+    alternative_ids
+        Ids of this knowledge base that now stand for this concept.
+    source
+        Where the concept comes from (a vocabulary, a file).
+    """
+
+    id: str
+    name: str
+    synonyms: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    xrefs: tuple[str, ...] = ()
+    alternative_ids: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, the preferred one first."""
+        return (self.name, *self.synonyms)

@@ -1,0 +1,612 @@
+"""The knowledge base: an immutable set of concepts, found by id or by name.
+
+In memory and on disk the data have one shape: an Arrow table with a row per concept, a
+marisa-trie of normalised names (name <-> name id), a marisa-trie of ids, and arrays from name
+ids to the rows that own them. An opened store maps its files, so opening costs milliseconds and
+processes share the memory. A subset shares everything with its base but for one bit a concept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import marisa_trie
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from biolink.errors import KnowledgeBaseError
+from biolink.kb.concept import Concept
+from biolink.kb.names import NORMALISATION, normalise_name
+
+__all__ = ["KnowledgeBase"]
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("name", pa.string()),
+        ("synonyms", pa.list_(pa.string())),
+        ("definitions", pa.list_(pa.string())),
+        ("types", pa.list_(pa.string())),
+        ("xrefs", pa.list_(pa.string())),
+        ("alternative_ids", pa.list_(pa.string())),
+        ("source", pa.string()),
+    ]
+)
+_LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids")
+_BATCH = 20_000
+_EXAMPLES = 20
+_PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
+
+
+class KnowledgeBase:
+    """An immutable set of concepts.
+
+    Make one with :meth:`read`, :meth:`open` or :meth:`from_concepts`. Iterating gives the
+    concepts in their stored order.
+
+    Rows and name ids (integers) are stable for the life of a base and all of its subsets; the
+    linker's indexes are keyed by them.
+    """
+
+    def __init__(
+        self,
+        table: pa.Table,
+        names: marisa_trie.Trie,
+        ids: marisa_trie.Trie,
+        id_rows: np.ndarray,
+        name_indptr: np.ndarray,
+        name_rows: np.ndarray,
+        name_preferred: np.ndarray,
+        manifest: dict[str, Any],
+        path: Path | None = None,
+        base: KnowledgeBase | None = None,
+        row_mask: np.ndarray | None = None,
+    ) -> None:
+        self._table = table
+        self._names = names
+        self._ids = ids
+        self._id_rows = id_rows
+        self._name_indptr = name_indptr
+        self._name_rows = name_rows
+        self._name_preferred = name_preferred
+        self.manifest = manifest
+        self.path = path
+        self._base = base
+        self._row_mask = row_mask
+
+    # ------------------------------------------------------------------ making
+
+    @classmethod
+    def from_concepts(
+        cls,
+        concepts: Iterable[Concept],
+        *,
+        prefix: str = "",
+        sources: Iterable[Mapping[str, str]] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> KnowledgeBase:
+        """Build from concepts, which may be a stream; at most one batch is held as objects.
+
+        Concepts that repeat an id are merged into its first occurrence. Empty names are left
+        out, and a concept without any name is kept with its id as its name; the manifest counts
+        all three under ``problems``.
+        """
+        builder = _Builder()
+        for concept in concepts:
+            builder.add(concept)
+        return builder.finish(cls, prefix, list(map(dict, sources)), dict(options or {}))
+
+    @classmethod
+    def read(
+        cls, path: str | Path, format: str | None = None, **options: Any
+    ) -> KnowledgeBase:
+        """Read a knowledge base from any readable format (``biolink formats`` lists them).
+
+        Parameters
+        ----------
+        path
+            A file, a folder (UMLS RRF, MeSH tables) or a stored ``NAME.kb`` folder.
+        format
+            Name of the reader; found from the content when None.
+        options
+            Passed to the reader.
+
+        Raises
+        ------
+        InputError
+            When the file is not what its format says, with file and line.
+        """
+        from biolink.kb.readers import read_knowledge_base
+
+        return read_knowledge_base(path, format, **options)
+
+    @classmethod
+    def open(cls, path: str | Path) -> KnowledgeBase:
+        """Open a stored ``NAME.kb`` folder, memory-mapped.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            When the folder is not a store, or is damaged or truncated.
+        """
+        from biolink.kb.store import open_store
+
+        return open_store(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the ``NAME.kb`` folder; see :mod:`biolink.kb.store`."""
+        from biolink.kb.store import save_store
+
+        save_store(self, path)
+
+    # ------------------------------------------------------------------ looking up
+
+    def __len__(self) -> int:
+        return self._table.num_rows if self._row_mask is None else int(self._row_mask.sum())
+
+    def __iter__(self) -> Iterator[Concept]:
+        row = 0
+        for batch in self._table.to_batches(max_chunksize=4096):
+            for record in batch.to_pylist():
+                if self._row_mask is None or self._row_mask[row]:
+                    yield _concept(record)
+                row += 1
+
+    def __contains__(self, concept_id: object) -> bool:
+        return isinstance(concept_id, str) and self.row_of(concept_id) is not None
+
+    def __getitem__(self, concept_id: str) -> Concept:
+        row = self.row_of(concept_id)
+        if row is None:
+            raise KeyError(concept_id)
+        return self.concept_at(row)
+
+    def __repr__(self) -> str:
+        return f"<KnowledgeBase: {len(self):,} concepts, {self.name_count:,} names>"
+
+    def get(self, concept_id: str) -> Concept | None:
+        """The concept with this id, alternative id or CURIE, or None."""
+        row = self.row_of(concept_id)
+        return None if row is None else self.concept_at(row)
+
+    def lookup(self, name: str) -> list[Concept]:
+        """All concepts that own the name after normalisation; preferred owners first."""
+        name_id = self.name_id(name)
+        return [] if name_id is None else [self.concept_at(row) for row in self.owners(name_id)]
+
+    def row_of(self, concept_id: str) -> int | None:
+        """Row of the concept with this id, alternative id or CURIE, or None."""
+        for key in (concept_id, self.bare_id(concept_id)):
+            found = self._ids.get(key)
+            if found is not None:
+                row = int(self._id_rows[found])
+                if self._row_mask is None or self._row_mask[row]:
+                    return row
+        return None
+
+    def bare_id(self, concept_id: str) -> str:
+        """The id without white space around it and without this base's or a usual CURIE prefix.
+
+        >>> KnowledgeBase.from_concepts([]).bare_id(" MESH:D003920")
+        'D003920'
+        """
+        concept_id = concept_id.strip()
+        prefix = self.manifest.get("prefix", "")
+        if prefix and concept_id.lower().startswith(f"{prefix.lower()}:"):
+            return concept_id[len(prefix) + 1 :]
+        return _PREFIX.sub("", concept_id, count=1) if _PREFIX.match(concept_id) else concept_id
+
+    def resolve(self, concept_id: str) -> str | None:
+        """The id under which this base holds the concept, or None."""
+        row = self.row_of(concept_id)
+        return None if row is None else self.id_at(row)
+
+    def curie(self, concept_id: str) -> str:
+        """The id with this base's prefix; an id that has one already is returned as it is."""
+        prefix = self.manifest.get("prefix", "")
+        return concept_id if ":" in concept_id or not prefix else f"{prefix}:{concept_id}"
+
+    # ------------------------------------------------------------------ rows and name ids
+
+    @property
+    def base(self) -> KnowledgeBase:
+        """The base of which this is a subset; itself when it is none."""
+        return self if self._base is None else self._base
+
+    @property
+    def row_mask(self) -> np.ndarray | None:
+        """bool [rows of the base]: what this subset keeps, or None for a whole base."""
+        return self._row_mask
+
+    @property
+    def name_slots(self) -> int:
+        """Number of name ids of the base; ids run from 0 to this, exclusive."""
+        return len(self._name_indptr) - 1
+
+    @cached_property
+    def name_mask(self) -> np.ndarray:
+        """bool [name_slots]: names that a concept of this (sub)set owns."""
+        if self._row_mask is None:
+            return np.ones(self.name_slots, dtype=bool)
+        owned = self._row_mask[self._name_rows]
+        counts = np.concatenate([[0], np.cumsum(owned, dtype=np.int64)])
+        return counts[self._name_indptr[1:]] > counts[self._name_indptr[:-1]]
+
+    @property
+    def name_count(self) -> int:
+        """Number of distinct normalised names."""
+        return self.name_slots if self._row_mask is None else int(self.name_mask.sum())
+
+    def name_id(self, name: str) -> int | None:
+        """Id of the name after normalisation, or None when no concept of this set owns it."""
+        found = self._names.get(normalise_name(name))
+        if found is None or not (self._row_mask is None or self.name_mask[found]):
+            return None
+        return int(found)
+
+    def name_at(self, name_id: int) -> str:
+        """The normalised name with this id."""
+        return str(self._names.restore_key(name_id))
+
+    def normalised_names(self) -> list[str]:
+        """All normalised names of the base, in the order of their ids."""
+        names = [""] * self.name_slots
+        for name, name_id in self._names.iteritems():
+            names[name_id] = name
+        return names
+
+    def owners(self, name_id: int) -> list[int]:
+        """Rows of the concepts that own the name, preferred owners first, then by id."""
+        rows = self._name_rows[self._name_indptr[name_id] : self._name_indptr[name_id + 1]]
+        if self._row_mask is not None:
+            rows = rows[self._row_mask[rows]]
+        return [int(row) for row in rows]
+
+    def is_preferred(self, name_id: int, row: int) -> bool:
+        """Whether the name is the preferred name of the concept in this row."""
+        span = slice(self._name_indptr[name_id], self._name_indptr[name_id + 1])
+        return bool((self._name_preferred[span] & (self._name_rows[span] == row)).any())
+
+    @property
+    def ownership(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(indptr [name_slots + 1], rows, preferred): owners of name i are rows[indptr[i]:...].
+
+        Of the base: a subset's ``row_mask`` is not applied.
+        """
+        return self._name_indptr, self._name_rows, self._name_preferred
+
+    def concept_at(self, row: int) -> Concept:
+        """The concept in this row."""
+        return _concept(self._table.slice(row, 1).to_pylist()[0])
+
+    def id_at(self, row: int) -> str:
+        """Id of the concept in this row."""
+        return str(self._table.column("id")[row].as_py())
+
+    def types_at(self, row: int) -> tuple[str, ...]:
+        """Semantic types of the concept in this row."""
+        return tuple(self._table.column("types")[row].as_py() or ())
+
+    def written_name(self, row: int, name_id: int) -> str:
+        """The name as the concept in this row writes it."""
+        wanted = self.name_at(name_id)
+        column = self._table.column
+        for name in (column("name")[row].as_py(), *(column("synonyms")[row].as_py() or ())):
+            if normalise_name(name) == wanted:
+                return str(name)
+        return wanted
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the names, their owners and the normalisation."""
+        if self._base is not None:
+            assert self._row_mask is not None
+            digest = hashlib.sha256(self._base.fingerprint.encode())
+            digest.update(np.packbits(self._row_mask).tobytes())
+            return digest.hexdigest()
+        stored = self.manifest.get("fingerprint")
+        return str(stored) if stored else self._compute_fingerprint()
+
+    def _compute_fingerprint(self) -> str:
+        digest = hashlib.sha256(NORMALISATION.encode())
+        digest.update(self._names.tobytes())
+        digest.update(self._ids.tobytes())
+        for array in (self._id_rows, self._name_indptr, self._name_rows):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    # ------------------------------------------------------------------ deriving
+
+    def subset(
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        types: Collection[str] | None = None,
+        sources: Collection[str] | None = None,
+        predicate: Callable[[Concept], bool] | None = None,
+    ) -> KnowledgeBase:
+        """The concepts that meet every condition given, sharing this base's memory.
+
+        Parameters
+        ----------
+        ids
+            Ids, alternative ids or CURIEs; those that do not occur are passed over.
+        types
+            Keep concepts with any of these semantic types.
+        sources
+            Keep concepts from any of these sources.
+        predicate
+            Keep concepts for which it is true; it sees concepts that met the other conditions.
+        """
+        mask = np.ones(self._table.num_rows, dtype=bool)
+        if self._row_mask is not None:
+            mask &= self._row_mask
+        if ids is not None:
+            wanted = np.zeros_like(mask)
+            for concept_id in ids:
+                row = self.row_of(concept_id)
+                if row is not None:
+                    wanted[row] = True
+            mask &= wanted
+        if types is not None:
+            column = self._table.column("types").combine_chunks()
+            hits = pc.is_in(pc.list_flatten(column), pa.array(sorted(types), pa.string()))
+            typed = np.zeros_like(mask)
+            typed[pc.filter(pc.list_parent_indices(column), hits).to_numpy()] = True
+            mask &= typed
+        if sources is not None:
+            hits = pc.is_in(self._table.column("source"), pa.array(sorted(sources), pa.string()))
+            mask &= hits.to_numpy()
+        if predicate is not None:
+            for row in np.flatnonzero(mask):
+                mask[row] = predicate(self.concept_at(int(row)))
+        return KnowledgeBase(
+            self._table,
+            self._names,
+            self._ids,
+            self._id_rows,
+            self._name_indptr,
+            self._name_rows,
+            self._name_preferred,
+            {**self.manifest, "subset_of": self.base.fingerprint},
+            base=self.base,
+            row_mask=mask,
+        )
+
+    def merge(
+        self,
+        other: KnowledgeBase,
+        mapping: Mapping[str, Collection[str]] | None = None,
+        *,
+        unmatched: bool = True,
+    ) -> KnowledgeBase:
+        """This base with the names, definitions and cross references of another.
+
+        Parameters
+        ----------
+        other
+            Its concepts are added to those of this base that have the same id, that the mapping
+            names, or that its cross references name.
+        mapping
+            Id in ``other`` -> ids in this base (from SSSOM, say).
+        unmatched
+            Keep the concepts of ``other`` that match none; False drops them.
+        """
+        additions: dict[str, list[Concept]] = {}
+        appended: list[Concept] = []
+        for concept in other:
+            targets = {concept.id, *concept.xrefs, *(mapping or {}).get(concept.id, ())}
+            rows = {row for row in map(self.row_of, targets) if row is not None}
+            for row in sorted(rows):
+                additions.setdefault(self.id_at(row), []).append(concept)
+            if not rows and unmatched:
+                appended.append(concept)
+
+        def merged() -> Iterator[Concept]:
+            for concept in self:
+                for addition in additions.get(concept.id, ()):
+                    concept = _united(concept, addition)
+                yield concept
+            yield from appended
+
+        return KnowledgeBase.from_concepts(
+            merged(),
+            prefix=self.manifest.get("prefix", ""),
+            sources=[*self.manifest.get("sources", ()), *other.manifest.get("sources", ())],
+            options=self.manifest.get("options", {}),
+        )
+
+    def with_names(self, names: Iterable[tuple[str, str]]) -> KnowledgeBase:
+        """This base with further synonyms given as (concept id, name) pairs.
+
+        The ``biosyn`` protocol adds the mentions of training and development sets so. Pairs
+        whose concept does not occur here are passed over.
+        """
+        extra: dict[str, list[str]] = {}
+        for concept_id, name in names:
+            found = self.resolve(concept_id)
+            if found is not None:
+                extra.setdefault(found, []).append(name)
+        return KnowledgeBase.from_concepts(
+            (
+                replace(concept, synonyms=(*concept.synonyms, *extra.get(concept.id, ())))
+                for concept in self
+            ),
+            prefix=self.manifest.get("prefix", ""),
+            sources=self.manifest.get("sources", ()),
+            options=self.manifest.get("options", {}),
+        )
+
+    def materialise(self) -> KnowledgeBase:
+        """A subset as a base of its own (rows and name ids are numbered anew)."""
+        if self._base is None:
+            return self
+        return KnowledgeBase.from_concepts(
+            self,
+            prefix=self.manifest.get("prefix", ""),
+            sources=self.manifest.get("sources", ()),
+            options=self.manifest.get("options", {}),
+        )
+
+
+def _concept(record: dict[str, Any]) -> Concept:
+    lists = {key: tuple(record[key] or ()) for key in _LIST_FIELDS}
+    return Concept(id=record["id"], name=record["name"], source=record["source"], **lists)
+
+
+def _united(first: Concept, second: Concept) -> Concept:
+    """The first concept with what the second adds; its own id and preferred name stay."""
+
+    def union(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*a, *b)))
+
+    return replace(
+        first,
+        synonyms=union(first.synonyms, tuple(n for n in second.names if n != first.name)),
+        definitions=union(first.definitions, second.definitions),
+        types=union(first.types, second.types),
+        xrefs=union(first.xrefs, second.xrefs),
+        alternative_ids=union(first.alternative_ids, second.alternative_ids),
+    )
+
+
+class _Builder:
+    """Collects a stream of concepts into columns, a batch at a time."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.pending: list[Concept] = []
+        self.rows: dict[str, int] = {}
+        self.repeats: dict[int, list[Concept]] = {}
+        self.problems: dict[str, dict[str, Any]] = {}
+
+    def note(self, problem: str, example: str) -> None:
+        entry = self.problems.setdefault(problem, {"count": 0, "examples": []})
+        entry["count"] += 1
+        if len(entry["examples"]) < _EXAMPLES:
+            entry["examples"].append(example)
+
+    def add(self, concept: Concept) -> None:
+        if not concept.id.strip():
+            raise KnowledgeBaseError(f"a concept named {concept.name!r} has an empty id")
+        concept = self.tidied(concept)
+        known = len(self.rows)
+        row = self.rows.setdefault(concept.id, known)
+        if row < known:
+            self.note("duplicate ids", concept.id)
+            self.repeats.setdefault(row, []).append(concept)
+            return
+        self.pending.append(concept)
+        if len(self.pending) == _BATCH:
+            self.flush()
+
+    def tidied(self, concept: Concept) -> Concept:
+        kept = []
+        for name in concept.names:
+            if name.strip():
+                kept.append(" ".join(name.split()))
+            else:
+                self.note("empty names", concept.id)
+        if not kept:
+            self.note("concepts without a name", concept.id)
+            kept = [concept.id]
+        kept = list(dict.fromkeys(kept))
+        return replace(concept, name=kept[0], synonyms=tuple(kept[1:]))
+
+    def flush(self) -> None:
+        if self.pending:
+            self.batches.append(_batch(self.pending))
+            self.pending = []
+
+    def finish(
+        self,
+        cls: type[KnowledgeBase],
+        prefix: str,
+        sources: list[dict[str, str]],
+        options: dict[str, Any],
+    ) -> KnowledgeBase:
+        self.flush()
+        for number in sorted({row // _BATCH for row in self.repeats}):
+            concepts = [_concept(record) for record in self.batches[number].to_pylist()]
+            for offset, concept in enumerate(concepts):
+                for repeat in self.repeats.get(number * _BATCH + offset, ()):
+                    concept = _united(concept, repeat)
+                concepts[offset] = concept
+            self.batches[number] = _batch(concepts)
+        table = pa.Table.from_batches(self.batches, schema=SCHEMA)
+        ids, id_rows = self.index_ids(table)
+        names, arrays = self.index_names(table)
+        manifest = {
+            "prefix": prefix,
+            "normalisation": NORMALISATION,
+            "sources": sources,
+            "options": options,
+            "problems": self.problems,
+        }
+        return cls(table, names, ids, id_rows, *arrays, manifest)
+
+    def index_ids(self, table: pa.Table) -> tuple[marisa_trie.Trie, np.ndarray]:
+        for row, alternatives in enumerate(_column(table, "alternative_ids")):
+            for alternative in alternatives or ():
+                self.rows.setdefault(alternative, row)
+        trie = marisa_trie.Trie(self.rows)
+        id_rows = np.empty(len(self.rows), dtype=np.int32)
+        for concept_id, row in self.rows.items():
+            id_rows[trie[concept_id]] = row
+        return trie, id_rows
+
+    def index_names(
+        self, table: pa.Table
+    ) -> tuple[marisa_trie.Trie, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        normalised: list[str] = []
+        counts = np.zeros(table.num_rows, dtype=np.int64)
+        preferred: list[bool] = []
+        columns = zip(
+            _column(table, "id"), _column(table, "name"), _column(table, "synonyms"), strict=True
+        )
+        for row, (concept_id, name, synonyms) in enumerate(columns):
+            seen: dict[str, bool] = {}
+            for position, written in enumerate((name, *synonyms)):
+                key = normalise_name(written)
+                if key:
+                    seen.setdefault(key, position == 0)
+                else:
+                    self.note("names that normalise to nothing", f"{concept_id}: {written}")
+            normalised += seen
+            preferred += seen.values()
+            counts[row] = len(seen)
+        trie = marisa_trie.Trie(normalised)
+        name_ids = np.fromiter((trie[key] for key in normalised), np.int64, len(normalised))
+        del normalised
+        rows = np.repeat(np.arange(table.num_rows, dtype=np.int32), counts)
+        flags = np.array(preferred, dtype=bool)
+        # Owners of a name: preferred before synonym, then by id, so that ties are stable
+        # whatever the order of the source.
+        id_column = np.array(table.column("id").to_pylist(), dtype=object)
+        id_order = np.empty(table.num_rows, dtype=np.int64)
+        id_order[np.argsort(id_column, kind="stable")] = np.arange(table.num_rows)
+        order = np.lexsort((id_order[rows], ~flags, name_ids))
+        indptr = np.zeros(len(trie) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(name_ids, minlength=len(trie)), out=indptr[1:])
+        return trie, (indptr, rows[order], flags[order])
+
+
+def _column(table: pa.Table, name: str) -> Iterator[Any]:
+    """Values of a column, converted a batch at a time."""
+    for batch in table.select([name]).to_batches():
+        yield from batch.column(0).to_pylist()
+
+
+def _batch(concepts: list[Concept]) -> pa.RecordBatch:
+    columns = [[getattr(concept, field.name) for concept in concepts] for field in SCHEMA]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)],
+        schema=SCHEMA,
+    )

@@ -1,0 +1,142 @@
+"""Lexical retrieval: character n-gram TF-IDF over the names of a knowledge base.
+
+scikit-learn makes the features; the matrix is kept by feature, so a query touches only the names
+that share an n-gram with it. Names that are the same words in another order and belong to the
+same concepts have the same features and are kept once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from biolink.errors import KnowledgeBaseError
+from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.names import normalise_name
+
+__all__ = ["LexicalIndex", "distinct_names"]
+
+_VECTORISER = {"analyzer": "char_wb", "ngram_range": (3, 3), "dtype": np.float32}
+
+
+def distinct_names(kb: KnowledgeBase, names: Sequence[str]) -> np.ndarray:
+    """Name ids without those that repeat another's words in another order for the same owners."""
+    indptr, rows, _ = kb.ownership
+    seen: set[tuple[str, bytes]] = set()
+    kept = []
+    for name_id, name in enumerate(names):
+        owners = np.sort(rows[indptr[name_id] : indptr[name_id + 1]]).tobytes()
+        key = (" ".join(sorted(name.split())), owners)
+        if key not in seen:
+            seen.add(key)
+            kept.append(name_id)
+    return np.array(kept, dtype=np.int32)
+
+
+class LexicalIndex:
+    """TF-IDF vectors of names, searched by cosine.
+
+    Attributes
+    ----------
+    name_ids
+        int32 [n]: name id of each row of the index.
+    """
+
+    def __init__(
+        self, vectoriser: TfidfVectorizer, by_feature: sp.csr_matrix, name_ids: np.ndarray
+    ) -> None:
+        self._vectoriser = vectoriser
+        self._by_feature = by_feature
+        self.name_ids = name_ids
+
+    @classmethod
+    def build(cls, kb: KnowledgeBase) -> LexicalIndex:
+        """Index the names of a base (all of them, also when a subset is given)."""
+        names = kb.normalised_names()
+        name_ids = distinct_names(kb, names)
+        vectoriser = TfidfVectorizer(**_VECTORISER)
+        if not len(name_ids):
+            raise KnowledgeBaseError("a knowledge base without names cannot be searched")
+        matrix = vectoriser.fit_transform([names[i] for i in name_ids])
+        return cls(vectoriser, matrix.T.tocsr(), name_ids)
+
+    def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """TF-IDF vectors, rows of unit length [len(texts), features]."""
+        return self._vectoriser.transform([normalise_name(text) for text in texts])
+
+    def similarities(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """Cosines [len(texts), n], sparse."""
+        return (self.vectors(texts) @ self._by_feature).tocsr()
+
+    def search(
+        self, texts: Sequence[str], k: int, name_mask: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The best names of each text.
+
+        Parameters
+        ----------
+        texts
+            Mentions.
+        k
+            How many names at the most.
+        name_mask
+            bool [name ids]: names that may be returned; all when None.
+
+        Returns
+        -------
+        list of (name ids, cosines), best first, ties by name id.
+        """
+        results = []
+        scores = self.similarities(texts)
+        for row in range(len(texts)):
+            span = slice(scores.indptr[row], scores.indptr[row + 1])
+            columns, values = scores.indices[span], scores.data[span]
+            ids = self.name_ids[columns]
+            if name_mask is not None:
+                kept = name_mask[ids]
+                ids, values = ids[kept], values[kept]
+            if len(ids) > k:
+                limit = np.partition(values, len(values) - k)[len(values) - k]
+                kept = values >= limit
+                ids, values = ids[kept], values[kept]
+            order = np.lexsort((ids, -values))[:k]
+            results.append((ids[order], values[order]))
+        return results
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``.npy`` arrays and the n-grams as JSON into an existing folder."""
+        folder = Path(folder)
+        matrix = self._by_feature
+        np.save(folder / "indptr.npy", matrix.indptr.astype(np.int32))
+        np.save(folder / "indices.npy", matrix.indices.astype(np.int32))
+        np.save(folder / "data.npy", matrix.data.astype(np.float16))
+        np.save(folder / "idf.npy", self._vectoriser.idf_.astype(np.float32))
+        np.save(folder / "name_ids.npy", self.name_ids)
+        terms = [str(term) for term in self._vectoriser.get_feature_names_out()]
+        (folder / "terms.json").write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> LexicalIndex:
+        """Read what :meth:`save` wrote."""
+        folder = Path(folder)
+        try:
+            terms = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
+            arrays = {
+                name: np.load(folder / f"{name}.npy", allow_pickle=False)
+                for name in ("indptr", "indices", "data", "idf", "name_ids")
+            }
+            shape = (len(terms), len(arrays["name_ids"]))
+            data = arrays["data"].astype(np.float32)
+            matrix = sp.csr_matrix((data, arrays["indices"], arrays["indptr"]), shape=shape)
+            vectoriser = TfidfVectorizer(
+                **_VECTORISER, vocabulary={term: i for i, term in enumerate(terms)}
+            )
+            vectoriser.idf_ = arrays["idf"]
+        except (OSError, ValueError) as error:
+            raise KnowledgeBaseError(f"the lexical index {folder} is damaged: {error}") from None
+        return cls(vectoriser, matrix, arrays["name_ids"])

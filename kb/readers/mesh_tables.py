@@ -1,0 +1,165 @@
+"""MeSH as tables: a folder with descriptor terms, tree numbers, scope notes, supplementary names.
+
+Recognised by their columns, so the files' names do not matter; only the descriptor terms are
+required. Columns: ``DescriptorUI DescriptorName ... TermName ...``, ``DescriptorUI ...
+TreeNumber``, ``DescriptorUI ... ScopeNote`` and ``MeshUI Name Sources``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from biolink.errors import InputError
+from biolink.kb.concept import Concept
+from biolink.kb.files import numbered_lines, peek
+
+LABEL = "MeSH tables: descriptor terms, tree numbers, scope notes, supplementary names (folder)"
+
+_ROLES = {
+    "terms": ("DescriptorUI", "DescriptorName", "TermName", "RecordPreferredTermYN"),
+    "trees": ("DescriptorUI", "TreeNumber"),
+    "notes": ("DescriptorUI", "ScopeNote"),
+    "supplementary": ("MeshUI", "Name", "Sources"),
+}
+
+#: Semantic types by branch of the MeSH tree; F03 (mental disorders) counts as disease.
+BRANCH_TYPES = {
+    "A": "Anatomy",
+    "B": "Organism",
+    "C": "Disease",
+    "D": "Chemical",
+    "E": "Procedure",
+    "F": "Psychology",
+    "G": "Phenomenon",
+    "H": "Discipline",
+    "I": "Social Science",
+    "J": "Technology",
+    "K": "Humanities",
+    "L": "Information Science",
+    "M": "Named Group",
+    "N": "Health Care",
+    "V": "Publication Type",
+    "Z": "Geographical",
+}
+
+
+def branch_type(tree_number: str) -> str:
+    """Semantic type of a tree number.
+
+    >>> branch_type("F03.700"), branch_type("D02.355")
+    ('Disease', 'Chemical')
+    """
+    if tree_number.startswith("F03"):
+        return "Disease"
+    return BRANCH_TYPES.get(tree_number[:1], "")
+
+
+def supplementary_type(mesh_id: str, sources: str) -> str:
+    """Disease or Chemical for a supplementary record, which has no tree number.
+
+    The rare diseases were added as one block of ids, C535298 to C580439 with few exceptions; the
+    table says of the rest only where each name was found.
+    """
+    if "mondo-label" in sources.split("|"):
+        return "Disease"
+    digits = mesh_id[1:]
+    in_block = len(digits) == 6 and digits.isdigit() and 535000 <= int(digits) <= 567999
+    return "Disease" if in_block else "Chemical"
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return Path(path).is_dir() and "terms" in _roles(Path(path))
+
+
+def _roles(folder: Path) -> dict[str, Path]:
+    roles = {}
+    for file in sorted(folder.iterdir()):
+        if file.is_file():
+            columns = peek(file).split("\n", 1)[0].rstrip("\r").split("\t")
+            for role, wanted in _ROLES.items():
+                if columns[0] == wanted[0] and set(wanted[1:]) <= set(
+                    c.rstrip("0123456789") for c in columns
+                ):
+                    roles[role] = file
+    return roles
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    lines = numbered_lines(file)
+    _, header = next(lines)
+    columns = [column.rstrip("0123456789") for column in header.split("\t")]
+    for number, line in lines:
+        cells = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE), [])
+        if len(cells) != len(columns):
+            raise InputError(
+                str(file), number, f"{len(cells)} columns", f"{len(columns)}: {' '.join(columns)}"
+            )
+        yield dict(zip(columns, cells, strict=True))
+
+
+def read(path: str | Path, supplementary: bool = True, permuted: bool = True) -> Iterator[Concept]:
+    """Stream the concepts.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    supplementary
+        Read the supplementary records, too.
+    permuted
+        Keep permuted entry terms (``Abdomens, Acute``).
+    """
+    folder = Path(path)
+    roles = _roles(folder) if folder.is_dir() else {}
+    if "terms" not in roles:
+        raise InputError(
+            str(path), None, "no table of descriptor terms", f"columns {' '.join(_ROLES['terms'])}"
+        )
+    types: dict[str, dict[str, None]] = defaultdict(dict)
+    if "trees" in roles:
+        for row in _rows(roles["trees"]):
+            types[row["DescriptorUI"]][branch_type(row["TreeNumber"])] = None
+    notes = {}
+    if "notes" in roles:
+        notes = {row["DescriptorUI"]: row["ScopeNote"] for row in _rows(roles["notes"])}
+
+    def concept(mesh_id: str, name: str, terms: dict[str, None]) -> Concept:
+        terms.pop(name, None)
+        note = notes.get(mesh_id, "").strip()
+        return Concept(
+            id=mesh_id,
+            name=name,
+            synonyms=tuple(terms),
+            definitions=(note,) if note else (),
+            types=tuple(filter(None, types.get(mesh_id, ()))),
+            source="MeSH descriptor",
+        )
+
+    current, name, terms = "", "", {}  # type: str, str, dict[str, None]
+    for row in _rows(roles["terms"]):
+        if row["DescriptorUI"] != current:
+            if current:
+                yield concept(current, name, terms)
+            current, name, terms = row["DescriptorUI"], row["DescriptorName"], {}
+        if permuted or row.get("IsPermutedTermYN") != "Y":
+            terms[row["TermName"]] = None
+    if current:
+        yield concept(current, name, terms)
+    if supplementary and "supplementary" in roles:
+        names: dict[str, dict[str, None]] = defaultdict(dict)
+        sources: dict[str, str] = defaultdict(str)
+        for row in _rows(roles["supplementary"]):
+            names[row["MeshUI"]][row["Name"]] = None
+            sources[row["MeshUI"]] += "|" + row["Sources"]
+        for mesh_id, written in names.items():
+            preferred, *synonyms = written
+            yield Concept(
+                id=mesh_id,
+                name=preferred,
+                synonyms=tuple(synonyms),
+                types=(supplementary_type(mesh_id, sources[mesh_id]),),
+                source="MeSH supplementary",
+            )

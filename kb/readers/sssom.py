@@ -1,0 +1,91 @@
+"""SSSOM mappings (TSV with a commented YAML head): for merging bases by cross reference.
+
+As a knowledge base, the objects of the mappings are the concepts: the label of the subject and
+that of the object are names, the subject a cross reference.
+Format: https://mapping-commons.github.io/sssom/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from biolink.errors import InputError
+from biolink.kb.concept import Concept
+from biolink.kb.files import display_name, numbered_lines
+
+LABEL = "SSSOM mappings (TSV)"
+
+_REQUIRED = ("subject_id", "predicate_id", "object_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One line: ids are CURIEs."""
+
+    subject_id: str
+    subject_label: str
+    predicate_id: str
+    object_id: str
+    object_label: str
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    lines = [line for line in head.splitlines() if not line.startswith("#")]
+    return bool(lines) and set(_REQUIRED) <= set(lines[0].split("\t"))
+
+
+def read_mappings(path: str | Path) -> Iterator[Mapping]:
+    """Stream the mappings of a file.
+
+    Raises
+    ------
+    InputError
+        For a line whose cells do not fit the header.
+    """
+    columns: list[str] | None = None
+    for number, line in numbered_lines(path):
+        if line.startswith("#") or not line.strip():
+            continue
+        cells = line.split("\t")
+        if columns is None:
+            columns = cells
+            if not set(_REQUIRED) <= set(columns):
+                raise InputError(
+                    display_name(path), number, f"columns {columns}", f"at least {_REQUIRED}"
+                )
+            continue
+        if len(cells) != len(columns):
+            raise InputError(
+                display_name(path), number, f"{len(cells)} columns", f"{len(columns)}"
+            )
+        row = dict(zip(columns, cells, strict=True))
+        yield Mapping(
+            row["subject_id"],
+            row.get("subject_label", ""),
+            row["predicate_id"],
+            row["object_id"],
+            row.get("object_label", ""),
+        )
+
+
+def read(path: str | Path, predicate: str = "skos:exactMatch") -> Iterator[Concept]:
+    """Stream a concept per object id; mappings with another predicate are passed over."""
+    objects: dict[str, list[Mapping]] = {}
+    for mapping in read_mappings(path):
+        if mapping.predicate_id == predicate:
+            objects.setdefault(mapping.object_id, []).append(mapping)
+    for object_id, mappings in objects.items():
+        labels = [m.subject_label for m in mappings if not m.subject_label.startswith("obsolete ")]
+        names = dict.fromkeys(filter(None, (*labels, *(m.object_label for m in mappings))))
+        if names:
+            preferred, *synonyms = names
+            prefix, _, local = object_id.partition(":")
+            yield Concept(
+                id=local if prefix.lower() in {"mesh", "omim", "umls"} else object_id,
+                name=preferred,
+                synonyms=tuple(synonyms),
+                xrefs=tuple(dict.fromkeys(m.subject_id for m in mappings)),
+                source=f"SSSOM {prefix}",
+            )

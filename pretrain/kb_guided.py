@@ -1,0 +1,118 @@
+"""KB-guided pre-training samples: a synonym in a sentence made from the concept's own entry.
+
+Source: GenBioEL (NAACL 2022), section 3.1 and its templates. There is one sample for every pair
+of a concept and one of its names. Samples are made when they are asked for and depend only on the
+seed and their number, so any number of processes can share them out.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from biolink.kb import Concept, KnowledgeBase, normalise_name
+from biolink.kb.prompt import PromptForm, source_text
+
+__all__ = ["KBGuidedSamples", "Sample"]
+
+# {m} is the marked mention, {o} the definitions or the other synonyms.
+_DEFINITION_TEMPLATES = (
+    "{m} is defined as {o}",
+    "{m} is described as {o}",
+    "{o} are the definitions of {m}",
+    "{o} describe {m}",
+    "{o} define {m}",
+)
+_SYNONYM_TEMPLATES = (
+    "{o} are the synonyms of {m}",
+    "{o} indicate the same concept as {m}",
+    "{m} has synonyms, such as {o}",
+    "{m} refers to the same concept as {o}",
+)
+_SINGLE_TEMPLATES = ("{m} is {o}", "{m} is the same as {o}")
+_MAX_DEFINITIONS = 2
+_MAX_SYNONYMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A source with its marked mention, and the name to generate.
+
+    Attributes
+    ----------
+    source
+        Encoder input (:func:`biolink.kb.prompt.source_text`).
+    mention
+        For the decoder prompt.
+    target
+        The name, as the knowledge base writes it.
+    row
+        Row of the concept in the knowledge base.
+    """
+
+    source: str
+    mention: str
+    target: str
+    row: int
+
+
+class KBGuidedSamples:
+    """All samples of a knowledge base, by number.
+
+    Parameters
+    ----------
+    kb
+        Concepts and names; a subset gives the samples of its concepts.
+    form
+        Prompt form of the model. Its window cuts long definitions on the side away from the
+        mention.
+    seed
+        Together with a sample's number it decides everything random about it.
+    """
+
+    def __init__(self, kb: KnowledgeBase, form: PromptForm, seed: int = 0) -> None:
+        self.kb = kb
+        self.form = form
+        self.seed = seed
+        indptr, rows, _ = kb.ownership
+        self._indptr, self._rows = indptr, rows
+        if kb.row_mask is None:
+            self._pairs = None
+            self._size = len(rows)
+        else:
+            self._pairs = kb.row_mask[rows].nonzero()[0]
+            self._size = len(self._pairs)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self._size:
+            raise IndexError(number)
+        pair = number if self._pairs is None else int(self._pairs[number])
+        row = int(self._rows[pair])
+        name_id = int(self._indptr.searchsorted(pair, side="right")) - 1
+        concept = self.kb.concept_at(row)
+        target = self.kb.written_name(row, name_id)
+        rng = random.Random(f"{self.seed}:{number}")
+        others = [n for n in concept.names if normalise_name(n) != normalise_name(target)]
+        mention = rng.choice(others) if others else target
+        source = self._source(concept, mention, rng)
+        return Sample(source, mention, target, row)
+
+    def _source(self, concept: Concept, mention: str, rng: random.Random) -> str:
+        if concept.definitions:
+            count = min(_MAX_DEFINITIONS, len(concept.definitions))
+            template = rng.choice(_DEFINITION_TEMPLATES)
+            other = " ".join(rng.sample(concept.definitions, count))
+        else:
+            synonyms = [name for name in concept.names if name != mention]
+            if synonyms:
+                template = rng.choice(_SYNONYM_TEMPLATES)
+                other = ", ".join(rng.sample(synonyms, min(_MAX_SYNONYMS, len(synonyms))))
+            else:
+                template, other = rng.choice(_SINGLE_TEMPLATES), mention
+        before, after = template.split("{m}")
+        before, after = before.replace("{o}", other), after.replace("{o}", other)
+        text = before + mention + after
+        return source_text(text, len(before), len(before) + len(mention), self.form)
