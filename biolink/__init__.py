@@ -1,1 +1,78 @@
-"""biolink."""
+"""biolink: generative biomedical entity linking.
+
+Mentions in text are linked to concepts of a knowledge base. Importing this package loads neither
+torch, transformers nor spaCy; each name is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from biolink.documents import Document, Link, Mention, Passage
+    from biolink.errors import BiolinkError
+    from biolink.evaluation import evaluate
+    from biolink.formats import read, write
+    from biolink.infer.linker import Linker, LinkerOptions
+    from biolink.infer.nil import NoNil, Threshold
+    from biolink.infer.recognise import DictionaryRecogniser, SpacyRecogniser
+    from biolink.kb import Concept, KnowledgeBase
+    from biolink.pipeline import link, load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BiolinkError": "biolink.errors",
+    "Concept": "biolink.kb",
+    "DictionaryRecogniser": "biolink.infer.recognise",
+    "Document": "biolink.documents",
+    "KnowledgeBase": "biolink.kb",
+    "Link": "biolink.documents",
+    "Linker": "biolink.infer.linker",
+    "LinkerOptions": "biolink.infer.linker",
+    "Mention": "biolink.documents",
+    "NoNil": "biolink.infer.nil",
+    "Passage": "biolink.documents",
+    "SpacyRecogniser": "biolink.infer.recognise",
+    "Threshold": "biolink.infer.nil",
+    "evaluate": "biolink.evaluation",
+    "link": "biolink.pipeline",
+    "load": "biolink.pipeline",
+    "read": "biolink.formats",
+    "write": "biolink.formats",
+}
+
+__all__ = [
+    "BiolinkError",
+    "Concept",
+    "DictionaryRecogniser",
+    "Document",
+    "KnowledgeBase",
+    "Link",
+    "Linker",
+    "LinkerOptions",
+    "Mention",
+    "NoNil",
+    "Passage",
+    "SpacyRecogniser",
+    "Threshold",
+    "__version__",
+    "evaluate",
+    "link",
+    "load",
+    "read",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'biolink' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

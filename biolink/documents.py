@@ -25,7 +25,7 @@ class Link:
     name
         The name, as the knowledge base writes it, through which the concept was reached.
     score
-        The score that ranked it: a log-probability for generation, a weighted sum for the
+        What ranked it, a log-probability: of the name for generation, of the concept for the
         combined linker. Comparable within one mention only.
     probability
         In [0, 1]; calibrated on development data where the model carries a calibration.
@@ -33,6 +33,8 @@ class Link:
         From 1.
     shared
         The name belongs to several concepts of the knowledge base.
+    also
+        Ids of the other concepts that own the name.
     long_form
         The long form that was linked in place of the abbreviated mention, or None.
     """
@@ -43,6 +45,7 @@ class Link:
     probability: float
     rank: int
     shared: bool = False
+    also: tuple[str, ...] = ()
     long_form: str | None = None
 
 

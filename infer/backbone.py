@@ -34,15 +34,30 @@ class Memory:
         Keys and values of every decoder layer's cross-attention, [mentions, heads, source, size].
     mask
         Additive mask [mentions, 1, 1, source].
+    slots, each
+        Rows of the decoder that are hypotheses of these mentions: row r is hypothesis
+        ``slots[r] % each`` of mention ``slots[r] // each``. None: row r is mention r.
     """
 
     layers: tuple[KeyValue, ...]
     mask: Tensor
+    slots: Tensor | None = None
+    each: int = 1
 
     def select(self, mentions: Tensor) -> Memory:
         """The memory of some mentions (indices [n])."""
-        layers = tuple((k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers)
+        layers = tuple(
+            (k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers
+        )
         return Memory(layers, self.mask.index_select(0, mentions))
+
+    def for_rows(self, mention_of_row: Tensor) -> Memory:
+        """The memory for rows that belong to mentions [rows], ascending."""
+        counts = torch.bincount(mention_of_row, minlength=self.mask.shape[0])
+        each = int(counts.max())
+        starts = torch.cumsum(counts, 0) - counts
+        place = torch.arange(len(mention_of_row), device=counts.device) - starts[mention_of_row]
+        return Memory(self.layers, self.mask, mention_of_row * each + place, each)
 
 
 class Backbone:
@@ -64,7 +79,7 @@ class Backbone:
         self.model = model
         self.config = model.config
         kind = self.config.model_type
-        if kind in ("bart", "mbart") and kind == "bart":
+        if kind == "bart":
             self._decoder: _BartDecoder | _T5Decoder = _BartDecoder(model)
         elif kind in ("t5", "mt5"):
             self._decoder = _T5Decoder(model)
@@ -134,8 +149,7 @@ class Backbone:
         mask
             bool [rows, T, past + T]: what each token may attend to.
         memory
-            Of the rows; its first dimension may also divide the number of rows, which then
-            belong to the mentions in order, equally many each.
+            Of the rows' mentions; :meth:`Memory.for_rows` where rows are hypotheses.
         past
             Keys and values of earlier positions, per layer.
         past_positions
@@ -154,20 +168,28 @@ class Backbone:
         return self._decoder.logits(states)
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None, p: float) -> Tensor:
-    """Attention of [rows, heads, T, size] queries; rows may be a multiple of the keys' rows."""
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None) -> Tensor:
+    """Attention of [rows, heads, T, size] queries, as [rows, T, heads * size]."""
     rows, heads, steps, size = query.shape
-    groups = key.shape[0]
-    if rows != groups:
-        # Hypotheses of one mention are further queries against the same keys.
-        each = rows // groups
-        query = query.view(groups, each, heads, steps, size).transpose(1, 2)
-        query = query.reshape(groups, heads, each * steps, size)
-        mask = mask.expand(groups, 1, 1, mask.shape[-1])
-    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p, scale=scale)
-    if rows != groups:
-        out = out.view(groups, heads, each, steps, size).transpose(1, 2).reshape(rows, heads, steps, size)
+    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     return out.transpose(1, 2).reshape(rows, steps, heads * size)
+
+
+def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | None) -> Tensor:
+    """Cross-attention; the hypotheses of a mention are further queries against its keys."""
+    key, value = memory.layers[layer]
+    if memory.slots is None:
+        return _attend(query, key, value, memory.mask.to(query.dtype), scale)
+    rows, heads, steps, size = query.shape
+    groups, each = key.shape[0], memory.each
+    padded = query.new_zeros(groups * each, heads, steps, size)
+    padded[memory.slots] = query
+    padded = padded.view(groups, each, heads, steps, size).transpose(1, 2)
+    padded = padded.reshape(groups, heads, each * steps, size)
+    mask = memory.mask.to(query.dtype)
+    out = F.scaled_dot_product_attention(padded, key, value, attn_mask=mask, scale=scale)
+    out = out.view(groups, heads, each, steps, size).permute(0, 2, 3, 1, 4)
+    return out.reshape(groups * each, steps, heads * size)[memory.slots]
 
 
 def _extended(past: KeyValue | None, new: KeyValue) -> KeyValue:
@@ -223,12 +245,12 @@ class _BartDecoder:
             own = (self.split(attention.k_proj(states)), self.split(attention.v_proj(states)))
             new.append(own)
             keys, values = _extended(past[number] if past else None, own)
-            mixed = _attend(self.split(attention.q_proj(states)), keys, values, mask, None, 0.0)
+            mixed = _attend(self.split(attention.q_proj(states)), keys, values, mask, None)
             mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
             states = layer.self_attn_layer_norm(states + mixed)
             attention = layer.encoder_attn
             query = self.split(attention.q_proj(states))
-            mixed = _attend(query, *memory.layers[number], memory.mask, None, 0.0)
+            mixed = _attend_memory(query, memory, number, None)
             mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
             states = layer.encoder_attn_layer_norm(states + mixed)
             mixed = layer.fc2(layer.activation_fn(layer.fc1(states)))
@@ -294,12 +316,12 @@ class _T5Decoder:
             own = (self.split(attention.k(normed)), self.split(attention.v(normed)))
             new.append(own)
             keys, values = _extended(past[number] if past else None, own)
-            mixed = attention.o(_attend(self.split(attention.q(normed)), keys, values, mask, 1.0, 0.0))
+            mixed = attention.o(_attend(self.split(attention.q(normed)), keys, values, mask, 1.0))
             states = states + F.dropout(mixed, p, p > 0)
             layer = block.layer[1]
             attention = layer.EncDecAttention
             query = self.split(attention.q(layer.layer_norm(states)))
-            mixed = attention.o(_attend(query, *memory.layers[number], memory.mask, 1.0, 0.0))
+            mixed = attention.o(_attend_memory(query, memory, number, 1.0))
             states = states + F.dropout(mixed, p, p > 0)
             layer = block.layer[2]
             mixed = layer.DenseReluDense(layer.layer_norm(states))

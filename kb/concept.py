@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["Concept"]
+__all__ = ["Concept", "bare_id"]
+
+_PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
+
+
+def bare_id(concept_id: str) -> str:
+    """The id without white space around it and without a CURIE prefix that corpora put on ids.
+
+    >>> bare_id(" MESH:D003920"), bare_id("HP:0000118")
+    ('D003920', 'HP:0000118')
+    """
+    return _PREFIX.sub("", concept_id.strip(), count=1)
 
 
 @dataclass(frozen=True, slots=True)

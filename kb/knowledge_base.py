@@ -9,7 +9,6 @@ processes share the memory. A subset shares everything with its base but for one
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -22,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, bare_id
 from biolink.kb.names import NORMALISATION, normalise_name
 
 __all__ = ["KnowledgeBase"]
@@ -42,7 +41,6 @@ SCHEMA = pa.schema(
 _LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids")
 _BATCH = 20_000
 _EXAMPLES = 20
-_PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
 
 
 class KnowledgeBase:
@@ -192,16 +190,12 @@ class KnowledgeBase:
         return None
 
     def bare_id(self, concept_id: str) -> str:
-        """The id without white space around it and without this base's or a usual CURIE prefix.
-
-        >>> KnowledgeBase.from_concepts([]).bare_id(" MESH:D003920")
-        'D003920'
-        """
+        """The id without this base's prefix, or without one of those that corpora put on ids."""
         concept_id = concept_id.strip()
         prefix = self.manifest.get("prefix", "")
         if prefix and concept_id.lower().startswith(f"{prefix.lower()}:"):
             return concept_id[len(prefix) + 1 :]
-        return _PREFIX.sub("", concept_id, count=1) if _PREFIX.match(concept_id) else concept_id
+        return bare_id(concept_id)
 
     def resolve(self, concept_id: str) -> str | None:
         """The id under which this base holds the concept, or None."""

@@ -37,20 +37,20 @@ def unambiguous_xrefs(concept: Concept) -> Concept:
 
 
 def build(data: Path) -> KnowledgeBase:
-    mesh = KnowledgeBase.read(data / "kb/mesh", "mesh-tables").subset(types={"Disease", "Chemical"})
+    mesh = KnowledgeBase.read(data / "kb/mesh").subset(types={"Disease", "Chemical"})
     mondo_mesh, mondo_omim, doid = (
         data / name for name in list(SOURCES)[-3:]
     )
-    labels = KnowledgeBase.read(mondo_mesh, "sssom")
+    labels = KnowledgeBase.read(mondo_mesh)
     base = mesh.merge(labels, unmatched=False)
     omim = KnowledgeBase.from_concepts(
         replace(concept, types=("Disease",), source="OMIM through MONDO", xrefs=concept.xrefs)
-        for concept in read_concepts(mondo_omim, "sssom")
+        for concept in read_concepts(mondo_omim)
         if concept.id.isdigit()
     )
     # Ids only: a MONDO class that matches both stays two concepts, one of MeSH, one of OMIM.
     base = KnowledgeBase.from_concepts((*base, *omim))
-    classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid, "obographs")))
+    classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid)))
     merged = base.merge(classes, unmatched=False)
     return KnowledgeBase.from_concepts(
         # The types and cross references that the merge brought along are Disease Ontology's own.

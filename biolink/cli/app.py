@@ -1,0 +1,140 @@
+"""The commands: each parses its options, calls a function that does the work, and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from biolink.cli.kb import kb_app
+
+app = typer.Typer(
+    name="biolink",
+    help="Link biomedical text to a knowledge base.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(kb_app, name="kb")
+
+Files = Annotated[
+    list[str] | None, typer.Argument(help="Files to read, gzip and xz included; - is stdin.")
+]
+Format = Annotated[str | None, typer.Option(help="Format of the input; found by content.")]
+To = Annotated[str | None, typer.Option(help="Format of the output; follows the output's name.")]
+Output = Annotated[str, typer.Option("-o", "--output", help="File to write; - is stdout.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        from biolink import __version__
+
+        typer.echo(f"biolink {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Link biomedical text to a knowledge base."""
+
+
+@app.command()
+def link(
+    files: Files = None,
+    kb: Annotated[str | None, typer.Option(help="Knowledge base: NAME.kb or any readable.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
+    format: Format = None,
+    to: To = None,
+    output: Output = "-",
+    mentions: Annotated[
+        str,
+        typer.Option(help="given: link those in the file; find: find them; auto: given, else find."),
+    ] = "auto",
+    method: Annotated[
+        str | None, typer.Option(help="combined, generate or candidates; what the model is for.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(help="Links kept for each mention.")] = 5,
+    threshold: Annotated[
+        float | None, typer.Option(help="NIL below this probability, from 0 to 1.")
+    ] = None,
+    types: Annotated[
+        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
+    ] = None,
+    spacy: Annotated[
+        str | None, typer.Option(help="Find mentions with this installed spaCy pipeline.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
+) -> None:
+    """Find mentions in text and link them to concepts."""
+    from biolink.cli.link import LinkJob, run_link
+
+    job = LinkJob(
+        files=tuple(files or ["-"]),
+        kb=kb,
+        model=model,
+        format=format,
+        to=to,
+        output=output,
+        mentions=mentions,
+        method=method,
+        top_k=top_k,
+        threshold=threshold,
+        types=types,
+        spacy=spacy,
+        batch_size=batch_size,
+    )
+    if run_link(job).problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def convert(
+    files: Files = None,
+    format: Format = None,
+    to: To = None,
+    output: Output = "-",
+) -> None:
+    """Convert documents from one format to another."""
+    from biolink.cli.convert import run_convert
+
+    if run_convert(tuple(files or ["-"]), format, to, output):
+        raise typer.Exit(1)
+
+
+@app.command()
+def formats() -> None:
+    """Print the formats of documents and of knowledge bases."""
+    from biolink.cli.info import print_formats
+
+    print_formats()
+
+
+@app.command()
+def info(
+    model: Annotated[Path | None, typer.Argument(help="Model folder; the embedded one.")] = None,
+) -> None:
+    """Print versions, and what a model is and was trained on."""
+    from biolink.cli.info import print_info
+
+    print_info(model)
+
+
+@app.command()
+def evaluate(
+    files: Annotated[list[str], typer.Argument(help="Documents with gold concept ids.")],
+    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
+    format: Format = None,
+    method: Annotated[str | None, typer.Option(help="combined, generate or candidates.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Link gold mentions and compare with their concepts, strict and lenient."""
+    from biolink.cli.evaluate import run_evaluate
+
+    run_evaluate(tuple(files), kb, model, format, method, json)

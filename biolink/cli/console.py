@@ -1,0 +1,49 @@
+"""Printing for people: progress and messages on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Advance", "message", "progress", "stdout"]
+
+#: Called with (how much is done, of how much or None).
+Advance = Callable[[int, int | None], None]
+
+
+def message(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def stdout() -> Console:
+    """A console on stdout; wide when it is no terminal, so that nothing is cut."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+
+
+@contextlib.contextmanager
+def progress(label: str, unit: str = "") -> Iterator[Advance]:
+    """A progress bar on stderr; nothing when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, size: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, size: bar.update(task, completed=done, total=size)

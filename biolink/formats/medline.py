@@ -1,0 +1,64 @@
+"""MEDLINE as PubMed exports it (``.nbib``): ``PMID- ``, ``TI  - ``, ``AB  - `` with continuations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from biolink.documents import Document, Passage
+from biolink.errors import InputError
+from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.kb.files import display_name, numbered_lines
+
+LABEL = "MEDLINE (nbib)"
+SUFFIXES = (".nbib", ".medline")
+
+_FIELD = re.compile(r"^([A-Z]{2,4}) *- ?(.*)$")
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return re.search(r"^PMID *- ?\d", head, re.MULTILINE) is not None
+
+
+def titled(doc_id: str, title: str, abstract: str) -> Document:
+    """A document of a title and an abstract, one line break between them."""
+    text = f"{title}\n{abstract}" if title and abstract else title or abstract
+    passages = [Passage(0, len(title), "title")] if title else []
+    if abstract:
+        passages.append(Passage(len(text) - len(abstract), len(text), "abstract"))
+    return Document(doc_id, text, tuple(passages))
+
+
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
+    """Stream the records that have a title or an abstract."""
+    source = display_name(path)
+    fields: dict[str, str] = {}
+    tag, begin = "", 0
+
+    def finish() -> Iterator[Document]:
+        title = fields.get("TI", "") or fields.get("BTI", "")
+        abstract = fields.get("AB", "")
+        if title or abstract:
+            yield titled(fields.get("PMID", str(begin)), title, abstract)
+        elif fields:
+            found = f"record {fields.get('PMID', '?')} without a title or an abstract"
+            raise_or_report(InputError(source, begin, found, "TI or AB"), on_problem, fatal=False)
+
+    for number, line in numbered_lines(path):
+        match = _FIELD.match(line)
+        if match:
+            tag = match[1]
+            if tag == "PMID":
+                yield from finish()
+                fields, begin = {}, number
+            if tag in fields:
+                fields[tag] += " " + match[2].strip()
+            else:
+                fields[tag] = match[2].strip()
+        elif line.startswith("      ") and tag:
+            fields[tag] = (fields[tag] + " " + line.strip()).strip()
+        elif line.strip():
+            problem = InputError(source, number, repr(line[:60]), "TAG - value, or 6 spaces")
+            raise_or_report(problem, on_problem)
+    yield from finish()

@@ -1,0 +1,97 @@
+"""The front door: the embedded default, and linkers from models and knowledge bases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.infer.linker import Linker, LinkerOptions, Recogniser
+from biolink.infer.model import load_model
+from biolink.infer.nil import NilPolicy
+from biolink.infer.recognise import DictionaryRecogniser
+from biolink.kb import KnowledgeBase
+
+__all__ = ["EMBEDDED", "link", "load"]
+
+#: The embedded default: ``model`` and ``kb`` folders inside the package.
+EMBEDDED = Path(__file__).parent / "embedded"
+
+
+def load(
+    model: str | Path | None = None,
+    kb: str | Path | KnowledgeBase | None = None,
+    nil: NilPolicy | None = None,
+    recogniser: Recogniser | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> Linker:
+    """A linker; without arguments the embedded default, which works offline.
+
+    Parameters
+    ----------
+    model
+        A model folder, or the hub name of a model in the local cache; the embedded one when None.
+    kb
+        A knowledge base, or the path of a stored or readable one; the embedded one when None.
+    nil
+        When a mention gets no link; :class:`biolink.NoNil` when None.
+    recogniser
+        Finds mentions in plain text; a dictionary of the knowledge base's names when None.
+    progress
+        Told about indexes that are built for a new knowledge base.
+    device
+        Where the model runs, as torch names it.
+    options
+        Fields of :class:`biolink.LinkerOptions`.
+
+    Raises
+    ------
+    BiolinkError
+        When the model or the knowledge base cannot be used.
+    """
+    loaded = load_model(EMBEDDED / "model" if model is None else model, device)
+    if kb is None:
+        kb = KnowledgeBase.open(EMBEDDED / "kb")
+    elif not isinstance(kb, KnowledgeBase):
+        kb = KnowledgeBase.read(kb)
+    settings: dict[str, Any] = {
+        "method": "combined" if loaded.ranker else "generate",
+        **loaded.settings.get("linker", {}),
+        **options,
+    }
+    try:
+        chosen = LinkerOptions(**settings)
+    except TypeError:
+        known = sorted(LinkerOptions.__dataclass_fields__)
+        unknown = sorted(set(settings) - set(known))
+        raise ConfigError(f"unknown options {unknown}: known are {known}") from None
+    if recogniser is None:
+        stop_names: list[str] = []
+        if loaded.folder is not None and (loaded.folder / "stop_names.json").is_file():
+            text = (loaded.folder / "stop_names.json").read_text(encoding="utf-8")
+            stop_names = json.loads(text)
+        recogniser = DictionaryRecogniser(kb, stop_names)
+    linker = Linker(loaded, kb, chosen, nil, recogniser, progress)
+    if model is None and kb.base.path != EMBEDDED / "kb":
+        # Names that the embedded base has need no embedding again.
+        default = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen)
+        linker = default.with_kb(kb)
+        linker.nil = nil or linker.nil
+        linker.recogniser = recogniser
+    return linker
+
+
+@lru_cache(maxsize=1)
+def _default() -> Linker:
+    return load()
+
+
+def link(text: str) -> Document:
+    """Link one text with the embedded default, which is loaded once."""
+    return _default()(text)

@@ -1,0 +1,129 @@
+"""What a linker looks names up in: the trie, the n-gram index and the embeddings of a base.
+
+Each is built when it is first needed and cached beside a stored knowledge base, under a
+fingerprint of what it was made from; where that folder cannot be written it stays in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from biolink.errors import KnowledgeBaseError
+from biolink.infer.dense import DenseIndex
+from biolink.infer.model import LinkingModel
+from biolink.kb import KnowledgeBase
+from biolink.kb.files import replace_folder
+from biolink.kb.lexical import LexicalIndex
+from biolink.kb.names import NORMALISATION
+from biolink.kb.trie import NameTrie, trie_fingerprint
+
+__all__ = ["Indexes"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", NameTrie, LexicalIndex, DenseIndex)
+#: Called with (what is done, done, all) while an index is built.
+Progress = Callable[[str, int, int], None]
+
+
+class Indexes:
+    """Indexes over the names of a base (never of a subset: those are masks over it).
+
+    Parameters
+    ----------
+    kb, model
+        What is indexed, and the model that embeds names and tokenises them.
+    progress
+        Told about long work.
+    donor
+        Indexes of another base for the same model, from which embeddings of names that both have
+        are taken.
+    """
+
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        model: LinkingModel,
+        progress: Progress | None = None,
+        donor: Indexes | None = None,
+    ) -> None:
+        self.kb = kb.base
+        self.model = model
+        self.progress = progress
+        self._donor = donor
+
+    def _cached(
+        self, kind: str, key: str, load: Callable[[Path], T], build: Callable[[], T]
+    ) -> T:
+        folder = None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
+        if folder is not None and folder.is_dir():
+            try:
+                return load(folder)
+            except KnowledgeBaseError as error:
+                log.warning("%s; it is built anew", error)
+        index = build()
+        if folder is not None:
+            try:
+                if isinstance(index, NameTrie):
+                    index.save(folder)
+                else:
+                    with replace_folder(folder) as temporary:
+                        index.save(temporary)
+            except OSError as error:
+                log.info("the %s index is not cached: %s", kind, error)
+        return index
+
+    @cached_property
+    def trie(self) -> NameTrie:
+        """Token sequences of all names."""
+        model = self.model
+        key = trie_fingerprint(self.kb.fingerprint, NORMALISATION, model.tokeniser_fingerprint)
+
+        def build() -> NameTrie:
+            names = self.kb.normalised_names()
+            rows = model.form.name_rows(model.tokenizer, names, model.backbone.eos_id)
+            return NameTrie.build(*rows, fingerprint=key)
+
+        return self._cached("trie", key, lambda folder: NameTrie.open(folder, key), build)
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """Character n-grams of the names."""
+        return self._cached(
+            "lexical",
+            self.kb.fingerprint,
+            LexicalIndex.load,
+            lambda: LexicalIndex.build(self.kb),
+        )
+
+    @cached_property
+    def dense(self) -> DenseIndex:
+        """Embeddings of the same names as ``lexical``, in the same order."""
+        key = trie_fingerprint(self.kb.fingerprint, "dense", self.model.weights_fingerprint)
+
+        def build() -> DenseIndex:
+            name_ids = self.lexical.name_ids
+            names = [self.kb.name_at(int(i)) for i in name_ids]
+            report = self.progress
+            step = None if report is None else lambda done, size: report("names", done, size)
+            if self._donor is not None:
+                places = self._donor.places(names)
+                return self._donor.dense.extended(
+                    names, name_ids, places, self.model.embed, step
+                )
+            return DenseIndex.build(names, name_ids, self.model.embed, step)
+
+        return self._cached("dense", key, DenseIndex.load, build)
+
+    def places(self, names: Sequence[str]) -> np.ndarray:
+        """Where each normalised name stands in the n-gram and dense indexes, -1 for nowhere."""
+        row_of = np.full(self.kb.name_slots, -1, dtype=np.int64)
+        row_of[self.lexical.name_ids] = np.arange(len(self.lexical.name_ids))
+        ids = [self.kb.name_id(name) for name in names]
+        return np.array([-1 if i is None else row_of[i] for i in ids], dtype=np.int64)

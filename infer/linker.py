@@ -1,0 +1,516 @@
+"""The linker: documents in, documents with ranked links out."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import torch
+
+from biolink.documents import Document, Link, Mention
+from biolink.errors import ConfigError
+from biolink.infer.abbreviations import Finder, expand_document, finder
+from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
+from biolink.infer.indexes import Indexes
+from biolink.infer.model import LinkingModel
+from biolink.infer.nil import NO_CANDIDATE, NilPolicy, NoNil
+from biolink.infer.ranker import FEATURES, nil_features, type_agreement, type_name
+from biolink.infer.score import name_log_probs, pack
+from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.prompt import source_text
+from biolink.kb.trie import NameTrie
+
+__all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
+
+#: Adds mentions to a document.
+Recogniser = Callable[[Document], Document]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkerOptions:
+    """How a linker links.
+
+    Attributes
+    ----------
+    method
+        ``combined``: candidates by n-grams and embeddings, ranked by generation, embeddings and
+        n-grams together. ``generate``: beam search over all names. ``candidates``: the names most
+        similar by n-grams, ranked by their generative score alone.
+    top_k
+        Links kept for each mention.
+    decoding
+        For ``generate``.
+    candidates
+        Names that each retriever contributes.
+    scored
+        Names of them that are scored by generation (``combined``).
+    homonyms
+        What a generated name that several concepts own becomes (``generate`` and
+        ``candidates``; ``combined`` ranks every owner by its own features). ``rank``: its first
+        owner in the order preferred name before synonym, count in the training data, agreement
+        with the mention's type, id. ``all``: every owner, in that order.
+    match_types
+        Only concepts whose semantic type agrees with the mention's, where both are known.
+    abbreviations
+        ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``.
+    batch_size
+        Mentions that are run together.
+    """
+
+    method: Literal["combined", "generate", "candidates"] = "combined"
+    top_k: int = 5
+    decoding: DecodingOptions = FAST
+    candidates: int = 20
+    scored: int = 16
+    homonyms: Literal["rank", "all"] = "rank"
+    match_types: bool = False
+    abbreviations: str = "auto"
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.method not in ("combined", "generate", "candidates"):
+            raise ConfigError(f"method is combined, generate or candidates, not {self.method!r}")
+        if self.homonyms not in ("rank", "all"):
+            raise ConfigError(f"homonyms is rank or all, not {self.homonyms!r}")
+        for name in ("top_k", "candidates", "scored", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A mention as the model sees it; equal tasks are linked once."""
+
+    source: str
+    mention: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates of one mention: parallel arrays over (name, owner), and their features."""
+
+    name_ids: np.ndarray
+    rows: np.ndarray
+    features: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A concept found for a task."""
+
+    row: int
+    name_id: int
+    score: float
+    probability: float
+
+
+class Linker:
+    """Links mentions of documents to concepts of a knowledge base.
+
+    Parameters
+    ----------
+    model, kb
+        A loaded model and a knowledge base, or a subset of one.
+    options
+        See :class:`LinkerOptions`.
+    nil
+        When a mention gets no link.
+    recogniser
+        Finds mentions; needed only for documents that come without.
+    progress
+        Told about indexes that are built.
+    """
+
+    def __init__(
+        self,
+        model: LinkingModel,
+        kb: KnowledgeBase,
+        options: LinkerOptions | None = None,
+        nil: NilPolicy | None = None,
+        recogniser: Recogniser | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        if options is None:
+            options = LinkerOptions(method="combined" if model.ranker else "generate")
+        if options.method == "combined" and model.ranker is None:
+            raise ConfigError(
+                "this model has no weights for method='combined': use 'generate' or 'candidates'"
+            )
+        self.model, self.kb, self.options = model, kb, options
+        self.nil: NilPolicy = nil or NoNil()
+        self.recogniser = recogniser
+        self._indexes = Indexes(kb, model, progress)
+
+    # ------------------------------------------------------------------ public
+
+    def __call__(self, document: str | Document) -> Document:
+        """Link one text or document; mentions are found where it has none."""
+        if isinstance(document, str):
+            document = Document("", document)
+        (linked,) = self.pipe([document], recognise=None)
+        return linked
+
+    def pipe(
+        self,
+        documents: Iterable[str | Document],
+        batch_size: int | None = None,
+        recognise: bool | None = None,
+    ) -> Iterator[Document]:
+        """Link a stream of documents, in order, never holding all of it.
+
+        Parameters
+        ----------
+        documents
+            Texts or documents.
+        batch_size
+            Documents that are worked on together; 32 when None.
+        recognise
+            True: find mentions anew. False: link those that are there. None: find them in
+            documents that have none.
+        """
+        if recognise and self.recogniser is None:
+            raise ConfigError("recognise=True needs a recogniser")
+        stream = iter(documents)
+        while block := list(islice(stream, batch_size or 32)):
+            prepared = []
+            for number, document in enumerate(block):
+                if isinstance(document, str):
+                    document = Document(str(number), document)
+                if self.recogniser is not None and (
+                    recognise or (recognise is None and not document.mentions)
+                ):
+                    document = self.recogniser(document)
+                prepared.append(document)
+            yield from self.link_documents(prepared)
+
+    def with_kb(self, kb: KnowledgeBase) -> Linker:
+        """The same model over another knowledge base; over a part of this one without work."""
+        other = copy.copy(self)
+        other.kb = kb
+        if kb.base is not self.kb.base:
+            other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
+        for cached in ("trie", "_index_mask", "_kb_types"):
+            other.__dict__.pop(cached, None)
+        return other
+
+    # ------------------------------------------------------------------ parts
+
+    @cached_property
+    def trie(self) -> NameTrie:
+        """The trie of this linker's names."""
+        full = self._indexes.trie
+        return full if self.kb.row_mask is None else full.restrict(self.kb.name_mask)
+
+    @property
+    def indexes(self) -> Indexes:
+        """Indexes over the whole base."""
+        return self._indexes
+
+    @cached_property
+    def _find(self) -> Finder | None:
+        return finder(self.options.abbreviations)
+
+    @cached_property
+    def _index_mask(self) -> np.ndarray | None:
+        """bool over the rows of the n-gram and dense indexes: what this linker may return."""
+        if self.kb.row_mask is None:
+            return None
+        mask: np.ndarray = self.kb.name_mask[self._indexes.lexical.name_ids]
+        return mask
+
+    @cached_property
+    def _kb_types(self) -> set[str]:
+        column = self.kb.base._table.column("types").combine_chunks()
+        return {type_name(t) for t in set(column.flatten().unique().to_pylist()) if t}
+
+    # ------------------------------------------------------------------ linking
+
+    def link_documents(self, documents: Sequence[Document]) -> list[Document]:
+        """Link the mentions that the documents have."""
+        if self._find is not None:
+            documents = [expand_document(document, self._find) for document in documents]
+        tasks: dict[Task, int] = {}
+        places: list[list[int]] = []
+        for document in documents:
+            of_document = []
+            for mention in document.mentions:
+                written = mention.long_form or mention.text
+                source = source_text(
+                    document.text, mention.start, mention.end, self.model.form, written
+                )
+                task = Task(source, written, mention.type)
+                of_document.append(tasks.setdefault(task, len(tasks)))
+            places.append(of_document)
+        found = self.link_tasks(list(tasks))
+        return [
+            document.with_mentions(
+                self._linked(mention, found[place])
+                for mention, place in zip(document.mentions, of_document, strict=True)
+            )
+            for document, of_document in zip(documents, places, strict=True)
+        ]
+
+    def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+        """Ranked concepts of each task; batches are of similar length."""
+        results: list[list[_Found]] = [[] for _ in tasks]
+        order = sorted(range(len(tasks)), key=lambda i: len(tasks[i].source))
+        link = {
+            "combined": self._combined,
+            "generate": self._generated,
+            "candidates": self._among_candidates,
+        }[self.options.method]
+        for begin in range(0, len(order), self.options.batch_size):
+            part = order[begin : begin + self.options.batch_size]
+            for place, found in zip(part, link([tasks[i] for i in part]), strict=True):
+                results[place] = found
+        return results
+
+    def _linked(self, mention: Mention, found: Sequence[_Found]) -> Mention:
+        if not found:
+            return replace(mention, links=(), nil_reason=NO_CANDIDATE)
+        links = tuple(
+            self._link(item, rank, mention)
+            for rank, item in enumerate(found[: self.options.top_k], 1)
+        )
+        reason = self.nil.reason(links)
+        if reason is not None:
+            return replace(mention, links=(), nil_reason=reason)
+        return replace(mention, links=links, nil_reason=None)
+
+    def _link(self, item: _Found, rank: int, mention: Mention) -> Link:
+        also = [row for row in self.kb.owners(item.name_id) if row != item.row]
+        return Link(
+            concept_id=self.kb.id_at(item.row),
+            name=self.kb.written_name(item.row, item.name_id),
+            score=item.score,
+            probability=item.probability,
+            rank=rank,
+            shared=bool(also),
+            also=tuple(self.kb.id_at(row) for row in also),
+            long_form=mention.long_form,
+        )
+
+    def _owners(self, name_id: int, mention_type: str) -> list[int]:
+        """Owners of a name in the order of the homonym policy."""
+        owners = self.kb.owners(name_id)
+        agreement = {
+            row: type_agreement(mention_type, self.kb.types_at(row), self._kb_types)
+            for row in owners
+        }
+        if self.options.match_types:
+            owners = [row for row in owners if agreement[row] >= 0]
+        if len(owners) > 1:
+            priors = self.model.ranker.priors if self.model.ranker else {}
+            owners.sort(
+                key=lambda row: (
+                    not self.kb.is_preferred(name_id, row),
+                    -priors.get(self.kb.id_at(row), 0),
+                    -agreement[row],
+                    self.kb.id_at(row),
+                )
+            )
+        return owners
+
+    def _concepts(self, names: Iterable[tuple[int, float, float]], task: Task) -> list[_Found]:
+        """Concepts of ranked names (name id, score, probability), each once."""
+        found: dict[int, _Found] = {}
+        for name_id, score, probability in names:
+            owners = self._owners(name_id, task.type)
+            for row in owners if self.options.homonyms == "all" else owners[:1]:
+                found.setdefault(row, _Found(row, name_id, score, probability))
+        return list(found.values())
+
+    # ------------------------------------------------------------------ generate
+
+    def _generated(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+        if not len(self.trie):
+            return [[] for _ in tasks]
+        options = self.options.decoding
+        if options.beam < self.options.top_k:
+            options = replace(options, beam=self.options.top_k)
+        if options.keep < self.options.top_k:
+            options = replace(options, keep=self.options.top_k)
+        memory = self.model.read([task.source for task in tasks])
+        prompts = self.model.prompts([task.mention for task in tasks])
+        ranked = constrained_beam_search(
+            self.model.backbone, self.trie, memory, prompts, options
+        )
+        allowed = self.kb.name_mask
+        results = []
+        for task, hypotheses in zip(tasks, ranked, strict=True):
+            names = (
+                (int(name_id), h.score, math.exp(h.log_prob / h.length))
+                for h in hypotheses
+                for name_id in self.trie.names_at(h.leaf)
+                if allowed[name_id]
+            )
+            results.append(self._concepts(names, task))
+        return results
+
+    # ------------------------------------------------------------------ candidates
+
+    @torch.inference_mode()
+    def _score_names(
+        self, tasks: Sequence[Task], name_ids: Sequence[np.ndarray]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Log-probability and length of each task's names."""
+        empty = (np.zeros(0), np.zeros(0))
+        results = [empty for _ in tasks]
+        some = [i for i, ids in enumerate(name_ids) if len(ids)]
+        if not some:
+            return results
+        memory = self.model.read([tasks[i].source for i in some])
+        prompts = self.model.prompts([tasks[i].mention for i in some])
+        names = [
+            self.model.name_tokens([self.kb.name_at(int(n)) for n in name_ids[i]]) for i in some
+        ]
+        packed = pack(prompts, names, self.model.backbone.pad_id)
+        sums, lengths, _ = name_log_probs(self.model.backbone, memory, packed)
+        for place, i in enumerate(some):
+            size = len(name_ids[i])
+            results[i] = (
+                sums[place, :size].double().numpy(),
+                lengths[place, :size].double().numpy(),
+            )
+        return results
+
+    def _among_candidates(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+        found = self._indexes.lexical.search(
+            [task.mention for task in tasks],
+            max(64, self.options.candidates),
+            None if self.kb.row_mask is None else self.kb.name_mask,
+        )
+        name_ids = [ids for ids, _ in found]
+        penalty = self.options.decoding.length_penalty
+        results = []
+        for task, ids, (sums, lengths) in zip(
+            tasks, name_ids, self._score_names(tasks, name_ids), strict=True
+        ):
+            scores = sums / np.maximum(lengths, 1) ** penalty
+            means = sums / np.maximum(lengths, 1)
+            order = np.lexsort((ids, -scores))
+            names = ((int(ids[i]), float(scores[i]), math.exp(means[i])) for i in order)
+            results.append(self._concepts(names, task))
+        return results
+
+    # ------------------------------------------------------------------ combined
+
+    def candidates(self, tasks: Sequence[Task]) -> list[Candidates]:
+        """Candidates of each task with their features, best retrieved first."""
+        lexical, dense = self._indexes.lexical, self._indexes.dense
+        mentions = [task.mention for task in tasks]
+        by_ngrams = lexical.similarities(mentions)
+        by_vectors = dense.similarities(self.model.embed(mentions))
+        mask = self._index_mask
+        retrieved: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for place in range(len(tasks)):
+            span = slice(by_ngrams.indptr[place], by_ngrams.indptr[place + 1])
+            ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
+            ngrams[by_ngrams.indices[span]] = by_ngrams.data[span]
+            vectors = by_vectors[place]
+            if mask is not None:
+                ngrams[~mask] = -1.0
+                vectors[~mask] = -2.0
+            # Equal scores are common (plurals, word order): all of them would push others out,
+            # so the n-grams' ties are broken by the embeddings.
+            both = ngrams + vectors
+            best = _best(ngrams + 1e-3 * vectors, self.options.candidates)
+            best = np.union1d(best, _best(vectors, self.options.candidates))
+            if mask is not None:
+                best = best[mask[best]]
+            order = best[np.lexsort((lexical.name_ids[best], -both[best]))][: self.options.scored]
+            retrieved.append((lexical.name_ids[order], ngrams[order], vectors[order]))
+        generated = self._score_names(tasks, [ids for ids, _, _ in retrieved])
+        return [
+            self._features(task, *found, *scores)
+            for task, found, scores in zip(tasks, retrieved, generated, strict=True)
+        ]
+
+    def _features(
+        self,
+        task: Task,
+        name_ids: np.ndarray,
+        ngrams: np.ndarray,
+        vectors: np.ndarray,
+        sums: np.ndarray,
+        lengths: np.ndarray,
+    ) -> Candidates:
+        exact = normalise_name(task.mention)
+        priors = self.model.ranker.priors if self.model.ranker else {}
+        items: list[tuple[int, int]] = []
+        features: list[list[float]] = []
+        for place, name_id in enumerate(map(int, name_ids)):
+            for row in self.kb.owners(name_id):
+                agreement = type_agreement(task.type, self.kb.types_at(row), self._kb_types)
+                if self.options.match_types and agreement < 0:
+                    continue
+                items.append((name_id, row))
+                features.append(
+                    [
+                        float(sums[place]),
+                        float(sums[place] / lengths[place]),
+                        float(vectors[place]),
+                        float(ngrams[place]),
+                        float(self.kb.name_at(name_id) == exact),
+                        float(self.kb.is_preferred(name_id, row)),
+                        math.log1p(self._name_count(row)),
+                        math.log1p(priors.get(self.kb.id_at(row), 0)),
+                        agreement,
+                    ]
+                )
+        if not items:
+            return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))))
+        ids, rows = (np.array(column) for column in zip(*items, strict=True))
+        return Candidates(ids, rows, np.array(features))
+
+    def _name_count(self, row: int) -> int:
+        return len(self.kb.base._table.column("synonyms")[row]) + 1
+
+    def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+        ranker = self.model.ranker
+        assert ranker is not None
+        results = []
+        for candidates in self.candidates(tasks):
+            if not len(candidates.rows):
+                results.append([])
+                continue
+            scores = ranker.scores(candidates.features)
+            nil = ranker.nil_score(nil_features(candidates.features))
+            results.append(_by_concept(candidates, scores, nil))
+        return results
+
+
+def _best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k best, ties by place."""
+    if len(scores) <= k:
+        return np.arange(len(scores))
+    limit = np.partition(scores, len(scores) - k)[len(scores) - k]
+    above = np.flatnonzero(scores > limit)
+    return np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
+
+
+def _by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[_Found]:
+    """Concepts by the probability of all of their names together, best name first shown."""
+    top = max(float(scores.max()), nil)
+    weights = np.exp(scores - top)
+    total = float(weights.sum()) + math.exp(nil - top)
+    found: dict[int, tuple[float, float, int]] = {}
+    for place in np.lexsort((candidates.name_ids, -scores)):
+        row, weight = int(candidates.rows[place]), float(weights[place])
+        if row in found:
+            mass, score, name_id = found[row]
+            found[row] = (mass + weight, score, name_id)
+        else:
+            found[row] = (weight, float(scores[place]), int(candidates.name_ids[place]))
+    ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+    return [
+        _Found(row, name_id, math.log(mass / total) if mass > 0 else -math.inf, mass / total)
+        for row, (mass, _, name_id) in ranked
+    ]

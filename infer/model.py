@@ -1,0 +1,167 @@
+"""Loading a linking model: a Hugging Face folder, with ``biolink.json`` where biolink made it.
+
+A folder without ``biolink.json`` is taken to be a checkpoint in GenBioEL's form: markers in plain
+text, decoder prompt ``{mention} is``, names after a space, generation alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biolink.errors import ConfigError, ModelError
+from biolink.infer.backbone import Backbone, Memory
+from biolink.infer.ranker import Ranker
+from biolink.kb.files import sha256_of
+from biolink.kb.names import normalise_name
+from biolink.kb.prompt import PromptForm
+
+__all__ = ["LinkingModel", "load_model"]
+
+SETTINGS = "biolink.json"
+_MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
+
+
+@dataclass(frozen=True)
+class LinkingModel:
+    """A backbone with its tokeniser and the text form it was trained with.
+
+    Attributes
+    ----------
+    backbone, tokenizer, form
+        The model.
+    settings
+        Content of ``biolink.json``.
+    ranker
+        Weights of the combined score, or None for a model that only generates.
+    folder
+        Where it was loaded from.
+    """
+
+    backbone: Backbone
+    tokenizer: Any
+    form: PromptForm
+    settings: dict[str, Any] = field(default_factory=dict)
+    ranker: Ranker | None = None
+    folder: Path | None = None
+
+    @cached_property
+    def tokeniser_fingerprint(self) -> str:
+        """Digest of the tokeniser and of how names are written for it."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            text = backend.to_str()
+        else:
+            text = json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
+        text += json.dumps([self.form.name_prefix, self.backbone.eos_id])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def weights_fingerprint(self) -> str:
+        """Digest of the weights (of the file where there is one)."""
+        if self.folder is not None and (self.folder / "model.safetensors").is_file():
+            return sha256_of(self.folder / "model.safetensors")
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.backbone.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def tokens(self, texts: Sequence[str], limit: int) -> tuple[Tensor, Tensor]:
+        """Padded ids and attention mask [texts, tokens]."""
+        encoded = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        )
+        device = self.backbone.device
+        return encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
+
+    @torch.inference_mode()
+    def read(self, sources: Sequence[str]) -> Memory:
+        """Run the encoder over sources (:func:`biolink.kb.prompt.source_text`)."""
+        ids, mask = self.tokens(sources, self.backbone.max_source)
+        return self.backbone.memory(self.backbone.encode(ids, mask), mask)
+
+    def prompts(self, mentions: Sequence[str]) -> list[list[int]]:
+        """Decoder prompts; a very long mention is cut at its start."""
+        prompts = self.form.prompt_ids(self.tokenizer, mentions, self.backbone.start_id)
+        return [[p[0], *p[1:][-_MENTION_LIMIT:]] for p in prompts]
+
+    def name_tokens(self, names: Sequence[str]) -> list[list[int]]:
+        """Token ids of names, each with its end token."""
+        return self.form.name_ids(self.tokenizer, names, self.backbone.eos_id)
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str], batch: int = 64) -> np.ndarray:
+        """Unit vectors float32 [texts, width]: mean of the encoder's states over a bare text."""
+        cleaned = [normalise_name(text) or text.lower() for text in texts]
+        vectors = np.empty((len(texts), self.width), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(cleaned[i]))
+        for begin in range(0, len(order), batch):
+            part = order[begin : begin + batch]
+            ids, mask = self.tokens([cleaned[i] for i in part], _MENTION_LIMIT)
+            states = self.backbone.encode(ids, mask)
+            weights = mask[..., None].to(states.dtype)
+            mean = (states * weights).sum(1) / weights.sum(1)
+            vectors[part] = torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy()
+        return vectors
+
+    @property
+    def width(self) -> int:
+        """Size of the encoder's states."""
+        return int(self.backbone.config.d_model)
+
+
+def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
+    """Load a model folder, or a model of the local Hugging Face cache by its hub name.
+
+    Nothing is downloaded.
+
+    Raises
+    ------
+    ModelError
+        When the folder is no seq2seq model of a supported architecture.
+    """
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    folder = Path(path)
+    settings: dict[str, Any] = {}
+    priors: dict[str, int] = {}
+    if folder.is_dir() and (folder / SETTINGS).is_file():
+        try:
+            settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            if (folder / "priors.json").is_file():
+                priors = json.loads((folder / "priors.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelError(f"{folder / SETTINGS} is damaged: {error}") from None
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        model = AutoModelForSeq2SeqLM.from_pretrained(
+            path, config=config, dtype=torch.float32, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{path} is not a model that can be loaded offline ({first}); expected a folder with "
+            "config.json, model.safetensors and a tokeniser, of a BART or T5 model"
+        ) from None
+    try:
+        form = PromptForm.from_dict(settings.get("prompt", {}))
+        ranker = Ranker.from_dict(settings["ranker"], priors) if "ranker" in settings else None
+    except ConfigError as error:
+        raise ModelError(f"{folder / SETTINGS}: {error}") from None
+    backbone = Backbone(model.eval().to(device))
+    return LinkingModel(
+        backbone, tokenizer, form, settings, ranker, folder if folder.is_dir() else None
+    )

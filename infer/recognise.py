@@ -1,0 +1,182 @@
+"""Recognisers: functions that find mentions, ``Document -> Document``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from biolink.documents import Document, Mention
+from biolink.errors import MissingDependencyError, ModelError
+from biolink.infer.abbreviations import Finder, find_abbreviations
+from biolink.kb import KnowledgeBase, normalise_name
+
+__all__ = ["DictionaryRecogniser", "SpacyRecogniser"]
+
+# Words as the normalisation of names sees them: whatever it turns into a space parts words.
+_WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
+# What may stand between two words of one mention: at most three marks, no sentence end.
+_GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
+_MAX_WORDS = 12
+_SHORT = 4
+
+
+class DictionaryRecogniser:
+    """Finds names of a knowledge base: the longest match from each word on, left to right.
+
+    Words are compared after the normalisation of names, so hyphens and punctuation do not matter;
+    plurals of the last word are tried. Names of up to four letters that their owner writes in
+    capitals must stand in capitals. Mentions do not overlap.
+
+    Parameters
+    ----------
+    kb
+        Whose names are looked for (its marisa-trie is the dictionary).
+    stop_names
+        Normalised names that are never mentions: ordinary words that happen to be names.
+    abbreviations
+        Also find short forms that the document defines for a name; None to leave them.
+    """
+
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        stop_names: Iterable[str] = (),
+        abbreviations: Finder | None = find_abbreviations,
+    ) -> None:
+        self.kb = kb
+        self._abbreviations = abbreviations
+        self._given_stop_names = frozenset(stop_names)
+        self._names = kb._names
+
+    def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
+        """The same settings for another knowledge base."""
+        return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations)
+
+    @cached_property
+    def _stop_names(self) -> frozenset[str]:
+        from spacy.lang.en.stop_words import STOP_WORDS
+
+        return self._given_stop_names | frozenset(STOP_WORDS)
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the mentions that were found; earlier ones are replaced."""
+        text = document.text
+        words = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
+        spans: list[tuple[int, int, int]] = []
+        position = 0
+        while position < len(words):
+            found = self._longest(text, words, position)
+            if found is None:
+                position += 1
+            else:
+                last, name_id = found
+                spans.append((words[position][0], words[last][1], name_id))
+                position = last + 1
+        mentions = [
+            Mention(start, end, text[start:end], type=self._type(name_id))
+            for start, end, name_id in spans
+        ]
+        return document.with_mentions(self._with_abbreviations(document, mentions))
+
+    def _longest(
+        self, text: str, words: list[tuple[int, int, str]], first: int
+    ) -> tuple[int, int] | None:
+        key = ""
+        best = None
+        for last in range(first, min(first + _MAX_WORDS, len(words))):
+            if last > first:
+                gap = text[words[last - 1][1] : words[last][0]]
+                if not _GAP.fullmatch(gap):
+                    break
+                key += " "
+            stem = key
+            key += words[last][2]
+            for form in (key, *(stem + singular for singular in _singulars(words[last][2]))):
+                name_id = self._names.get(form)
+                if name_id is not None and self._usable(
+                    text[words[first][0] : words[last][1]], form, name_id
+                ):
+                    best = (last, name_id)
+                    break
+            if not self._names.has_keys_with_prefix(key):
+                break
+        return best
+
+    def _usable(self, written: str, name: str, name_id: int) -> bool:
+        if len(name) < 2 or name in self._stop_names or not any(c.isalpha() for c in name):
+            return False
+        if not self.kb.name_mask[name_id]:
+            return False
+        if len(name) == 2 and not written.isupper():
+            return False
+        if len(name) <= _SHORT and " " not in name:
+            owner = self.kb.owners(name_id)[0]
+            if self.kb.written_name(owner, name_id).isupper():
+                return written.isupper()
+        return True
+
+    def _type(self, name_id: int) -> str:
+        types = self.kb.types_at(self.kb.owners(name_id)[0])
+        return types[0] if types else ""
+
+    def _with_abbreviations(self, document: Document, mentions: list[Mention]) -> list[Mention]:
+        if self._abbreviations is None:
+            return mentions
+        taken = [False] * (len(document.text) + 1)
+        for mention in mentions:
+            taken[mention.start : mention.end] = [True] * (mention.end - mention.start)
+        extra = []
+        for short, long in self._abbreviations(document.text).items():
+            name_id = self.kb.name_id(long)
+            if name_id is None or normalise_name(long) in self._stop_names:
+                continue
+            for match in re.finditer(rf"(?<![\w-]){re.escape(short)}(?!\w)", document.text):
+                if not any(taken[match.start() : match.end()]):
+                    extra.append(
+                        Mention(match.start(), match.end(), short, type=self._type(name_id))
+                    )
+        return sorted((*mentions, *extra), key=lambda m: (m.start, m.end))
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    if len(word) > 4 and word.endswith("ies"):
+        return (word[:-3] + "y",)
+    if len(word) > 4 and word.endswith("es"):
+        return (word[:-1], word[:-2])
+    return (word[:-1],) if len(word) > 3 and word.endswith("s") else ()
+
+
+class SpacyRecogniser:
+    """The entities of a spaCy pipeline.
+
+    Parameters
+    ----------
+    nlp
+        A loaded pipeline (scispaCy's, say) or the name of an installed one.
+    labels
+        Entity labels to keep; all when None.
+    """
+
+    def __init__(self, nlp: Any, labels: Iterable[str] | None = None) -> None:
+        if isinstance(nlp, str):
+            try:
+                import spacy
+            except ImportError:
+                raise MissingDependencyError("spacy", "a spaCy recogniser") from None
+            try:
+                nlp = spacy.load(nlp)
+            except OSError as error:
+                raise ModelError(f"spaCy cannot load {nlp!r}: {error}") from None
+        self.nlp = nlp
+        self.labels = None if labels is None else frozenset(labels)
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the pipeline's entities as mentions."""
+        entities = self.nlp(document.text).ents
+        return document.with_mentions(
+            Mention(e.start_char, e.end_char, e.text, type=e.label_)
+            for e in entities
+            if self.labels is None or e.label_ in self.labels
+        )

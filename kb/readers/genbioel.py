@@ -1,0 +1,33 @@
+"""GenBioEL's ``target_kb.json``: ``{"concept id": ["name", ...], ...}`` or with several ids a key.
+
+GenBioEL writes composite keys as ids joined by ``|``; the first names the concept.
+The same shape without composite ids is the flat JSON form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from biolink.kb.concept import Concept
+from biolink.kb.files import stem_suffixes
+from biolink.kb.readers.flat_json import read_names
+
+LABEL = "GenBioEL target_kb.json"
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return Path(path).name.startswith("target_kb.json") and ".json" in stem_suffixes(path)
+
+
+def read(path: str | Path) -> Iterator[Concept]:
+    """Stream the concepts; the first name is the preferred one."""
+    for key, names in read_names(path):
+        first, *alternatives = [part.strip() for part in key.split("|")]
+        yield Concept(
+            id=first,
+            name=names[0] if names else "",
+            synonyms=tuple(dict.fromkeys(n for n in names[1:] if n != names[0])),
+            alternative_ids=tuple(alternatives),
+            source=Path(path).name,
+        )

@@ -1,0 +1,92 @@
+"""MeSH XML as NLM publishes it: descriptor (desc2024.xml) and supplementary (supp2024.xml) records.
+
+Parsed as a stream of elements; a record is dropped from memory when it has been read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from biolink.errors import InputError
+from biolink.kb.concept import Concept
+from biolink.kb.files import display_name, open_binary
+from biolink.kb.readers.mesh_tables import branch_type
+
+LABEL = "MeSH XML, descriptors or supplementary records"
+
+_SUPPLEMENTARY_TYPES = {"1": "Chemical", "2": "Chemical", "3": "Disease", "4": "Organism"}
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return re.search(r"<(DescriptorRecord|SupplementalRecord)(Set)?\b", head) is not None
+
+
+def read(path: str | Path, permuted: bool = True) -> Iterator[Concept]:
+    """Stream the records.
+
+    Parameters
+    ----------
+    path
+        The file, may be gzip.
+    permuted
+        Keep permuted terms (``Abdomens, Acute``).
+    """
+    with open_binary(path) as stream:
+        try:
+            root = None
+            for event, element in ElementTree.iterparse(stream, events=("start", "end")):
+                if root is None:
+                    root = element
+                if event == "end" and element.tag in ("DescriptorRecord", "SupplementalRecord"):
+                    kind = element.tag.removesuffix("Record")
+                    yield _record(element, kind, permuted, display_name(path))
+                    root.clear()
+        except ElementTree.ParseError as error:
+            line = error.position[0] if error.position else None
+            raise InputError(display_name(path), line, str(error), "well-formed MeSH XML") from None
+
+
+def _record(element: ElementTree.Element, kind: str, permuted: bool, source: str) -> Concept:
+    ui = (element.findtext(f"{kind}UI") or element.findtext(f"{kind}RecordUI") or "").strip()
+    name = (
+        element.findtext(f"{kind}Name/String") or element.findtext(f"{kind}RecordName/String") or ""
+    )
+    if not ui:
+        raise InputError(source, None, f"a {element.tag} without {kind}UI", "a record with an id")
+    terms: dict[str, None] = {}
+    notes: dict[str, None] = {}
+    for concept in element.iterfind("ConceptList/Concept"):
+        note = (concept.findtext("ScopeNote") or "").strip()
+        if note:
+            notes[note] = None
+        for term in concept.iterfind("TermList/Term"):
+            if permuted or term.get("IsPermutedTermYN") != "Y":
+                terms[(term.findtext("String") or "").strip()] = None
+    note = (element.findtext("Note") or "").strip()
+    if note:
+        notes[note] = None
+    name = name.strip()
+    terms.pop(name, None)
+    if kind == "Descriptor":
+        numbers = (e.text or "" for e in element.iterfind("TreeNumberList/TreeNumber"))
+        types = [branch_type(number.strip()) for number in numbers]
+    else:
+        types = [_SUPPLEMENTARY_TYPES.get(element.get("SCRClass", ""), "")]
+    mapped = [
+        (e.text or "").strip().lstrip("*")
+        for e in element.iterfind(
+            "HeadingMappedToList/HeadingMappedTo/DescriptorReferredTo/DescriptorUI"
+        )
+    ]
+    return Concept(
+        id=ui,
+        name=name,
+        synonyms=tuple(terms),
+        definitions=tuple(notes),
+        types=tuple(dict.fromkeys(filter(None, types))),
+        xrefs=tuple(f"mesh-heading:{heading}" for heading in mapped),
+        source="MeSH descriptor" if kind == "Descriptor" else "MeSH supplementary",
+    )

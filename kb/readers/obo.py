@@ -1,0 +1,120 @@
+"""OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html), terms only.
+
+pronto was tried first; it refuses four of the eight OBO and OBO Graphs files measured
+(``benchmarks/RESULTS.md``), each over a line that this reader does not need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from biolink.errors import InputError
+from biolink.kb.concept import Concept
+from biolink.kb.files import display_name, numbered_lines
+
+LABEL = "OBO"
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(\S*)')
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t", "W": " "}
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return re.search(r"^format-version:|^\[Term\]\s*$", head, re.MULTILINE) is not None
+
+
+def _plain(text: str) -> str:
+    return _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), text)
+
+
+def _value(text: str) -> str:
+    """A value without its trailing comment and qualifiers."""
+    return _plain(re.split(r"(?<!\\)\s+[!{]", text, maxsplit=1)[0]).strip()
+
+
+def read(
+    path: str | Path, scopes: str = "exact,related,broad,narrow", obsolete: bool = False
+) -> Iterator[Concept]:
+    """Stream the terms.
+
+    Parameters
+    ----------
+    path
+        The file.
+    scopes
+        Scopes of synonyms that are kept, separated by commas.
+    obsolete
+        Keep obsolete terms.
+
+    Raises
+    ------
+    InputError
+        For a line in a term that is no ``tag: value``, or a term without an id.
+    """
+    kept = {scope.strip().upper() for scope in scopes.split(",")}
+    source = display_name(path)
+    namespace, begin = "", 0
+    term: list[tuple[int, str, str]] | None = None
+    for number, line in numbered_lines(path):
+        line = line.strip()
+        if line.startswith("["):
+            if term is not None:
+                yield from _term(term, begin, source, namespace, kept, obsolete)
+            term = [] if line == "[Term]" else None
+            begin = number
+        elif begin == 0 and line.startswith("default-namespace:"):
+            namespace = _value(line.partition(":")[2])
+        elif term is not None and line and not line.startswith("!"):
+            tag, colon, value = line.partition(":")
+            if not colon:
+                raise InputError(source, number, repr(line[:60]), "tag: value")
+            term.append((number, tag.strip(), value.strip()))
+    if term is not None:
+        yield from _term(term, begin, source, namespace, kept, obsolete)
+
+
+def _term(
+    lines: list[tuple[int, str, str]],
+    begin: int,
+    source: str,
+    namespace: str,
+    kept: set[str],
+    obsolete: bool,
+) -> Iterator[Concept]:
+    fields: dict[str, list[str]] = {}
+    synonyms: dict[str, None] = {}
+    definitions = []
+    for number, tag, value in lines:
+        if tag == "synonym" or tag.endswith("_synonym"):
+            match = _QUOTED.match(value)
+            if match is None:
+                raise InputError(source, number, repr(value[:60]), 'a "quoted" synonym')
+            scope = match[2] if tag == "synonym" else tag.removesuffix("_synonym").upper()
+            if (scope if scope in {"EXACT", "BROAD", "NARROW"} else "RELATED") in kept:
+                synonyms[_plain(match[1])] = None
+        elif tag == "def":
+            match = _QUOTED.match(value)
+            if match is None:
+                raise InputError(source, number, repr(value[:60]), 'a "quoted" definition')
+            definitions.append(_plain(match[1]))
+        else:
+            fields.setdefault(tag, []).append(_value(value))
+    if not fields.get("id"):
+        raise InputError(source, begin, "a term without an id", "id: ...")
+    name = fields.get("name", [""])[0]
+    if (fields.get("is_obsolete") == ["true"] and not obsolete) or not (name or synonyms):
+        return
+    term_id = fields["id"][0]
+    synonyms.pop(name, None)
+    yield Concept(
+        id=term_id,
+        name=name,
+        synonyms=tuple(synonyms),
+        definitions=tuple(definitions),
+        types=tuple(fields.get("namespace", [namespace] if namespace else [])),
+        xrefs=tuple(dict.fromkeys(x.split(' "')[0].strip() for x in fields.get("xref", ()))),
+        alternative_ids=tuple(fields.get("alt_id", ())),
+        source=term_id.partition(":")[0],
+    )

@@ -1,0 +1,144 @@
+"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and MRSTY.RRF and MRDEF.RRF if present.
+
+Columns are those of the UMLS Reference Manual (NLM), chapter 3. MRCONSO is sorted by CUI, so
+concepts are streamed; definitions and semantic types are held, a string for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from biolink.errors import InputError
+from biolink.kb.concept import Concept
+from biolink.kb.files import numbered_lines
+
+LABEL = "UMLS RRF (folder with MRCONSO.RRF[.gz])"
+
+_CONSO_COLUMNS = 18
+_CUI, _LAT, _TS, _STT, _ISPREF, _SAB, _TTY, _CODE, _STR, _SUPPRESS = 0, 1, 2, 4, 6, 11, 12, 13, 14, 16
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return Path(path).is_dir() and _file(Path(path), "MRCONSO") is not None
+
+
+def _file(folder: Path, table: str) -> Path | None:
+    for name in (f"{table}.RRF", f"{table}.RRF.gz"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def _rows(file: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+    for number, line in numbered_lines(file):
+        cells = line.removesuffix("|").split("|")
+        if len(cells) != columns:
+            raise InputError(
+                str(file), number, f"{len(cells)} columns", f"{columns} separated by |"
+            )
+        yield number, cells
+
+
+def _wanted(option: str | None) -> set[str] | None:
+    return None if option is None else {value.strip() for value in option.split(",")}
+
+
+def read(
+    path: str | Path,
+    language: str | None = "ENG",
+    sources: str | None = None,
+    term_types: str | None = None,
+    types: str | None = None,
+    suppressed: bool = False,
+) -> Iterator[Concept]:
+    """Stream the concepts.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    language
+        LAT to keep; None for all.
+    sources
+        Source vocabularies (SAB) to keep, separated by commas; None for all.
+    term_types
+        Term types (TTY) to keep, separated by commas; None for all.
+    types
+        Semantic types (TUI, or tree number) to keep with their descendants, separated by commas;
+        None for all. Descendants are found by the tree numbers of MRSTY.
+    suppressed
+        Keep rows whose SUPPRESS flag is O, E or Y.
+    """
+    folder = Path(path)
+    conso = _file(folder, "MRCONSO")
+    if conso is None:
+        raise InputError(str(path), None, "no MRCONSO.RRF", "a folder with MRCONSO.RRF")
+    semantic: dict[str, list[str]] = {}
+    trees: dict[str, str] = {}
+    sty = _file(folder, "MRSTY")
+    if sty is not None:
+        for _, cells in _rows(sty, 6):
+            semantic.setdefault(cells[0], []).append(cells[1])
+            trees[cells[1]] = cells[2]
+    elif types is not None:
+        raise InputError(str(path), None, "no MRSTY.RRF", "MRSTY.RRF, to choose semantic types")
+    wanted_types = _with_descendants(types, trees, str(sty)) if types is not None else None
+    definitions: dict[str, list[str]] = {}
+    mrdef = _file(folder, "MRDEF")
+    if mrdef is not None:
+        for _, cells in _rows(mrdef, 8):
+            if suppressed or cells[6] == "N":
+                definitions.setdefault(cells[0], []).append(cells[5])
+    kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
+
+    def concept(cui: str, names: list[tuple[bool, str, str, str]]) -> Concept | None:
+        found = semantic.get(cui, [])
+        if not names or (wanted_types is not None and not wanted_types & set(found)):
+            return None
+        # The UMLS's own preferred form: TS = P, STT = PF, ISPREF = Y.
+        preferred = next((name for is_best, name, _, _ in names if is_best), names[0][1])
+        synonyms = dict.fromkeys(name for _, name, _, _ in names if name != preferred)
+        xrefs = dict.fromkeys(f"{sab}:{code}" for _, _, sab, code in names if code != "NOCODE")
+        return Concept(
+            id=cui,
+            name=preferred,
+            synonyms=tuple(synonyms),
+            definitions=tuple(definitions.get(cui, ())),
+            types=tuple(dict.fromkeys(found)),
+            xrefs=tuple(xrefs),
+            source="UMLS",
+        )
+
+    current, names = "", []  # type: str, list[tuple[bool, str, str, str]]
+    for _, cells in _rows(conso, _CONSO_COLUMNS):
+        if cells[_CUI] != current:
+            done = concept(current, names)
+            if done is not None:
+                yield done
+            current, names = cells[_CUI], []
+        if (
+            (language is None or cells[_LAT] == language)
+            and (kept_sources is None or cells[_SAB] in kept_sources)
+            and (kept_terms is None or cells[_TTY] in kept_terms)
+            and (suppressed or cells[_SUPPRESS] == "N")
+        ):
+            best = (cells[_TS], cells[_STT], cells[_ISPREF]) == ("P", "PF", "Y")
+            names.append((best, cells[_STR], cells[_SAB], cells[_CODE]))
+    done = concept(current, names)
+    if done is not None:
+        yield done
+
+
+def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str]:
+    wanted = set()
+    for given in (value.strip() for value in types.split(",")):
+        tree = trees.get(given, given)
+        below = {tui for tui, t in trees.items() if t == tree or t.startswith(tree + ".")}
+        # Tree numbers of the top levels are written without a dot: A1 is above A1.1.
+        if len(tree) == 1:
+            below = {tui for tui, t in trees.items() if t.startswith(tree)}
+        if not below:
+            raise InputError(source, None, f"no concept of semantic type {given!r}", "a TUI in use")
+        wanted |= below
+    return wanted
