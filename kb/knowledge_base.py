@@ -488,8 +488,10 @@ class _Builder:
             entry["examples"].append(example)
 
     def add(self, concept: Concept) -> None:
-        if not concept.id.strip():
-            raise KnowledgeBaseError(f"a concept named {concept.name!r} has an empty id")
+        if not concept.id.strip() or "\0" in concept.id:
+            raise KnowledgeBaseError(
+                f"the concept named {concept.name!r} has the id {concept.id!r}; expected a text"
+            )
         concept = self.tidied(concept)
         known = len(self.rows)
         row = self.rows.setdefault(concept.id, known)

@@ -10,7 +10,8 @@ __all__ = ["NORMALISATION", "normalise_name"]
 #: Names this normalisation in stored fingerprints; change it whenever the result changes.
 NORMALISATION = "genbioel-1"
 
-_TO_SPACE = str.maketrans(dict.fromkeys(",.;{}[]()+-_*/?!`\"'=%><", " "))
+# NUL is no character of any name, and a marisa-trie cannot hold it.
+_TO_SPACE = str.maketrans(dict.fromkeys(",.;{}[]()+-_*/?!`\"'=%><\0", " "))
 
 
 def normalise_name(name: str) -> str:

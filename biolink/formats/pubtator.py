@@ -125,6 +125,7 @@ def write(documents: Iterable[Document], stream: IO[str]) -> None:
         title_end = document.passages[0].end if document.passages else 0
         # An abstract that begins with white space of its own would not come back.
         split = kinds[:1] == ["title"] and 0 < title_end < len(text) - 1
+        split = split and text[title_end].isspace()
         title, abstract = (text[:title_end], text[title_end + 1 :]) if split else (text, "")
         doc_id = _BREAKS.sub(" ", document.id).replace("|", " ")
         stream.write(f"{doc_id}|t|{title}\n{doc_id}|a|{abstract}\n")

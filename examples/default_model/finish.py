@@ -1,0 +1,154 @@
+"""Turn a trained model into the embedded default: fit the weights, build the indexes, write it.
+
+    python examples/default_model/finish.py --data ../shared/data --out build/default \
+        --target biolink/embedded
+
+Fits on the development documents, which the model was not trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from train import FORM, TRAINING
+from transformers import AutoTokenizer, BartForConditionalGeneration
+
+from biolink.documents import Document
+from biolink.finetune.fit import fit_weights
+from biolink.finetune.samples import mention_samples
+from biolink.formats import pubtator
+from biolink.infer.abbreviations import find_abbreviations
+from biolink.infer.indexes import Indexes
+from biolink.infer.linker import Linker, LinkerOptions, Task
+from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
+from biolink.infer.recognise import DictionaryRecogniser
+from biolink.kb import KnowledgeBase, normalise_name
+
+DEVELOPMENT = (
+    "corpora/ncbi_disease/NCBIdevelopset_corpus.txt.gz",
+    "corpora/bc5cdr/CDR_DevelopmentSet.PubTator.txt.gz",
+)
+
+
+def stop_names(documents: list[Document], kb: KnowledgeBase) -> list[str]:
+    """Names that the dictionary finds in training documents but annotators mostly did not mark."""
+    right: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    recogniser = DictionaryRecogniser(kb, abbreviations=None)
+    for document in documents:
+        gold = [(m.start, m.end) for m in document.mentions]
+        for mention in recogniser(document).mentions:
+            name = normalise_name(mention.text)
+            seen[name] += 1
+            # A name inside a longer gold mention is right to be noticed.
+            right[name] += any(s <= mention.start and mention.end <= e for s, e in gold)
+    return sorted(n for n, count in seen.items() if count >= 2 and right[n] / count < 0.5)
+
+
+def development(
+    data: Path, kb: KnowledgeBase, share: float
+) -> tuple[list[Task], list[tuple[int, ...]], list[int]]:
+    """Tasks, gold rows and folds of development mentions; NIL where there is no concept."""
+    tasks, gold, folds = [], [], []
+    for name in DEVELOPMENT:
+        documents = list(pubtator.read(data / name))
+        if len(documents) > 100:
+            documents = random.Random(0).sample(documents, int(share * len(documents)))
+        for number, document in enumerate(documents):
+            for sample in mention_samples([document], kb, FORM, find_abbreviations, distinct=True):
+                tasks.append(Task(sample.source, sample.mention, sample.type))
+                gold.append(sample.rows)
+                folds.append(number % 2)
+    return tasks, gold, folds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--target", type=Path, required=True)
+    parser.add_argument("--share", type=float, default=0.4, help="of the BC5CDR documents")
+    arguments = parser.parse_args()
+    target = arguments.target
+    shutil.rmtree(target / "kb", ignore_errors=True)
+    shutil.copytree(arguments.out / "kb", target / "kb")
+    model_folder = target / "model"
+    model_folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(arguments.out / "trained")
+    trained = BartForConditionalGeneration.from_pretrained(arguments.out / "trained")
+    trained.half().save_pretrained(model_folder)
+    (model_folder / "generation_config.json").unlink(missing_ok=True)
+    tokenizer.save_pretrained(model_folder)
+    kb = KnowledgeBase.open(target / "kb")
+    documents = [d for name in TRAINING for d in pubtator.read(arguments.data / name)]
+    counts = Counter(
+        kb.resolve(i) for d in documents for m in d.mentions for i in m.concept_ids
+    )
+    counts.pop(None, None)
+    priors = dict(sorted(counts.items()))
+    (model_folder / "priors.json").write_text(json.dumps(priors), encoding="utf-8")
+    stops = stop_names(documents, kb)
+    (model_folder / "stop_names.json").write_text(
+        json.dumps(stops, ensure_ascii=False), encoding="utf-8"
+    )
+    settings = {
+        "format": "biolink-model",
+        "version": 1,
+        "prompt": FORM.to_dict(),
+        "linker": {"method": "combined"},
+    }
+    (model_folder / "biolink.json").write_text(json.dumps(settings), encoding="utf-8")
+    loaded = load_model(model_folder)
+    zeros = Ranker(np.zeros(len(FEATURES)), np.zeros(len(NIL_FEATURES)), priors)
+    model = LinkingModel(
+        loaded.backbone, loaded.tokenizer, loaded.form, settings, zeros, model_folder
+    )
+    shutil.rmtree(target / "kb" / "index", ignore_errors=True)
+    linker = Linker(model, kb, LinkerOptions())
+    indexes: Indexes = linker.indexes
+    print("names", len(indexes.lexical.name_ids), "trie nodes", indexes.trie.nodes, flush=True)
+    print("dense", indexes.dense.codes.shape, flush=True)
+    tasks, gold, folds = development(arguments.data, kb, arguments.share)
+    candidates = []
+    for begin in range(0, len(tasks), 64):
+        candidates += linker.candidates(tasks[begin : begin + 64])
+    torch.save([(c.name_ids, c.rows, c.features) for c in candidates], arguments.out / "dev.pt")
+    ceiling = np.mean([bool(set(c.rows.tolist()) & set(g)) for c, g in zip(candidates, gold)])
+    fit = fit_weights(candidates, gold, folds)
+    results = {
+        "mentions": len(tasks),
+        "ceiling": float(ceiling),
+        "candidate order": fit.candidate_order,
+        "combined, held out": fit.held_out,
+    }
+    for left_out in ("generation", "dense", "lexical", "prior", "type", "names"):
+        used = [name for name in FEATURES if not name.startswith(left_out)]
+        results[f"without {left_out}"] = fit_weights(candidates, gold, folds, used).held_out
+    for alone in ("generation_sum", "generation_mean", "dense", "lexical"):
+        results[f"{alone} alone"] = fit_weights(candidates, gold, folds, [alone]).held_out
+    print(json.dumps(results, indent=1), flush=True)
+    settings["ranker"] = Ranker(fit.weights, fit.nil_weights).to_dict()
+    settings["development"] = results
+    settings["training"] = {
+        "recipe": Path(__file__).with_name("recipe.toml").read_text(encoding="utf-8"),
+        "start": "all-MiniLM-L6-v2 (Apache-2.0), encoder mapped onto BART, vocabulary pruned",
+        "documents": list(TRAINING),
+        "knowledge_base": kb.fingerprint,
+    }
+    (model_folder / "biolink.json").write_text(
+        json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    print(json.dumps(settings["ranker"], indent=1))
+    print(len(stops), "stop names:", ", ".join(stops[:60]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The knowledge base and its store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biolink.errors import KnowledgeBaseError
+from biolink.kb import Concept, KnowledgeBase, normalise_name
+from biolink.kb.inspect import compare, find, summarise, validate
+from biolink.kb.lexical import LexicalIndex
+
+CONCEPTS = [
+    Concept("D1", "Fever", ("Heat, Body", "pyrexia"), ("Hot.",), ("Disease",), ("OMIM:1",)),
+    Concept("D2", "Heat", ("Fever",), (), ("Chemical", "Thing"), alternative_ids=("D9",)),
+    Concept("D3", "(+)", ("Cold-Sore",), (), ("Disease",), source="other"),
+]
+
+
+@pytest.fixture
+def kb() -> KnowledgeBase:
+    return KnowledgeBase.from_concepts(CONCEPTS, prefix="mu")
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(name: str) -> None:
+    once = normalise_name(name)
+    assert normalise_name(once) == once
+    assert once == once.strip()
+
+
+def test_lookup_keeps_every_owner_preferred_first(kb: KnowledgeBase) -> None:
+    assert [c.id for c in kb.lookup("FEVER")] == ["D1", "D2"]
+    assert [c.id for c in kb.lookup("heat body")] == ["D1"]
+    assert kb.lookup("nothing") == []
+    assert list(kb) == CONCEPTS
+    assert kb["D9"].id == kb["mu:D2"].id == "D2"
+    assert "D1" in kb
+    assert "D7" not in kb
+    with pytest.raises(KeyError):
+        kb["D7"]
+    assert kb.curie("D1") == "mu:D1"
+
+
+def test_subset_shares_and_masks(kb: KnowledgeBase) -> None:
+    diseases = kb.subset(types={"Disease"})
+    assert [c.id for c in diseases] == ["D1", "D3"]
+    assert [c.id for c in diseases.lookup("fever")] == ["D1"]
+    assert diseases.get("D2") is None
+    assert diseases.base is kb
+    assert diseases.name_count == 4
+    assert [c.id for c in kb.subset(ids=["mu:D9", "none"])] == ["D2"]
+    assert [c.id for c in kb.subset(sources={"other"})] == ["D3"]
+    assert [c.id for c in kb.subset(predicate=lambda c: len(c.names) == 2)] == ["D2", "D3"]
+    assert [c.id for c in diseases.subset(predicate=lambda c: c.id == "D2")] == []
+    assert diseases.fingerprint != kb.fingerprint
+
+
+def test_merge_adds_by_id_and_reference(kb: KnowledgeBase) -> None:
+    other = KnowledgeBase.from_concepts(
+        [Concept("1", "one", xrefs=("mu:D1",)), Concept("D2", "two"), Concept("X", "new")]
+    )
+    merged = kb.merge(other)
+    assert merged["D1"].synonyms == (*CONCEPTS[0].synonyms, "one")
+    assert "two" in merged["D2"].names
+    assert "X" in merged
+    assert "X" not in kb.merge(other, unmatched=False)
+    assert "new" in kb.merge(other, {"X": ["D3"]})["D3"].names
+
+
+def test_repeated_ids_and_empty_names_are_kept_track_of() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("A", "one"), Concept("B", " "), Concept("A", "two", ("", "one"))]
+    )
+    assert kb["A"].names == ("one", "two")
+    assert kb["B"].name == "B"
+    findings = {f.what: f for f in validate(kb, lambda names: map(len, names), 2)}
+    assert findings["duplicate ids"].count == 1
+    assert findings["empty names"].count == 2
+    assert findings["concepts without a name"].examples == ("B",)
+    assert findings["concepts without definitions"].count == 2
+    assert findings["names longer than the decoder allows (2 tokens)"].count == 2
+
+
+def test_validate_lists_homonyms_and_empty_normalisations(kb: KnowledgeBase) -> None:
+    findings = {f.what: f for f in validate(kb)}
+    assert findings["homonyms (names of several concepts)"].count == 1
+    assert "fever: D1, D2" in findings["homonyms (names of several concepts)"].examples[0]
+    assert findings["names that normalise to nothing"].examples == ("D3: (+)",)
+
+
+def test_find_summarise_compare(kb: KnowledgeBase) -> None:
+    assert [(h.how, h.concept.id) for h in find(kb, "fever", 1)][:2] == [("name", "D1"), ("name", "D2")]
+    assert find(kb, "D1")[0].how == "id"
+    assert find(kb, "cold sores")[0].concept.id == "D3"
+    assert summarise(kb)["concepts"] == 3
+    other = KnowledgeBase.from_concepts([CONCEPTS[0], Concept("D2", "Heat"), Concept("N", "new")])
+    result = compare(kb, other)
+    assert (len(result.removed), len(result.added), len(result.changed), result.equal) == (1, 1, 1, 1)
+
+
+def test_store_round_trip(kb: KnowledgeBase, tmp_path: Path) -> None:
+    kb.save(tmp_path / "x.kb")
+    opened = KnowledgeBase.open(tmp_path / "x.kb")
+    assert list(opened) == list(kb)
+    assert opened.fingerprint == kb.fingerprint
+    assert [c.id for c in opened.lookup("fever")] == ["D1", "D2"]
+    part = opened.subset(types={"Disease"})
+    part.save(tmp_path / "part.kb")
+    assert list(KnowledgeBase.open(tmp_path / "part.kb")) == list(part)
+    # Writing over a store replaces it whole and leaves nothing else behind.
+    part.save(tmp_path / "x.kb")
+    assert len(KnowledgeBase.open(tmp_path / "x.kb")) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["part.kb", "x.kb"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text("abcXY :|", min_size=1, max_size=3).filter(str.strip),
+            st.lists(st.text(max_size=8), max_size=4),
+        ),
+        max_size=12,
+    )
+)
+def test_every_name_leads_back_to_all_of_its_owners(entries: list[tuple[str, list[str]]]) -> None:
+    kb = KnowledgeBase.from_concepts(
+        Concept(i, names[0] if names else "", tuple(names[1:])) for i, names in entries
+    )
+    owners: dict[str, set[str]] = {}
+    for concept in kb:
+        for name in concept.names:
+            if normalise_name(name):
+                owners.setdefault(normalise_name(name), set()).add(concept.id)
+    assert sorted(kb.normalised_names()) == sorted(owners)
+    for name, ids in owners.items():
+        assert {c.id for c in kb.lookup(name)} == ids
+
+
+def damage(folder: Path, how: str) -> str:
+    if how == "truncated":
+        file = folder / "concepts.arrow"
+        file.write_bytes(file.read_bytes()[:-8])
+        return "bytes; expected"
+    if how == "missing":
+        (folder / "names.marisa").unlink()
+        return "is missing"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if how == "foreign":
+        manifest["format"] = "something else"
+    elif how == "version":
+        manifest["version"] = 99
+    (folder / "manifest.json").write_text("{" if how == "garbage" else json.dumps(manifest))
+    return {"foreign": "does not say", "version": "version 99", "garbage": "damaged"}[how]
+
+
+@pytest.mark.parametrize("how", ["truncated", "missing", "foreign", "version", "garbage"])
+def test_damaged_stores_are_refused(kb: KnowledgeBase, tmp_path: Path, how: str) -> None:
+    kb.save(tmp_path / "x.kb")
+    message = damage(tmp_path / "x.kb", how)
+    with pytest.raises(KnowledgeBaseError, match=message):
+        KnowledgeBase.open(tmp_path / "x.kb")
+    with pytest.raises(KnowledgeBaseError, match="not a stored knowledge base"):
+        KnowledgeBase.open(tmp_path)
+
+
+def test_a_failed_save_leaves_the_old_store(kb: KnowledgeBase, tmp_path: Path) -> None:
+    kb.save(tmp_path / "x.kb")
+
+    class Broken(KnowledgeBase):
+        @property
+        def fingerprint(self) -> str:  # type: ignore[override]
+            raise RuntimeError("no")
+
+    other = KnowledgeBase.from_concepts([Concept("N", "new")])
+    other.__class__ = Broken
+    with pytest.raises(RuntimeError):
+        other.save(tmp_path / "x.kb")
+    assert len(KnowledgeBase.open(tmp_path / "x.kb")) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["x.kb"]
+
+
+def test_kb_needs_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys, biolink.kb; from biolink.kb.readers import READERS\n"
+        "print([m for m in ('torch', 'transformers', 'spacy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_lexical_index_finds_close_names_and_survives_storage(
+    kb: KnowledgeBase, tmp_path: Path
+) -> None:
+    index = LexicalIndex.build(kb)
+    ((ids, scores),) = index.search(["body heat"], 2)
+    assert kb.name_at(int(ids[0])) == "heat body"
+    assert scores[0] == pytest.approx(1.0, abs=1e-3)
+    index.save(tmp_path)
+    loaded = LexicalIndex.load(tmp_path)
+    ((again, close),) = loaded.search(["body heat"], 2)
+    assert list(again) == list(ids)
+    assert close == pytest.approx(scores, abs=1e-3)
+    mask = kb.subset(ids=["D2"]).name_mask
+    ((ids, _),) = index.search(["body heat"], 5, mask)
+    assert {kb.name_at(int(i)) for i in ids} <= {"heat", "fever"}
+    (tmp_path / "idf.npy").unlink()
+    with pytest.raises(KnowledgeBaseError, match="damaged"):
+        LexicalIndex.load(tmp_path)
