@@ -144,7 +144,7 @@ class DenseIndex:
                 np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in ("name_ids", "codes", "scale", "projection")
             ]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise KnowledgeBaseError(f"the dense index {folder} is damaged: {error}") from None
         return cls(*arrays)
 

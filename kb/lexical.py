@@ -137,6 +137,6 @@ class LexicalIndex:
                 **_VECTORISER, vocabulary={term: i for i, term in enumerate(terms)}
             )
             vectoriser.idf_ = arrays["idf"]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise KnowledgeBaseError(f"the lexical index {folder} is damaged: {error}") from None
         return cls(vectoriser, matrix, arrays["name_ids"])

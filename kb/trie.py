@@ -338,7 +338,7 @@ class NameTrie:
                 np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in _ARRAYS
             ]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, EOFError, KeyError) as error:
             raise KnowledgeBaseError(f"the name trie {folder} is damaged: {error}") from None
         return cls(*arrays, fingerprint=manifest.get("fingerprint", ""))
 

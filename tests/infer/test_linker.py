@@ -1,0 +1,304 @@
+"""The linker over a tiny random model: every method, policy and stream."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
+from biolink.errors import ConfigError, ModelError
+from biolink.infer.decode import DecodingOptions
+from biolink.infer.dense import DenseIndex
+from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.ranker import type_agreement
+from biolink.infer.recognise import DictionaryRecogniser
+from biolink.kb import Concept
+from biolink.pipeline import load
+from tests.infer.conftest import bart, wordpiece
+
+TEXT = "spinal and bulbar muscular atrophy (SBMA) is ill. SBMA and fever and breast tumors with aspirin"
+
+
+@pytest.fixture(scope="module")
+def model(model_folder: Path) -> LinkingModel:
+    return load_model(model_folder)
+
+
+def document(*words: str, text: str = TEXT, **fields: str) -> Document:
+    mentions = []
+    for word in words:
+        start = text.index(word)
+        mentions.append(Mention(start, start + len(word), word, **fields))
+    return Document("1", text, mentions=tuple(mentions))
+
+
+def test_combined_ranks_by_the_weights(model: LinkingModel, kb: KnowledgeBase) -> None:
+    linker = Linker(model, kb, LinkerOptions(method="combined"))
+    linked = linker(document("breast tumor", "aspirin"))
+    assert [m.best.concept_id for m in linked.mentions] == ["D3", "D2"]
+    links = linked.mentions[0].links
+    assert [link.rank for link in links] == list(range(1, len(links) + 1))
+    assert sum(link.probability for link in links) <= 1 + 1e-9
+    assert [link.probability for link in links] == sorted((x.probability for x in links), reverse=True)
+    assert links[0].name == "breast tumor"
+
+
+def test_short_forms_are_linked_through_their_long_form(model: LinkingModel, kb: KnowledgeBase) -> None:
+    text = TEXT
+    start = text.rindex("SBMA")
+    given = Document("1", text, mentions=(Mention(start, start + 4, "SBMA"),))
+    best = Linker(model, kb)(given).mentions[0].best
+    assert (best.concept_id, best.long_form) == ("D6", "spinal and bulbar muscular atrophy")
+    plain = Linker(model, kb, LinkerOptions(abbreviations="none"))(given).mentions[0]
+    assert plain.long_form is None
+
+
+def test_shared_names_are_recorded_and_ranked(model: LinkingModel, kb: KnowledgeBase) -> None:
+    best = Linker(model, kb)(document("fever", type="Disease")).mentions[0].best
+    assert (best.concept_id, best.shared, best.also) == ("D1", True, ("D7",))
+    best = Linker(model, kb)(document("fever", type="Chemical")).mentions[0].best
+    assert best.concept_id == "D7"
+
+
+def test_homonym_policy_order(model: LinkingModel) -> None:
+    base = KnowledgeBase.from_concepts(
+        [
+            Concept("D9", "a", ("shared",), types=("Disease",)),
+            Concept("D4", "b", ("shared",), types=("Chemical",)),
+            Concept("D2", "shared", types=("Chemical",)),
+            Concept("D1", "c", ("shared",), types=("Chemical",)),
+        ]
+    )
+    linker = Linker(model, base, LinkerOptions(method="generate"))
+    name_id = base.name_id("shared")
+    assert name_id is not None
+    # Preferred first, then the prior (D4 has one), then the type, then the id.
+    order = [base.id_at(row) for row in linker._owners(name_id, "Disease")]
+    assert order == ["D2", "D4", "D9", "D1"]
+    rank = linker(document("fever"))
+    every = Linker(model, base, LinkerOptions(method="generate", homonyms="all", top_k=20))
+    names = [link.name for link in every(document("fever")).mentions[0].links]
+    assert names.count("shared") == 4
+    assert [link.name for link in rank.mentions[0].links].count("shared") == 1
+    matching = Linker(model, base, LinkerOptions(method="generate", match_types=True))
+    assert [base.id_at(r) for r in matching._owners(name_id, "Disease")] == ["D9"]
+
+
+@pytest.mark.parametrize("method", ["combined", "generate", "candidates"])
+def test_results_do_not_depend_on_batch_or_order(
+    model: LinkingModel, kb: KnowledgeBase, method: str
+) -> None:
+    words = ("fever", "breast tumor", "aspirin", "bulbar", "atrophy", "ill")
+    documents = [document(word) for word in words] + [document(*words)]
+    one = Linker(model, kb, LinkerOptions(method=method, batch_size=1))
+    many = Linker(model, kb, LinkerOptions(method=method, batch_size=32))
+    first = list(one.pipe(documents, batch_size=1))
+    second = list(many.pipe(documents))
+    third = list(many.pipe(documents[::-1]))[::-1]
+    for other in (second, third):
+        for a, b in zip(first, other, strict=True):
+            for m, n in zip(a.mentions, b.mentions, strict=True):
+                assert [x.concept_id for x in m.links] == [x.concept_id for x in n.links]
+                scores = [x.score for x in n.links]
+                assert [x.score for x in m.links] == pytest.approx(scores, abs=1e-4)
+
+
+def test_generated_names_are_names_of_the_kb(model: LinkingModel, kb: KnowledgeBase) -> None:
+    options = LinkerOptions(method="generate", decoding=DecodingOptions(beam=50), top_k=50)
+    links = Linker(model, kb, options)(document("fever")).mentions[0].links
+    assert {link.concept_id for link in links} == {c.id for c in kb} - {"D7"} | {"D7"}
+    for link in links:
+        assert link.concept_id in {c.id for c in kb.lookup(link.name)}
+        assert 0 <= link.probability <= 1
+
+
+def test_generation_equals_exhaustive_scoring_of_all_names(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    options = LinkerOptions(method="generate", decoding=DecodingOptions(beam=60), top_k=60)
+    linker = Linker(model, kb, options)
+    task_document = document("fever")
+    links = linker(task_document).mentions[0].links
+    exhaustive = Linker(model, kb, LinkerOptions(method="candidates", top_k=60))
+    from biolink.infer.linker import Task
+    from biolink.kb.prompt import source_text
+
+    mention = task_document.mentions[0]
+    source = source_text(task_document.text, mention.start, mention.end, model.form, "fever")
+    ids = np.arange(kb.name_slots)
+    ((sums, lengths),) = exhaustive._score_names([Task(source, "fever", "")], [ids])
+    means = sums / lengths
+    best = int(means.argmax())
+    assert links[0].score == pytest.approx(float(means[best]), abs=1e-4)
+    assert kb.id_at(kb.owners(best)[0]) == links[0].concept_id
+    assert links[0].probability == pytest.approx(math.exp(means[best]), abs=1e-4)
+
+
+def test_subset_switches_without_building(model: LinkingModel, kb: KnowledgeBase) -> None:
+    for method in ("combined", "generate", "candidates"):
+        linker = Linker(model, kb, LinkerOptions(method=method, top_k=20))
+        linker(document("fever"))
+        part = linker.with_kb(kb.subset(types={"Chemical"}))
+        assert part.indexes is linker.indexes
+        mention = part(document("fever")).mentions[0]
+        assert {link.concept_id for link in mention.links} == {"D2", "D7"} or (
+            method == "candidates" and {x.concept_id for x in mention.links} == {"D7"}
+        )
+        assert all(not link.shared for link in mention.links)
+        # The linker that was there before is unchanged.
+        assert len(linker(document("fever")).mentions[0].links) > 1
+        nothing = linker.with_kb(kb.subset(ids=[]))
+        assert nothing(document("fever")).mentions[0].nil_reason == "no candidate"
+
+
+def test_another_kb_takes_over_known_embeddings(model: LinkingModel, kb: KnowledgeBase) -> None:
+    linker = Linker(model, kb)
+    other = kb.with_names([("D5", "malignant ill"), ("none", "x")])
+    switched = linker.with_kb(other)
+    best = switched(document("ill")).mentions[0].best
+    assert best.concept_id == "D5"
+    fresh = Linker(model, other)
+    a, b = switched.indexes.dense, fresh.indexes.dense
+    queries = model.embed(["fever", "cold"])
+    assert np.abs(a.similarities(queries) - b.similarities(queries)).max() < 0.05
+
+
+def test_threshold_gives_nil_with_a_reason(model: LinkingModel, kb: KnowledgeBase) -> None:
+    mention = Linker(model, kb, nil=Threshold(1.0))(document("ill")).mentions[0]
+    assert mention.best is None
+    assert "below threshold 1" in (mention.nil_reason or "")
+    assert Linker(model, kb, nil=NoNil())(document("ill")).mentions[0].best is not None
+    with pytest.raises(ConfigError, match="0 to 1"):
+        Threshold(1.5)
+
+
+def test_pipe_streams_and_keeps_order(model: LinkingModel, kb: KnowledgeBase) -> None:
+    linker = Linker(model, kb, recogniser=DictionaryRecogniser(kb))
+    taken = []
+
+    def source() -> object:
+        for number in range(100):
+            taken.append(number)
+            yield Document(str(number), "a fever")
+
+    stream = linker.pipe(source(), batch_size=4)  # type: ignore[arg-type]
+    assert [next(stream).id for _ in range(3)] == ["0", "1", "2"]
+    assert len(taken) <= 8
+    assert next(iter(linker.pipe(["a fever"]))).mentions[0].best is not None
+    with pytest.raises(ConfigError, match="needs a recogniser"):
+        list(Linker(model, kb).pipe(["x"], recognise=True))
+
+
+def test_offsets_survive(model: LinkingModel, kb: KnowledgeBase) -> None:
+    text = "𝛼\u0301 SBMA\r\n(fever\u00a0) 😀 breast-tumors"
+    linked = Linker(model, kb, recogniser=DictionaryRecogniser(kb))(text)
+    assert linked.text == text
+    assert [m.text for m in linked.mentions] == ["fever", "breast-tumors"]
+    for mention in linked.mentions:
+        assert text[mention.start : mention.end] == mention.text
+
+
+def test_genbioel_layout_loads(tmp_path: Path, kb: KnowledgeBase) -> None:
+    """A checkpoint with a byte-level BPE tokeniser, text markers and no biolink.json."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import BartTokenizer
+
+    corpus = [name for concept in kb for name in concept.names] * 3 + ["START END is"]
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(
+        corpus, vocab_size=400, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    )
+    folder = tmp_path / "genbioel"
+    folder.mkdir()
+    trained.save_model(str(folder))
+    tokenizer = BartTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokenizer.save_pretrained(folder)
+    model = bart(
+        len(tokenizer), pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2,
+        forced_eos_token_id=2,
+    )  # fmt: skip
+    # What BART's derivatives ship, and what must not reach the search.
+    model.generation_config.update(
+        no_repeat_ngram_size=3, num_beams=4, early_stopping=True, forced_bos_token_id=0
+    )
+    model.save_pretrained(folder)
+    linker = load(model=folder, kb=kb, top_k=3)
+    assert linker.options.method == "generate"
+    assert linker.model.form.start_marker == "START"
+    assert linker.model.form.window == 384
+    mention = linker(document("fever")).mentions[0]
+    assert len(mention.links) == 3
+    assert all(kb.lookup(link.name) for link in mention.links)
+    # The name follows the prompt, so it is tokenised with a leading space.
+    (ids,) = linker.model.name_tokens(["fever"])
+    assert linker.model.tokenizer.decode(ids[:-1]) == " fever"
+    (prompt,) = linker.model.prompts(["Fever"])
+    assert prompt[0] == 2
+    assert linker.model.tokenizer.decode(prompt[1:]) == "fever is"
+
+
+def test_bad_models_are_one_clear_error(tmp_path: Path, kb: KnowledgeBase) -> None:
+    with pytest.raises(ModelError, match="not a model that can be loaded offline"):
+        load_model(tmp_path / "none")
+    (tmp_path / "biolink.json").write_text("{")
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(tmp_path)
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    tokenizer = wordpiece(folder)
+    bart(len(tokenizer)).save_pretrained(folder)
+    with pytest.raises(ConfigError, match="no weights for method='combined'"):
+        load(model=folder, kb=kb, method="combined")
+    with pytest.raises(ConfigError, match="unknown options"):
+        load(model=folder, kb=kb, speed="high")
+
+
+def test_indexes_are_cached_beside_a_stored_kb(
+    model: LinkingModel, kb: KnowledgeBase, tmp_path: Path
+) -> None:
+    kb.save(tmp_path / "x.kb")
+    stored = KnowledgeBase.open(tmp_path / "x.kb")
+    first = Linker(model, stored)
+    expected = first(document("fever"))
+    assert first.trie.nodes > 1
+    kinds = sorted(p.name.split("-")[0] for p in (tmp_path / "x.kb" / "index").iterdir())
+    assert kinds == ["dense", "lexical", "trie"]
+    again = Linker(model, KnowledgeBase.open(tmp_path / "x.kb"))
+    linked = again(document("fever"))
+    assert [x.concept_id for x in linked.mentions[0].links] == [
+        x.concept_id for x in expected.mentions[0].links
+    ]
+    # A damaged cache is built anew.
+    for file in (tmp_path / "x.kb" / "index").glob("*/codes.npy"):
+        file.write_bytes(b"")
+    assert Linker(model, KnowledgeBase.open(tmp_path / "x.kb"))(document("fever")).mentions[0].best
+
+
+def test_dense_index_orders_as_the_full_vectors() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(200, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = DenseIndex.compress(vectors, np.arange(200))
+    similar = index.similarities(vectors[:10])
+    assert np.abs(similar - vectors[:10] @ vectors.T).max() < 0.03
+    assert similar.argmax(1).tolist() == list(range(10))
+
+
+def test_type_agreement() -> None:
+    known = {"disease", "chemical"}
+    assert type_agreement("SpecificDisease", ("Disease",), known) == 1
+    assert type_agreement("Chemical", ("Disease",), known) == -1
+    assert type_agreement("Gene", ("Disease",), known) == 0
+    assert type_agreement("", ("Disease",), known) == 0
+
+
+def test_padding_does_not_change_embeddings(model: LinkingModel) -> None:
+    both = model.embed(["fever", "spinal and bulbar muscular atrophy of the breast"])
+    alone = model.embed(["fever"])
+    assert np.abs(both[0] - alone[0]).max() < 1e-5
+    assert np.linalg.norm(both, axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert torch.is_inference_mode_enabled() is False
