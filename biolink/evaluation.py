@@ -95,8 +95,10 @@ def evaluate(
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                gold, held = _gold(mention, kb)
-                columns.append((number, mention.type, held, not mention.links, *_hits(mention, gold)))
+                gold, in_kb = _gold(mention, kb)
+                columns.append(
+                    (number, mention.type, in_kb, not mention.links, *_hits(mention, gold))
+                )
     owners = np.array([row[0] for row in columns], dtype=int)
     types = [row[1] for row in columns]
     flags = np.array([row[2:] for row in columns], dtype=bool).reshape(-1, 6)
@@ -118,7 +120,8 @@ def evaluate(
         strict_in_kb=None if kb is None else scores(strict1, strict5, held),
         lenient_in_kb=None if kb is None else scores(lenient1, lenient5, held),
         by_type={
-            name: _mean(strict1[np.array([t == name for t in types])]) for name in sorted(set(types))
+            name: _mean(strict1[np.array([t == name for t in types])])
+            for name in sorted(set(types))
         },
     )
 

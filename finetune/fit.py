@@ -125,7 +125,11 @@ def _minimise(
         nil_scores = nil @ nil_weights
         every = torch.cat([scores.masked_fill(~present, lowest), nil_scores[:, None]], 1)
         good = torch.cat(
-            [scores.masked_fill(~right, lowest), nil_scores[:, None].masked_fill(~nil_right[:, None], lowest)], 1
+            [
+                scores.masked_fill(~right, lowest),
+                nil_scores[:, None].masked_fill(~nil_right[:, None], lowest),
+            ],
+            1,
         )
         loss = (torch.logsumexp(every, 1) - torch.logsumexp(good, 1)).mean()
         loss = loss + l2 * (weights.square().sum() + nil_weights.square().sum())

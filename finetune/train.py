@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -79,7 +78,9 @@ class Stage:
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:
-            raise ConfigError(f"unknown settings of a stage {sorted(unknown)}: known {sorted(known)}")
+            raise ConfigError(
+                f"unknown settings of a stage {sorted(unknown)}: known {sorted(known)}"
+            )
         if not values.get("name") or values.get("steps", 0) < 1:
             raise ConfigError("a stage needs a name and at least one step")
         return cls(**values)
@@ -129,7 +130,9 @@ class Trainer:
     ) -> tuple[list[str], list[str], list[list[str]]]:
         """Sources, mentions and names; the first name is the target, the rest near-misses."""
         sources, mentions, names = [], [], []
-        for number in rng.sample(range(len(self.mentions)), min(stage.mentions, len(self.mentions))):
+        for number in rng.sample(
+            range(len(self.mentions)), min(stage.mentions, len(self.mentions))
+        ):
             sample = self.mentions[number]
             misses = self.misses[number]
             sources.append(sample.source)
@@ -150,7 +153,9 @@ class Trainer:
             names.append([kb_sample.target, *map(self.kb.name_at, wrong)])
         return sources, mentions, names
 
-    def pair_batch(self, stage: Stage, rng: random.Random) -> tuple[list[str], list[str], list[int]]:
+    def pair_batch(
+        self, stage: Stage, rng: random.Random
+    ) -> tuple[list[str], list[str], list[int]]:
         """First texts, second texts and concept rows of synonym pairs.
 
         Three of four name pairs are of concepts whose names look like those of the first, so that
@@ -203,13 +208,18 @@ class Trainer:
         losses: dict[str, Tensor] = {}
         if stage.mentions or stage.kb_samples:
             sources, mentions, names = self.generation_batch(stage, rng)
-            encoded = self.tokenizer(sources, padding=True, truncation=True, max_length=160, return_tensors="pt")
+            encoded = self.tokenizer(
+                sources, padding=True, truncation=True, max_length=160, return_tensors="pt"
+            )
             mask = encoded["attention_mask"]
             memory = self.backbone.memory(self.backbone.encode(encoded["input_ids"], mask), mask)
             prompts = self.form.prompt_ids(self.tokenizer, mentions, self.backbone.start_id)
             prompts = [[p[0], *p[1:][-_NAME_LIMIT:]] for p in prompts]
             ids = [
-                [n[:_NAME_LIMIT] for n in self.form.name_ids(self.tokenizer, of, self.backbone.eos_id)]
+                [
+                    n[:_NAME_LIMIT]
+                    for n in self.form.name_ids(self.tokenizer, of, self.backbone.eos_id)
+                ]
                 for of in names
             ]
             packed = pack(prompts, ids, self.backbone.pad_id)
@@ -232,7 +242,9 @@ class Trainer:
     def run(self, stage: Stage, *, checkpoint_every: int = 100) -> None:
         """Run a stage, or the rest of it where a checkpoint of it exists."""
         optimiser = self._optimiser(stage)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, stage.steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: _rate(step, stage.steps)
+        )
         begin = self._resume(stage, optimiser, schedule)
         self.model.train()
         totals: dict[str, float] = {}
@@ -266,8 +278,14 @@ class Trainer:
     def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
         encoder = {id(p) for p in self.model.get_encoder().parameters()}
         groups = [
-            {"params": [p for p in self.model.parameters() if id(p) in encoder], "lr": stage.encoder_lr},
-            {"params": [p for p in self.model.parameters() if id(p) not in encoder], "lr": stage.lr},
+            {
+                "params": [p for p in self.model.parameters() if id(p) in encoder],
+                "lr": stage.encoder_lr,
+            },
+            {
+                "params": [p for p in self.model.parameters() if id(p) not in encoder],
+                "lr": stage.lr,
+            },
         ]
         return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
@@ -292,8 +310,8 @@ class Trainer:
             },
             f"{state}.tmp",
         )
-        os.replace(f"{weights}.tmp", weights)
-        os.replace(f"{state}.tmp", state)
+        Path(f"{weights}.tmp").replace(weights)
+        Path(f"{state}.tmp").replace(state)
 
     def _resume(self, stage: Stage, optimiser: Any, schedule: Any) -> int:
         weights, state = self._files(stage)

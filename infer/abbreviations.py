@@ -146,7 +146,7 @@ def expand_mention(mention: str, abbreviations: dict[str, str]) -> str | None:
         if short in expanded and long.lower() not in mention.lower():
             # The plural of an abbreviation is the abbreviation with an s.
             pattern = rf"(?<![\w-]){re.escape(short)}(?:s)?(?![\w])"
-            expanded = re.sub(pattern, lambda _, long=long: long, expanded, count=1)
+            expanded = re.sub(pattern, long.replace("\\", r"\\"), expanded, count=1)
     return expanded if expanded != mention else None
 
 

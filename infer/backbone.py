@@ -180,7 +180,7 @@ def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | Non
     key, value = memory.layers[layer]
     if memory.slots is None:
         return _attend(query, key, value, memory.mask.to(query.dtype), scale)
-    rows, heads, steps, size = query.shape
+    _, heads, steps, size = query.shape
     groups, each = key.shape[0], memory.each
     padded = query.new_zeros(groups * each, heads, steps, size)
     padded[memory.slots] = query

@@ -58,9 +58,7 @@ class Indexes:
         self.progress = progress
         self._donor = donor
 
-    def _cached(
-        self, kind: str, key: str, load: Callable[[Path], T], build: Callable[[], T]
-    ) -> T:
+    def _cached(self, kind: str, key: str, load: Callable[[Path], T], build: Callable[[], T]) -> T:
         folder = None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
         if folder is not None and folder.is_dir():
             try:
@@ -114,9 +112,7 @@ class Indexes:
             step = None if report is None else lambda done, size: report("names", done, size)
             if self._donor is not None:
                 places = self._donor.places(names)
-                return self._donor.dense.extended(
-                    names, name_ids, places, self.model.embed, step
-                )
+                return self._donor.dense.extended(names, name_ids, places, self.model.embed, step)
             return DenseIndex.build(names, name_ids, self.model.embed, step)
 
         return self._cached("dense", key, DenseIndex.load, build)

@@ -339,9 +339,7 @@ class Linker:
             options = replace(options, keep=self.options.top_k)
         memory = self.model.read([task.source for task in tasks])
         prompts = self.model.prompts([task.mention for task in tasks])
-        ranked = constrained_beam_search(
-            self.model.backbone, self.trie, memory, prompts, options
-        )
+        ranked = constrained_beam_search(self.model.backbone, self.trie, memory, prompts, options)
         allowed = self.kb.name_mask
         results = []
         for task, hypotheses in zip(tasks, ranked, strict=True):
@@ -476,7 +474,7 @@ class Linker:
     def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
         ranker = self.model.ranker
         assert ranker is not None
-        results = []
+        results: list[list[_Found]] = []
         for candidates in self.candidates(tasks):
             if not len(candidates.rows):
                 results.append([])

@@ -67,7 +67,12 @@ def pack(
     segment = torch.full(shape, -1, dtype=torch.long)
     for row, (prompt, of_mention) in enumerate(zip(prompts, names, strict=True)):
         shared = len(prompt) - 1
-        flat, place, wanted, part = list(prompt[:-1]), list(range(shared)), [-1] * shared, [0] * shared
+        flat, place, wanted, part = (
+            list(prompt[:-1]),
+            list(range(shared)),
+            [-1] * shared,
+            [0] * shared,
+        )
         for number, name in enumerate(of_mention, 1):
             flat += [prompt[-1], *name[:-1]]
             place += range(shared, shared + len(name))

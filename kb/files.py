@@ -66,8 +66,8 @@ def open_binary(path: str | Path) -> IO[bytes]:
     if magic.startswith(b"\x1f\x8b"):
         return gzip.open(buffered, "rb")  # type: ignore[return-value]
     if magic == b"\xfd7zXZ\x00":
-        return lzma.open(buffered, "rb")  # type: ignore[return-value]
-    return buffered  # type: ignore[return-value]
+        return lzma.open(buffered, "rb")
+    return buffered
 
 
 @contextlib.contextmanager
@@ -158,9 +158,7 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
     os.close(handle)
     try:
         opener = {".gz": gzip.open, ".xz": lzma.open}.get(suffix)
-        binary: IO[bytes] = (
-            opener(temporary, "wb") if opener else Path(temporary).open("wb")  # type: ignore[assignment,operator]
-        )
+        binary: IO[bytes] = opener(temporary, "wb") if opener else Path(temporary).open("wb")
         with binary, io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
             yield text
         umask = os.umask(0)

@@ -102,9 +102,7 @@ class KnowledgeBase:
         return builder.finish(cls, prefix, list(map(dict, sources)), dict(options or {}))
 
     @classmethod
-    def read(
-        cls, path: str | Path, format: str | None = None, **options: Any
-    ) -> KnowledgeBase:
+    def read(cls, path: str | Path, format: str | None = None, **options: Any) -> KnowledgeBase:
         """Read a knowledge base from any readable format (``biolink formats`` lists them).
 
         Parameters
@@ -359,8 +357,8 @@ class KnowledgeBase:
             hits = pc.is_in(self._table.column("source"), pa.array(sorted(sources), pa.string()))
             mask &= hits.to_numpy()
         if predicate is not None:
-            for row in np.flatnonzero(mask):
-                mask[row] = predicate(self.concept_at(int(row)))
+            for chosen in map(int, np.flatnonzero(mask)):
+                mask[chosen] = predicate(self.concept_at(chosen))
         return KnowledgeBase(
             self._table,
             self._names,

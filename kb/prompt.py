@@ -49,7 +49,9 @@ class PromptForm:
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:
-            raise ConfigError(f"unknown prompt settings {sorted(unknown)}: known are {sorted(known)}")
+            raise ConfigError(
+                f"unknown prompt settings {sorted(unknown)}: known are {sorted(known)}"
+            )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,7 +126,11 @@ def source_text(
     room = max(0, form.window - len(words))
     keep_left = min(len(left), max(room // 2, room - len(right)))
     keep_right = min(len(right), room - keep_left)
-    pieces = [" ".join(left[len(left) - keep_left :]), " ".join(words), " ".join(right[:keep_right])]
+    pieces = [
+        " ".join(left[len(left) - keep_left :]),
+        " ".join(words),
+        " ".join(right[:keep_right]),
+    ]
     if form.lower:
         pieces = [piece.lower() for piece in pieces]
     marked = (pieces[0], form.start_marker, pieces[1], form.end_marker, pieces[2])

@@ -53,9 +53,11 @@ def save_store(kb: KnowledgeBase, path: str | Path) -> None:
     """Write the folder under a temporary name and rename it; a subset is numbered anew."""
     kb = kb.materialise()
     with replace_folder(path) as folder:
-        with pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink:
-            with pa.ipc.new_file(sink, kb._table.schema) as writer:
-                writer.write_table(kb._table)
+        with (
+            pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
+            pa.ipc.new_file(sink, kb._table.schema) as writer,
+        ):
+            writer.write_table(kb._table)
         kb._names.save(str(folder / "names.marisa"))
         kb._ids.save(str(folder / "ids.marisa"))
         for name in _ARRAYS:

@@ -103,8 +103,11 @@ class NameTrie:
         order = _sorted_rows(tokens, offsets)
         starts, lengths = offsets[:-1][order], lengths[order]
 
-        toks, firsts, levels = [np.zeros(1, dtype)], [], [0, 1]
-        leaf_nodes, leaf_rows = [], []
+        toks: list[np.ndarray] = [np.zeros(1, dtype)]
+        firsts: list[np.ndarray] = []
+        levels = [0, 1]
+        leaf_nodes: list[np.ndarray] = []
+        leaf_rows: list[np.ndarray] = []
         node_of = np.zeros(count, dtype=np.int64)  # of each sorted row at the current depth
         active = np.arange(count)
         previous_size, nodes, depth = 1, 1, 0
@@ -266,9 +269,7 @@ class NameTrie:
         alive[self.leaf_nodes] = per_leaf > 0
         for begin, end in self._inner_levels():
             spans = self.first[begin : end + 1]
-            below = np.concatenate(
-                [[0], np.cumsum(alive[spans[0] : spans[-1]], dtype=np.int64)]
-            )
+            below = np.concatenate([[0], np.cumsum(alive[spans[0] : spans[-1]], dtype=np.int64)])
             alive[begin:end] |= np.diff(below[spans - spans[0]]) > 0
         alive[0] = True
         numbers = np.cumsum(alive, dtype=np.int32) - 1
@@ -334,13 +335,13 @@ class NameTrie:
             for name, size in manifest["files"].items():
                 if (folder / name).stat().st_size != size:
                     raise KnowledgeBaseError(f"{folder / name} is damaged: expected {size:,} bytes")
-            arrays = [
-                np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            arrays = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in _ARRAYS
-            ]
+            }
         except (OSError, ValueError, EOFError, KeyError) as error:
             raise KnowledgeBaseError(f"the name trie {folder} is damaged: {error}") from None
-        return cls(*arrays, fingerprint=manifest.get("fingerprint", ""))
+        return cls(**arrays, fingerprint=str(manifest.get("fingerprint", "")))
 
 
 def _sorted_rows(tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:

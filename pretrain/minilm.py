@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from biolink.errors import ModelError
 
-__all__ = ["START_MARKER", "END_MARKER", "bart_from_bert", "count_pieces", "prune_wordpiece"]
+__all__ = ["END_MARKER", "START_MARKER", "bart_from_bert", "count_pieces", "prune_wordpiece"]
 
 START_MARKER = "[START]"
 END_MARKER = "[END]"
@@ -83,8 +83,12 @@ def prune_wordpiece(
             }
         )
         vocabulary[marker] = len(vocabulary)
-    for name, token in (spec.get("post_processor") or {}).get("special_tokens", {}).items():
+    processor = spec.get("post_processor") or {}
+    for name, token in processor.get("special_tokens", {}).items():
         token["ids"] = [vocabulary[name]]
+    for side in ("cls", "sep"):
+        if side in processor:
+            processor[side][1] = vocabulary[processor[side][0]]
     spec["padding"] = None
     spec["truncation"] = None
     return spec, [number for _, number in kept]

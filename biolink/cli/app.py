@@ -54,7 +54,9 @@ def link(
     output: Output = "-",
     mentions: Annotated[
         str,
-        typer.Option(help="given: link those in the file; find: find them; auto: given, else find."),
+        typer.Option(
+            help="given: link those in the file; find: find them; auto: given, else find."
+        ),
     ] = "auto",
     method: Annotated[
         str | None, typer.Option(help="combined, generate or candidates; what the model is for.")

@@ -179,8 +179,8 @@ def _print_table(documents: Iterable[Document]) -> None:
         title = document.text.strip().splitlines()[0] if document.text.strip() else ""
         table = Table(title=Text(f"{document.id}  {title[:90]}"), title_justify="left")
         for column in ("offsets", "mention", "type", "concept", "name", "probability"):
-            justify = "right" if column in ("offsets", "probability") else "left"
-            table.add_column(column, justify=justify, no_wrap=column == "offsets")
+            number = column in ("offsets", "probability")
+            table.add_column(column, justify="right" if number else "left", no_wrap=number)
         for mention in document.mentions:
             best = mention.best
             note = f" = {best.long_form}" if best and best.long_form else ""

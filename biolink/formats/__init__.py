@@ -81,9 +81,7 @@ def sniff_format(path: str | Path) -> str:
 
 def format_of_name(path: str | Path) -> str | None:
     """The format that a file's name asks for, or None; the last known suffix decides."""
-    by_suffix = {
-        suffix: name for name in reversed(FORMATS) for suffix in load(name).SUFFIXES
-    }
+    by_suffix = {suffix: name for name in reversed(FORMATS) for suffix in load(name).SUFFIXES}
     for suffix in reversed(stem_suffixes(path)):
         if suffix in by_suffix and not (suffix == ".txt" and ".pubtator" in stem_suffixes(path)):
             return by_suffix[suffix]

@@ -1,4 +1,4 @@
-"""BioC JSON as PubTator 3 gives it: a collection, ``{"PubTator3": [...]}``, or a document a line."""
+"""BioC JSON as PubTator 3 gives it: a collection, ``{"PubTator3": [...]}``, or lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIXES = (".json",)
 
 def sniff(path: str | Path, head: str) -> bool:
     return (
-        re.match(r'\s*[\[{]', head) is not None
+        re.match(r"\s*[\[{]", head) is not None
         and re.search(r'"(PubTator3|documents|passages)"\s*:\s*\[', head) is not None
         and re.search(r'"bioctype"|"infons"|"PubTator3"|"documents"|"annotations"', head)
         is not None

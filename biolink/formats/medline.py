@@ -1,4 +1,4 @@
-"""MEDLINE as PubMed exports it (``.nbib``): ``PMID- ``, ``TI  - ``, ``AB  - `` with continuations."""
+"""MEDLINE as PubMed exports it (``.nbib``): ``PMID- ``, ``TI  - ``, ``AB  - ``."""
 
 from __future__ import annotations
 

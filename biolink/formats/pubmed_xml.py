@@ -21,7 +21,10 @@ _ARTICLE = ("PubmedArticle", "PubmedBookArticle", "MedlineCitation")
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return re.search(r"<(PubmedArticle(Set)?|MedlineCitation(Set)?|PubmedBookArticle)\b", head) is not None
+    return (
+        re.search(r"<(PubmedArticle(Set)?|MedlineCitation(Set)?|PubmedBookArticle)\b", head)
+        is not None
+    )
 
 
 def _text(element: etree._Element | None) -> str:
@@ -41,8 +44,10 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             )
             for _, element in elements:
                 parent = element.getparent()
-                if element.tag == "MedlineCitation" and parent is not None and (
-                    parent.tag == "PubmedArticle"
+                if (
+                    element.tag == "MedlineCitation"
+                    and parent is not None
+                    and (parent.tag == "PubmedArticle")
                 ):
                     continue
                 document = _article(element)

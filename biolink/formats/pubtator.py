@@ -50,8 +50,8 @@ def _document(
     texts: dict[str, str] = {}
     doc_id = ""
     try:
-        rows = []
-        relations = []
+        rows: list[tuple[int, list[str]]] = []
+        relations: list[tuple[str, ...]] = []
         for number, line in block:
             match = _TEXT.match(line)
             if match and match[2] not in texts and not rows:
@@ -78,8 +78,8 @@ def _document(
                 )
         if "t" not in texts:
             raise InputError(source, block[0][0], "no title", "id|t|title")
-    except InputError as problem:
-        raise_or_report(problem, on_problem)
+    except InputError as error:
+        raise_or_report(error, on_problem)
         return
     title, abstract = texts["t"], texts.get("a", "")
     text = f"{title}\n{abstract}" if abstract else title

@@ -106,9 +106,9 @@ def _document(
     on_problem: OnProblem,
 ) -> Iterator[Document]:
     passages, mentions = [], []
-    number = first
+    line = first
     try:
-        for number, row in rows:
+        for line, row in rows:  # noqa: B007 the handler below names the line
             start, end = int(row["start"]), int(row["end"])
             if row["kind"] == "passage":
                 passages.append(Passage(start, end, row.get("type", "")))
@@ -118,7 +118,7 @@ def _document(
                 raise ValueError(f"kind {row['kind']!r}")
         yield Document(doc_id, text, tuple(passages), tuple(mentions))
     except ValueError as error:
-        problem = InputError(source, number, str(error), "a row as the header says")
+        problem = InputError(source, line, str(error), "a row as the header says")
         raise_or_report(problem, on_problem)
 
 

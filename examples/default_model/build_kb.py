@@ -1,6 +1,6 @@
 """Build the embedded knowledge base of diseases and chemicals from openly licensed files.
 
-    python examples/default_model/build_kb.py --data ../shared/data --out build/default/kb
+python examples/default_model/build_kb.py --data ../shared/data --out build/default/kb
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def unambiguous_xrefs(concept: Concept) -> Concept:
 
 def build(data: Path) -> KnowledgeBase:
     mesh = KnowledgeBase.read(data / "kb/mesh").subset(types={"Disease", "Chemical"})
-    mondo_mesh, mondo_omim, doid = (
-        data / name for name in list(SOURCES)[-3:]
-    )
+    mondo_mesh, mondo_omim, doid = (data / name for name in list(SOURCES)[-3:])
     labels = KnowledgeBase.read(mondo_mesh)
     base = mesh.merge(labels, unmatched=False)
     omim = KnowledgeBase.from_concepts(

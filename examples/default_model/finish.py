@@ -89,9 +89,7 @@ def main() -> None:
     tokenizer.save_pretrained(model_folder)
     kb = KnowledgeBase.open(target / "kb")
     documents = [d for name in TRAINING for d in pubtator.read(arguments.data / name)]
-    counts = Counter(
-        kb.resolve(i) for d in documents for m in d.mentions for i in m.concept_ids
-    )
+    counts = Counter(kb.resolve(i) for d in documents for m in d.mentions for i in m.concept_ids)
     counts.pop(None, None)
     priors = dict(sorted(counts.items()))
     (model_folder / "priors.json").write_text(json.dumps(priors), encoding="utf-8")
@@ -121,7 +119,9 @@ def main() -> None:
     for begin in range(0, len(tasks), 64):
         candidates += linker.candidates(tasks[begin : begin + 64])
     torch.save([(c.name_ids, c.rows, c.features) for c in candidates], arguments.out / "dev.pt")
-    ceiling = np.mean([bool(set(c.rows.tolist()) & set(g)) for c, g in zip(candidates, gold)])
+    ceiling = np.mean(
+        [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(candidates, gold, strict=True)]
+    )
     fit = fit_weights(candidates, gold, folds)
     results = {
         "mentions": len(tasks),

@@ -72,9 +72,7 @@ def sniff_format(path: str | Path) -> str:
     )
 
 
-def read_concepts(
-    path: str | Path, format: str | None = None, **options: Any
-) -> Iterator[Concept]:
+def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
     """Stream the concepts of a file or folder in any readable format."""
     if not Path(path).exists() and str(path) != "-":
         raise InputError(str(path), None, "no such file or folder", "a knowledge base")

@@ -45,10 +45,7 @@ def read(path: str | Path) -> Iterator[Concept]:
             raise InputError(
                 display_name(path), number, repr(line[:60]), "a '# Fields:' line with column names"
             )
-        if separator == "\t":
-            cells = line.split("\t")
-        else:
-            cells = next(csv.reader([line]))
+        cells = line.split("\t") if separator == "\t" else next(csv.reader([line]))
         cells += [""] * (len(columns) - len(cells))
         if len(cells) > len(columns):
             raise InputError(

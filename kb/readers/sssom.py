@@ -57,9 +57,7 @@ def read_mappings(path: str | Path) -> Iterator[Mapping]:
                 )
             continue
         if len(cells) != len(columns):
-            raise InputError(
-                display_name(path), number, f"{len(cells)} columns", f"{len(columns)}"
-            )
+            raise InputError(display_name(path), number, f"{len(cells)} columns", f"{len(columns)}")
         row = dict(zip(columns, cells, strict=True))
         yield Mapping(
             row["subject_id"],

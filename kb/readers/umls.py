@@ -16,7 +16,18 @@ from biolink.kb.files import numbered_lines
 LABEL = "UMLS RRF (folder with MRCONSO.RRF[.gz])"
 
 _CONSO_COLUMNS = 18
-_CUI, _LAT, _TS, _STT, _ISPREF, _SAB, _TTY, _CODE, _STR, _SUPPRESS = 0, 1, 2, 4, 6, 11, 12, 13, 14, 16
+_CUI, _LAT, _TS, _STT, _ISPREF, _SAB, _TTY, _CODE, _STR, _SUPPRESS = (
+    0,
+    1,
+    2,
+    4,
+    6,
+    11,
+    12,
+    13,
+    14,
+    16,
+)
 
 
 def sniff(path: str | Path, head: str) -> bool:

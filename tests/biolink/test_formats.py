@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import re
 from pathlib import Path
 
@@ -49,7 +48,9 @@ def documents(draw: st.DrawFn) -> Document:
             )
         )
     mentions.sort(key=lambda m: (m.start, m.end))
-    return Document(draw(st.from_regex(r"[A-Za-z0-9]{1,6}", fullmatch=True)), text, passages, tuple(mentions))
+    return Document(
+        draw(st.from_regex(r"[A-Za-z0-9]{1,6}", fullmatch=True)), text, passages, tuple(mentions)
+    )
 
 
 def through(document: Document, name: str, folder: Path) -> Document:
@@ -130,7 +131,10 @@ def test_links_are_written(tmp_path: Path) -> None:
     assert through(document, "jsonl", tmp_path) == document
     (link,) = through(document, "tsv", tmp_path).mentions[0].links
     assert (link.concept_id, link.probability, link.shared) == ("D055534", 0.9, True)
-    rows = {name: through(document, name, tmp_path).mentions for name in ("pubtator", "bioc-xml", "bioc-json")}
+    rows = {
+        name: through(document, name, tmp_path).mentions
+        for name in ("pubtator", "bioc-xml", "bioc-json")
+    }
     for mentions in rows.values():
         assert [m.concept_ids for m in mentions] == [("D055534",), ()]
     write([document], tmp_path / "x", "bioc-json")
@@ -151,12 +155,14 @@ def test_ids_as_corpora_write_them() -> None:
     assert composite.concept_ids == ("D014786", "D006311")
     assert composite.parts == ("Ocular toxicity", "auditory toxicity")
     assert any(not m.concept_ids for m in mentions)
-    assert [d.metadata.get("relations") for d in read(DATA / "bc5cdr.PubTator")][0]
+    assert next(read(DATA / "bc5cdr.PubTator")).metadata["relations"]
 
 
 def test_pubtator_moves_and_drops_what_does_not_fit(tmp_path: Path) -> None:
     file = tmp_path / "x.txt"
-    file.write_text("1|t|The fever is bad\n1|a|\n1\t5\t10\tfever\tDisease\tD1\n1\t0\t3\tnowhere\tDisease\tD1\n")
+    file.write_text(
+        "1|t|The fever is bad\n1|a|\n1\t5\t10\tfever\tDisease\tD1\n1\t0\t3\tnowhere\tDisease\tD1\n"
+    )
     problems: list[InputError] = []
     (document,) = read(file, on_problem=problems.append)
     assert [(m.start, m.end) for m in document.mentions] == [(4, 9)]
@@ -194,7 +200,10 @@ def test_pubmed_xml_and_medline() -> None:
     assert (three.id, three.text) == ("3", "Title only.")
     assert len(problems) == 1
     one, three = read(DATA / "pubmed.nbib", on_problem=problems.append)
-    assert one.text == "A made-up title that goes on in the next line.\nFever is bad. It lasts for days."
+    assert (
+        one.text
+        == "A made-up title that goes on in the next line.\nFever is bad. It lasts for days."
+    )
     assert (one.id, three.id) == ("1", "3")
     assert len(problems) == 2
 
@@ -215,7 +224,9 @@ def test_broken_xml_and_json_are_one_clear_error(tmp_path: Path) -> None:
     file.write_text("<collection><document><id>1</id>")
     with pytest.raises(InputError, match=r"x\.xml:1: .*expected well-formed BioC XML"):
         list(read(file))
-    file.write_text("<collection><document><id>1</id><passage><offset>x</offset></passage></document></collection>")
+    file.write_text(
+        "<collection><document><id>1</id><passage><offset>x</offset></passage></document></collection>"
+    )
     problems: list[InputError] = []
     assert list(read(file, on_problem=problems.append)) == []
     assert "cannot be read" in str(problems[0])
@@ -249,7 +260,7 @@ def test_compression_and_names(tmp_path: Path) -> None:
     for name in ("a.jsonl.gz", "a.PubTator.xz", "a.tsv", "a.json.gz", "a.xml"):
         write(documents, tmp_path / name)
         assert [d.text for d in read(tmp_path / name)] == [d.text for d in documents]
-    assert gzip.open(tmp_path / "a.jsonl.gz").read(1) == b"{"
+    assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).startswith(b"{")
     assert format_of_name("CDR.PubTator.txt.gz") == "pubtator"
     assert format_of_name("x") is None
     with pytest.raises(ConfigError, match="no format follows"):
@@ -267,10 +278,12 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         write(failing(), tmp_path / "x.jsonl")  # type: ignore[arg-type]
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_stdin_and_stdout(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_stdin_and_stdout(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     class Input:
         buffer = io.BufferedReader(io.BytesIO(gzip.compress(b"fever\r\nhere")))
 
@@ -323,9 +336,13 @@ def test_shared_corpora_round_trip(corpora: Path, tmp_path: Path) -> None:
             write(documents, tmp_path / way)
             back = list(read(tmp_path / way))
             assert [gold(d) for d in back] == [
-                [row for row in sorted(gold(d), key=lambda r: r[:2])] if way[2:] in ("json", "xml") else gold(d)
+                [row for row in sorted(gold(d), key=lambda r: r[:2])]
+                if way[2:] in ("json", "xml")
+                else gold(d)
                 for d in documents
             ]
     problems: list[InputError] = []
-    chem = list(read(corpora / "nlm_chem/nlm_chem_traindev.bioc.xml.gz", on_problem=problems.append))
+    chem = list(
+        read(corpora / "nlm_chem/nlm_chem_traindev.bioc.xml.gz", on_problem=problems.append)
+    )
     assert (len(chem), sum(len(d.mentions) for d in chem), len(problems)) == (98, 23_263, 1)

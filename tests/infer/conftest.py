@@ -11,10 +11,10 @@ import torch
 
 from biolink.kb import Concept, KnowledgeBase
 
-WORDS = (
-    "fever cold heat body spinal bulbar muscular atrophy cancer of the breast lung tumor aspirin "
-    "acid acetyl salicylic disease kennedy start end is and with ill a b c d e f"
-).split()
+WORDS = """
+fever cold heat body spinal bulbar muscular atrophy cancer of the breast lung tumor aspirin acid
+acetyl salicylic disease kennedy start end is and with ill
+"""
 
 CONCEPTS = [
     Concept("D1", "Fever", ("Body heat", "Heat, body"), ("Hot.",), ("Disease",)),
@@ -28,13 +28,13 @@ CONCEPTS = [
 
 
 def wordpiece(folder: Path) -> Any:
-    """A WordPiece tokeniser over WORDS and letters, saved into the folder."""
+    """A WordPiece tokeniser over a few words and all letters, saved into the folder."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     letters = [chr(i) for i in range(97, 123)]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[START]", "[END]"]
-    vocabulary += [*letters, *(f"##{c}" for c in letters), *(w for w in WORDS if len(w) > 1)]
+    vocabulary += [*letters, *(f"##{c}" for c in letters), *WORDS.split()]
     ids = {piece: i for i, piece in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -111,7 +111,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = wordpiece(folder)
     bart(len(tokenizer)).save_pretrained(folder)
     settings = {
-        "prompt": {"start_marker": "[START]", "end_marker": "[END]", "window": 20, "name_prefix": ""},
+        "prompt": {
+            "start_marker": "[START]", "end_marker": "[END]", "window": 20, "name_prefix": "",
+        },
         "ranker": {
             "weights": {
                 "generation_sum": 0.0, "generation_mean": 0.0, "dense": 1.0, "lexical": 10.0,

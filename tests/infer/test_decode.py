@@ -87,9 +87,7 @@ def test_scores_of_given_names_equal_the_models_own(setting: Setting) -> None:
 def test_wide_beam_equals_exhaustive_scoring(
     setting: Setting, penalty: float, stop: Any, chains: bool
 ) -> None:
-    options = DecodingOptions(
-        beam=400, length_penalty=penalty, stop=stop, keep=5, chains=chains
-    )
+    options = DecodingOptions(beam=400, length_penalty=penalty, stop=stop, keep=5, chains=chains)
     exhaustive = (setting.sums / setting.lengths**penalty).numpy()
     for mention, found in enumerate(setting.search(options)):
         order = np.argsort(-exhaustive[mention], kind="stable")[:5]

@@ -20,7 +20,8 @@ from biolink.kb import Concept
 from biolink.pipeline import load
 from tests.infer.conftest import bart, wordpiece
 
-TEXT = "spinal and bulbar muscular atrophy (SBMA) is ill. SBMA and fever and breast tumors with aspirin"
+TEXT = "spinal and bulbar muscular atrophy (SBMA) is ill. "
+TEXT += "SBMA and fever and breast tumors with aspirin"
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,15 @@ def test_combined_ranks_by_the_weights(model: LinkingModel, kb: KnowledgeBase) -
     links = linked.mentions[0].links
     assert [link.rank for link in links] == list(range(1, len(links) + 1))
     assert sum(link.probability for link in links) <= 1 + 1e-9
-    assert [link.probability for link in links] == sorted((x.probability for x in links), reverse=True)
+    assert [link.probability for link in links] == sorted(
+        (x.probability for x in links), reverse=True
+    )
     assert links[0].name == "breast tumor"
 
 
-def test_short_forms_are_linked_through_their_long_form(model: LinkingModel, kb: KnowledgeBase) -> None:
+def test_short_forms_are_linked_through_their_long_form(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
     text = TEXT
     start = text.rindex("SBMA")
     given = Document("1", text, mentions=(Mention(start, start + 4, "SBMA"),))

@@ -96,13 +96,21 @@ def test_validate_lists_homonyms_and_empty_normalisations(kb: KnowledgeBase) -> 
 
 
 def test_find_summarise_compare(kb: KnowledgeBase) -> None:
-    assert [(h.how, h.concept.id) for h in find(kb, "fever", 1)][:2] == [("name", "D1"), ("name", "D2")]
+    assert [(h.how, h.concept.id) for h in find(kb, "fever", 1)][:2] == [
+        ("name", "D1"),
+        ("name", "D2"),
+    ]
     assert find(kb, "D1")[0].how == "id"
     assert find(kb, "cold sores")[0].concept.id == "D3"
     assert summarise(kb)["concepts"] == 3
     other = KnowledgeBase.from_concepts([CONCEPTS[0], Concept("D2", "Heat"), Concept("N", "new")])
     result = compare(kb, other)
-    assert (len(result.removed), len(result.added), len(result.changed), result.equal) == (1, 1, 1, 1)
+    assert (len(result.removed), len(result.added), len(result.changed), result.equal) == (
+        1,
+        1,
+        1,
+        1,
+    )
 
 
 def test_store_round_trip(kb: KnowledgeBase, tmp_path: Path) -> None:

@@ -16,7 +16,10 @@ def test_markers_window_and_casing() -> None:
     text = "One two three four Fever five six seven eight"
     start = text.index("Fever")
     assert source_text(text, start, start + 5, FORM) == "three four START fever END five six seven"
-    assert source_text(text, start, start + 5, FORM, "Long Form") == "three four START long form END five six"
+    assert (
+        source_text(text, start, start + 5, FORM, "Long Form")
+        == "three four START long form END five six"
+    )
     assert source_text("Fever a b c d e f g", 0, 5, FORM) == "START fever END a b c d e"
     assert source_text("a b c d e f g Fever", 14, 19, FORM) == "c d e f g START fever END"
 

@@ -138,9 +138,7 @@ def test_mesh_tables(tmp_path: Path) -> None:
         "\t".join(columns.split())
         + "\nD01\tFever\tM1\tY\tT1\tFever\tN\tNON\tY\nD01\tFever\tM1\tY\tT1\tFevers\tN\tNON\tN\n"
     )
-    (tmp_path / "b.tsv").write_text(
-        "DescriptorUI\tDescriptorName\tTreeNumber\nD01\tFever\tC01\n"
-    )
+    (tmp_path / "b.tsv").write_text("DescriptorUI\tDescriptorName\tTreeNumber\nD01\tFever\tC01\n")
     (tmp_path / "c.tsv").write_text(
         "DescriptorUI\tDescriptorName2014\tScopeNote\nD01\tFever\tHot.\n"
     )
@@ -176,7 +174,11 @@ def test_ctd(tmp_path: Path) -> None:
         '# Fields:\n# ChemicalName,ChemicalID,CasRN,Definition\n"a, b",MESH:D02,50-00-0,Toxic\n'
     )
     (chemical,) = read_concepts(chemicals)
-    assert (chemical.name, chemical.types, chemical.xrefs) == ("a, b", ("Chemical",), ("CAS:50-00-0",))
+    assert (chemical.name, chemical.types, chemical.xrefs) == (
+        "a, b",
+        ("Chemical",),
+        ("CAS:50-00-0",),
+    )
 
 
 OBO = r"""format-version: 1.2
@@ -210,7 +212,11 @@ def test_obo(tmp_path: Path) -> None:
     (fever,) = read_concepts(file)
     assert fever.definitions == ('A "hot" state.',)
     assert fever.synonyms == ("feverish state", "heat")
-    assert (fever.types, fever.xrefs, fever.alternative_ids) == (("made_up",), ("UMLS:C1",), ("MU:9",))
+    assert (fever.types, fever.xrefs, fever.alternative_ids) == (
+        ("made_up",),
+        ("UMLS:C1",),
+        ("MU:9",),
+    )
     assert next(read_concepts(file, scopes="exact")).synonyms == ("feverish state",)
     assert len(list(read_concepts(file, obsolete=True))) == 2
     file.write_text(OBO.replace('synonym: "feverish state"', "synonym: feverish"))
@@ -306,7 +312,11 @@ def test_genbioel_and_flat_json(tmp_path: Path) -> None:
     file.write_text(json.dumps({"D01|D09": ["fever", "heat"]}))
     assert sniff_format(file) == "genbioel"
     (concept,) = read_concepts(file)
-    assert (concept.id, concept.alternative_ids, concept.names) == ("D01", ("D09",), ("fever", "heat"))
+    assert (concept.id, concept.alternative_ids, concept.names) == (
+        "D01",
+        ("D09",),
+        ("fever", "heat"),
+    )
     file = tmp_path / "names.json"
     file.write_text(json.dumps({"D01": ["fever", "heat"], "D02": "cold"}))
     assert sniff_format(file) == "json"

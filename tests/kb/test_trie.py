@@ -37,7 +37,9 @@ def equal(a: NameTrie, b: NameTrie) -> bool:
 @given(bodies)
 def test_enumerating_returns_exactly_what_was_put_in(rows: list[list[int]]) -> None:
     sequences = with_end(rows)
-    found = [(seq, int(name)) for seq, names in NameTrie.from_sequences(sequences) for name in names]
+    found = [
+        (seq, int(name)) for seq, names in NameTrie.from_sequences(sequences) for name in names
+    ]
     assert sorted(found) == sorted((tuple(s), i) for i, s in enumerate(sequences))
     assert [s for s, _ in found] == sorted(s for s, _ in found)
 
@@ -56,7 +58,9 @@ def test_allowed_tokens_equal_brute_force_for_every_prefix(rows: list[list[int]]
 @given(bodies, st.data())
 def test_restricting_equals_a_fresh_build(rows: list[list[int]], data: st.DataObject) -> None:
     sequences = with_end(rows)
-    keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), bool)
+    keep = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), bool
+    )
     restricted = NameTrie.from_sequences(sequences).restrict(keep)
     kept = [i for i in range(len(rows)) if keep[i]]
     offsets = np.cumsum([0, *(len(sequences[i]) for i in kept)])

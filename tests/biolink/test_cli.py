@@ -1,0 +1,157 @@
+"""The command line, through the console script's entry point."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from biolink import KnowledgeBase, read
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def run(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from biolink.cli import main; main()", *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True)
+    return subprocess.CompletedProcess(
+        command, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kb")
+    file = folder / "kb.tsv"
+    file.write_text(
+        "id\tname\tsynonyms\ttypes\nD1\tFever\tBody heat\tDisease\nD2\tCold\tfever\tChemical\n"
+    )
+    done = run("kb", "build", file, "-o", folder / "x.kb")
+    assert done.returncode == 0, done.stderr
+    assert "2 concepts, 3 names" in done.stderr
+    return folder / "x.kb"
+
+
+def test_help_and_version() -> None:
+    assert "link" in run("--help").stdout
+    assert run("--version").stdout.startswith("biolink ")
+    assert run("nonsense").returncode == 2
+
+
+def test_formats_are_printed() -> None:
+    out = run("formats").stdout
+    assert "`pubtator`" in out
+    assert "`umls-rrf`" in out
+
+
+def test_kb_commands(table: Path, tmp_path: Path) -> None:
+    out = run("kb", "info", table).stdout
+    assert "concepts: 2" in out
+    assert "names shared by several concepts: 1" in out
+    assert "sha256=" in out
+    assert "D2" in run("kb", "search", "fever", "--kb", table).stdout
+    done = run("kb", "subset", table, "--types", "Disease", "-o", tmp_path / "part.kb")
+    assert done.returncode == 0
+    assert [c.id for c in KnowledgeBase.open(tmp_path / "part.kb")] == ["D1"]
+    (tmp_path / "ids.txt.gz").write_bytes(gzip.compress(b"D2\nD7\n"))
+    done = run("kb", "subset", table, "--ids", tmp_path / "ids.txt.gz", "-o", tmp_path / "ids.kb")
+    assert "1 of the ids do not occur" in done.stderr
+    out = run("kb", "diff", table, tmp_path / "part.kb").stdout
+    assert "concepts only in the first: 1" in out
+    assert "concepts that are equal: 1" in out
+    out = run("kb", "validate", table).stdout
+    assert "homonyms (names of several concepts): 1" in out
+    assert "names longer than the decoder allows" in out
+
+
+def test_mistakes_are_one_line_and_leave_nothing(table: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.tsv"
+    bad.write_text("id\tname\nD1\n")
+    cases = [
+        (("kb", "build", bad, "-o", tmp_path / "bad.kb"), f"{bad}:2: 1 columns; expected 2"),
+        (("kb", "build", tmp_path / "none", "-o", tmp_path / "bad.kb"), "no such file"),
+        (("kb", "info", tmp_path), "no format of a knowledge base"),
+        (("kb", "build", bad, "-o", tmp_path / "b.kb", "--option", "x"), "name=value"),
+        (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types or --sources"),
+        (
+            ("kb", "subset", table, "--types", "None", "-o", tmp_path / "b.kb"),
+            "nothing was written",
+        ),
+        (("convert", DATA / "bc5cdr.PubTator", "--to", "word"), "unknown format 'word'"),
+        (("convert", DATA / "bc5cdr.PubTator"), "--to"),
+        (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "not a model"),
+        (("link", DATA / "bc5cdr.PubTator", "--threshold", "7"), "from 0 to 1"),
+        (("link", DATA / "bc5cdr.PubTator", "--mentions", "x"), "--mentions is"),
+        (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "no format follows"),
+    ]
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for arguments, message in cases:
+        done = run(*arguments)
+        assert done.returncode == 1, arguments
+        assert message in done.stderr
+        assert done.stderr.startswith("biolink: error: ")
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_convert(tmp_path: Path) -> None:
+    out = tmp_path / "x.jsonl.gz"
+    assert run("convert", DATA / "bc5cdr.PubTator", "-o", out).returncode == 0
+    assert [d.id for d in read(out)] == [d.id for d in read(DATA / "bc5cdr.PubTator")]
+    done = run("convert", "-", "--format", "lines", "--to", "jsonl", stdin=b"one\ntwo\n")
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["one", "two"]
+
+
+def test_link_the_embedded_default(tmp_path: Path) -> None:
+    done = run("link", "--to", "table", stdin=b"Naloxone reverses the effect of clonidine.")
+    assert done.returncode == 0, done.stderr
+    assert "D009270" in done.stdout
+    assert "D003000" in done.stdout
+    out = tmp_path / "linked.PubTator"
+    done = run("link", DATA / "ncbi_disease.PubTator", "-o", out, "--top-k", 3)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    documents = list(read(out))
+    assert [d.text for d in documents] == [d.text for d in read(DATA / "ncbi_disease.PubTator")]
+    assert sum(len(d.mentions) for d in documents) == 17
+
+
+def test_a_bad_document_does_not_stop_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "x.PubTator"
+    good = (DATA / "ncbi_disease.PubTator").read_text()
+    file.write_text("1|t|Title\n2|a|wrong id\n\n" + good)
+    out = tmp_path / "x.jsonl"
+    done = run("link", file, tmp_path / "none.txt", "-o", out)
+    assert done.returncode == 1
+    assert f"{file}:2: id '2'; expected id '1'" in done.stderr
+    assert "none.txt: no such file" in done.stderr
+    assert "2 problem(s)" in done.stderr
+    assert len(list(read(out))) == 4
+
+
+def test_nil_and_types_and_warning(tmp_path: Path) -> None:
+    done = run("link", "--threshold", "1", stdin=b"Naloxone and clonidine.")
+    assert '"nil_reason": "probability' in done.stdout
+    assert "no mention was linked" in done.stderr
+    done = run("link", "--types", "Disease", stdin=b"Naloxone for asthma.")
+    record = json.loads(done.stdout)
+    assert [m["text"] for m in record["mentions"]] == ["asthma"]
+    done = run("link", stdin=b"Nothing here.")
+    assert "no mention was found" in done.stderr
+    done = run("link", "--types", "None", stdin=b"x")
+    assert "no concept of the types" in done.stderr
+
+
+def test_evaluate_and_info() -> None:
+    done = run("evaluate", DATA / "ncbi_disease.PubTator")
+    assert done.returncode == 0, done.stderr
+    assert "4 documents, 17 mentions with gold ids" in done.stdout
+    assert "strict" in done.stdout
+    report = json.loads(run("evaluate", DATA / "ncbi_disease.PubTator", "--json").stdout)
+    assert report["strict"]["recall_at_1"] > 0.5
+    assert '"prompt"' in run("info").stdout
