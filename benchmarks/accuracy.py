@@ -103,7 +103,9 @@ def only(linker: Linker, *names: str) -> Linker:
     """The linker with weight on some features alone, in proportion as fitted."""
     model = linker.model
     assert model.ranker is not None
-    weights = np.array([w if n in names else 0 for n, w in zip(FEATURES, model.ranker.weights)])
+    weights = np.array(
+        [w if n in names else 0 for n, w in zip(FEATURES, model.ranker.weights, strict=True)]
+    )
     if len(names) == 1:
         weights = np.array([float(name in names) for name in FEATURES])
     ranker = Ranker(weights, np.zeros(len(NIL_FEATURES)) - 1e9, model.ranker.priors)

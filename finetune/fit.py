@@ -48,7 +48,7 @@ def fit_weights(
     gold: Sequence[Sequence[int]],
     folds: Sequence[int],
     used: Sequence[str] = FEATURES,
-    l2: float = 1e-3,
+    l2: float = 1e-4,
 ) -> Fit:
     """Fit weights; should they lose to the candidates' order on held-out data, keep that order.
 

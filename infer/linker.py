@@ -21,6 +21,7 @@ from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NO_CANDIDATE, NilPolicy, NoNil
 from biolink.infer.ranker import FEATURES, nil_features, type_agreement, type_name
+from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.score import name_log_probs, pack
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.prompt import source_text
@@ -194,6 +195,8 @@ class Linker:
         """The same model over another knowledge base; over a part of this one without work."""
         other = copy.copy(self)
         other.kb = kb
+        if isinstance(self.recogniser, DictionaryRecogniser):
+            other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
         for cached in ("trie", "_index_mask", "_kb_types"):

@@ -57,9 +57,10 @@ class LinkingModel:
     @cached_property
     def tokeniser_fingerprint(self) -> str:
         """Digest of the tokeniser and of how names are written for it."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is not None:
-            text = backend.to_str()
+        file = None if self.folder is None else self.folder / "tokenizer.json"
+        if file is not None and file.is_file():
+            # The file, not the tokeniser's own serialisation, which changes with its version.
+            text = sha256_of(file)
         else:
             text = json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
         text += json.dumps([self.form.name_prefix, self.backbone.eos_id])

@@ -86,7 +86,7 @@ def _output_format(job: LinkJob) -> str:
 
 
 def _linker(job: LinkJob) -> Any:
-    from biolink import DictionaryRecogniser, KnowledgeBase, SpacyRecogniser, Threshold
+    from biolink import KnowledgeBase, SpacyRecogniser, Threshold
     from biolink.pipeline import load as load_linker
 
     recogniser = SpacyRecogniser(job.spacy) if job.spacy else None
@@ -108,8 +108,6 @@ def _linker(job: LinkJob) -> Any:
         if not len(part):
             raise ConfigError(f"the knowledge base has no concept of the types {job.types!r}")
         linker = linker.with_kb(part)
-        if isinstance(linker.recogniser, DictionaryRecogniser):
-            linker.recogniser = linker.recogniser.with_kb(part)
     return linker
 
 
