@@ -23,9 +23,12 @@ from biolink.kb.lexical import LexicalIndex
 from biolink.kb.names import NORMALISATION
 from biolink.kb.trie import NameTrie, trie_fingerprint
 
-__all__ = ["Indexes"]
+__all__ = ["FROZEN", "Indexes"]
 
 log = logging.getLogger(__name__)
+
+#: A file of this name in ``index/`` says that nothing more is cached there.
+FROZEN = "FROZEN"
 
 T = TypeVar("T", NameTrie, LexicalIndex, DenseIndex)
 #: Called with (what is done, done, all) while an index is built.
@@ -66,7 +69,7 @@ class Indexes:
             except KnowledgeBaseError as error:
                 log.warning("%s; it is built anew", error)
         index = build()
-        if folder is not None:
+        if folder is not None and not (folder.parent / FROZEN).exists():
             try:
                 if isinstance(index, NameTrie):
                     index.save(folder)

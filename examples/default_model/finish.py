@@ -24,7 +24,7 @@ from biolink.finetune.fit import fit_weights
 from biolink.finetune.samples import mention_samples
 from biolink.formats import pubtator
 from biolink.infer.abbreviations import find_abbreviations
-from biolink.infer.indexes import Indexes
+from biolink.infer.indexes import FROZEN, Indexes
 from biolink.infer.linker import Linker, LinkerOptions, Task
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker, type_name
@@ -142,6 +142,7 @@ def main() -> None:
     indexes: Indexes = linker.indexes
     print("names", len(indexes.lexical.name_ids), "trie nodes", indexes.trie.nodes, flush=True)
     print("dense", indexes.dense.codes.shape, flush=True)
+    (target / "kb" / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")
     tasks, gold, folds = development(arguments.data, kb, arguments.share)
     candidates = []
     for begin in range(0, len(tasks), 64):
