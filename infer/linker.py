@@ -199,7 +199,7 @@ class Linker:
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
-        for cached in ("trie", "_index_mask", "_kb_types"):
+        for cached in ("trie", "_index_mask", "_kb_types", "_priors"):
             other.__dict__.pop(cached, None)
         return other
 
@@ -232,6 +232,16 @@ class Linker:
     def _kb_types(self) -> set[str]:
         column = self.kb.base._table.column("types").combine_chunks()
         return {type_name(t) for t in set(column.flatten().unique().to_pylist()) if t}
+
+    @cached_property
+    def _priors(self) -> dict[int, int]:
+        """Row -> count in the training data, whatever id this knowledge base gives a concept."""
+        counts: dict[int, int] = {}
+        for concept_id, count in (self.model.ranker.priors if self.model.ranker else {}).items():
+            row = self.kb.base.row_of(concept_id)
+            if row is not None:
+                counts[row] = counts.get(row, 0) + count
+        return counts
 
     # ------------------------------------------------------------------ linking
 
@@ -310,11 +320,10 @@ class Linker:
         if self.options.match_types:
             owners = [row for row in owners if agreement[row] >= 0]
         if len(owners) > 1:
-            priors = self.model.ranker.priors if self.model.ranker else {}
             owners.sort(
                 key=lambda row: (
                     not self.kb.is_preferred(name_id, row),
-                    -priors.get(self.kb.id_at(row), 0),
+                    -self._priors.get(row, 0),
                     -agreement[row],
                     self.kb.id_at(row),
                 )
@@ -444,7 +453,6 @@ class Linker:
         lengths: np.ndarray,
     ) -> Candidates:
         exact = normalise_name(task.mention)
-        priors = self.model.ranker.priors if self.model.ranker else {}
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
         for place, name_id in enumerate(map(int, name_ids)):
@@ -461,8 +469,7 @@ class Linker:
                         float(ngrams[place]),
                         float(self.kb.name_at(name_id) == exact),
                         float(self.kb.is_preferred(name_id, row)),
-                        math.log1p(self._name_count(row)),
-                        math.log1p(priors.get(self.kb.id_at(row), 0)),
+                        math.log1p(self._priors.get(row, 0)),
                         agreement,
                     ]
                 )
@@ -470,9 +477,6 @@ class Linker:
             return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))))
         ids, rows = (np.array(column) for column in zip(*items, strict=True))
         return Candidates(ids, rows, np.array(features))
-
-    def _name_count(self, row: int) -> int:
-        return len(self.kb.base._table.column("synonyms")[row]) + 1
 
     def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
         ranker = self.model.ranker

@@ -24,7 +24,6 @@ FEATURES = (
     "lexical",  # cosine of character n-grams
     "exact",  # the normalised name is the normalised mention
     "preferred",  # the name is its owner's preferred name
-    "names",  # log of one plus the owner's number of names
     "prior",  # log of one plus the owner's count in the training data
     "type",  # 1 the types agree, -1 they do not, 0 unknown
 )

@@ -117,7 +117,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ranker": {
             "weights": {
                 "generation_sum": 0.0, "generation_mean": 0.0, "dense": 1.0, "lexical": 10.0,
-                "exact": 3.0, "preferred": 0.5, "names": 0.0, "prior": 0.1, "type": 1.0,
+                "exact": 3.0, "preferred": 0.5, "prior": 0.1, "type": 1.0,
             },
             "nil": {"one": 4.0, "best_dense": 0.0, "best_lexical": 0.0, "best_exact": 0.0},
         },
