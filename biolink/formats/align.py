@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["align"]
 
 _REACH = 40
@@ -18,7 +20,8 @@ def align(text: str, start: int, end: int, words: str) -> tuple[int, int] | None
     """
     if 0 <= start < end <= len(text):
         found = text[start:end]
-        if found.casefold() == words.casefold():
+        # A line break may have become a space on the way, one for one.
+        if _blanked(found) == _blanked(words):
             return start, end
         if found.split() == words.split() and found.strip():
             lead = len(found) - len(found.lstrip())
@@ -36,3 +39,7 @@ def align(text: str, start: int, end: int, words: str) -> tuple[int, int] | None
         return None
     best = min(places, key=lambda p: abs(p - start))
     return best, best + len(wanted)
+
+
+def _blanked(text: str) -> str:
+    return re.sub(r"\s", " ", text).casefold()

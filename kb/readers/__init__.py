@@ -17,7 +17,7 @@ from typing import Any
 
 from biolink.errors import ConfigError, InputError
 from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, peek, sha256_of
+from biolink.kb.files import STDIO, display_name, peek, sha256_of
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.store import is_store
 
@@ -60,6 +60,8 @@ def sniff_format(path: str | Path) -> str:
     InputError
         When no reader knows it.
     """
+    if not Path(path).exists() and str(path) != STDIO:
+        raise InputError(str(path), None, "no such file or folder", "a knowledge base")
     head = peek(path)
     for name, reader in READERS.items():
         if reader.load().sniff(path, head):
@@ -74,8 +76,6 @@ def sniff_format(path: str | Path) -> str:
 
 def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
     """Stream the concepts of a file or folder in any readable format."""
-    if not Path(path).exists() and str(path) != "-":
-        raise InputError(str(path), None, "no such file or folder", "a knowledge base")
     name = format or sniff_format(path)
     if name not in READERS:
         raise ConfigError(f"unknown format {name!r} of a knowledge base: one of {list(READERS)}")
@@ -95,8 +95,6 @@ def read_knowledge_base(
     """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead."""
     if format is None and Path(path).is_dir() and is_store(path):
         return KnowledgeBase.open(path)
-    if not Path(path).exists() and str(path) != "-":
-        raise InputError(str(path), None, "no such file or folder", "a knowledge base")
     name = format or sniff_format(path)
     concepts = read_concepts(path, name, **options)
     files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
