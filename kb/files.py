@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from biolink.errors import InputError
 
@@ -157,8 +157,7 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
         ) from None
     os.close(handle)
     try:
-        opener = {".gz": gzip.open, ".xz": lzma.open}.get(suffix)
-        binary: IO[bytes] = opener(temporary, "wb") if opener else Path(temporary).open("wb")
+        binary = _create(temporary, suffix)
         with binary, io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
             yield text
         umask = os.umask(0)
@@ -168,6 +167,14 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _create(path: str, suffix: str) -> IO[bytes]:
+    if suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "wb"))
+    if suffix == ".xz":
+        return cast(IO[bytes], lzma.open(path, "wb"))
+    return Path(path).open("wb")
 
 
 @contextlib.contextmanager
