@@ -1,6 +1,6 @@
 """OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html), terms only.
 
-pronto was tried first; it refuses four of the eight OBO and OBO Graphs files measured
+pronto was tried first; it refuses three of the eight OBO and OBO Graphs files measured
 (``benchmarks/RESULTS.md``), each over a line that this reader does not need.
 """
 
