@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["info_nce", "listwise", "pooled", "smoothed_nll"]
+__all__ = ["info_nce", "listwise", "smoothed_nll"]
 
 
 def smoothed_nll(log_probs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -35,12 +35,6 @@ def listwise(scores: Tensor, present: Tensor, temperature: float = 1.0) -> Tenso
     """
     masked = (scores / temperature).masked_fill(~present, torch.finfo(scores.dtype).min)
     return -torch.log_softmax(masked, 1)[:, 0].mean()
-
-
-def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
-    """Mean of the encoder's states over real tokens, of unit length [texts, d]."""
-    mask = attention_mask[..., None].to(states.dtype)
-    return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
 
 
 def info_nce(first: Tensor, second: Tensor, owners: Tensor, temperature: float) -> Tensor:

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from biolink.errors import ConfigError
-from biolink.finetune.losses import info_nce, listwise, pooled, smoothed_nll
+from biolink.finetune.losses import info_nce, listwise, smoothed_nll
 from biolink.finetune.samples import MentionSample, closest_name, near_misses
-from biolink.infer.backbone import Backbone
+from biolink.infer.backbone import Backbone, pooled
 from biolink.infer.score import name_log_probs, pack
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex

@@ -18,10 +18,16 @@ from torch import Tensor
 
 from biolink.errors import ModelError
 
-__all__ = ["Backbone", "Memory"]
+__all__ = ["Backbone", "Memory", "pooled"]
 
 #: Keys and values of one layer, each [rows, heads, positions, head size].
 KeyValue = tuple[Tensor, Tensor]
+
+
+def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """Mean of the encoder's states over real tokens, of unit length [texts, d]."""
+    mask = attention_mask[..., None].to(states.dtype)
+    return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
 
 
 @dataclass(frozen=True, slots=True)

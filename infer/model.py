@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.backbone import Backbone, Memory
+from biolink.infer.backbone import Backbone, Memory, pooled
 from biolink.infer.ranker import Ranker
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
@@ -109,10 +109,8 @@ class LinkingModel:
         for begin in range(0, len(order), batch):
             part = order[begin : begin + batch]
             ids, mask = self.tokens([cleaned[i] for i in part], _MENTION_LIMIT)
-            states = self.backbone.encode(ids, mask)
-            weights = mask[..., None].to(states.dtype)
-            mean = (states * weights).sum(1) / weights.sum(1)
-            vectors[part] = torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy()
+            unit = pooled(self.backbone.encode(ids, mask), mask)
+            vectors[part] = unit.float().cpu().numpy()
         return vectors
 
     @property

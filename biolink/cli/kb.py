@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,8 +71,6 @@ def build(
         for source in sources:
             name = format or sniff_format(source)
             if merged is None and len(sources) == 1:
-                from pathlib import Path
-
                 path = Path(source)
                 files = sorted(path.iterdir()) if path.is_dir() else [path]
                 merged = KnowledgeBase.from_concepts(
@@ -185,8 +184,6 @@ def validate(
     ] = None,
 ) -> None:
     """List what is wrong or doubtful; exit status 1 when the store itself is damaged."""
-    from pathlib import Path
-
     from biolink.cli.console import stdout
     from biolink.infer.model import load_model
     from biolink.kb.inspect import validate as check

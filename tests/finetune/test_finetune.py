@@ -14,10 +14,11 @@ import torch
 from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ConfigError
 from biolink.finetune.fit import CANDIDATE_ORDER, fit_weights, hits
-from biolink.finetune.losses import info_nce, listwise, pooled, smoothed_nll
+from biolink.finetune.losses import info_nce, listwise, smoothed_nll
 from biolink.finetune.samples import closest_name, mention_samples, near_misses
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
+from biolink.infer.backbone import pooled
 from biolink.infer.linker import Candidates
 from biolink.infer.ranker import FEATURES
 from biolink.kb.lexical import LexicalIndex
