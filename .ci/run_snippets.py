@@ -1,4 +1,4 @@
-"""Run the code blocks of Markdown files: ``python tests/run_snippets.py README.md docs/*.md``.
+"""Run the code blocks of Markdown files: ``python .ci/run_snippets.py README.md docs/*.md``.
 
 Blocks of a file share one Python namespace and one temporary folder, in which the repository's
 ``examples`` can be reached. ``python`` blocks are executed; ``console`` blocks are run by the
