@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from biolink.documents import Document
@@ -125,11 +126,8 @@ def finder(name: str | None) -> Finder | None:
         _scispacy_pipeline()
         return _scispacy_finder
     if name == "auto":
-        try:
-            _scispacy_pipeline()
-        except MissingDependencyError:
-            return find_abbreviations
-        return _scispacy_finder
+        # Looked up, not imported: importing spaCy costs half a second.
+        return _scispacy_finder if find_spec("scispacy") else find_abbreviations
     raise ConfigError(
         f"unknown abbreviation finder {name!r}: auto, schwartz-hearst, scispacy or none"
     )
