@@ -56,9 +56,10 @@ class DictionaryRecogniser:
 
     @cached_property
     def _stop_names(self) -> frozenset[str]:
-        from spacy.lang.en.stop_words import STOP_WORDS
+        # scikit-learn's list is loaded anyway; spaCy's would cost a second of start-up.
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-        return self._given_stop_names | frozenset(STOP_WORDS)
+        return self._given_stop_names | frozenset(ENGLISH_STOP_WORDS)
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that were found; earlier ones are replaced."""
