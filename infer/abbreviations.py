@@ -83,7 +83,6 @@ def _long_form(short: str, candidate: str) -> str | None:
         place -= 1
     begin = candidate.rfind(" ", 0, place + 1) + 1
     long = candidate[begin:].strip(" ,")
-    # A hyphenated first word may begin before its matched letter: keep from that letter on.
     if not long or len(long) <= len(short) or short in long.split():
         return None
     if len(long.split()) > min(len(short) + 5, 2 * len(short)):
