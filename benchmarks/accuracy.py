@@ -108,7 +108,7 @@ def only(linker: Linker, *names: str) -> Linker:
     )
     if len(names) == 1:
         weights = np.array([float(name in names) for name in FEATURES])
-    ranker = Ranker(weights, np.zeros(len(NIL_FEATURES)) - 1e9, model.ranker.priors)
+    ranker = Ranker(weights, np.zeros(len(NIL_FEATURES)) - 1e9, model.ranker.annotations)
     other = linker.with_kb(linker.kb)
     other.model = replace(model, ranker=ranker)
     other._indexes = linker._indexes

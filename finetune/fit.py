@@ -47,10 +47,13 @@ def fit_weights(
     candidates: Sequence[Candidates],
     gold: Sequence[Sequence[int]],
     folds: Sequence[int],
+    counts: Sequence[int],
     used: Sequence[str] = FEATURES,
     l2: float = 1e-4,
 ) -> Fit:
     """Fit weights; should they lose to the candidates' order on held-out data, keep that order.
+
+    Then NIL's weights are fitted for that order, so that its probabilities stay on one scale.
 
     Parameters
     ----------
@@ -60,21 +63,27 @@ def fit_weights(
         Rows of its gold concepts; empty for NIL.
     folds
         0 or 1 for each mention, equal within a document.
+    counts
+        How often each mention occurs: it weighs as much, as it does in any measure.
     used
         Features that take part (others get weight 0).
     """
     kept = np.array([name in used for name in FEATURES])
+    weighing = np.asarray(counts, dtype=float)
     rights = 0.0
     for fold in (0, 1):
         train = [i for i, f in enumerate(folds) if f != fold]
         test = [i for i, f in enumerate(folds) if f == fold]
-        weights, _ = _minimise([candidates[i] for i in train], [gold[i] for i in train], kept, l2)
-        rights += hits([candidates[i] for i in test], [gold[i] for i in test], weights).sum()
-    held_out = float(rights) / max(1, len(candidates))
-    plain = float(hits(candidates, gold, CANDIDATE_ORDER).mean())
-    weights, nil_weights = _minimise(candidates, gold, kept, l2)
+        weights, _ = _minimise(
+            [candidates[i] for i in train], [gold[i] for i in train], weighing[train], kept, l2
+        )
+        right = hits([candidates[i] for i in test], [gold[i] for i in test], weights)
+        rights += float(right @ weighing[test])
+    held_out = rights / max(1.0, weighing.sum())
+    plain = float(np.average(hits(candidates, gold, CANDIDATE_ORDER), weights=weighing))
+    weights, nil_weights = _minimise(candidates, gold, weighing, kept, l2)
     if held_out < plain:
-        weights = CANDIDATE_ORDER
+        weights, nil_weights = _minimise(candidates, gold, weighing, kept, l2, CANDIDATE_ORDER)
     return Fit(weights, nil_weights, held_out, plain)
 
 
@@ -93,8 +102,10 @@ def hits(
 def _minimise(
     candidates: Sequence[Candidates],
     gold: Sequence[Sequence[int]],
+    weighing: np.ndarray,
     kept: np.ndarray,
     l2: float,
+    fixed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     most = max((len(c.rows) for c in candidates), default=0)
     count = len(candidates)
@@ -109,19 +120,26 @@ def _minimise(
         right[i, :size] = torch.from_numpy(np.isin(found.rows, list(rows)))
         nil[i] = torch.from_numpy(nil_features(found.features))
     nil_right = ~right.any(1)
+    importance = torch.from_numpy(weighing / weighing.mean())
     mask = torch.from_numpy(kept.astype(np.float64))
     # Standardised, so that the penalty treats all features alike.
     spread = features[present].std(0).clamp(min=1e-6)
     weights = torch.zeros(len(FEATURES), dtype=torch.float64, requires_grad=True)
     nil_weights = torch.zeros(len(NIL_FEATURES), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
-        [weights, nil_weights], max_iter=300, line_search_fn="strong_wolfe", history_size=20
+        [nil_weights] if fixed is not None else [weights, nil_weights],
+        max_iter=300,
+        line_search_fn="strong_wolfe",
+        history_size=20,
     )
     lowest = torch.finfo(torch.float64).min
 
+    def used_weights() -> Tensor:
+        return weights * mask / spread if fixed is None else torch.from_numpy(fixed)
+
     def closure() -> Tensor:
         optimiser.zero_grad()
-        scores = features @ (weights * mask / spread)
+        scores = features @ used_weights()
         nil_scores = nil @ nil_weights
         every = torch.cat([scores.masked_fill(~present, lowest), nil_scores[:, None]], 1)
         good = torch.cat(
@@ -131,11 +149,11 @@ def _minimise(
             ],
             1,
         )
-        loss = (torch.logsumexp(every, 1) - torch.logsumexp(good, 1)).mean()
+        losses = torch.logsumexp(every, 1) - torch.logsumexp(good, 1)
+        loss = (losses * importance).mean()
         loss = loss + l2 * (weights.square().sum() + nil_weights.square().sum())
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    final = (weights * mask / spread).detach().numpy()
-    return final, nil_weights.detach().numpy()
+    return used_weights().detach().numpy(), nil_weights.detach().numpy()

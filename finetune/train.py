@@ -12,9 +12,11 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -51,7 +53,10 @@ class Stage:
     pairs
         Synonym pairs in a step's contrastive batch; 0 for none.
     mention_pairs
-        How many of them are (mention, name) instead of (name, name).
+        How many of them start from an annotated mention.
+    mining
+        Where near-misses come from: ``lexical`` (n-grams) or ``dense``, which adds the nearest
+        names by the embeddings that the model gives when the stage begins.
     negatives
         Near-misses scored beside each target; 0 for none.
     lr, encoder_lr
@@ -67,6 +72,7 @@ class Stage:
     kb_samples: int = 0
     pairs: int = 0
     mention_pairs: int = 0
+    mining: Literal["lexical", "dense"] = "lexical"
     negatives: int = 0
     lr: float = 3e-4
     encoder_lr: float = 5e-5
@@ -83,6 +89,8 @@ class Stage:
             )
         if not values.get("name") or values.get("steps", 0) < 1:
             raise ConfigError("a stage needs a name and at least one step")
+        if values.get("mining", "lexical") not in ("lexical", "dense"):
+            raise ConfigError(f"mining is lexical or dense, not {values['mining']!r}")
         return cls(**values)
 
 
@@ -121,7 +129,19 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         texts = [sample.mention for sample in self.mentions]
         self.targets = [closest_name(s.mention, s.rows, kb, index) for s in self.mentions]
-        self.misses = near_misses(texts, [s.rows for s in self.mentions], kb, index, 24)
+        self.lexical_misses = near_misses(texts, [s.rows for s in self.mentions], kb, index, 24)
+        self.misses = self.lexical_misses
+        self.names: MinedNames | None = None
+        # Mentions are names for the contrast, as they are for a dictionary that holds them.
+        self.mentions_of: dict[int, list[str]] = {}
+        for sample in self.mentions:
+            if len(sample.rows) == 1:
+                self.mentions_of.setdefault(sample.rows[0], []).append(sample.mention)
+        _, owner_rows, _ = kb.ownership
+        types = [kb.types_at(int(row)) for row in owner_rows]
+        self.by_type = [
+            np.flatnonzero([key == found for found in types]) for key in sorted(set(types))
+        ]
 
     # ------------------------------------------------------------------ batches
 
@@ -166,27 +186,38 @@ class Trainer:
         rows: list[int] = []
 
         def add(row: int, text: str | None = None) -> None:
-            names = [name for name in self.kb.concept_at(row).names if normalise_name(name)]
+            concept = self.kb.concept_at(row)
+            names = [n for n in (*concept.names, *self.mentions_of.get(row, ())) if _words(n)]
             if names:
-                one = text or rng.choice(names)
+                one = text if text and _words(text) else rng.choice(names)
                 others = [n for n in names if _words(n) != _words(one)] or names
                 first.append(one)
                 second.append(rng.choice(others))
                 rows.append(row)
 
-        if self.mentions:
-            for _ in range(stage.mention_pairs):
-                number = rng.randrange(len(self.mentions))
-                add(self.targets[number][1], self.mentions[number].mention)
-                for wrong in _spread(self.misses[number], 1, rng):
-                    add(self.kb.owners(wrong)[0])
+        def add_misses(misses: Sequence[int]) -> None:
+            for wrong in _spread(misses, 3, rng):
+                add(self.kb.owners(wrong)[0], self.kb.name_at(wrong))
+
+        while self.mentions and len(first) < stage.mention_pairs:
+            number = rng.randrange(len(self.mentions))
+            add(self.targets[number][1], self.mentions[number].mention)
+            add_misses(self.misses[number])
         _, owner_rows, _ = self.kb.ownership
         while len(first) < stage.pairs:
-            row = int(owner_rows[rng.randrange(len(owner_rows))])
-            add(row)
-            misses = near_misses(first[-1:], [[row]], self.kb, self.index, 8)[0]
-            for wrong in _spread(misses, 3, rng):
-                add(self.kb.owners(wrong)[0])
+            # Types take turns: a base may hold ten times as many chemicals as diseases. Each
+            # anchor brings three near-misses with it.
+            count = -(-(stage.pairs - len(first)) // 4)
+            anchors = [int(owner_rows[rng.choice(rng.choice(self.by_type))]) for _ in range(count)]
+            names = [rng.choice(self.kb.concept_at(row).names) for row in anchors]
+            gold = [[row] for row in anchors]
+            if self.names is not None:
+                found = self.names.misses(self.names.queries(names), gold, 8)
+            else:
+                found = near_misses(names, gold, self.kb, self.index, 8)
+            for row, name, misses in zip(anchors, names, found, strict=True):
+                add(row, name)
+                add_misses(misses)
         return first[: stage.pairs], second[: stage.pairs], rows[: stage.pairs]
 
     # ------------------------------------------------------------------ steps
@@ -202,6 +233,45 @@ class Trainer:
         )
         states = self.backbone.encode(encoded["input_ids"], encoded["attention_mask"])
         return pooled(states, encoded["attention_mask"])
+
+    @torch.inference_mode()
+    def embed_fixed(self, texts: Sequence[str], batch: int = 128) -> np.ndarray:
+        """Unit vectors float32 [texts, d], without dropout; equal lengths run together."""
+        training = self.model.training
+        self.model.eval()
+        vectors = np.empty((len(texts), self.backbone.config.d_model), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for begin in range(0, len(order), batch):
+            part = order[begin : begin + batch]
+            vectors[part] = self.embed([texts[i] for i in part]).numpy()
+        self.model.train(training)
+        return vectors
+
+    def mine(self, stage: Stage) -> None:
+        """Set the mentions' near-misses; under ``dense`` from the model at the stage's start.
+
+        The vectors are kept beside the checkpoint, so that a resumed stage sees the same.
+        """
+        self.names, self.misses = None, self.lexical_misses
+        if stage.mining != "dense":
+            return
+        file = self.folder / f"{stage.name}.names.npy"
+        ids = self.index.name_ids
+        if not file.exists():
+            vectors = self.embed_fixed([self.kb.name_at(int(i)) for i in ids]).astype(np.float16)
+            with Path(f"{file}.tmp").open("wb") as stream:
+                np.save(stream, vectors)
+            Path(f"{file}.tmp").replace(file)
+        self.names = MinedNames(self.kb, ids, np.load(file))
+        found = self.names.misses(
+            torch.from_numpy(self.embed_fixed([s.mention for s in self.mentions])),
+            [s.rows for s in self.mentions],
+            12,
+        )
+        self.misses = [
+            _interleaved(near, by_ngrams)
+            for near, by_ngrams in zip(found, self.lexical_misses, strict=True)
+        ]
 
     def losses(self, stage: Stage, rng: random.Random) -> dict[str, Tensor]:
         """The losses of one step, to be added up."""
@@ -245,6 +315,10 @@ class Trainer:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda step: _rate(step, stage.steps)
         )
+        if self.finished(stage):
+            self._resume(stage, optimiser, schedule)
+            return
+        self.mine(stage)
         begin = self._resume(stage, optimiser, schedule)
         self.model.train()
         totals: dict[str, float] = {}
@@ -327,6 +401,48 @@ class Trainer:
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
         return int(saved["step"])
+
+
+class MinedNames:
+    """Names with their embeddings, to find near-misses by.
+
+    Parameters
+    ----------
+    kb, name_ids
+        The names.
+    vectors
+        Unit vectors [names, d].
+    """
+
+    def __init__(self, kb: KnowledgeBase, name_ids: np.ndarray, vectors: np.ndarray) -> None:
+        self.kb, self.name_ids = kb, name_ids
+        self.vectors = torch.from_numpy(vectors.astype(np.float32))
+        self._place = dict(zip(name_ids.tolist(), range(len(name_ids)), strict=True))
+
+    def queries(self, names: Sequence[str]) -> Tensor:
+        """Vectors [names, d] of names; zeros for one that is not among them."""
+        ids = [self.kb.name_id(name) for name in names]
+        places = torch.tensor([-1 if i is None else self._place.get(i, -1) for i in ids])
+        return self.vectors[places] * (places >= 0)[:, None]
+
+    def misses(
+        self, queries: Tensor, rows: Sequence[Sequence[int]], k: int, batch: int = 256
+    ) -> list[list[int]]:
+        """Name ids nearest to each query [queries, d] that none of its concepts owns."""
+        result = []
+        for begin in range(0, len(queries), batch):
+            scores = queries[begin : begin + batch] @ self.vectors.T
+            best = self.name_ids[scores.topk(min(4 * k, len(self.name_ids)), 1).indices.numpy()]
+            for ids, gold in zip(best, rows[begin : begin + batch], strict=True):
+                wrong = [int(i) for i in ids if not set(self.kb.owners(int(i))) & set(gold)]
+                result.append(wrong[:k])
+        return result
+
+
+def _interleaved(first: Sequence[int], second: Sequence[int]) -> list[int]:
+    """Both lists by turns, each item once."""
+    pairs = zip_longest(first, second)
+    return list(dict.fromkeys(item for pair in pairs for item in pair if item is not None))
 
 
 def _rate(step: int, steps: int) -> float:

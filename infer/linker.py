@@ -16,6 +16,7 @@ import torch
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.infer.abbreviations import Finder, expand_document, finder
+from biolink.infer.appositions import appositions
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
@@ -86,11 +87,22 @@ class LinkerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A mention as the model sees it; equal tasks are linked once."""
+    """A mention as the model sees it; equal tasks are linked once.
+
+    Attributes
+    ----------
+    source
+        Encoder input (:func:`biolink.kb.prompt.source_text`).
+    mention, type
+        The mention, its abbreviations written out, and its type.
+    apposition
+        The mention that it stands beside in brackets, "" for none.
+    """
 
     source: str
     mention: str
     type: str
+    apposition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +211,7 @@ class Linker:
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
-        for cached in ("trie", "_index_mask", "_kb_types", "_priors"):
+        for cached in ("trie", "_index_mask", "_kb_types", "_priors", "_place_of"):
             other.__dict__.pop(cached, None)
         return other
 
@@ -236,12 +248,30 @@ class Linker:
     @cached_property
     def _priors(self) -> dict[int, int]:
         """Row -> count in the training data, whatever id this knowledge base gives a concept."""
-        counts: dict[int, int] = {}
-        for concept_id, count in (self.model.ranker.priors if self.model.ranker else {}).items():
+        return self._rows_of(self.model.ranker.priors if self.model.ranker else {})
+
+    def _rows_of(self, counts: dict[str, int]) -> dict[int, int]:
+        """Counts by concept id as counts by row, those of unknown concepts left out."""
+        by_row: dict[int, int] = {}
+        for concept_id, count in counts.items():
             row = self.kb.base.row_of(concept_id)
             if row is not None:
-                counts[row] = counts.get(row, 0) + count
-        return counts
+                by_row[row] = by_row.get(row, 0) + count
+        return by_row
+
+    def _annotated(self, mention: str) -> dict[int, int]:
+        """Row -> how often training documents link this mention to it."""
+        ranker = self.model.ranker
+        found = ranker.annotations.get(normalise_name(mention)) if ranker else None
+        return self._rows_of(found) if found else {}
+
+    @cached_property
+    def _place_of(self) -> np.ndarray:
+        """int64 [name ids]: row of a name in the n-gram and dense indexes, -1 for none."""
+        name_ids = self._indexes.lexical.name_ids
+        places = np.full(self.kb.base.name_slots, -1, dtype=np.int64)
+        places[name_ids] = np.arange(len(name_ids))
+        return places
 
     # ------------------------------------------------------------------ linking
 
@@ -250,17 +280,10 @@ class Linker:
         if self._find is not None:
             documents = [expand_document(document, self._find) for document in documents]
         tasks: dict[Task, int] = {}
-        places: list[list[int]] = []
-        for document in documents:
-            of_document = []
-            for mention in document.mentions:
-                written = mention.long_form or mention.text
-                source = source_text(
-                    document.text, mention.start, mention.end, self.model.form, written
-                )
-                task = Task(source, written, mention.type)
-                of_document.append(tasks.setdefault(task, len(tasks)))
-            places.append(of_document)
+        places = [
+            [tasks.setdefault(task, len(tasks)) for task in self.tasks(document)]
+            for document in documents
+        ]
         found = self.link_tasks(list(tasks))
         return [
             document.with_mentions(
@@ -268,6 +291,25 @@ class Linker:
                 for mention, place in zip(document.mentions, of_document, strict=True)
             )
             for document, of_document in zip(documents, places, strict=True)
+        ]
+
+    def tasks(self, document: Document) -> list[Task]:
+        """A task for each mention of a document whose abbreviations are written out already."""
+        beside = appositions(document)
+        return [
+            Task(
+                source_text(
+                    document.text,
+                    mention.start,
+                    mention.end,
+                    self.model.form,
+                    mention.long_form or mention.text,
+                ),
+                mention.long_form or mention.text,
+                mention.type,
+                beside.get(mention.text, ""),
+            )
+            for mention in document.mentions
         ]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
@@ -419,7 +461,8 @@ class Linker:
         by_ngrams = lexical.similarities(mentions)
         by_vectors = dense.similarities(self.model.embed(mentions))
         mask = self._index_mask
-        retrieved: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        apposed = self._apposed(tasks)
+        retrieved: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
         for place in range(len(tasks)):
             span = slice(by_ngrams.indptr[place], by_ngrams.indptr[place + 1])
             ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
@@ -436,12 +479,51 @@ class Linker:
             if mask is not None:
                 best = best[mask[best]]
             order = best[np.lexsort((lexical.name_ids[best], -both[best]))][: self.options.scored]
-            retrieved.append((lexical.name_ids[order], ngrams[order], vectors[order]))
-        generated = self._score_names(tasks, [ids for ids, _, _ in retrieved])
+            order = np.append(order, self._remembered(tasks[place].mention, order, both))
+            beside = apposed.get(place)
+            if beside is not None:
+                if mask is not None:
+                    beside = np.where(mask, beside, -1.0)
+                known = set(order.tolist())
+                order = np.append(order, [i for i in _best(beside, 3) if i not in known])
+                order = order.astype(np.int64)
+            similar = np.zeros(len(order)) if beside is None else beside[order]
+            retrieved.append((lexical.name_ids[order], ngrams[order], vectors[order], similar))
+        generated = self._score_names(tasks, [ids for ids, *_ in retrieved])
         return [
             self._features(task, *found, *scores)
             for task, found, scores in zip(tasks, retrieved, generated, strict=True)
         ]
+
+    def _apposed(self, tasks: Sequence[Task]) -> dict[int, np.ndarray]:
+        """Place of a task with an apposition -> similarity of that to every indexed name."""
+        places = [place for place, task in enumerate(tasks) if task.apposition]
+        if not places:
+            return {}
+        texts = [tasks[place].apposition for place in places]
+        ngrams = self._indexes.lexical.similarities(texts).toarray()
+        vectors = self._indexes.dense.similarities(self.model.embed(texts))
+        return dict(zip(places, (ngrams + vectors) / 2, strict=True))
+
+    def _remembered(self, mention: str, found: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Index rows for concepts that training documents link the mention to, if not found yet.
+
+        Each comes with the most similar of its names.
+        """
+        annotated = self._annotated(mention)
+        if not annotated:
+            return np.empty(0, dtype=np.int64)
+        name_ids = self._indexes.lexical.name_ids
+        have = {row for place in found for row in self.kb.owners(int(name_ids[place]))}
+        extra = []
+        for row in annotated:
+            if row not in have and (self.kb.row_mask is None or self.kb.row_mask[row]):
+                names = (self.kb.name_id(name) for name in self.kb.concept_at(row).names)
+                places = [self._place_of[i] for i in names if i is not None]
+                places = [place for place in places if place >= 0]
+                if places:
+                    extra.append(max(places, key=lambda place: scores[place]))
+        return np.array(extra, dtype=np.int64)
 
     def _features(
         self,
@@ -449,10 +531,13 @@ class Linker:
         name_ids: np.ndarray,
         ngrams: np.ndarray,
         vectors: np.ndarray,
+        apposed: np.ndarray,
         sums: np.ndarray,
         lengths: np.ndarray,
     ) -> Candidates:
         exact = normalise_name(task.mention)
+        annotated = self._annotated(task.mention)
+        links = max(1, sum(annotated.values()))
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
         for place, name_id in enumerate(map(int, name_ids)):
@@ -471,6 +556,9 @@ class Linker:
                         float(self.kb.is_preferred(name_id, row)),
                         math.log1p(self._priors.get(row, 0)),
                         agreement,
+                        math.log1p(annotated.get(row, 0)),
+                        annotated.get(row, 0) / links,
+                        float(apposed[place]),
                     ]
                 )
         if not items:

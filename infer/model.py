@@ -20,7 +20,7 @@ from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled
-from biolink.infer.ranker import Ranker
+from biolink.infer.ranker import Annotations, Ranker
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
@@ -28,6 +28,7 @@ from biolink.kb.prompt import PromptForm
 __all__ = ["LinkingModel", "load_model"]
 
 SETTINGS = "biolink.json"
+ANNOTATIONS = "annotations.json"
 _MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
 
 
@@ -135,12 +136,12 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
     transformers_logging.disable_progress_bar()
     folder = Path(path)
     settings: dict[str, Any] = {}
-    priors: dict[str, int] = {}
+    annotations: Annotations = {}
     if folder.is_dir() and (folder / SETTINGS).is_file():
         try:
             settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-            if (folder / "priors.json").is_file():
-                priors = json.loads((folder / "priors.json").read_text(encoding="utf-8"))
+            if (folder / ANNOTATIONS).is_file():
+                annotations = json.loads((folder / ANNOTATIONS).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ModelError(f"{folder / SETTINGS} is damaged: {error}") from None
     try:
@@ -157,7 +158,7 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
         ) from None
     try:
         form = PromptForm.from_dict(settings.get("prompt", {}))
-        ranker = Ranker.from_dict(settings["ranker"], priors) if "ranker" in settings else None
+        ranker = Ranker.from_dict(settings["ranker"], annotations) if "ranker" in settings else None
     except ConfigError as error:
         raise ModelError(f"{folder / SETTINGS}: {error}") from None
     backbone = Backbone(model.eval().to(device))

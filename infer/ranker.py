@@ -7,6 +7,7 @@ mention's candidates, with NIL as one more, is a calibrated probability.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from biolink.errors import ModelError
 
-__all__ = ["FEATURES", "NIL_FEATURES", "Ranker", "type_agreement"]
+__all__ = ["FEATURES", "NIL_FEATURES", "Annotations", "Ranker", "type_agreement"]
 
 #: Columns of a candidate's feature vector.
 FEATURES = (
@@ -26,9 +27,15 @@ FEATURES = (
     "preferred",  # the name is its owner's preferred name
     "prior",  # log of one plus the owner's count in the training data
     "type",  # 1 the types agree, -1 they do not, 0 unknown
+    "annotated",  # log of one plus how often training documents link this mention to the owner
+    "annotated_share",  # the same as a share of all links of this mention there
+    "apposition",  # similarity of the name to the mention's apposition
 )
 #: Columns of the NIL candidate's feature vector.
 NIL_FEATURES = ("one", "best_dense", "best_lexical", "best_exact")
+
+#: Normalised mention -> concept id -> how often training documents link it so.
+Annotations = dict[str, dict[str, int]]
 
 #: What corpora and recognisers call the semantic types of knowledge bases.
 _TYPE_NAMES = {
@@ -75,13 +82,21 @@ class Ranker:
         float [features].
     nil_weights
         float [NIL features].
-    priors
-        Concept id -> count in the training data.
+    annotations
+        Normalised mention -> concept id -> count in the training data.
     """
 
     weights: np.ndarray
     nil_weights: np.ndarray
-    priors: dict[str, int] = field(default_factory=dict)
+    annotations: Annotations = field(default_factory=dict)
+
+    @property
+    def priors(self) -> dict[str, int]:
+        """Concept id -> count in the training data."""
+        counts: Counter[str] = Counter()
+        for linked in self.annotations.values():
+            counts.update(linked)
+        return dict(counts)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """[candidates] of [candidates, features]."""
@@ -99,12 +114,12 @@ class Ranker:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], priors: dict[str, int]) -> Ranker:
+    def from_dict(cls, values: dict[str, Any], annotations: Annotations) -> Ranker:
         try:
             return cls(
                 np.array([values["weights"][name] for name in FEATURES]),
                 np.array([values["nil"][name] for name in NIL_FEATURES]),
-                priors,
+                annotations,
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"biolink.json: the ranker lacks {error}") from None

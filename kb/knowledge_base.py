@@ -9,9 +9,11 @@ processes share the memory. A subset shares everything with its base but for one
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -418,18 +420,27 @@ class KnowledgeBase:
     def with_names(self, names: Iterable[tuple[str, str]]) -> KnowledgeBase:
         """This base with further synonyms given as (concept id, name) pairs.
 
-        The ``biosyn`` protocol adds the mentions of training and development sets so. Pairs
-        whose concept does not occur here are passed over.
+        The ``biosyn`` protocol adds the mentions of training and development sets so. A concept
+        that does not occur here is added, its most frequent name the preferred one.
         """
         extra: dict[str, list[str]] = {}
+        new: dict[str, list[str]] = {}
         for concept_id, name in names:
             found = self.resolve(concept_id)
             if found is not None:
                 extra.setdefault(found, []).append(name)
+            else:
+                new.setdefault(bare_id(concept_id), []).append(name)
+        added = (
+            (i, [name for name, _ in Counter(given).most_common()]) for i, given in new.items()
+        )
         return KnowledgeBase.from_concepts(
-            (
-                replace(concept, synonyms=(*concept.synonyms, *extra.get(concept.id, ())))
-                for concept in self
+            chain(
+                (
+                    replace(concept, synonyms=(*concept.synonyms, *extra.get(concept.id, ())))
+                    for concept in self
+                ),
+                (Concept(id=i, name=given[0], synonyms=tuple(given[1:])) for i, given in added),
             ),
             prefix=self.manifest.get("prefix", ""),
             sources=self.manifest.get("sources", ()),

@@ -13,28 +13,23 @@ import json
 import random
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from train import FORM, TRAINING
+from corpora import DEVELOPMENT, FURTHER, MAIN, read_corpus, training_documents
+from train import FORM
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
 from biolink.documents import Document
 from biolink.finetune.fit import fit_weights
-from biolink.finetune.samples import mention_samples
-from biolink.formats import pubtator
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.indexes import FROZEN, Indexes
 from biolink.infer.linker import Candidates, Linker, LinkerOptions, Task
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker, type_name
+from biolink.infer.model import ANNOTATIONS, LinkingModel, load_model
+from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
 from biolink.infer.recognise import DictionaryRecogniser
-from biolink.kb import KnowledgeBase, normalise_name
-
-DEVELOPMENT = (
-    "corpora/ncbi_disease/NCBIdevelopset_corpus.txt.gz",
-    "corpora/bc5cdr/CDR_DevelopmentSet.PubTator.txt.gz",
-)
+from biolink.kb import KnowledgeBase, bare_id, normalise_name
 
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
@@ -68,21 +63,32 @@ def named_mentions(documents: list[Document]) -> list[tuple[str, str]]:
     ]
 
 
+def annotations(documents: list[Document], kb: KnowledgeBase) -> Annotations:
+    """How often documents link each mention to each concept."""
+    counts: dict[str, Counter[str]] = {}
+    for document in documents:
+        for mention in expand_document(document, find_abbreviations).mentions:
+            name = normalise_name(mention.long_form or mention.text)
+            ids = {kb.resolve(i) or bare_id(i) for i in mention.concept_ids}
+            counts.setdefault(name, Counter()).update(ids)
+    return {name: dict(sorted(counts[name].items())) for name in sorted(counts) if counts[name]}
+
+
 def development(
-    data: Path, kb: KnowledgeBase, share: float
-) -> tuple[list[Task], list[tuple[int, ...]], list[int]]:
-    """Tasks, gold rows and folds of development mentions; NIL where there is no concept."""
-    tasks, gold, folds = [], [], []
-    for name in DEVELOPMENT:
-        documents = list(pubtator.read(data / name))
-        if len(documents) > 100:
-            documents = random.Random(0).sample(documents, int(share * len(documents)))
+    corpora: Sequence[list[Document]], linker: Linker
+) -> tuple[list[Task], list[tuple[int, ...]], list[int], list[int]]:
+    """Tasks, gold rows (none for NIL), folds and counts of development mentions."""
+    counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
+    for documents in corpora:
         for number, document in enumerate(documents):
-            for sample in mention_samples([document], kb, FORM, find_abbreviations, distinct=True):
-                tasks.append(Task(sample.source, sample.mention, sample.type))
-                gold.append(sample.rows)
-                folds.append(number % 2)
-    return tasks, gold, folds
+            expanded = expand_document(document, find_abbreviations)
+            for task, mention in zip(linker.tasks(expanded), expanded.mentions, strict=True):
+                if mention.concept_ids:
+                    found = (linker.kb.row_of(i) for i in mention.concept_ids)
+                    rows = tuple(sorted({row for row in found if row is not None}))
+                    counts[task, rows, number % 2] += 1
+    tasks, rows_of, folds = zip(*counts, strict=True)
+    return list(tasks), list(rows_of), list(folds), list(counts.values())
 
 
 CARD = """# biolink's embedded default
@@ -112,7 +118,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--target", type=Path, required=True)
-    parser.add_argument("--share", type=float, default=0.3, help="of the BC5CDR documents")
+    parser.add_argument("--documents", type=int, default=150, help="of each development set")
     arguments = parser.parse_args()
     target = arguments.target
     shutil.rmtree(target / "kb", ignore_errors=True)
@@ -126,13 +132,11 @@ def main() -> None:
     (model_folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save_pretrained(model_folder)
     kb = KnowledgeBase.open(target / "kb")
-    corpora = [list(pubtator.read(arguments.data / name)) for name in TRAINING]
-    documents = [document for corpus in corpora for document in corpus]
-    counts = Counter(kb.resolve(i) for d in documents for m in d.mentions for i in m.concept_ids)
-    counts.pop(None, None)
-    priors = dict(sorted(counts.items()))
-    (model_folder / "priors.json").write_text(json.dumps(priors), encoding="utf-8")
-    stops = stop_names(corpora, kb)
+    corpora = training_documents(arguments.data)
+    main_corpora = corpora[: len(MAIN)]
+    held_out = [read_corpus(arguments.data, name) for name in DEVELOPMENT]
+    remembered = annotations([d for documents in corpora for d in documents], kb)
+    stops = stop_names(main_corpora, kb)
     (model_folder / "stop_names.json").write_text(
         json.dumps(stops, ensure_ascii=False), encoding="utf-8"
     )
@@ -144,7 +148,7 @@ def main() -> None:
     }
     (model_folder / "biolink.json").write_text(json.dumps(settings), encoding="utf-8")
     loaded = load_model(model_folder)
-    zeros = Ranker(np.zeros(len(FEATURES)), np.zeros(len(NIL_FEATURES)), priors)
+    zeros = Ranker(np.zeros(len(FEATURES)), np.zeros(len(NIL_FEATURES)), remembered)
     model = LinkingModel(
         loaded.backbone, loaded.tokenizer, loaded.form, settings, zeros, model_folder
     )
@@ -156,16 +160,24 @@ def main() -> None:
     (target / "kb" / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")
     # Two conditions: the knowledge base as it is, and with the training mentions as names, which
     # is what the biosyn protocol and a user's own annotated mentions make of it.
-    named = linker.with_kb(kb.with_names(named_mentions(documents)))
+    named = linker.with_kb(
+        kb.with_names(named_mentions([d for documents in main_corpora for d in documents]))
+    )
+    sampled = [
+        random.Random(0).sample(documents, min(arguments.documents, len(documents)))
+        for documents in held_out
+    ]
     candidates: list[Candidates] = []
     gold: list[tuple[int, ...]] = []
     folds: list[int] = []
+    counts: list[int] = []
     for one in (linker, named):
-        tasks, rows, parts = development(arguments.data, one.kb, arguments.share)
+        tasks, rows, parts, often = development(sampled, one)
         for begin in range(0, len(tasks), 64):
             candidates += one.candidates(tasks[begin : begin + 64])
         gold += rows
         folds += parts
+        counts += often
     np.savez(
         arguments.out / "dev.npz",
         sizes=[len(c.rows) for c in candidates],
@@ -175,29 +187,36 @@ def main() -> None:
         gold_sizes=[len(g) for g in gold],
         gold=[row for g in gold for row in g],
         folds=folds,
+        counts=counts,
     )
-    ceiling = np.mean(
-        [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(candidates, gold, strict=True)]
-    )
-    fit = fit_weights(candidates, gold, folds)
+    reachable = [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(candidates, gold, strict=True)]
+    ceiling = np.average(reachable, weights=counts)
+    fit = fit_weights(candidates, gold, folds, counts)
     results = {
-        "mentions": len(candidates),
+        "mentions": sum(counts),
         "ceiling": float(ceiling),
         "candidate order": fit.candidate_order,
         "combined, held out": fit.held_out,
     }
-    for left_out in ("generation", "dense", "lexical", "prior", "type"):
+    for left_out in (
+        "generation", "dense", "lexical", "prior", "type", "annotated", "apposition",
+    ):  # fmt: skip
         used = [name for name in FEATURES if not name.startswith(left_out)]
-        results[f"without {left_out}"] = fit_weights(candidates, gold, folds, used).held_out
+        results[f"without {left_out}"] = fit_weights(candidates, gold, folds, counts, used).held_out
     for alone in ("generation_sum", "generation_mean", "dense", "lexical"):
-        results[f"{alone} alone"] = fit_weights(candidates, gold, folds, [alone]).held_out
+        results[f"{alone} alone"] = fit_weights(candidates, gold, folds, counts, [alone]).held_out
     print(json.dumps(results, indent=1), flush=True)
+    # The weights are fitted; what development documents say may be remembered from here on.
+    every = [d for documents in (*corpora, *held_out) for d in documents]
+    (model_folder / ANNOTATIONS).write_text(
+        json.dumps(annotations(every, kb), ensure_ascii=False, indent=0), encoding="utf-8"
+    )
     settings["ranker"] = Ranker(fit.weights, fit.nil_weights).to_dict()
     settings["development"] = results
     settings["training"] = {
         "recipe": Path(__file__).with_name("recipe.toml").read_text(encoding="utf-8"),
         "start": "all-MiniLM-L6-v2 (Apache-2.0), encoder mapped onto BART, vocabulary pruned",
-        "documents": list(TRAINING),
+        "documents": [*MAIN, *FURTHER],
         "knowledge_base": kb.fingerprint,
     }
     (model_folder / "biolink.json").write_text(

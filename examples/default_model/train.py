@@ -19,9 +19,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from corpora import MAIN, read_corpus, training_documents
+
 from biolink.finetune.samples import mention_samples
 from biolink.finetune.train import Stage, Trainer
-from biolink.formats import pubtator
 from biolink.infer.abbreviations import find_abbreviations
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex
@@ -34,10 +35,6 @@ from biolink.pretrain.minilm import (
     prune_wordpiece,
 )
 
-TRAINING = (
-    "corpora/ncbi_disease/NCBItrainset_corpus.txt.gz",
-    "corpora/bc5cdr/CDR_TrainingSet.PubTator.txt.gz",
-)
 FORM = PromptForm(START_MARKER, END_MARKER, window=40, name_prefix="")
 
 
@@ -46,8 +43,8 @@ def texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
     for concept in kb:
         yield from map(normalise_name, concept.names)
         yield from concept.definitions
-    for name in TRAINING:
-        for document in pubtator.read(data / name):
+    for name in MAIN:
+        for document in read_corpus(data, name):
             yield document.text
     with lzma.open(data / "text/pubmed_abstracts.jsonl.xz", "rt", encoding="utf-8") as stream:
         for line in stream:
@@ -100,7 +97,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(out / "start")
     model = BartForConditionalGeneration.from_pretrained(out / "start")
     index = LexicalIndex.build(kb)
-    documents = [d for name in TRAINING for d in pubtator.read(arguments.data / name)]
+    documents = [d for corpus in training_documents(arguments.data) for d in corpus]
     samples = mention_samples(documents, kb, FORM, find_abbreviations, distinct=True)
     began = time.perf_counter()
     trainer = Trainer(model, tokenizer, FORM, kb, index, samples, out / "run", recipe["seed"])

@@ -216,7 +216,7 @@ def made_up(count: int, seed: int, noise: float) -> tuple[list[Candidates], list
 
 def test_fit_finds_what_tells_candidates_apart() -> None:
     candidates, gold = made_up(200, 0, 0.2)
-    fit = fit_weights(candidates, gold, [i % 2 for i in range(200)])
+    fit = fit_weights(candidates, gold, [i % 2 for i in range(200)], [1] * 200)
     assert fit.held_out > fit.candidate_order
     linked = [i for i, g in enumerate(gold) if g]
     right = hits([candidates[i] for i in linked], [gold[i] for i in linked], fit.weights)
@@ -227,7 +227,7 @@ def test_fit_is_never_worse_than_the_candidates_order() -> None:
     candidates, _ = made_up(40, 1, 0.0)
     # Gold agrees with the candidates' order in all but name: nothing to learn from few mentions.
     order = [(int((c.features @ CANDIDATE_ORDER).argmax()),) for c in candidates]
-    fit = fit_weights(candidates, order, [i % 2 for i in range(40)], used=["prior"])
+    fit = fit_weights(candidates, order, [i % 2 for i in range(40)], [1] * 40, used=["prior"])
     assert fit.candidate_order == 1.0
     assert fit.held_out < 1.0
     assert np.array_equal(fit.weights, CANDIDATE_ORDER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
+from biolink.infer.appositions import appositions
 from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
 from biolink.infer.model import LinkingModel, load_model
@@ -166,10 +168,36 @@ def test_another_kb_takes_over_known_embeddings(model: LinkingModel, kb: Knowled
     switched = linker.with_kb(other)
     best = switched(document("ill")).mentions[0].best
     assert best.concept_id == "D5"
+    # A concept that the base did not have is there now.
+    assert other["none"].name == "x"
     fresh = Linker(model, other)
     a, b = switched.indexes.dense, fresh.indexes.dense
     queries = model.embed(["fever", "cold"])
     assert np.abs(a.similarities(queries) - b.similarities(queries)).max() < 0.05
+
+
+def test_mentions_of_the_training_data_are_remembered(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    linker = Linker(model, kb)
+    seen = document("pulmonary growth", text="a pulmonary growth")
+    links = linker(seen).mentions[0].links
+    assert [link.concept_id for link in links[:2]] == ["D4", "D5"]
+    # What the base lacks is not remembered.
+    part = linker.with_kb(kb.subset(ids=["D1", "D5"]))
+    assert part(seen).mentions[0].best.concept_id == "D5"
+
+
+def test_an_apposition_tells_what_a_code_means(model: LinkingModel, kb: KnowledgeBase) -> None:
+    text = "Kennedy disease (KX-77) is rare. We saw KX-77 here."
+    spans = [(0, 15), (17, 22), (40, 45)]
+    mentions = [Mention(a, b, text[a:b], "Disease") for a, b in spans]
+    linked = Linker(model, kb)(Document("1", text, mentions=tuple(mentions)))
+    assert [m.best.concept_id for m in linked.mentions] == ["D6"] * 3
+    # Another type, or no brackets, equates nothing.
+    assert appositions(Document("1", text, mentions=tuple(mentions[1:]))) == {}
+    chemical = replace(mentions[1], type="Chemical")
+    assert appositions(Document("1", text, mentions=(mentions[0], chemical))) == {}
 
 
 def test_threshold_gives_nil_with_a_reason(model: LinkingModel, kb: KnowledgeBase) -> None:
