@@ -1,23 +1,16 @@
-"""Fine-tuning samples from annotated documents: the mention in context and the name to generate.
-
-Source: GenBioEL (NAACL 2022), section 3.2: the target is the synonym of the gold concept that is
-most similar to the mention (cosine of character 3-gram TF-IDF).
-"""
+"""Fine-tuning samples from annotated documents: the mention in its context, and its concepts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
 
 from biolink.documents import Document
 from biolink.infer.abbreviations import Finder, expand_document
-from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.lexical import LexicalIndex
+from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm, source_text
 
-__all__ = ["MentionSample", "closest_name", "mention_samples", "near_misses"]
+__all__ = ["MentionSample", "mention_samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +88,3 @@ def mention_samples(
                 )
             )
     return samples
-
-
-def closest_name(
-    mention: str, rows: Sequence[int], kb: KnowledgeBase, index: LexicalIndex
-) -> tuple[str, int]:
-    """The name of the gold concepts most similar to the mention, and its concept's row."""
-    names = [(name, row) for row in rows for name in kb.concept_at(row).names]
-    names = [(name, row) for name, row in names if normalise_name(name)] or names
-    vectors = index.vectors([mention, *(name for name, _ in names)])
-    cosines = (vectors[1:] @ vectors[0].T).toarray()[:, 0]
-    return names[int(np.argmax(cosines))]
-
-
-def near_misses(
-    mentions: Sequence[str],
-    rows: Sequence[Sequence[int]],
-    kb: KnowledgeBase,
-    index: LexicalIndex,
-    k: int,
-    batch: int = 512,
-) -> list[list[int]]:
-    """Name ids most similar to each mention that none of its gold concepts owns, best first."""
-    result = []
-    for begin in range(0, len(mentions), batch):
-        found = index.search(mentions[begin : begin + batch], 3 * k)
-        for (ids, _), gold in zip(found, rows[begin : begin + batch], strict=True):
-            wrong = [int(i) for i in ids if not set(kb.owners(int(i))) & set(gold)]
-            result.append(wrong[:k])
-    return result

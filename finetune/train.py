@@ -22,14 +22,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from biolink.errors import ConfigError
-from biolink.finetune.losses import info_nce, listwise, smoothed_nll
-from biolink.finetune.samples import MentionSample, closest_name, near_misses
+from biolink.finetune.samples import MentionSample
+from biolink.finetune.targets import choose_target
 from biolink.infer.backbone import Backbone, pooled
 from biolink.infer.score import name_log_probs, pack
 from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.lexical import LexicalIndex
+from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.kb_guided import KBGuidedSamples
+from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
 
 __all__ = ["Stage", "Trainer"]
 
@@ -128,7 +129,10 @@ class Trainer:
         self.mentions = [sample for sample in mentions if sample.rows]
         folder.mkdir(parents=True, exist_ok=True)
         texts = [sample.mention for sample in self.mentions]
-        self.targets = [closest_name(s.mention, s.rows, kb, index) for s in self.mentions]
+        rng = random.Random(seed)
+        self.targets = [
+            choose_target("tfidf", s.mention, s.rows, kb, index, rng) for s in self.mentions
+        ]
         self.lexical_misses = near_misses(texts, [s.rows for s in self.mentions], kb, index, 24)
         self.misses = self.lexical_misses
         self.names: MinedNames | None = None

@@ -95,7 +95,9 @@ class LinkingModel:
     def prompts(self, mentions: Sequence[str]) -> list[list[int]]:
         """Decoder prompts; a very long mention is cut at its start."""
         prompts = self.form.prompt_ids(self.tokenizer, mentions, self.backbone.start_id)
-        return [[p[0], *p[1:][-_MENTION_LIMIT:]] for p in prompts]
+        before = self.form.decoder_prompt.partition("{mention}")[0].rstrip()
+        head = 1 + len(self.tokenizer(before, add_special_tokens=False)["input_ids"])
+        return [[*p[:head], *p[head:][-_MENTION_LIMIT:]] for p in prompts]
 
     def name_tokens(self, names: Sequence[str]) -> list[list[int]]:
         """Token ids of names, each with its end token."""

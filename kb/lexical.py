@@ -19,7 +19,7 @@ from biolink.errors import KnowledgeBaseError
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 
-__all__ = ["LexicalIndex", "distinct_names"]
+__all__ = ["LexicalIndex", "distinct_names", "near_misses"]
 
 _VECTORISER = {"analyzer": "char_wb", "ngram_range": (3, 3), "dtype": np.float32}
 
@@ -140,3 +140,21 @@ class LexicalIndex:
         except (OSError, ValueError, EOFError) as error:
             raise KnowledgeBaseError(f"the lexical index {folder} is damaged: {error}") from None
         return cls(vectoriser, matrix, arrays["name_ids"])
+
+
+def near_misses(
+    mentions: Sequence[str],
+    rows: Sequence[Sequence[int]],
+    kb: KnowledgeBase,
+    index: LexicalIndex,
+    k: int,
+    batch: int = 512,
+) -> list[list[int]]:
+    """Name ids most similar to each mention that none of its gold concepts owns, best first."""
+    result = []
+    for begin in range(0, len(mentions), batch):
+        found = index.search(mentions[begin : begin + batch], 3 * k)
+        for (ids, _), gold in zip(found, rows[begin : begin + batch], strict=True):
+            wrong = [int(i) for i in ids if not set(kb.owners(int(i))) & set(gold)]
+            result.append(wrong[:k])
+    return result

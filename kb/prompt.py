@@ -35,6 +35,8 @@ class PromptForm:
     name_prefix
         Put before a name when it is tokenised: a space for byte-level BPE, as it follows the
         prompt.
+    source_prefix
+        Put before the encoder's input, never lower-cased (soft prompts).
     """
 
     start_marker: str = "START"
@@ -43,6 +45,7 @@ class PromptForm:
     decoder_prompt: str = "{mention} is"
     lower: bool = True
     name_prefix: str = " "
+    source_prefix: str = ""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptForm:
@@ -134,4 +137,4 @@ def source_text(
     if form.lower:
         pieces = [piece.lower() for piece in pieces]
     marked = (pieces[0], form.start_marker, pieces[1], form.end_marker, pieces[2])
-    return " ".join(piece for piece in marked if piece)
+    return form.source_prefix + " ".join(piece for piece in marked if piece)

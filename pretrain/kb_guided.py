@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+from biolink.errors import ConfigError
 from biolink.kb import Concept, KnowledgeBase, normalise_name
+from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm, source_text
+from biolink.pretrain.order import shuffled
 
-__all__ = ["KBGuidedSamples", "Sample"]
+__all__ = ["Choice", "KBGuidedSamples", "Sample"]
+
+Choice = Literal["random", "sample", "most_similar", "least_similar"]
 
 # {m} is the marked mention, {o} the definitions or the other synonyms.
 _DEFINITION_TEMPLATES = (
@@ -48,12 +54,15 @@ class Sample:
         The name, as the knowledge base writes it.
     row
         Row of the concept in the knowledge base.
+    negative
+        The name of another concept that is most similar to the mention, where it was asked for.
     """
 
     source: str
     mention: str
     target: str
     row: int
+    negative: str | None = None
 
 
 class KBGuidedSamples:
@@ -68,12 +77,33 @@ class KBGuidedSamples:
         mention.
     seed
         Together with a sample's number it decides everything random about it.
+    choice
+        Which synonym is the mention: ``random``; ``sample``, in proportion to its similarity to
+        the target (cosine of character n-grams); ``most_similar``; ``least_similar``.
+    index
+        Similarities of names; needed for every choice but ``random``, and for negatives.
+    negatives
+        Add the most similar name of another concept (ANGEL, ACL Findings 2025, section 3.2).
     """
 
-    def __init__(self, kb: KnowledgeBase, form: PromptForm, seed: int = 0) -> None:
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        form: PromptForm,
+        seed: int = 0,
+        choice: Choice = "random",
+        index: LexicalIndex | None = None,
+        negatives: bool = False,
+    ) -> None:
+        if choice not in get_args(Choice):
+            expected = ", ".join(get_args(Choice))
+            raise ConfigError(f"choice = {choice!r}; expected one of {expected}")
+        if index is None and (negatives or choice != "random"):
+            raise ConfigError(f"choice = {choice!r}; expected a lexical index with it")
         self.kb = kb
         self.form = form
         self.seed = seed
+        self.choice, self.index, self.negatives = choice, index, negatives
         indptr, rows, _ = kb.ownership
         self._indptr, self._rows = indptr, rows
         if kb.row_mask is None:
@@ -89,16 +119,41 @@ class KBGuidedSamples:
     def __getitem__(self, number: int) -> Sample:
         if not 0 <= number < self._size:
             raise IndexError(number)
+        return self._make(number, f"{self.seed}:{number}")
+
+    def in_training(self, number: int) -> Sample:
+        """Sample ``number`` of an endless training: shuffled anew, and made anew, each epoch."""
+        place = shuffled(number, self._size, self.seed)
+        return self._make(place, f"{self.seed}:{number // self._size}:{place}")
+
+    def _make(self, number: int, key: str) -> Sample:
         pair = number if self._pairs is None else int(self._pairs[number])
         row = int(self._rows[pair])
         name_id = int(self._indptr.searchsorted(pair, side="right")) - 1
         concept = self.kb.concept_at(row)
         target = self.kb.written_name(row, name_id)
-        rng = random.Random(f"{self.seed}:{number}")
+        rng = random.Random(key)
         others = [n for n in concept.names if normalise_name(n) != normalise_name(target)]
-        mention = rng.choice(others) if others else target
+        mention = self._chosen(target, others, rng) if others else target
         source = self._source(concept, mention, rng)
-        return Sample(source, mention, target, row)
+        negative = None
+        if self.negatives:
+            assert self.index is not None
+            misses = near_misses([mention], [[row]], self.kb, self.index, 1)[0]
+            negative = self.kb.name_at(misses[0]) if misses else None
+        return Sample(source, mention, target, row, negative)
+
+    def _chosen(self, target: str, others: list[str], rng: random.Random) -> str:
+        if self.choice == "random" or len(others) == 1:
+            return rng.choice(others)
+        assert self.index is not None
+        vectors = self.index.vectors([target, *others])
+        cosines = (vectors[1:] @ vectors[0].T).toarray()[:, 0].tolist()
+        if self.choice == "sample":
+            # A synonym without a common n-gram keeps a small chance.
+            return rng.choices(others, [cosine + 0.01 for cosine in cosines])[0]
+        best = max if self.choice == "most_similar" else min
+        return others[cosines.index(best(cosines))]
 
     def _source(self, concept: Concept, mention: str, rng: random.Random) -> str:
         if concept.definitions:

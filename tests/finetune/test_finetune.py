@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ import torch
 from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ConfigError
 from biolink.finetune.fit import CANDIDATE_ORDER, fit_weights, hits
-from biolink.finetune.losses import info_nce, listwise, smoothed_nll
-from biolink.finetune.samples import closest_name, mention_samples, near_misses
+from biolink.finetune.samples import mention_samples
+from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
 from biolink.infer.backbone import pooled
 from biolink.infer.linker import Candidates
 from biolink.infer.ranker import FEATURES
-from biolink.kb.lexical import LexicalIndex
+from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
 FORM = PromptForm("[START]", "[END]", window=12, name_prefix="")
@@ -64,11 +66,24 @@ def test_mention_samples(kb: KnowledgeBase) -> None:
     assert mention_samples(documents(), kb, FORM, None)[1].mention == "SBMA"
 
 
-def test_target_is_the_most_similar_name(kb: KnowledgeBase, index: LexicalIndex) -> None:
+def test_target_choices(kb: KnowledgeBase, index: LexicalIndex) -> None:
     row = kb.row_of("D3")
     assert row is not None
-    assert closest_name("tumor of breast", [row], kb, index) == ("breast tumor", row)
-    assert closest_name("cancer, breast", [row], kb, index)[0] == "Breast cancer"
+
+    def chosen(kind: Target, mention: str, seed: int = 0) -> str:
+        name, of = choose_target(kind, mention, [row], kb, index, random.Random(seed))
+        assert of == row
+        return name
+
+    assert chosen("tfidf", "tumor of breast") == "breast tumor"
+    assert chosen("tfidf", "cancer, breast") == "Breast cancer"
+    assert chosen("shortest", "cancer of the breast") == "breast tumor"
+    assert chosen("preferred", "breast tumor") == "Breast cancer"
+    names = {"Breast cancer", "cancer of the breast", "breast tumor"}
+    assert {chosen("random", "tumor", seed) for seed in range(40)} == names
+    drawn = Counter(chosen("sampled", "breast tumor", seed) for seed in range(200))
+    assert drawn["breast tumor"] > 80
+    assert drawn.keys() == names
 
 
 def test_near_misses_belong_to_others(kb: KnowledgeBase, index: LexicalIndex) -> None:

@@ -1,0 +1,99 @@
+"""The model's own mistakes as training pairs (ANGEL, ACL Findings 2025, section 3.3).
+
+After fine-tuning, the training mentions are decoded; a name among the best that belongs to no
+gold concept is the wrong half of a pair. trl's DPOTrainer is not used: it trains decoder-only
+models (encoder-decoder support was taken out), and the loss is a dozen lines
+(:func:`biolink.pretrain.losses.preference`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from biolink.errors import InputError
+from biolink.finetune.samples import MentionSample
+from biolink.infer.linker import Linker, Task
+
+__all__ = ["Pair", "mine_pairs", "read_pairs", "write_pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A mention with a right name and a wrong one that the model likes.
+
+    Attributes
+    ----------
+    source, mention
+        As in :class:`biolink.finetune.samples.MentionSample`.
+    right, wrong
+        Names.
+    """
+
+    source: str
+    mention: str
+    right: str
+    wrong: str
+
+
+def mine_pairs(
+    linker: Linker,
+    samples: Sequence[MentionSample],
+    targets: Sequence[str],
+    wrong_names: int = 2,
+    batch: int = 64,
+    report: Callable[[int, int], None] = lambda done, size: None,
+) -> list[Pair]:
+    """Decode training mentions and pair each one's target with its best wrong names.
+
+    Parameters
+    ----------
+    linker
+        With ``method="generate"``; its ``top_k`` names are looked through.
+    samples
+        Annotated mentions.
+    targets
+        The right name of each.
+    wrong_names
+        Pairs made of a mention at the most.
+    """
+    pairs: list[Pair] = []
+    for begin in range(0, len(samples), batch):
+        part = samples[begin : begin + batch]
+        found = linker.link_tasks([Task(s.source, s.mention, s.type) for s in part])
+        for sample, target, concepts in zip(
+            part, targets[begin : begin + batch], found, strict=True
+        ):
+            wrong = [
+                linker.kb.name_at(item.name_id)
+                for item in concepts[: linker.options.top_k]
+                if not set(linker.kb.owners(item.name_id)) & set(sample.rows)
+            ]
+            pairs += [
+                Pair(sample.source, sample.mention, target, name) for name in wrong[:wrong_names]
+            ]
+        report(min(begin + batch, len(samples)), len(samples))
+    return pairs
+
+
+def write_pairs(file: Path, pairs: Sequence[Pair]) -> None:
+    """Write pairs as JSON Lines."""
+    lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
+    temporary = file.with_name(file.name + ".tmp")
+    temporary.write_text("".join(lines), encoding="utf-8")
+    temporary.replace(file)
+
+
+def read_pairs(file: Path) -> list[Pair]:
+    """Read what :func:`write_pairs` wrote, or a hand-made file of the same form."""
+    pairs = []
+    with file.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                pairs.append(Pair(**json.loads(line)))
+            except (TypeError, ValueError):
+                expected = "an object with source, mention, right and wrong"
+                raise InputError(str(file), number, line.strip()[:60], expected) from None
+    return pairs

@@ -1,0 +1,347 @@
+"""Synonyms-aware fine-tuning from settings to a model folder (GenBioEL, section 3.2)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.finetune.negatives import Pair, mine_pairs, read_pairs, write_pairs
+from biolink.finetune.noise import add_hidden_noise
+from biolink.finetune.objectives import fine_tuning, wrong_continuations
+from biolink.finetune.samples import MentionSample, mention_samples
+from biolink.finetune.soft_prompt import add_soft_prompts
+from biolink.finetune.targets import Target, choose_target
+from biolink.finetune.validation import Measure, Validation
+from biolink.infer.abbreviations import finder
+from biolink.infer.backbone import Backbone
+from biolink.infer.linker import Linker, LinkerOptions
+from biolink.infer.model import LinkingModel
+from biolink.kb import KnowledgeBase
+from biolink.kb.lexical import LexicalIndex
+from biolink.kb.prompt import PromptForm
+from biolink.pretrain.objectives import preferences
+from biolink.pretrain.order import shuffled
+from biolink.pretrain.running import Numbered, Optimisation, run_training
+from biolink.pretrain.seq2seq import IGNORED, generation_batch
+from biolink.pretrain.settings import at_least, field_table, share
+from biolink.pretrain.start import prompt_of, save_model, source_limit, start_from
+
+__all__ = ["FineTuning", "Negatives", "run_fine_tuning", "run_negatives"]
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Negatives:
+    """The second stage: preference over the model's own wrong names (ANGEL, section 3.3).
+
+    Attributes
+    ----------
+    top_k
+        Decoded names that are looked through for wrong ones.
+    wrong_names
+        Pairs made of a mention at the most.
+    beta
+        See :func:`biolink.pretrain.losses.preference`.
+    likelihood
+        Weight of the right names' likelihood beside the preference.
+    """
+
+    top_k: int = 5
+    wrong_names: int = 2
+    beta: float = 0.1
+    likelihood: float = 0.0
+
+    def __post_init__(self) -> None:
+        at_least("top_k", self.top_k, 1)
+        at_least("wrong_names", self.wrong_names, 1)
+        at_least("beta", self.beta, 0)
+        at_least("likelihood", self.likelihood, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """Fine-tuning on annotated documents.
+
+    Attributes
+    ----------
+    out
+        The best model goes to ``out/model``, checkpoints to ``out/run``.
+    model
+        Checkpoint to start from, BART or T5.
+    kb
+        Knowledge base: stored, or any readable. Of a disambiguated one (``biolink kb
+        disambiguate``) the model learns the names with their distinguishing strings.
+    train, dev
+        Annotated documents in any readable format.
+    prompt
+        Fields of :class:`biolink.kb.prompt.PromptForm` to change; ``decoder_prompt = ""`` trains
+        without a decoder prompt.
+    target
+        Which synonym is taught; see :data:`biolink.finetune.targets.Target`.
+    abbreviations
+        ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``: expansion in training and
+        development documents.
+    label_smoothing, smoothing_form
+        See :func:`biolink.pretrain.losses.smoothed_nll`.
+    r_drop
+        Weight of R-Drop; 0 for one pass.
+    unlikelihood
+        Weight of the unlikelihood of wrong continuations in the trie.
+    hidden_noise, hidden_noise_scale
+        HyPe: ``none``, ``normal`` or ``uniform``.
+    soft_prompt
+        New prompt tokens on each side, everything else frozen; 0 for none.
+    freeze_decoder
+        Train the encoder (and what it shares) only.
+    dropout
+        Of hidden states and attention.
+    evaluate_every, patience
+        Steps between looks at the development set; looks without gain before it stops (0: never).
+    negatives
+        Of the second stage (``biolink finetune --negatives``).
+    training, trainer
+        As for :class:`biolink.pretrain.stages.Denoising`.
+    """
+
+    out: Path
+    model: Path
+    kb: Path
+    train: tuple[Path, ...]
+    training: Optimisation
+    dev: tuple[Path, ...] = ()
+    prompt: dict[str, Any] = field(default_factory=dict)
+    target: Target = "tfidf"
+    abbreviations: Literal["schwartz-hearst", "scispacy", "auto", "none"] = "schwartz-hearst"
+    label_smoothing: float = 0.1
+    smoothing_form: Literal["fairseq", "huggingface"] = "fairseq"
+    r_drop: float = 0.0
+    unlikelihood: float = 0.0
+    hidden_noise: Literal["none", "normal", "uniform"] = "none"
+    hidden_noise_scale: float = 1e-5
+    soft_prompt: int = 0
+    freeze_decoder: bool = False
+    dropout: float = 0.1
+    evaluate_every: int = 500
+    patience: int = 0
+    negatives: Negatives = field(default_factory=Negatives)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        share("label_smoothing", self.label_smoothing)
+        share("dropout", self.dropout)
+        for name in ("r_drop", "unlikelihood", "hidden_noise_scale", "soft_prompt", "patience"):
+            at_least(name, getattr(self, name), 0)
+        at_least("evaluate_every", self.evaluate_every, 1)
+        if not self.train:
+            raise ConfigError("train is empty; expected one file or more")
+        if self.freeze_decoder and self.soft_prompt:
+            raise ConfigError("freeze_decoder goes without soft_prompt; expected one of them")
+
+
+@dataclass
+class _Parts:
+    """What both stages need."""
+
+    settings: FineTuning
+    model: Any
+    tokenizer: Any
+    form: PromptForm
+    kb: KnowledgeBase
+    index: LexicalIndex
+    linker: Linker
+    samples: list[MentionSample]
+
+    def batch(
+        self, sources: Sequence[str], mentions: Sequence[str], names: Sequence[str]
+    ) -> dict[str, Tensor]:
+        config = self.model.config
+        return generation_batch(
+            self.tokenizer,
+            self.form,
+            sources,
+            mentions,
+            names,
+            config.decoder_start_token_id,
+            config.eos_token_id,
+            source_limit(config),
+        )
+
+    def save(self, stage: str) -> None:
+        record = {"stage": stage, **field_table(self.settings)}
+        folder, before = self.settings.out / "model", self.settings.model
+        save_model(folder, self.model, self.tokenizer, self.form, record, before)
+
+
+def _prepare(settings: FineTuning, documents: Sequence[Document]) -> _Parts:
+    model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
+    form = prompt_of(settings.model, settings.prompt)
+    if settings.soft_prompt:
+        seed = settings.training.seed
+        form = add_soft_prompts(model, tokenizer, form, settings.soft_prompt, seed)
+    if settings.freeze_decoder:
+        shared = {id(p) for p in model.get_encoder().parameters()}
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) in shared)
+    kb = KnowledgeBase.read(settings.kb)
+    index = LexicalIndex.build(kb)
+    find = finder(settings.abbreviations)
+    samples = [s for s in mention_samples(documents, kb, form, find) if s.rows]
+    if not samples:
+        raise ConfigError(
+            f"train = {[str(f) for f in settings.train]}; expected mentions with ids of the "
+            "knowledge base"
+        )
+    options = LinkerOptions(
+        method="generate", abbreviations=settings.abbreviations, top_k=settings.negatives.top_k
+    )
+    linking = LinkingModel(Backbone(model), tokenizer, form)
+    return _Parts(
+        settings, model, tokenizer, form, kb, index, Linker(linking, kb, options), samples
+    )
+
+
+def _hooks(
+    parts: _Parts, development: Sequence[Document], measure: Measure, report: Report, stage: str
+) -> list[Validation]:
+    if not development:
+        return []
+    settings = parts.settings
+    run = settings.out / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    return [
+        Validation(
+            parts.linker,
+            list(development),
+            measure,
+            settings.evaluate_every,
+            settings.patience,
+            run / "validation.json",
+            lambda: parts.save(stage),
+            report,
+        )
+    ]
+
+
+def run_fine_tuning(
+    settings: FineTuning,
+    documents: Sequence[Document],
+    development: Sequence[Document],
+    measure: Measure,
+    report: Report = lambda record: None,
+) -> Path:
+    """Fine-tune, or go on after an interruption; returns the folder of the best model.
+
+    Parameters
+    ----------
+    documents, development
+        The content of ``settings.train`` and ``settings.dev``.
+    measure
+        Linked development documents -> the figure that decides, strict Recall@1 say. Without
+        development documents the last model is kept.
+    report
+        Called with each line of the log.
+    """
+    parts = _prepare(settings, documents)
+    if settings.hidden_noise != "none":
+        add_hidden_noise(parts.model, settings.hidden_noise, settings.hidden_noise_scale)
+    training = settings.training
+    if settings.soft_prompt:
+        training = replace(training, weight_decay=0.0)
+    samples, seed = parts.samples, training.seed
+
+    def make(number: int) -> tuple[MentionSample, str]:
+        place = shuffled(number, len(samples), seed)
+        sample = samples[place]
+        rng = random.Random(f"{seed}:{number // len(samples)}:{place}")
+        kind, kb = settings.target, parts.kb
+        name, _ = choose_target(kind, sample.mention, sample.rows, kb, parts.index, rng)
+        return sample, name
+
+    def collate(rows: Sequence[tuple[MentionSample, str]]) -> dict[str, Tensor]:
+        batch = parts.batch(
+            [s.source for s, _ in rows], [s.mention for s, _ in rows], [name for _, name in rows]
+        )
+        if settings.unlikelihood:
+            labels = [
+                np.asarray(row)[np.asarray(row) != IGNORED].tolist() for row in batch["labels"]
+            ]
+            wrong = wrong_continuations(parts.linker.trie, labels)
+            batch["wrong_rows"], batch["wrong_tokens"] = wrong
+        return batch
+
+    objective = fine_tuning(
+        settings.label_smoothing, settings.smoothing_form, settings.r_drop, settings.unlikelihood
+    )
+    hooks = _hooks(parts, development, measure, report, "FineTuning")
+    run_training(
+        parts.model, Numbered(2**62, make), collate, objective, training, settings.out / "run",
+        settings.trainer, hooks, report,
+    )  # fmt: skip
+    if not development:
+        parts.save("FineTuning")
+    return settings.out / "model"
+
+
+def run_negatives(
+    settings: FineTuning,
+    documents: Sequence[Document],
+    development: Sequence[Document],
+    measure: Measure,
+    report: Report = lambda record: None,
+) -> Path:
+    """The second stage, from ``settings.model`` as the first left it.
+
+    The pairs are decoded once and kept in ``out/pairs.jsonl``.
+    """
+    parts = _prepare(settings, documents)
+    file = settings.out / "pairs.jsonl"
+    if not file.exists():
+        settings.out.mkdir(parents=True, exist_ok=True)
+        rng = random.Random(settings.training.seed)
+        targets = [
+            choose_target("tfidf", s.mention, s.rows, parts.kb, parts.index, rng)[0]
+            for s in parts.samples
+        ]
+        write_pairs(
+            file,
+            mine_pairs(
+                parts.linker,
+                parts.samples,
+                targets,
+                settings.negatives.wrong_names,
+                report=lambda done, size: report({"decoded": done, "of": size}),
+            ),
+        )
+    pairs = read_pairs(file)
+    if not pairs:
+        raise ConfigError("the model makes no mistake on the training mentions: nothing to learn")
+    report({"pairs": len(pairs)})
+    seed = settings.training.seed
+
+    def collate(rows: Sequence[Pair]) -> dict[str, Tensor]:
+        return parts.batch(
+            [pair.source for pair in rows] * 2,
+            [pair.mention for pair in rows] * 2,
+            [pair.right for pair in rows] + [pair.wrong for pair in rows],
+        )
+
+    chosen = settings.negatives
+    objective = preferences(parts.model, chosen.beta, chosen.likelihood)
+    dataset = Numbered(2**62, lambda number: pairs[shuffled(number, len(pairs), seed)])
+    hooks = _hooks(parts, development, measure, report, "Negatives")
+    run_training(
+        parts.model, dataset, collate, objective, settings.training, settings.out / "run",
+        settings.trainer, hooks, report,
+    )  # fmt: skip
+    if not development:
+        parts.save("Negatives")
+    return settings.out / "model"

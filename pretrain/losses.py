@@ -1,0 +1,152 @@
+"""Training objectives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = [
+    "consistency",
+    "info_nce",
+    "listwise",
+    "preference",
+    "sequence_log_probs",
+    "smoothed_nll",
+    "unlikelihood",
+]
+
+IGNORED = -100
+
+
+def smoothed_nll(
+    log_probs: Tensor,
+    targets: Tensor,
+    smoothing: float,
+    form: Literal["fairseq", "huggingface"] = "huggingface",
+) -> Tensor:
+    """Cross entropy with label smoothing over the vocabulary, mean over predictions.
+
+    Parameters
+    ----------
+    log_probs
+        [predictions, vocabulary].
+    targets
+        [predictions].
+    smoothing
+        epsilon, from 0 to below 1.
+    form
+        ``huggingface``: (1 - epsilon) nll + epsilon * mean over the vocabulary. ``fairseq``: the
+        share is epsilon / (V - 1) for each other token, so the right one gets 1 - epsilon exactly.
+    """
+    nll = -log_probs.gather(1, targets[:, None])[:, 0]
+    if form == "fairseq":
+        each = smoothing / (log_probs.shape[1] - 1)
+        return ((1 - smoothing - each) * nll - each * log_probs.sum(1)).mean()
+    return ((1 - smoothing) * nll - smoothing * log_probs.mean(1)).mean()
+
+
+def consistency(first: Tensor, second: Tensor) -> Tensor:
+    """Symmetric KL divergence of two dropout passes, mean over predictions.
+
+    Source: R-Drop (NeurIPS 2021), equation 2.
+
+    Parameters
+    ----------
+    first, second
+        Log-probabilities [predictions, vocabulary].
+    """
+    forward = F.kl_div(first, second, log_target=True, reduction="batchmean")
+    backward = F.kl_div(second, first, log_target=True, reduction="batchmean")
+    return (forward + backward) / 2
+
+
+def unlikelihood(log_probs: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
+    """Pushes down tokens that the trie allows but the target does not have.
+
+    Source: unlikelihood training (ICLR 2020), equation 4, over the trie as GenBioEL's code has it.
+
+    Parameters
+    ----------
+    log_probs
+        [predictions, vocabulary].
+    rows, tokens
+        Parallel: prediction and wrong token.
+
+    Returns
+    -------
+    The sum over wrong tokens of -log(1 - p), mean over predictions.
+    """
+    if not len(rows):
+        return log_probs.new_zeros(())
+    wrong = log_probs[rows, tokens].exp().clamp(max=1 - 1e-6)
+    return -torch.log1p(-wrong).sum() / len(log_probs)
+
+
+def sequence_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum of the log-probabilities of each row's labels [rows]; ignored labels count nothing.
+
+    Parameters
+    ----------
+    logits
+        [rows, T, vocabulary].
+    labels
+        [rows, T].
+    """
+    wanted = labels != IGNORED
+    chosen = torch.log_softmax(logits.float(), -1).gather(2, labels.clamp(min=0)[..., None])
+    return (chosen[..., 0] * wanted).sum(1)
+
+
+def preference(
+    right: Tensor, wrong: Tensor, right_before: Tensor, wrong_before: Tensor, beta: float
+) -> Tensor:
+    """Direct preference optimisation: the right name over the model's own wrong one.
+
+    Source: ANGEL (ACL Findings 2025), section 3.3; DPO (NeurIPS 2023), equation 7.
+
+    Parameters
+    ----------
+    right, wrong
+        Sequence log-probabilities [pairs] under the model.
+    right_before, wrong_before
+        The same under the model as it was before this stage.
+    beta
+        How far the model may move.
+    """
+    margin = (right - right_before) - (wrong - wrong_before)
+    return -F.logsigmoid(beta * margin).mean()
+
+
+def listwise(scores: Tensor, present: Tensor, temperature: float = 1.0) -> Tensor:
+    """Softmax over the names of each mention, the first of which is right.
+
+    Parameters
+    ----------
+    scores
+        [mentions, names].
+    present
+        bool of the same shape: False where a mention has fewer names.
+    """
+    masked = (scores / temperature).masked_fill(~present, torch.finfo(scores.dtype).min)
+    return -torch.log_softmax(masked, 1)[:, 0].mean()
+
+
+def info_nce(first: Tensor, second: Tensor, owners: Tensor, temperature: float) -> Tensor:
+    """Contrast of synonym pairs within a batch, in both directions (SapBERT, NAACL 2021).
+
+    Parameters
+    ----------
+    first, second
+        Unit vectors [pairs, d].
+    owners
+        [pairs]: concept of each pair; other pairs of the same concept are no negatives.
+    """
+    scores = first @ second.T / temperature
+    same = owners[:, None] == owners[None, :]
+    same.fill_diagonal_(False)
+    scores = scores.masked_fill(same, torch.finfo(scores.dtype).min)
+    labels = torch.arange(len(first), device=first.device)
+    return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2

@@ -1,0 +1,79 @@
+"""What a step minimises, as a function of a transformers model and a batch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from biolink.pretrain.losses import IGNORED, preference, sequence_log_probs, smoothed_nll
+
+__all__ = ["generation", "logits_of", "predictions", "preferences"]
+
+Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
+
+
+def logits_of(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Logits [rows, T, vocabulary] of a batch of :mod:`biolink.pretrain.seq2seq`."""
+    output = model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        decoder_input_ids=batch["decoder_input_ids"],
+        use_cache=False,
+    )
+    logits: Tensor = output.logits
+    return logits
+
+
+def predictions(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities [predictions, vocabulary] and targets of the labels that count."""
+    wanted = labels != IGNORED
+    return torch.log_softmax(logits[wanted].float(), -1), labels[wanted]
+
+
+def generation(
+    smoothing: float, form: Literal["fairseq", "huggingface"] = "huggingface"
+) -> Objective:
+    """Label-smoothed likelihood of the target."""
+
+    def objective(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        log_probs, targets = predictions(logits_of(model, batch), batch["labels"])
+        loss = smoothed_nll(log_probs, targets, smoothing, form)
+        nll = -log_probs.detach().gather(1, targets[:, None]).mean()
+        return loss, {"nll": float(nll)}
+
+    return objective
+
+
+def preferences(model: Any, beta: float, likelihood: float = 0.0) -> Objective:
+    """Preference of the first half of a batch's rows over the second.
+
+    Parameters
+    ----------
+    model
+        As it is before the stage; a frozen copy is the reference.
+    beta
+        See :func:`biolink.pretrain.losses.preference`.
+    likelihood
+        Weight of the right names' own likelihood beside the preference.
+    """
+    reference = copy.deepcopy(model).eval().requires_grad_(False)
+
+    def objective(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        labels = batch["labels"]
+        reference.to(labels.device)
+        now = sequence_log_probs(logits_of(model, batch), labels)
+        with torch.no_grad():
+            before = sequence_log_probs(logits_of(reference, batch), labels)
+        half = len(labels) // 2
+        loss = preference(now[:half], now[half:], before[:half], before[half:], beta)
+        parts = {"preferred": float((now[:half] > now[half:]).float().mean())}
+        if likelihood:
+            tokens = (labels[:half] != IGNORED).sum()
+            loss = loss - likelihood * now[:half].sum() / tokens
+        return loss, parts
+
+    return objective

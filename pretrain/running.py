@@ -1,0 +1,273 @@
+"""Running a training: transformers' Trainer over deterministic batches, with exact resume.
+
+accelerate is underneath, so several GPUs, bf16, DeepSpeed and FSDP are settings: the table
+``[trainer]`` of a TOML file goes to ``transformers.TrainingArguments`` as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from biolink.errors import ConfigError
+from biolink.pretrain.settings import at_least, share
+from biolink.pretrain.stream import MARKS, DenoisingStream
+
+__all__ = ["Numbered", "Optimisation", "run_training"]
+
+#: (model, batch) -> the loss and its parts for the log.
+Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisation:
+    """How long and how fast to train.
+
+    Attributes
+    ----------
+    steps
+        Optimiser steps.
+    batch_size
+        Samples of a step in one process; ``accumulation`` and the number of processes multiply it.
+    accumulation
+        Batches whose gradients are added up for one step.
+    lr
+        Peak learning rate.
+    schedule
+        How it falls after the warm-up: ``linear``, ``polynomial``, ``cosine`` or ``constant``.
+    warmup
+        Steps of the warm-up; a share of all steps when below 1.
+    weight_decay, betas, epsilon
+        AdamW's.
+    clip
+        Largest norm of the gradient.
+    seed
+        Of the order, the samples' own randomness and dropout.
+    precision
+        ``fp32``, ``bf16`` or ``fp16``.
+    save_every, log_every
+        Steps between checkpoints and between lines of the log.
+    keep
+        Checkpoints kept.
+    """
+
+    steps: int
+    batch_size: int = 8
+    accumulation: int = 1
+    lr: float = 1e-5
+    schedule: Literal["linear", "polynomial", "cosine", "constant"] = "polynomial"
+    warmup: float = 0.02
+    weight_decay: float = 0.01
+    betas: tuple[float, ...] = (0.9, 0.999)
+    epsilon: float = 1e-6
+    clip: float = 0.1
+    seed: int = 0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    save_every: int = 500
+    log_every: int = 50
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulation", "save_every", "log_every", "keep"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("lr", "warmup", "weight_decay", "clip"):
+            at_least(name, getattr(self, name), 0)
+        if len(self.betas) != 2:
+            raise ConfigError(f"betas = {list(self.betas)}; expected two numbers")
+        for beta in self.betas:
+            share("betas", beta)
+
+
+class Numbered(Dataset):
+    """Samples by number, made when they are asked for.
+
+    Parameters
+    ----------
+    size
+        How many a training takes.
+    make
+        Number -> sample; it must depend on nothing else.
+    """
+
+    def __init__(self, size: int, make: Callable[[int], Any]) -> None:
+        self.size, self.make = size, make
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, number: int) -> Any:
+        return self.make(number)
+
+
+def training_arguments(
+    folder: Path, settings: Optimisation, extra: Mapping[str, Any]
+) -> TrainingArguments:
+    """Settings as transformers writes them.
+
+    Raises
+    ------
+    ConfigError
+        When ``extra`` names what TrainingArguments does not know, or does not allow here.
+    """
+    names = {"constant": "constant_with_warmup"}
+    own: dict[str, Any] = {
+        "output_dir": str(folder),
+        "max_steps": settings.steps,
+        "per_device_train_batch_size": settings.batch_size,
+        "gradient_accumulation_steps": settings.accumulation,
+        "learning_rate": settings.lr,
+        "lr_scheduler_type": names.get(settings.schedule, settings.schedule),
+        # The share of steps when below 1, as ours.
+        "warmup_steps": settings.warmup if settings.warmup < 1 else int(settings.warmup),
+        "weight_decay": settings.weight_decay,
+        "adam_beta1": settings.betas[0],
+        "adam_beta2": settings.betas[1],
+        "adam_epsilon": settings.epsilon,
+        "max_grad_norm": settings.clip,
+        "seed": settings.seed,
+        "bf16": settings.precision == "bf16",
+        "fp16": settings.precision == "fp16",
+        "save_steps": settings.save_every,
+        "logging_steps": settings.log_every,
+        "save_total_limit": settings.keep,
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+    fixed = sorted(set(extra) & own.keys() & {"output_dir", "max_steps", "remove_unused_columns"})
+    if fixed:
+        raise ConfigError(f"trainer.{fixed[0]} is set by biolink; expected it to be left out")
+    try:
+        return TrainingArguments(**(own | dict(extra)))
+    except (TypeError, ValueError, ImportError, OSError) as error:
+        raise ConfigError(f"trainer: {str(error).splitlines()[0]}") from None
+
+
+class _Trainer(Trainer):
+    """transformers' Trainer with our objective and the samples in their own order."""
+
+    def __init__(self, objective: Objective, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.objective = objective
+        self.loss_is_scaled_for_ga = False
+        self._parts: dict[str, float] = {}
+        self._counted = 0
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        return SequentialSampler(dataset) if hasattr(dataset, "__len__") else None
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Any,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        loss, parts = self.objective(model, inputs)
+        for name, value in parts.items():
+            self._parts[name] = self._parts.get(name, 0.0) + value
+        self._counted += 1
+        return (loss, None) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs and self._counted:
+            logs |= {name: total / self._counted for name, total in self._parts.items()}
+            self._parts, self._counted = {}, 0
+        super().log(logs, start_time)
+
+
+@dataclass
+class _Marks(TrainerCallback):
+    """Writes the stream's marks beside each checkpoint."""
+
+    stream: DenoisingStream
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self.stream.save_marks(folder / MARKS)
+
+
+@dataclass
+class _Log(TrainerCallback):
+    """Appends each line of the log to a file, and hands it on."""
+
+    file: Path
+    report: Callable[[dict[str, Any]], None] = field(default=lambda record: None)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        if state.is_world_process_zero and logs:
+            record = {"step": state.global_step, **logs}
+            with self.file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+            self.report(record)
+
+
+def run_training(
+    model: Any,
+    dataset: Dataset | DenoisingStream,
+    collate: Callable[[Sequence[Any]], dict[str, Tensor]],
+    objective: Objective,
+    settings: Optimisation,
+    folder: Path,
+    extra: Mapping[str, Any] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    report: Callable[[dict[str, Any]], None] = lambda record: None,
+) -> Any:
+    """Train, or go on from the last checkpoint in the folder.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    dataset
+        :class:`Numbered` samples, or a stream of texts.
+    collate
+        Samples -> batch.
+    objective
+        (model, batch) -> (loss, parts of it for the log).
+    folder
+        Checkpoints go to ``folder/checkpoint-N``, the log to ``folder/log.jsonl``.
+    extra
+        Further fields of ``transformers.TrainingArguments``.
+
+    Returns
+    -------
+    transformers' trainer state.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = training_arguments(folder, settings, extra or {})
+    last = get_last_checkpoint(str(folder))
+    hooks: list[Any] = [_Log(folder / "log.jsonl", report), *callbacks]
+    if isinstance(dataset, DenoisingStream):
+        hooks.append(_Marks(dataset))
+        if last is not None:
+            done = json.loads((Path(last) / "trainer_state.json").read_text(encoding="utf-8"))
+            of_step = settings.batch_size * settings.accumulation * arguments.world_size
+            marks = json.loads((Path(last) / MARKS).read_text(encoding="utf-8"))
+            dataset.resume(done["global_step"] * of_step, marks)
+            arguments.ignore_data_skip = True
+    trainer = _Trainer(
+        objective,
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=collate,
+        callbacks=hooks,
+    )
+    trainer.train(resume_from_checkpoint=last)
+    return trainer.state

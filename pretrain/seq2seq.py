@@ -1,0 +1,89 @@
+"""Text to batches: what the encoder reads, what the decoder is fed, and what is counted.
+
+Source: GenBioEL (NAACL 2022), section 3: the decoder is fed the prompt ``{mention} is`` and then
+the name; the prompt's positions take no part in the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from biolink.kb.prompt import PromptForm
+
+__all__ = ["IGNORED", "denoising_batch", "generation_batch", "padded"]
+
+#: Label of a position that takes no part in the loss.
+IGNORED = -100
+
+
+def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Rows of different length as one tensor [rows, longest], filled up on the right."""
+    result = torch.full((len(rows), max(map(len, rows))), value, dtype=torch.long)
+    for place, row in enumerate(rows):
+        result[place, : len(row)] = torch.tensor(row, dtype=torch.long)
+    return result
+
+
+def _batch(
+    sources: Sequence[Sequence[int]],
+    inputs: Sequence[Sequence[int]],
+    labels: Sequence[Sequence[int]],
+    pad_id: int,
+) -> dict[str, Tensor]:
+    ids = padded(sources, pad_id)
+    lengths = torch.tensor([len(row) for row in sources])
+    return {
+        "input_ids": ids,
+        "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
+        "decoder_input_ids": padded(inputs, pad_id),
+        "labels": padded(labels, IGNORED),
+    }
+
+
+def denoising_batch(
+    sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], pad_id: int, start_id: int
+) -> dict[str, Tensor]:
+    """Corrupted and original sequences; the decoder is fed the original, shifted right."""
+    inputs = [[start_id, *target[:-1]] for target in targets]
+    return _batch(sources, inputs, targets, pad_id)
+
+
+def generation_batch(
+    tokenizer: Any,
+    form: PromptForm,
+    sources: Sequence[str],
+    mentions: Sequence[str],
+    names: Sequence[str],
+    start_id: int,
+    eos_id: int,
+    source_limit: int,
+    name_limit: int = 64,
+) -> dict[str, Tensor]:
+    """Sources, decoder prompts with names, and labels that leave the prompt out.
+
+    Parameters
+    ----------
+    sources
+        Encoder inputs (:func:`biolink.kb.prompt.source_text`).
+    mentions, names
+        For the prompt and the target.
+    start_id, eos_id
+        The decoder's start token and the token that ends a name.
+    source_limit, name_limit
+        Tokens kept; a name that is cut keeps its end token.
+    """
+    encoded = tokenizer(list(sources), truncation=True, max_length=source_limit)["input_ids"]
+    prompts = form.prompt_ids(tokenizer, mentions, start_id)
+    targets = [
+        ids if len(ids) <= name_limit else [*ids[: name_limit - 1], eos_id]
+        for ids in form.name_ids(tokenizer, names, eos_id)
+    ]
+    inputs = [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)]
+    labels = [
+        [IGNORED] * (len(prompt) - 1) + ids for prompt, ids in zip(prompts, targets, strict=True)
+    ]
+    return _batch(encoded, inputs, labels, tokenizer.pad_token_id)

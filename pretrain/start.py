@@ -1,0 +1,126 @@
+"""What a training starts from, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from biolink.errors import ConfigError, ModelError
+from biolink.kb.files import replace_folder
+from biolink.kb.prompt import PromptForm
+
+__all__ = ["prompt_of", "save_model", "source_limit", "start_from"]
+
+SETTINGS = "biolink.json"
+
+
+def start_from(
+    model: Path | None, config: dict[str, Any], tokenizer: Path | None, dropout: float | None = None
+) -> tuple[Any, Any]:
+    """A model and its tokeniser: a checkpoint, or random weights from a configuration.
+
+    Parameters
+    ----------
+    model
+        Folder in the Hugging Face layout; None to start from ``config``.
+    config
+        ``transformers`` configuration with its ``model_type`` (``bart`` unless given); its
+        vocabulary and special ids follow the tokeniser. Beside ``model``: values to change.
+    tokenizer
+        Folder of the tokeniser; the model's own when None.
+    dropout
+        Of hidden states and attention; the configuration's when None.
+    """
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    place = tokenizer or model
+    if place is None:
+        raise ConfigError("tokenizer is missing; expected a folder, as there is no model")
+    if model is not None and not (model / "config.json").is_file():
+        raise ModelError(f"{model} is no model; expected a folder with config.json")
+    if not any((place / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        raise ModelError(f"{place} has no tokeniser; expected tokenizer.json in it")
+    read = AutoTokenizer.from_pretrained(place, local_files_only=True)
+    changes = dict(config)
+    if dropout is not None:
+        changes |= {"dropout": dropout, "attention_dropout": dropout, "dropout_rate": dropout}
+    try:
+        if model is not None:
+            settings = AutoConfig.from_pretrained(model, local_files_only=True)
+            for key, value in changes.items():
+                if hasattr(settings, key):
+                    setattr(settings, key, value)
+                elif key in config:
+                    raise ConfigError(f"config.{key} is unknown to {settings.model_type}")
+            import torch
+
+            loaded = AutoModelForSeq2SeqLM.from_pretrained(
+                model, config=settings, dtype=torch.float32, local_files_only=True
+            )
+        else:
+            kind = changes.pop("model_type", "bart")
+            start = read.eos_token_id if kind == "bart" else read.pad_token_id
+            values = {
+                "vocab_size": max(read.get_vocab().values()) + 1,
+                "pad_token_id": read.pad_token_id,
+                "bos_token_id": read.bos_token_id,
+                "eos_token_id": read.eos_token_id,
+                "decoder_start_token_id": start,
+                "forced_eos_token_id": None,
+            }
+            settings = AutoConfig.for_model(kind, **(values | changes))
+            loaded = AutoModelForSeq2SeqLM.from_config(settings)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{model or 'config'}: {str(error).splitlines()[0]}; expected a BART or T5 model"
+        ) from None
+    return loaded, read
+
+
+def prompt_of(model: Path | None, changes: dict[str, Any]) -> PromptForm:
+    """The prompt form that a checkpoint was trained with, with some values changed."""
+    values: dict[str, Any] = {}
+    if model is not None and (model / SETTINGS).is_file():
+        values = json.loads((model / SETTINGS).read_text(encoding="utf-8")).get("prompt", {})
+    return PromptForm.from_dict(values | changes)
+
+
+def source_limit(config: Any) -> int:
+    """How many tokens the encoder reads."""
+    return int(getattr(config, "max_position_embeddings", 512) or 512)
+
+
+def save_model(
+    folder: Path,
+    model: Any,
+    tokenizer: Any,
+    form: PromptForm,
+    stage: dict[str, Any],
+    before: Path | None = None,
+) -> None:
+    """Write a model folder: weights, tokeniser and ``biolink.json``, all or nothing.
+
+    Parameters
+    ----------
+    stage
+        The settings that made it.
+    before
+        The model that it started from, whose stages are listed first.
+    """
+    stages: list[Any] = []
+    if before is not None and (before / SETTINGS).is_file():
+        earlier = json.loads((before / SETTINGS).read_text(encoding="utf-8")).get("training", [])
+        stages = earlier if isinstance(earlier, list) else [earlier]
+    settings = {
+        "format": "biolink-model",
+        "version": 1,
+        "prompt": form.to_dict(),
+        "training": [*stages, stage],
+    }
+    with replace_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        (temporary / SETTINGS).write_text(
+            json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
