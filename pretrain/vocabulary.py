@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,17 +32,23 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
     least
         How often a pair must occur to be merged.
     """
-    from tokenizers import ByteLevelBPETokenizer, processors
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+    from tokenizers.trainers import BpeTrainer
     from transformers import PreTrainedTokenizerFast
 
     if size < 256 + len(SPECIAL):
         raise ConfigError(f"size = {size}; expected {256 + len(SPECIAL)} or more")
-    learned = ByteLevelBPETokenizer()
-    learned.train_from_iterable(
-        texts, vocab_size=size, min_frequency=least, special_tokens=list(SPECIAL),
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=size,
+        min_frequency=least,
         show_progress=False,
-    )  # fmt: skip
-    tokenizer = learned._tokenizer
+        special_tokens=[AddedToken(t, special=True, lstrip=t == "<mask>") for t in SPECIAL],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(
         ("</s>", tokenizer.token_to_id("</s>")),
         ("<s>", tokenizer.token_to_id("<s>")),
@@ -148,9 +153,3 @@ def extend_vocabulary(model: Any, old: Any, new: Any) -> Any:
         if bias is not None:
             bias[0, token_id] = bias[0, pieces].mean()
     return tokenizer
-
-
-def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write a tokeniser in the Hugging Face layout."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(folder)

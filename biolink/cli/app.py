@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from biolink.cli.kb import kb_app
+from biolink.cli.training import convert_checkpoint, export_pairs, finetune, pretrain_app
 
 app = typer.Typer(
     name="biolink",
@@ -18,6 +19,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(kb_app, name="kb")
+app.add_typer(pretrain_app, name="pretrain")
+app.command()(finetune)
+app.command()(convert_checkpoint)
+app.command()(export_pairs)
 
 Files = Annotated[
     list[str] | None, typer.Argument(help="Files to read, gzip and xz included; - is stdin.")

@@ -1,0 +1,163 @@
+"""fairseq checkpoints: a fixture in its layout and naming; the forward pass written out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from biolink.errors import ModelError
+from biolink.pretrain.fairseq import convert, read_dictionary
+
+D, HEADS, FFN, ROWS, POSITIONS = 32, 4, 48, 40, 50
+
+
+class Foreign:
+    """Something that a checkpoint must not bring along."""
+
+
+def weights() -> dict[str, Tensor]:
+    """Random tensors under fairseq's names for BART with two layers on each side."""
+    random = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=random) * 0.2
+
+    shared = draw(ROWS, D)
+    tensors = {"encoder.version": torch.tensor([3.0]), "decoder.version": torch.tensor([3.0])}
+    for side in ("encoder", "decoder"):
+        tensors |= {
+            f"{side}.embed_tokens.weight": shared,
+            f"{side}.embed_positions.weight": draw(POSITIONS + 2, D),
+            f"{side}.layernorm_embedding.weight": 1 + draw(D),
+            f"{side}.layernorm_embedding.bias": draw(D),
+        }
+        for layer in range(2):
+            at = f"{side}.layers.{layer}"
+            for attention in ("self_attn", "encoder_attn")[: 1 + (side == "decoder")]:
+                for part in ("k_proj", "v_proj", "q_proj", "out_proj"):
+                    tensors[f"{at}.{attention}.{part}.weight"] = draw(D, D)
+                    tensors[f"{at}.{attention}.{part}.bias"] = draw(D)
+                tensors[f"{at}.{attention}_layer_norm.weight"] = 1 + draw(D)
+                tensors[f"{at}.{attention}_layer_norm.bias"] = draw(D)
+            tensors |= {
+                f"{at}.fc1.weight": draw(FFN, D), f"{at}.fc1.bias": draw(FFN),
+                f"{at}.fc2.weight": draw(D, FFN), f"{at}.fc2.bias": draw(D),
+                f"{at}.final_layer_norm.weight": 1 + draw(D),
+                f"{at}.final_layer_norm.bias": draw(D),
+            }  # fmt: skip
+    tensors["decoder.output_projection.weight"] = shared
+    tensors["classification_heads.mnli.dense.weight"] = draw(3, 3)
+    return tensors
+
+
+def attend(t: dict[str, Tensor], at: str, query: Tensor, memory: Tensor, causal: bool) -> Tensor:
+    def project(part: str, x: Tensor) -> Tensor:
+        y = x @ t[f"{at}.{part}.weight"].T + t[f"{at}.{part}.bias"]
+        return y.view(len(y), HEADS, D // HEADS).transpose(0, 1)
+
+    q, k, v = project("q_proj", query), project("k_proj", memory), project("v_proj", memory)
+    scores = q @ k.transpose(1, 2) / math.sqrt(D // HEADS)
+    if causal:
+        scores += torch.full(scores.shape[1:], -torch.inf).triu(1)
+    mixed = (scores.softmax(-1) @ v).transpose(0, 1).reshape(len(query), D)
+    return mixed @ t[f"{at}.out_proj.weight"].T + t[f"{at}.out_proj.bias"]
+
+
+def norm(t: dict[str, Tensor], at: str, x: Tensor) -> Tensor:
+    return F.layer_norm(x, (D,), t[f"{at}.weight"], t[f"{at}.bias"])
+
+
+def forward(t: dict[str, Tensor], source: list[int], target: list[int]) -> Tensor:
+    """BART's forward pass for one text, from the tensors."""
+
+    def embedded(side: str, ids: list[int]) -> Tensor:
+        positions = t[f"{side}.embed_positions.weight"][2 : 2 + len(ids)]
+        return norm(
+            t, f"{side}.layernorm_embedding", t[f"{side}.embed_tokens.weight"][ids] + positions
+        )
+
+    def feed_forward(at: str, x: Tensor) -> Tensor:
+        hidden = F.gelu(x @ t[f"{at}.fc1.weight"].T + t[f"{at}.fc1.bias"])
+        return norm(
+            t, f"{at}.final_layer_norm", x + hidden @ t[f"{at}.fc2.weight"].T + t[f"{at}.fc2.bias"]
+        )
+
+    x = embedded("encoder", source)
+    for layer in range(2):
+        at = f"encoder.layers.{layer}"
+        x = norm(t, f"{at}.self_attn_layer_norm", x + attend(t, f"{at}.self_attn", x, x, False))
+        x = feed_forward(at, x)
+    y = embedded("decoder", target)
+    for layer in range(2):
+        at = f"decoder.layers.{layer}"
+        y = norm(t, f"{at}.self_attn_layer_norm", y + attend(t, f"{at}.self_attn", y, y, True))
+        y = norm(
+            t, f"{at}.encoder_attn_layer_norm", y + attend(t, f"{at}.encoder_attn", y, x, False)
+        )
+        y = feed_forward(at, y)
+    return y @ t["decoder.output_projection.weight"].T
+
+
+def write(folder: Path, extra: Any = None, **changes: Any) -> Path:
+    arguments = argparse.Namespace(
+        arch="bart_large", encoder_attention_heads=HEADS, decoder_attention_heads=HEADS,
+        activation_fn="gelu", no_scale_embedding=True, dropout=0.1,
+    )  # fmt: skip
+    saved = {"args": arguments, "model": weights() | changes, "extra_state": extra}
+    torch.save(saved, folder / "model.pt")
+    vocabulary = {chr(97 + i): i for i in range(20)} | {"ab": 20, "abc": 21}
+    (folder / "encoder.json").write_text(json.dumps(vocabulary))
+    (folder / "vocab.bpe").write_text("#version: 0.2\na b\nab c\n")
+    # fairseq orders its dictionary by frequency, not by GPT-2's ids.
+    order = [21, 3, 20, *range(4, 20), 2, 1, 0]
+    (folder / "dict.txt").write_text("".join(f"{i} {100 - n}\n" for n, i in enumerate(order)))
+    return folder / "model.pt"
+
+
+def test_logits_equal_the_forward_pass_written_out(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path)
+    convert(checkpoint, tmp_path / "out")
+    from transformers import AutoTokenizer, BartForConditionalGeneration
+
+    model = BartForConditionalGeneration.from_pretrained(tmp_path / "out").eval()
+    source, target = [0, 7, 9, 11, 30, 2], [2, 0, 8, 12]
+    with torch.inference_mode():
+        found = model(
+            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([target])
+        ).logits[0]
+    assert torch.allclose(found, forward(weights(), source, target), atol=1e-4)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    # abc is the dictionary's first symbol, so it comes right behind the four special ones.
+    assert tokenizer("abcd")["input_ids"] == [0, 4, 5, 2]
+    assert tokenizer.mask_token_id == 4 + 22
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Foreign"):
+        convert(write(tmp_path, extra=Foreign()), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        convert(tmp_path / "none.pt", tmp_path / "out")
+    (tmp_path / "text.pt").write_text("x")
+    with pytest.raises(ModelError, match=r"text\.pt"):
+        convert(tmp_path / "text.pt", tmp_path / "out")
+    torch.save({"a": 1}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match="no weights under 'model'"):
+        convert(tmp_path / "other.pt", tmp_path / "out")
+    extra = {"encoder.layers.0.adapter.weight": torch.zeros(1)}
+    with pytest.raises(ModelError, match="adapter"):
+        convert(write(tmp_path, **extra), tmp_path / "out")
+    (tmp_path / "dict.txt").write_text("a 1\nbroken\n")
+    with pytest.raises(ModelError, match=r"dict.txt:2.*expected a symbol and a count"):
+        read_dictionary(tmp_path / "dict.txt")
