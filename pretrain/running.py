@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from biolink.errors import ConfigError
@@ -79,8 +79,10 @@ class Optimisation:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulation", "save_every", "log_every", "keep"):
             at_least(name, getattr(self, name), 1)
-        for name in ("lr", "warmup", "weight_decay", "clip"):
+        for name in ("warmup", "weight_decay", "clip"):
             at_least(name, getattr(self, name), 0)
+        if not self.lr > 0:
+            raise ConfigError(f"lr = {self.lr}; expected a number above 0")
         if len(self.betas) != 2:
             raise ConfigError(f"betas = {list(self.betas)}; expected two numbers")
         for beta in self.betas:
@@ -142,6 +144,7 @@ def training_arguments(
         "remove_unused_columns": False,
         "report_to": "none",
         "disable_tqdm": True,
+        "lr_scheduler_kwargs": {"lr_end": 0.0} if settings.schedule == "polynomial" else {},
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
@@ -163,10 +166,20 @@ class _Trainer(Trainer):
         self.loss_is_scaled_for_ga = False
         self._parts: dict[str, float] = {}
         self._counted = 0
+        #: Checkpoint whose random state the next step begins with.
+        self.random_state_of: str | None = None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(dataset) if hasattr(dataset, "__len__") else None
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        if self.random_state_of is not None:
+            # A stream that skips by itself: transformers restores the state before the reader
+            # starts, and starting it draws a number.
+            self._load_rng_state(self.random_state_of)
+            self.random_state_of = None
+        return super().training_step(*args, **kwargs)
 
     def compute_loss(
         self,
@@ -269,5 +282,8 @@ def run_training(
         data_collator=collate,
         callbacks=hooks,
     )
+    trainer.remove_callback(PrinterCallback)
+    if isinstance(dataset, DenoisingStream):
+        trainer.random_state_of = last
     trainer.train(resume_from_checkpoint=last)
     return trainer.state

@@ -128,7 +128,11 @@ def run_denoising(settings: Denoising, read: Reader, report: Report = lambda rec
         Called with each line of the log.
     """
     model, tokenizer = start_from(
-        settings.model, settings.config, settings.tokenizer, settings.dropout
+        settings.model,
+        settings.config,
+        settings.tokenizer,
+        settings.dropout,
+        settings.training.seed,
     )
     limit = source_limit(model.config)
     if settings.length > limit:
@@ -167,7 +171,11 @@ def kb_guided_samples(settings: KBGuided) -> KBGuidedSamples:
 def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> Path:
     """Train, or go on; returns the model folder."""
     model, tokenizer = start_from(
-        settings.model, settings.config, settings.tokenizer, settings.dropout
+        settings.model,
+        settings.config,
+        settings.tokenizer,
+        settings.dropout,
+        settings.training.seed,
     )
     samples = kb_guided_samples(settings)
     training = settings.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ SETTINGS = "biolink.json"
 
 
 def start_from(
-    model: Path | None, config: dict[str, Any], tokenizer: Path | None, dropout: float | None = None
+    model: Path | None,
+    config: dict[str, Any],
+    tokenizer: Path | None,
+    dropout: float | None = None,
+    seed: int = 0,
 ) -> tuple[Any, Any]:
     """A model and its tokeniser: a checkpoint, or random weights from a configuration.
 
@@ -31,9 +36,14 @@ def start_from(
         Folder of the tokeniser; the model's own when None.
     dropout
         Of hidden states and attention; the configuration's when None.
+    seed
+        Of random weights.
     """
+    import torch
     from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     place = tokenizer or model
     if place is None:
         raise ConfigError("tokenizer is missing; expected a folder, as there is no model")
@@ -48,13 +58,10 @@ def start_from(
     try:
         if model is not None:
             settings = AutoConfig.from_pretrained(model, local_files_only=True)
+            _check_known(settings, config)
             for key, value in changes.items():
                 if hasattr(settings, key):
                     setattr(settings, key, value)
-                elif key in config:
-                    raise ConfigError(f"config.{key} is unknown to {settings.model_type}")
-            import torch
-
             loaded = AutoModelForSeq2SeqLM.from_pretrained(
                 model, config=settings, dtype=torch.float32, local_files_only=True
             )
@@ -69,13 +76,23 @@ def start_from(
                 "decoder_start_token_id": start,
                 "forced_eos_token_id": None,
             }
+            _check_known(AutoConfig.for_model(kind), changes.keys() & config.keys())
             settings = AutoConfig.for_model(kind, **(values | changes))
+            torch.manual_seed(seed)
             loaded = AutoModelForSeq2SeqLM.from_config(settings)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{model or 'config'}: {str(error).splitlines()[0]}; expected a BART or T5 model"
         ) from None
     return loaded, read
+
+
+def _check_known(settings: Any, keys: Iterable[str]) -> None:
+    for key in keys:
+        if not hasattr(settings, key):
+            raise ConfigError(
+                f"config.{key} is unknown; expected a field of {type(settings).__name__}"
+            )
 
 
 def prompt_of(model: Path | None, changes: dict[str, Any]) -> PromptForm:

@@ -1,0 +1,227 @@
+"""Settings files, the pre-training stages, and resumption to the same weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.data_loader import BatchSamplerShard
+from safetensors.torch import load_file
+from torch.utils.data import BatchSampler, SequentialSampler
+from transformers import TrainerCallback
+
+from biolink.errors import ConfigError
+from biolink.kb import KnowledgeBase
+from biolink.pretrain import running
+from biolink.pretrain.losses import consistency, preference, smoothed_nll, unlikelihood
+from biolink.pretrain.running import Numbered
+from biolink.pretrain.settings import read_settings
+from biolink.pretrain.stages import (
+    Denoising,
+    KBGuided,
+    kb_guided_samples,
+    run_denoising,
+    run_kb_guided,
+)
+from biolink.pretrain.vocabulary import train_bpe
+from biolink.texts import read_texts
+from tests.infer.conftest import CONCEPTS
+
+SMALL = """
+[config]
+d_model = 16
+encoder_layers = 1
+decoder_layers = 1
+encoder_attention_heads = 2
+decoder_attention_heads = 2
+encoder_ffn_dim = 16
+decoder_ffn_dim = 16
+max_position_embeddings = 64
+
+[training]
+steps = 8
+batch_size = 3
+lr = 1e-2
+save_every = 3
+log_every = 2
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Text, a knowledge base, a tokeniser and settings for both stages."""
+    lines = [{"title": f"Fever {n}.", "abstract": "A cold. Body heat. " * 4} for n in range(200)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "a.jsonl").write_text(text)
+    (tmp_path / "b.jsonl").write_text(text.replace("cold", "cancer"))
+    train_bpe(read_texts([str(tmp_path / "a.jsonl")]), 300).save_pretrained(tmp_path / "bpe")
+    KnowledgeBase.from_concepts(CONCEPTS).save(tmp_path / "small.kb")
+    (tmp_path / "denoise.toml").write_text(
+        'out = "denoised"\ntext = ["a.jsonl", "b.jsonl"]\ntokenizer = "bpe"\nlength = 40\n' + SMALL
+    )
+    (tmp_path / "kb.toml").write_text(
+        'out = "guided"\nkb = "small.kb"\ntokenizer = "bpe"\n' + SMALL
+        + '\n[prompt]\nwindow = 20\n'
+    )  # fmt: skip
+    return tmp_path
+
+
+class Kill(Exception):
+    """What a machine does to a training."""
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, step: int, run: Any) -> None:
+    """Run until the step, and die there."""
+
+    class Killer(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == step:
+                raise Kill
+
+    inner = running._Trainer
+
+    def dying(*args: Any, callbacks: Any, **kwargs: Any) -> Any:
+        return inner(*args, callbacks=[*callbacks, Killer()], **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "_Trainer", dying)
+        with pytest.raises(Kill):
+            run()
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["denoise", "kb"])
+def test_an_interrupted_run_equals_an_uninterrupted_one(
+    folder: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(out: str) -> Path:
+        if stage == "denoise":
+            file, override = folder / "denoise.toml", [f"out={out}"]
+            return run_denoising(read_settings(Denoising, file, override), read_texts)
+        return run_kb_guided(read_settings(KBGuided, folder / "kb.toml", [f"out={out}"]))
+
+    whole = weights(run("whole"))
+    interrupted(monkeypatch, 5, lambda: run("broken"))
+    assert not (folder / "broken" / "model").exists()
+    assert (folder / "broken" / "run" / "checkpoint-3").exists()
+    assert all(torch.equal(whole[name], t) for name, t in weights(run("broken")).items())
+    log = [json.loads(line) for line in (folder / "whole/run/log.jsonl").open()]
+    losses = [record["loss"] for record in log if "loss" in record]
+    assert losses[-1] < losses[0]
+    settings = json.loads((folder / "whole/model/biolink.json").read_text())
+    assert settings["training"][-1]["training"]["steps"] == 8
+
+
+def test_a_stage_goes_on_from_another(folder: Path) -> None:
+    run_denoising(read_settings(Denoising, folder / "denoise.toml"), read_texts)
+    text = (folder / "kb.toml").read_text().split("[config]")[0]
+    text = text.replace('tokenizer = "bpe"', 'model = "denoised/model"')
+    (folder / "next.toml").write_text(text + "[training]\nsteps = 2\n")
+    model = run_kb_guided(read_settings(KBGuided, folder / "next.toml"))
+    stages = json.loads((model / "biolink.json").read_text())["training"]
+    assert [stage["stage"] for stage in stages] == ["Denoising", "KBGuided"]
+
+
+def test_mention_choice_and_negatives(folder: Path) -> None:
+    def samples(*overrides: str) -> Any:
+        return kb_guided_samples(read_settings(KBGuided, folder / "kb.toml", overrides))
+
+    def mention_of(target: str, *overrides: str) -> set[str]:
+        found = samples(*overrides)
+        made = [found.in_training(n) for n in range(40 * len(found))]
+        return {s.mention for s in made if s.target == target}
+
+    assert mention_of("breast tumor") == {"Breast cancer", "cancer of the breast"}
+    assert mention_of("breast tumor", "choice=most_similar") == {"Breast cancer"}
+    assert mention_of("breast tumor", "choice=least_similar") == {"cancer of the breast"}
+    assert mention_of("breast tumor", "choice=sample") == {"Breast cancer", "cancer of the breast"}
+    opposed = samples("negatives=true")
+    made = [opposed.in_training(number) for number in range(10 * len(opposed))]
+    assert {s.negative for s in made if s.mention == "breast tumor"} == {"lung tumor"}
+    run_kb_guided(read_settings(KBGuided, folder / "kb.toml", ["negatives=true"]))
+    log = [json.loads(line) for line in (folder / "guided/run/log.jsonl").open()]
+    # Before the first step the model is its own reference: -log sigmoid(0).
+    assert log[0]["loss"] == pytest.approx(0.6931, abs=0.05)
+    assert log[-2]["loss"] < log[0]["loss"]
+
+
+def test_processes_share_out_the_batches_of_one(folder: Path) -> None:
+    samples = kb_guided_samples(read_settings(KBGuided, folder / "kb.toml"))
+    dataset = Numbered(24, samples.in_training)
+
+    def batches(size: int) -> Any:
+        return BatchSampler(SequentialSampler(dataset), size, drop_last=False)
+
+    one = [[dataset[i] for i in batch] for batch in batches(6)]
+    shares = [
+        [[dataset[i] for i in batch] for batch in BatchSamplerShard(batches(3), 2, process)]
+        for process in (0, 1)
+    ]
+    assert [a + b for a, b in zip(*shares, strict=True)] == one
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("lenght=40", r"denoise.toml: unknown setting 'lenght'; expected one of .*length"),
+        ("length=two", r"denoise.toml:4: length = 'two'; expected a whole number"),
+        ("noise.rate=2", r"rate = 2.0; expected a number from 0 to 1"),
+        ("training.schedule=steep", r"training.schedule = 'steep'; expected one of 'linear'"),
+        ("training.steps=0", r"denoise.toml:17: steps = 0; expected 1 or more"),
+        ("config.speed=3", "config.speed is unknown; expected a field of BartConfig"),
+        ("trainer.speed=3", "trainer: .*speed"),
+        ("trainer.max_steps=3", "max_steps is set by biolink"),
+        ("model=nowhere", "nowhere is no model"),
+        ("length=100", "at most the model's 64"),
+        ("broken", "expected key=value"),
+    ],
+)
+def test_wrong_settings_are_named(folder: Path, change: str, message: str) -> None:
+    with pytest.raises(ConfigError if "model=" not in change else Exception, match=message):
+        run_denoising(read_settings(Denoising, folder / "denoise.toml", [change]), read_texts)
+    assert not (folder / "denoised" / "model").exists()
+
+
+def test_settings_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read_settings(Denoising, tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = \n")
+    with pytest.raises(ConfigError, match=r"bad.toml: .*line 1"):
+        read_settings(Denoising, tmp_path / "bad.toml")
+    (tmp_path / "few.toml").write_text('out = "x"\n')
+    with pytest.raises(ConfigError, match="'text' is missing; expected a list, each a path"):
+        read_settings(Denoising, tmp_path / "few.toml")
+
+
+def test_losses_are_what_their_papers_say() -> None:
+    logits = torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    log_probs = logits.log_softmax(1)
+    targets = torch.tensor([0, 3, 5, 1])
+    # fairseq: 0.9 for the target, 0.1 / 5 for each other token.
+    wanted = torch.full((4, 6), 0.02, dtype=torch.float64)
+    wanted[torch.arange(4), targets] = 0.9
+    found = smoothed_nll(log_probs, targets, 0.1, "fairseq")
+    assert found == pytest.approx(float(-(wanted * log_probs).sum(1).mean()))
+    wanted = torch.full((4, 6), 0.1 / 6, dtype=torch.float64)
+    wanted[torch.arange(4), targets] += 0.9
+    found = smoothed_nll(log_probs, targets, 0.1, "huggingface")
+    assert found == pytest.approx(float(-(wanted * log_probs).sum(1).mean()))
+    other = torch.randn(4, 6, dtype=torch.float64).log_softmax(1)
+    both = ((log_probs.exp() - other.exp()) * (log_probs - other)).sum(1).mean() / 2
+    assert consistency(log_probs, other) == pytest.approx(float(both))
+    assert consistency(log_probs, log_probs) == 0
+    wrong = unlikelihood(log_probs, torch.tensor([0, 0, 2]), torch.tensor([1, 2, 4]))
+    p = log_probs.exp()
+    by_hand = -((1 - p[0, 1]).log() + (1 - p[0, 2]).log() + (1 - p[2, 4]).log()) / 4
+    assert wrong == pytest.approx(float(by_hand))
+    nothing = torch.empty(0, dtype=torch.long)
+    assert unlikelihood(log_probs, nothing, nothing) == 0
+    a, b = torch.tensor([-1.0]), torch.tensor([-3.0])
+    assert preference(a, b, a, b, 0.5) == pytest.approx(0.6931, abs=1e-4)
+    assert preference(a, b, b, b, 0.5) < preference(a, b, a, b, 0.5)
