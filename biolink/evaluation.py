@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from biolink.documents import Document, Mention
 from biolink.kb.concept import bare_id
 from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.slices import Known, slices_of
 
-__all__ = ["Report", "Scores", "evaluate"]
+__all__ = ["Case", "Comparison", "Report", "Scores", "Slice", "compare", "evaluate"]
 
 _RESAMPLES = 1000
+_LINKS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,68 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the mentions.
+
+    Attributes
+    ----------
+    mentions, in_kb
+        How many; of how many the knowledge base holds a gold concept.
+    strict, lenient
+        Recall@1 over all of them.
+    interval
+        95 % bootstrap interval of ``strict``, over documents.
+    strict_in_kb
+        Strict Recall@1 over those in the knowledge base.
+    """
+
+    mentions: int
+    in_kb: int
+    strict: float
+    lenient: float
+    interval: tuple[float, float]
+    strict_in_kb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One counted mention.
+
+    Attributes
+    ----------
+    document, start, end, text, type, long_form
+        The mention.
+    gold
+        Its concepts, as the knowledge base calls them.
+    links
+        The best five as (concept id, name, probability).
+    in_kb, strict, lenient
+        Whether the knowledge base holds a gold concept; whether the best link is right.
+    rank
+        Of the first right link among all that were returned, or None.
+    why
+        For a miss: what went wrong.
+    slices
+        (dimension, value) pairs.
+    """
+
+    document: str
+    start: int
+    end: int
+    text: str
+    type: str
+    long_form: str | None
+    gold: tuple[str, ...]
+    links: tuple[tuple[str, str, float], ...]
+    in_kb: bool
+    strict: bool
+    lenient: bool
+    rank: int | None
+    why: str
+    slices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Result of :func:`evaluate`.
 
@@ -56,8 +121,20 @@ class Report:
         Over all counted mentions.
     strict_in_kb, lenient_in_kb
         Over those whose gold the knowledge base holds.
+    ceiling
+        Share of mentions whose gold is among all links that were returned: what a perfect order
+        of them would reach.
     by_type
         Strict Recall@1 by mention type.
+    slices
+        Dimension -> value -> :class:`Slice`.
+    protocol
+        ``strict``: the knowledge base as it is. ``biosyn``: with the mentions of training and
+        development documents as names (BioSyn's preprocessing).
+    provenance
+        What was measured with what, as the caller gave it.
+    cases
+        Every counted mention, in order.
     """
 
     documents: int
@@ -68,15 +145,67 @@ class Report:
     lenient: Scores
     strict_in_kb: Scores | None
     lenient_in_kb: Scores | None
+    ceiling: float
     by_type: dict[str, float]
+    slices: dict[str, dict[str, Slice]]
+    protocol: str = "strict"
+    provenance: dict[str, Any] = field(default_factory=dict)
+    cases: tuple[Case, ...] = field(default=(), repr=False)
+
+    @property
+    def errors(self) -> list[Case]:
+        """The misses."""
+        return [case for case in self.cases if not case.strict]
 
     def to_json(self) -> str:
-        """The report as a JSON object."""
+        """The report as a JSON object, cases included."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            When it is something else.
+        """
+        values = json.loads(text)
+
+        def scores(value: dict[str, Any] | None) -> Scores | None:
+            return None if value is None else Scores(**value | {"interval": (*value["interval"],)})
+
+        for name in ("strict", "lenient", "strict_in_kb", "lenient_in_kb"):
+            values[name] = scores(values[name])
+        values["slices"] = {
+            dimension: {
+                value: Slice(**part | {"interval": (*part["interval"],)})
+                for value, part in parts.items()
+            }
+            for dimension, parts in values["slices"].items()
+        }
+        values["cases"] = tuple(
+            Case(
+                **case
+                | {
+                    "gold": (*case["gold"],),
+                    "links": tuple((i, name, p) for i, name, p in case["links"]),
+                    "slices": tuple((d, v) for d, v in case["slices"]),
+                }
+            )
+            for case in values["cases"]
+        )
+        return cls(**values)
 
 
 def evaluate(
-    documents: Iterable[Document], kb: KnowledgeBase | None = None, seed: int = 0
+    documents: Iterable[Document],
+    kb: KnowledgeBase | None = None,
+    seed: int = 0,
+    *,
+    training: Iterable[Document] = (),
+    protocol: str = "strict",
+    provenance: dict[str, Any] | None = None,
 ) -> Report:
     """Compare links with gold concepts.
 
@@ -88,42 +217,128 @@ def evaluate(
         Resolves alternative ids, and tells which gold concepts it holds.
     seed
         Of the bootstrap.
+    training
+        Documents the linker was trained on: what is seen and unseen.
+    protocol, provenance
+        For the report.
     """
-    columns: list[tuple[int, str, bool, bool, bool, bool, bool, bool]] = []
+    known = Known.of(training)
+    cases: list[Case] = []
+    numbers: list[int] = []
+    lenient5: list[bool] = []
+    strict5: list[bool] = []
+    nil: list[bool] = []
     count = 0
     for number, document in enumerate(documents):
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                gold, in_kb = _gold(mention, kb)
-                columns.append(
-                    (number, mention.type, in_kb, not mention.links, *_hits(mention, gold))
-                )
-    owners = np.array([row[0] for row in columns], dtype=int)
-    types = [row[1] for row in columns]
-    flags = np.array([row[2:] for row in columns], dtype=bool).reshape(-1, 6)
-    held, nil, strict1, strict5, lenient1, lenient5 = flags.T
-    every = np.ones(len(columns), dtype=bool)
+                case, at_5 = _case(document, mention, kb, known)
+                cases.append(case)
+                numbers.append(number)
+                strict5.append(at_5[0])
+                lenient5.append(at_5[1])
+                nil.append(not mention.links)
+    owners = np.array(numbers, dtype=int)
+    held = np.array([case.in_kb for case in cases], dtype=bool)
+    strict1 = np.array([case.strict for case in cases], dtype=bool)
+    lenient1 = np.array([case.lenient for case in cases], dtype=bool)
+    every = np.ones(len(cases), dtype=bool)
 
-    def scores(at_1: np.ndarray, at_5: np.ndarray, where: np.ndarray) -> Scores:
+    def scores(at_1: np.ndarray, at_5: Sequence[bool], where: np.ndarray) -> Scores:
+        five = np.array(at_5, dtype=bool)
         return Scores(
-            _mean(at_1[where]), _mean(at_5[where]), _interval(at_1[where], owners[where], seed)
+            _mean(at_1[where]), _mean(five[where]), _interval(at_1[where], owners[where], seed)
         )
 
+    def part(where: np.ndarray) -> Slice:
+        return Slice(
+            int(where.sum()),
+            int((where & held).sum()),
+            _mean(strict1[where]),
+            _mean(lenient1[where]),
+            _interval(strict1[where], owners[where], seed),
+            _mean(strict1[where & held]),
+        )
+
+    values: dict[str, dict[str, list[int]]] = {}
+    for place, case in enumerate(cases):
+        for dimension, value in case.slices:
+            values.setdefault(dimension, {}).setdefault(value, []).append(place)
+    slices = {
+        dimension: {
+            value: part(np.isin(np.arange(len(cases)), places))
+            for value, places in sorted(parts.items())
+        }
+        for dimension, parts in values.items()
+    }
     return Report(
         documents=count,
-        mentions=len(columns),
+        mentions=len(cases),
         in_kb=None if kb is None else int(held.sum()),
-        nil=int(nil.sum()),
+        nil=sum(nil),
         strict=scores(strict1, strict5, every),
         lenient=scores(lenient1, lenient5, every),
         strict_in_kb=None if kb is None else scores(strict1, strict5, held),
         lenient_in_kb=None if kb is None else scores(lenient1, lenient5, held),
-        by_type={
-            name: _mean(strict1[np.array([t == name for t in types])])
-            for name in sorted(set(types))
-        },
+        ceiling=_mean([case.rank is not None for case in cases]),
+        by_type={value: found.strict for value, found in slices.get("type", {}).items()},
+        slices=slices,
+        protocol=protocol,
+        provenance=provenance or {},
+        cases=tuple(cases),
     )
+
+
+def _case(
+    document: Document, mention: Mention, kb: KnowledgeBase | None, known: Known
+) -> tuple[Case, tuple[bool, bool]]:
+    """The case, and whether gold is among the best five, strict and lenient."""
+    gold, in_kb = _gold(mention, kb)
+    ids = [link.concept_id for link in mention.links]
+    owners = [{link.concept_id, *link.also} for link in mention.links]
+    together = mention.id_joiner == "+" and len(gold) > 1
+    rank = next((r for r, concept in enumerate(ids, 1) if concept in gold), None)
+    strict = rank == 1 and not together
+    lenient = bool(owners) and bool(owners[0] & gold)
+    at_5 = (
+        rank is not None and rank <= _LINKS_KEPT and not together,
+        any(o & gold for o in owners[:_LINKS_KEPT]),
+    )
+    if strict:
+        why = ""
+    elif not in_kb:
+        why = "gold not in the knowledge base"
+    elif together:
+        why = "several concepts make one mention"
+    elif not mention.links:
+        why = f"NIL: {mention.nil_reason or 'no candidate'}"
+    elif lenient:
+        why = "right name, other owner"
+    elif rank is None:
+        why = "gold not among the candidates"
+    else:
+        why = f"gold ranked {rank}"
+    case = Case(
+        document.id,
+        mention.start,
+        mention.end,
+        mention.text,
+        mention.type,
+        mention.long_form,
+        tuple(sorted(gold)),
+        tuple(
+            (link.concept_id, link.name, round(link.probability, 4))
+            for link in mention.links[:_LINKS_KEPT]
+        ),
+        in_kb,
+        strict,
+        lenient,
+        rank,
+        why,
+        slices_of(mention, gold, kb, known),
+    )
+    return case, at_5
 
 
 def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:
@@ -134,16 +349,6 @@ def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:
     return gold, any(resolved is not None for resolved in found.values())
 
 
-def _hits(mention: Mention, gold: set[str]) -> tuple[bool, bool, bool, bool]:
-    """Strict at 1 and 5, lenient at 1 and 5."""
-    ids = [link.concept_id for link in mention.links[:5]]
-    owners = [{link.concept_id, *link.also} for link in mention.links[:5]]
-    together = mention.id_joiner == "+" and len(gold) > 1
-    strict = [False, False] if together else [bool(set(ids[:k]) & gold) for k in (1, 5)]
-    lenient = [any(o & gold for o in owners[:k]) for k in (1, 5)]
-    return strict[0], strict[1], lenient[0], lenient[1]
-
-
 def _mean(values: Sequence[bool] | np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
@@ -152,11 +357,68 @@ def _interval(values: np.ndarray, owners: np.ndarray, seed: int) -> tuple[float,
     """95 % interval of the mean, documents resampled with replacement."""
     if not len(values):
         return (0.0, 0.0)
+    means = _resampled(values.astype(float), owners, seed)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return (float(low), float(high))
+
+
+def _resampled(values: np.ndarray, owners: np.ndarray, seed: int) -> np.ndarray:
     documents, places = np.unique(owners, return_inverse=True)
-    rights = np.bincount(places, values, len(documents))
+    sums = np.bincount(places, values, len(documents))
     sizes = np.bincount(places, minlength=len(documents))
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, len(documents), (_RESAMPLES, len(documents)))
-    means = rights[drawn].sum(1) / sizes[drawn].sum(1)
+    means: np.ndarray = sums[drawn].sum(1) / sizes[drawn].sum(1)
+    return means
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two systems over the same mentions.
+
+    Attributes
+    ----------
+    mentions
+        That both were asked about.
+    difference
+        Strict Recall@1 of the second minus that of the first.
+    interval
+        95 % interval of it, paired bootstrap over documents.
+    p_value
+        Two-sided: how often resampling turns the difference around.
+    only_first, only_second
+        Mentions that one of them alone gets right.
+    """
+
+    mentions: int
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    only_first: int
+    only_second: int
+
+
+def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
+    """Paired bootstrap test of two reports over the same documents (Koehn, EMNLP 2004)."""
+    rights = {(c.document, c.start, c.end, c.text): c.strict for c in first.cases}
+    pairs = [
+        (c.document, rights[key], c.strict)
+        for c in second.cases
+        if (key := (c.document, c.start, c.end, c.text)) in rights
+    ]
+    if not pairs:
+        return Comparison(0, 0.0, (0.0, 0.0), 1.0, 0, 0)
+    names, one, other = (np.array(column) for column in zip(*pairs, strict=True))
+    changes = other.astype(float) - one.astype(float)
+    _, owners = np.unique(names, return_inverse=True)
+    means = _resampled(changes, owners, seed)
     low, high = np.percentile(means, [2.5, 97.5])
-    return (float(low), float(high))
+    turned = min(float((means <= 0).mean()), float((means >= 0).mean()))
+    return Comparison(
+        len(pairs),
+        float(changes.mean()),
+        (float(low), float(high)),
+        min(1.0, 2 * max(turned, 1 / _RESAMPLES)),
+        int((one & ~other).sum()),
+        int((other & ~one).sum()),
+    )

@@ -352,7 +352,7 @@ class Linker:
             long_form=mention.long_form,
         )
 
-    def _owners(self, name_id: int, mention_type: str) -> list[int]:
+    def owners(self, name_id: int, mention_type: str) -> list[int]:
         """Owners of a name in the order of the homonym policy."""
         owners = self.kb.owners(name_id)
         agreement = {
@@ -376,7 +376,7 @@ class Linker:
         """Concepts of ranked names (name id, score, probability), each once."""
         found: dict[int, _Found] = {}
         for name_id, score, probability in names:
-            owners = self._owners(name_id, task.type)
+            owners = self.owners(name_id, task.type)
             for row in owners if self.options.homonyms == "all" else owners[:1]:
                 found.setdefault(row, _Found(row, name_id, score, probability))
         return list(found.values())

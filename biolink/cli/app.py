@@ -139,9 +139,57 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
     format: Format = None,
     method: Annotated[str | None, typer.Option(help="combined, generate or candidates.")] = None,
+    train: Annotated[
+        list[str] | None,
+        typer.Option(help="Documents the linker was trained on; may be repeated."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="strict, or biosyn: the mentions of --train are names, too.")
+    ] = "strict",
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Measure exact match and TF-IDF as well.")
+    ] = False,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(help="Another system's output, PubTator say; may be repeated."),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--output", help=".json, .md or .html to write; may be repeated."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
 ) -> None:
     """Link gold mentions and compare with their concepts, strict and lenient."""
-    from biolink.cli.evaluate import run_evaluate
+    from biolink.cli.evaluate import EvaluationJob, run_evaluate
 
-    run_evaluate(tuple(files), kb, model, format, method, json)
+    job = EvaluationJob(
+        files=tuple(files),
+        kb=kb,
+        model=model,
+        format=format,
+        method=method,
+        train=tuple(train or ()),
+        protocol=protocol,
+        baselines=baselines,
+        predictions=tuple(predictions or ()),
+        output=tuple(output or ()),
+        json=json,
+        seed=seed,
+    )
+    run_evaluate(job)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Report in JSON (biolink evaluate -o A.json).")],
+    second: Annotated[Path, typer.Argument(help="Another, of the same documents.")],
+    output: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--output", help=".md or .html to write; may be repeated."),
+    ] = None,
+) -> None:
+    """Compare two systems mention by mention: paired bootstrap test."""
+    from biolink.cli.evaluate import run_compare
+
+    run_compare(first, second, tuple(output or ()))

@@ -175,6 +175,21 @@ def subset(
 
 
 @kb_app.command()
+def disambiguate(
+    source: Source,
+    output: Annotated[str, typer.Option("-o", "--output", help="The NAME.kb folder to write.")],
+) -> None:
+    """Write names that several concepts share with a distinguishing string (BELHD)."""
+    from biolink.cli.console import message
+    from biolink.kb.homonyms import disambiguated
+
+    base = _open(source)
+    told_apart = disambiguated(base)
+    told_apart.save(output)
+    message(f"{output}: {len(told_apart):,} concepts, {told_apart.name_count:,} names")
+
+
+@kb_app.command()
 def validate(
     source: Source,
     format: Format = None,

@@ -150,8 +150,37 @@ def test_nil_and_types_and_warning(tmp_path: Path) -> None:
 def test_evaluate_and_info() -> None:
     done = run("evaluate", DATA / "ncbi_disease.PubTator")
     assert done.returncode == 0, done.stderr
-    assert "4 documents, 17 mentions with gold ids" in done.stdout
-    assert "strict" in done.stdout
+    assert "| biolink (combined) | strict | 17 |" in done.stdout
     report = json.loads(run("evaluate", DATA / "ncbi_disease.PubTator", "--json").stdout)
     assert report["strict"]["recall_at_1"] > 0.5
     assert '"prompt"' in run("info").stdout
+
+
+def test_evaluation_with_everything(tmp_path: Path) -> None:
+    corpus = DATA / "ncbi_disease.PubTator"
+    outputs = [f"-o{tmp_path / name}" for name in ("a.json", "a.md", "a.html")]
+    done = run(
+        "evaluate", corpus, "--train", corpus, "--protocol", "biosyn", "--baselines",
+        "--predictions", corpus, *outputs,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "a.md").read_text()
+    for row in ("biolink (combined)", "exact match", "TF-IDF", "ncbi_disease.PubTator"):
+        assert f"| {row} | biosyn | 17 |" in text
+    # The predictions are the gold itself.
+    assert "| ncbi_disease.PubTator | biosyn | 17 | 17 | 100.0% |" in text
+    assert "mention in training | seen | 17" in text
+    assert "<svg" in (tmp_path / "a.html").read_text()
+    again = run("compare", tmp_path / "a.json", tmp_path / "a.json")
+    assert "+0.0% strict Recall@1" in again.stdout
+    for arguments, error in (
+        (["--protocol", "biosyn"], "needs --train"),
+        (["--protocol", "other"], "strict or biosyn"),
+        (["-o", "x.pdf"], "ends in .json, .md or .html"),
+    ):
+        done = run("evaluate", corpus, *arguments)
+        assert done.returncode == 1
+        assert error in done.stderr
+        assert "Traceback" not in done.stderr
+    done = run("compare", tmp_path / "a.md", tmp_path / "a.json")
+    assert "expected a report of biolink evaluate" in done.stderr

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, evaluate
+from biolink.baselines import predicted
+from biolink.evaluation import Report, compare
+from biolink.report import to_html, to_markdown
+from biolink.slices import overlap
 
 
 def mention(
@@ -58,3 +64,117 @@ def test_the_interval_is_reproducible_and_empty_input_is_fine() -> None:
     mentions = [mention(("D1",), "D1" if i % 3 else "D2") for i in range(30)]
     assert report_of(*mentions).strict.interval == report_of(*mentions).strict.interval
     assert report_of().strict.recall_at_1 == 0.0
+
+
+KB = KnowledgeBase.from_concepts(
+    [
+        Concept("D1", "fever", ("body heat",)),
+        Concept("D2", "cold", ("fever",)),
+        Concept("D3", "spinal muscular atrophy"),
+    ]
+)
+
+
+def sliced() -> Report:
+    text = "fever SMA pyrexia of unknown kind"
+    mentions = (
+        Mention(0, 5, "fever", "Disease", ("D1",), links=(Link("D1", "fever", 0, 0.9, 1),)),
+        Mention(
+            6, 9, "SMA", "Disease", ("D3",), long_form="spinal muscular atrophy",
+            links=(Link("D1", "fever", 0, 0.6, 1), Link("D3", "x", 0, 0.3, 2)),
+        ),
+        Mention(10, 33, text[10:], "Sign", ("D2",), links=(Link("D1", "fever", 0, 0.2, 1),)),
+        Mention(10, 17, "pyrexia", "Sign", ("D9",), nil_reason="below threshold"),
+        Mention(0, 5, "fever", "Sign", ("D2",),
+                links=(Link("D1", "fever", 0, 0.2, 1, True, ("D2",)),)),
+    )  # fmt: skip
+    training = [Document("t", "fever", mentions=(Mention(0, 5, "fever", "", ("MESH:D2",)),))]
+    document = Document("1", text, mentions=mentions)
+    return evaluate([document], KB, training=training, provenance={"what": "<test> & more"})
+
+
+def test_slices_reasons_and_the_ceiling() -> None:
+    report = sliced()
+    assert [case.why for case in report.cases] == [
+        "", "gold ranked 2", "gold not among the candidates", "gold not in the knowledge base",
+        "right name, other owner",
+    ]  # fmt: skip
+    assert report.ceiling == pytest.approx(2 / 5)
+    parts = report.slices
+    assert {v: p.mentions for v, p in parts["type"].items()} == {"Disease": 2, "Sign": 3}
+    assert parts["type"]["Sign"].in_kb == 2
+    assert parts["type"]["Disease"].strict == 0.5
+    assert {v: p.mentions for v, p in parts["abbreviation"].items()} == {"yes": 1, "no": 4}
+    assert {v: p.mentions for v, p in parts["mention in training"].items()} == {
+        "seen": 2, "unseen": 3,
+    }  # fmt: skip
+    assert {v: p.mentions for v, p in parts["concept in training"].items()} == {
+        "seen": 2, "unseen": 3,
+    }  # fmt: skip
+    assert parts["homonym"]["yes"].mentions == 2
+    assert parts["words in the mention"]["4 or more"].mentions == 1
+    bins = {value: part.mentions for value, part in parts["overlap with a gold name"].items()}
+    assert bins == {"0 to 0.2": 1, "0.8 to 1": 3}
+    assert overlap("tumors", "tumor") == pytest.approx(4 / 7)
+    nothing_known = evaluate([Document("1", "fever", mentions=sliced_mentions())], None)
+    assert set(nothing_known.slices) == {"type", "abbreviation", "words in the mention"}
+
+
+def sliced_mentions() -> tuple[Mention, ...]:
+    return (Mention(0, 5, "fever", "", ("D1",)),)
+
+
+def test_a_report_survives_json() -> None:
+    report = sliced()
+    assert Report.from_json(report.to_json()) == report
+
+
+def test_paired_comparison() -> None:
+    def report(rights: list[bool]) -> Report:
+        return evaluate(
+            Document(str(i), "fever", mentions=(mention(("D1",), "D1" if right else "D2"),))
+            for i, right in enumerate(rights)
+        )
+
+    worse, better = report([i % 2 == 0 for i in range(60)]), report([i % 4 < 3 for i in range(60)])
+    found = compare(worse, better)
+    assert (found.mentions, found.only_first, found.only_second) == (60, 0, 15)
+    assert found.difference == pytest.approx(0.25)
+    assert found.interval[0] > 0
+    assert found.p_value < 0.01
+    same = compare(worse, worse)
+    assert same.difference == 0
+    assert same.p_value == 1.0
+    assert compare(worse, report([])).mentions == 0
+    # Mentions are matched, not counted: half of the documents are enough.
+    assert compare(worse, report([True] * 30)).mentions == 30
+
+
+def test_other_systems_predictions() -> None:
+    gold = [
+        Document(
+            "1", "fever cold", mentions=(mention(("D1",)), Mention(6, 10, "cold", "", ("D2",)))
+        )
+    ]
+    system = [Document("1", "fever cold", mentions=(mention(("MESH:D1", "D7")),))]
+    linked = list(predicted(gold, system, lambda i: KB.resolve(i) or i))
+    assert [link.concept_id for link in linked[0].mentions[0].links] == ["D1", "D7"]
+    report = evaluate(linked, KB)
+    assert (report.strict.recall_at_1, report.nil) == (0.5, 1)
+
+
+def test_pages() -> None:
+    reports = {"ours": sliced(), "other | system": replace(sliced(), protocol="biosyn")}
+    comparisons = [("ours", "other | system", compare(*reports.values()))]
+    text = to_markdown(reports, comparisons)
+    assert "| ours | strict | 5 | 4 | 20.0% |" in text
+    assert "other \\| system" in text
+    page = to_html(reports, comparisons)
+    assert page.startswith("<!doctype html>")
+    assert page.count("<svg") == 3
+    assert "&lt;test&gt; &amp; more" in page
+    assert "spinal muscular atrophy" in page
+    # Nothing is fetched from elsewhere: no script, sheet or picture with an address.
+    assert not re.findall(r'(?:src|href)="(?!#)', page.replace('xlink:href="#', ""))
+    assert "<script" not in page
+    assert "<link" not in page

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb import Concept, KnowledgeBase, normalise_name
+from biolink.kb.homonyms import disambiguated
 from biolink.kb.inspect import compare, find, summarise, validate
 from biolink.kb.lexical import LexicalIndex
 
@@ -221,3 +222,30 @@ def test_lexical_index_finds_close_names_and_survives_storage(
     (tmp_path / "idf.npy").unlink()
     with pytest.raises(KnowledgeBaseError, match="damaged"):
         LexicalIndex.load(tmp_path)
+
+
+def test_homonyms_are_told_apart(tmp_path: Path) -> None:
+    base = KnowledgeBase.from_concepts(
+        [
+            Concept("1", "Cold", ("Chill",), types=("Sign",)),
+            Concept("2", "Common cold", ("cold",), types=("Disease",)),
+            Concept("3", "Fever", types=("Sign",)),
+            Concept("4", "Pyrexia", ("fever",), types=("Sign",)),
+            Concept("5", "Flu", ("bug",)),
+            Concept("6", "Flu", ("bug",)),
+        ]
+    )
+    apart = disambiguated(base)
+    names = {concept.id: concept.names for concept in apart}
+    assert names["1"] == ("Cold (Sign)", "Chill")
+    assert names["2"] == ("Common cold", "cold (Disease)")
+    assert names["3"] == ("Fever (3)",)
+    assert names["4"] == ("Pyrexia", "fever (Pyrexia)")
+    assert names["5"] == ("Flu (5)", "bug (5)")
+    assert all(len(apart.owners(i)) == 1 for i in range(apart.name_slots))
+    apart.save(tmp_path / "apart.kb")
+    again = KnowledgeBase.open(tmp_path / "apart.kb")
+    assert again.manifest["options"]["disambiguated"] is True
+    assert [c.id for c in again] == [c.id for c in base]
+    # Of a part only what is shared within it is rewritten.
+    assert [c.name for c in disambiguated(base.subset(types={"Disease"}))] == ["Common cold"]

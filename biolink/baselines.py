@@ -1,0 +1,86 @@
+"""What a linker is measured against: exact match, TF-IDF, and other systems' predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from biolink.documents import Document, Link
+from biolink.infer.abbreviations import expand_document, find_abbreviations
+from biolink.infer.linker import Linker
+
+__all__ = ["by_names", "exact", "predicted", "tfidf"]
+
+#: Mentions, linker -> the best name ids of each.
+Chooser = Callable[[Sequence[str], Linker], list[list[int]]]
+
+_KEPT = 20
+
+
+def exact(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
+    """The name that equals the mention after normalisation."""
+    found = (linker.kb.name_id(mention) for mention in mentions)
+    return [[] if name_id is None else [name_id] for name_id in found]
+
+
+def tfidf(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
+    """The names with the most similar character trigrams."""
+    return [ids.tolist() for ids, _ in linker.indexes.lexical.search(mentions, _KEPT)]
+
+
+def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> list[Document]:
+    """Link gold mentions by names; a name's owners are ranked by the linker's homonym policy.
+
+    Abbreviations are written out, as they are for the linker.
+    """
+    documents = [expand_document(document, find_abbreviations) for document in documents]
+    texts = list(dict.fromkeys(m.long_form or m.text for d in documents for m in d.mentions))
+    best = dict(zip(texts, choose(texts, linker), strict=True))
+    linked = []
+    for document in documents:
+        mentions = []
+        for mention in document.mentions:
+            links: dict[str, Link] = {}
+            for name_id in best[mention.long_form or mention.text]:
+                ids = [linker.kb.id_at(row) for row in linker.owners(name_id, mention.type)]
+                name = linker.kb.name_at(name_id)
+                if ids and ids[0] not in links:
+                    rank = len(links) + 1
+                    links[ids[0]] = Link(ids[0], name, 0.0, 0.0, rank, len(ids) > 1, tuple(ids[1:]))
+            mentions.append(replace(mention, links=tuple(links.values())))
+        linked.append(document.with_mentions(mentions))
+    return linked
+
+
+def predicted(
+    gold: Iterable[Document], predictions: Iterable[Document], kb_ids: Callable[[str], str]
+) -> Iterator[Document]:
+    """Gold documents with the links of another system's output, matched by document and offsets.
+
+    Parameters
+    ----------
+    predictions
+        Its documents; the ids of a mention are its concepts, best first, and a mention that is
+        absent is NIL.
+    kb_ids
+        Id as the system writes it -> id as the knowledge base does.
+    """
+    found = {
+        (document.id, mention.start, mention.end): [kb_ids(i) for i in mention.concept_ids]
+        or [link.concept_id for link in mention.links]
+        for document in predictions
+        for mention in document.mentions
+    }
+    for document in gold:
+        yield document.with_mentions(
+            replace(
+                mention,
+                links=tuple(
+                    Link(concept_id, concept_id, 0.0, 0.0, rank)
+                    for rank, concept_id in enumerate(
+                        found.get((document.id, mention.start, mention.end), ()), 1
+                    )
+                ),
+            )
+            for mention in document.mentions
+        )

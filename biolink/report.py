@@ -1,0 +1,256 @@
+"""Reports of evaluations as Markdown and as one HTML page with its plots inside."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from biolink.errors import MissingDependencyError
+from biolink.evaluation import Case, Comparison, Report, Scores
+
+__all__ = ["to_html", "to_markdown"]
+
+_ERRORS_SHOWN = 300
+_COLUMNS = (
+    "system", "protocol", "mentions", "in KB", "strict R@1", "95 % interval", "R@5", "lenient R@1",
+    "lenient R@5", "strict R@1, gold in KB", "ceiling", "NIL",
+)  # fmt: skip
+
+
+def _row(name: str, report: Report) -> list[str]:
+    def percent(scores: Scores | None, field: str = "recall_at_1") -> str:
+        return "" if scores is None else f"{getattr(scores, field):.1%}"
+
+    low, high = report.strict.interval
+    return [
+        name,
+        report.protocol,
+        str(report.mentions),
+        "" if report.in_kb is None else str(report.in_kb),
+        percent(report.strict),
+        f"{low:.1%} to {high:.1%}",
+        percent(report.strict, "recall_at_5"),
+        percent(report.lenient),
+        percent(report.lenient, "recall_at_5"),
+        percent(report.strict_in_kb),
+        f"{report.ceiling:.1%}",
+        str(report.nil),
+    ]
+
+
+def _comparison(first: str, second: str, found: Comparison) -> str:
+    low, high = found.interval
+    return (
+        f"{second} minus {first}: {found.difference:+.1%} strict Recall@1 "
+        f"({low:+.1%} to {high:+.1%}, paired bootstrap over documents, p = {found.p_value:.3f}; "
+        f"{found.only_second} mentions right only there, {found.only_first} only in {first})"
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _slice_rows(report: Report) -> list[list[str]]:
+    return [
+        [
+            dimension,
+            value,
+            str(part.mentions),
+            f"{part.strict:.1%}",
+            f"{part.interval[0]:.1%} to {part.interval[1]:.1%}",
+            f"{part.lenient:.1%}",
+            f"{part.strict_in_kb:.1%} of {part.in_kb}",
+        ]
+        for dimension, parts in report.slices.items()
+        for value, part in parts.items()
+    ]
+
+
+_SLICE_COLUMNS = (
+    "slice", "value", "mentions", "strict R@1", "95 % interval", "lenient R@1",
+    "strict, gold in KB",
+)  # fmt: skip
+
+
+def _reasons(report: Report) -> list[tuple[str, int]]:
+    return Counter(case.why for case in report.errors).most_common()
+
+
+def _provenance(report: Report) -> list[tuple[str, str]]:
+    return [(key, str(value)) for key, value in report.provenance.items()]
+
+
+def to_markdown(
+    reports: Mapping[str, Report], comparisons: Sequence[tuple[str, str, Comparison]] = ()
+) -> str:
+    """Summary, slices and reasons of misses.
+
+    Parameters
+    ----------
+    reports
+        System -> report; slices and errors are those of the first.
+    comparisons
+        (first, second, comparison) of pairs of systems.
+    """
+    name, main = next(iter(reports.items()))
+    parts = ["# Evaluation", _table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    parts += ["- " + _comparison(*item) for item in comparisons]
+    parts += [f"## Slices of {name}", _table(_SLICE_COLUMNS, _slice_rows(main))]
+    reasons = [[why, str(count)] for why, count in _reasons(main)]
+    parts += ["## Misses", _table(("why", "mentions"), reasons)]
+    provenance = [[key, value] for key, value in _provenance(main)]
+    parts += ["## Provenance", _table(("what", "value"), provenance)]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_html(
+    reports: Mapping[str, Report], comparisons: Sequence[tuple[str, str, Comparison]] = ()
+) -> str:
+    """One page that needs nothing else: tables, plots as SVG, and the misses.
+
+    Raises
+    ------
+    MissingDependencyError
+        When matplotlib is not installed.
+    """
+    name, main = next(iter(reports.items()))
+    escaped = html.escape
+    body = ["<h1>Evaluation</h1>", _html_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    body += [f"<p>{escaped(_comparison(*item))}</p>" for item in comparisons]
+    body += ["<h2>Systems</h2>", _systems_plot(reports)]
+    body += [f"<h2>Slices of {escaped(name)}</h2>", _slices_plot(main)]
+    body.append(_html_table(_SLICE_COLUMNS, _slice_rows(main)))
+    if any(p > 0 for case in main.cases for _, _, p in case.links[:1]):
+        body += ["<h2>Reliability</h2>", _reliability_plot(main.cases)]
+    body.append("<h2>Misses</h2>")
+    body.append(_html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
+    shown = main.errors[:_ERRORS_SHOWN]
+    if len(shown) < len(main.errors):
+        body.append(f"<p>The first {len(shown)} of {len(main.errors)}; all are in the JSON.</p>")
+    rows = [
+        (
+            f"{case.document}:{case.start}-{case.end}",
+            case.text + (f" = {case.long_form}" if case.long_form else ""),
+            case.type,
+            ", ".join(case.gold),
+            case.why,
+            "; ".join(f"{i} {n} ({p:.2f})" for i, n, p in case.links),
+        )
+        for case in shown
+    ]
+    columns = ("where", "mention", "type", "gold", "why", "the five best")
+    body.append(_html_table(columns, rows))
+    body += ["<h2>Provenance</h2>", _html_table(("what", "value"), _provenance(main))]
+    return _PAGE.replace("BODY", "\n".join(body))
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>biolink evaluation</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
+  color: #1b1f24; background: #fff }
+.scroll { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse; font-size: 13px }
+th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .6rem; text-align: left;
+  vertical-align: top }
+th { background: #f6f8fa }
+svg { max-width: 100%; height: auto }
+</style></head><body>
+BODY
+</body></html>
+"""
+
+
+def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    lines = (
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingDependencyError("matplotlib", "an HTML report", "report") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _bars(
+    labels: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]
+) -> str:
+    figure, axes = _figure(8.5, 0.9 + 0.3 * len(labels))
+    places = list(range(len(labels)))[::-1]
+    below = [max(0.0, v - low) for v, (low, _) in zip(values, intervals, strict=True)]
+    above = [max(0.0, high - v) for v, (_, high) in zip(values, intervals, strict=True)]
+    axes.barh(places, values, color="#4c78a8", height=0.66)
+    axes.errorbar(
+        values, places, xerr=[below, above], fmt="none", ecolor="#1b1f24", capsize=2, linewidth=1
+    )
+    for place, value, upper in zip(places, values, above, strict=True):
+        axes.text(value + upper + 0.012, place, f"{value:.1%}", va="center", fontsize=8)
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_xlim(0, 1.1)
+    axes.set_xlabel("strict Recall@1, 95 % interval")
+    return _svg(figure)
+
+
+def _systems_plot(reports: Mapping[str, Report]) -> str:
+    scores = [report.strict for report in reports.values()]
+    return _bars(list(reports), [s.recall_at_1 for s in scores], [s.interval for s in scores])
+
+
+def _slices_plot(report: Report) -> str:
+    parts = [
+        (f"{dimension}: {value} ({part.mentions})", part)
+        for dimension, values in report.slices.items()
+        for value, part in values.items()
+    ]
+    return _bars(
+        [label for label, _ in parts],
+        [part.strict for _, part in parts],
+        [part.interval for _, part in parts],
+    )
+
+
+def _reliability_plot(cases: Sequence[Case]) -> str:
+    """Share of right links against their probability, ten bins of equal width."""
+    found = [(case.links[0][2], case.strict) for case in cases if case.links]
+    figure, axes = _figure(5.2, 4.4)
+    axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1, linestyle="--")
+    points = []
+    for step in range(10):
+        inside = [(p, r) for p, r in found if step / 10 <= p < (step + 1) / 10 + (step == 9)]
+        if inside:
+            mean = sum(p for p, _ in inside) / len(inside)
+            points.append((mean, sum(r for _, r in inside) / len(inside), len(inside)))
+    if points:
+        xs, ys, counts = zip(*points, strict=True)
+        sizes = [12 + 220 * count / max(counts) for count in counts]
+        axes.plot(xs, ys, color="#4c78a8", linewidth=1)
+        axes.scatter(xs, ys, s=sizes, color="#4c78a8")
+    axes.set_xlabel("probability of the best link")
+    axes.set_ylabel("share that is right")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    return _svg(figure)

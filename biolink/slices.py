@@ -1,0 +1,87 @@
+"""Which slices of an evaluation a mention belongs to.
+
+A figure over all mentions flatters where most of them were seen in training, or are names of the
+knowledge base word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from biolink.documents import Document, Mention
+from biolink.kb.concept import bare_id
+from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.names import normalise_name
+
+__all__ = ["Known", "overlap", "slices_of"]
+
+_BINS = ("0 to 0.2", "0.2 to 0.4", "0.4 to 0.6", "0.6 to 0.8", "0.8 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the training documents show: normalised mentions and bare concept ids."""
+
+    mentions: frozenset[str]
+    concepts: frozenset[str]
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> Known:
+        mentions, concepts = set(), set()
+        for document in documents:
+            for mention in document.mentions:
+                mentions.add(normalise_name(mention.text))
+                if mention.long_form:
+                    mentions.add(normalise_name(mention.long_form))
+                concepts.update(map(bare_id, mention.concept_ids))
+        return cls(frozenset(mentions), frozenset(concepts))
+
+
+def overlap(first: str, second: str) -> float:
+    """Jaccard similarity of the character trigrams of two normalised names, 0 to 1.
+
+    >>> overlap("fever", "fever"), overlap("fever", "cold")
+    (1.0, 0.0)
+    """
+    one, other = ({f" {name} "[i : i + 3] for i in range(len(name))} for name in (first, second))
+    return len(one & other) / len(one | other) if one | other else float(first == second)
+
+
+def slices_of(
+    mention: Mention, gold: Collection[str], kb: KnowledgeBase | None, known: Known
+) -> tuple[tuple[str, str], ...]:
+    """(dimension, value) pairs of a mention.
+
+    Parameters
+    ----------
+    gold
+        Ids of its concepts, as the knowledge base calls them.
+    known
+        Without any mention in it, nothing is said about seen and unseen.
+    """
+    written = normalise_name(mention.long_form or mention.text)
+    found = [
+        ("type", mention.type or "none"),
+        ("abbreviation", "yes" if mention.long_form else "no"),
+    ]
+    words = len(mention.text.split())
+    found.append(("words in the mention", "4 or more" if words > 3 else str(words)))
+    if known.mentions:
+        ids = {bare_id(i) for i in mention.concept_ids} | set(gold)
+        found.append(("mention in training", "seen" if written in known.mentions else "unseen"))
+        found.append(("concept in training", "seen" if ids & known.concepts else "unseen"))
+    if kb is not None:
+        names = [
+            normalise_name(name)
+            for concept_id in gold
+            if (concept := kb.get(concept_id)) is not None
+            for name in concept.names
+        ]
+        if names:
+            best = max(overlap(written, name) for name in names)
+            found.append(("overlap with a gold name", _BINS[min(4, int(best * 5))]))
+        name_id = kb.name_id(written)
+        shared = name_id is not None and len(kb.owners(name_id)) > 1
+        found.append(("homonym", "yes" if shared else "no"))
+    return tuple(found)
