@@ -27,10 +27,11 @@ from biolink.infer.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.losses import IGNORED
 from biolink.pretrain.objectives import preferences
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
-from biolink.pretrain.seq2seq import IGNORED, generation_batch
+from biolink.pretrain.seq2seq import generation_batch
 from biolink.pretrain.settings import at_least, field_table, share
 from biolink.pretrain.start import prompt_of, save_model, source_limit, start_from
 
@@ -340,7 +341,7 @@ def run_negatives(
     hooks = _hooks(parts, development, measure, report, "Negatives")
     run_training(
         parts.model, dataset, collate, objective, settings.training, settings.out / "run",
-        settings.trainer, hooks, report,
+        settings.trainer, hooks, report, by_tokens=False,
     )  # fmt: skip
     if not development:
         parts.save("Negatives")

@@ -18,6 +18,7 @@ __all__ = [
     "unlikelihood",
 ]
 
+#: Label of a position that takes no part in a loss.
 IGNORED = -100
 
 

@@ -19,6 +19,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_utils import get_last_checkpoint
 
 from biolink.errors import ConfigError
+from biolink.pretrain.losses import IGNORED
 from biolink.pretrain.settings import at_least, share
 from biolink.pretrain.stream import MARKS, DenoisingStream
 
@@ -145,6 +146,10 @@ def training_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "lr_scheduler_kwargs": {"lr_end": 0.0} if settings.schedule == "polynomial" else {},
+        # Said outright, or several processes without a GPU do not find one another.
+        "use_cpu": not torch.accelerator.is_available(),
+        # Each process reads the whole stream and takes its part: batches differ in length.
+        "accelerator_config": {"dispatch_batches": False},
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
@@ -160,9 +165,9 @@ def training_arguments(
 class _Trainer(Trainer):
     """transformers' Trainer with our objective and the samples in their own order."""
 
-    def __init__(self, objective: Objective, **arguments: Any) -> None:
+    def __init__(self, objective: Objective, by_tokens: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.objective = objective
+        self.objective, self.by_tokens = objective, by_tokens
         self.loss_is_scaled_for_ga = False
         self._parts: dict[str, float] = {}
         self._counted = 0
@@ -192,6 +197,11 @@ class _Trainer(Trainer):
         for name, value in parts.items():
             self._parts[name] = self._parts.get(name, 0.0) + value
         self._counted += 1
+        if self.by_tokens and self.accelerator.num_processes > 1:
+            # Processes hold unequal numbers of tokens: the mean is that of one large batch.
+            tokens = (inputs["labels"] != IGNORED).sum()
+            everywhere = self.accelerator.reduce(tokens, "sum")
+            loss = loss * tokens * self.accelerator.num_processes / everywhere
         return (loss, None) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -240,6 +250,7 @@ def run_training(
     extra: Mapping[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     report: Callable[[dict[str, Any]], None] = lambda record: None,
+    by_tokens: bool = True,
 ) -> Any:
     """Train, or go on from the last checkpoint in the folder.
 
@@ -257,6 +268,8 @@ def run_training(
         Checkpoints go to ``folder/checkpoint-N``, the log to ``folder/log.jsonl``.
     extra
         Further fields of ``transformers.TrainingArguments``.
+    by_tokens
+        The objective is a mean over predictions (else over rows): how processes are weighed.
 
     Returns
     -------
@@ -276,6 +289,7 @@ def run_training(
             arguments.ignore_data_skip = True
     trainer = _Trainer(
         objective,
+        by_tokens,
         model=model,
         args=arguments,
         train_dataset=dataset,

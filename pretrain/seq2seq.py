@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.losses import IGNORED
 
-__all__ = ["IGNORED", "denoising_batch", "generation_batch", "padded"]
-
-#: Label of a position that takes no part in the loss.
-IGNORED = -100
+__all__ = ["denoising_batch", "generation_batch", "padded"]
 
 
 def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -206,7 +206,7 @@ def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> P
     dataset = Numbered(2**62, samples.in_training)
     run_training(
         model, dataset, collate, objective, training, settings.out / "run", settings.trainer,
-        report=report,
+        report=report, by_tokens=not settings.negatives,
     )  # fmt: skip
     return _finish(settings, model, tokenizer, samples.form)
 

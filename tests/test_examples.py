@@ -1,0 +1,23 @@
+"""The settings that examples/ holds are valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from biolink.finetune.tune import FineTuning
+from biolink.pretrain.settings import read_settings
+from biolink.pretrain.stages import Denoising, KBGuided
+
+FOLDER = Path(__file__).parents[1] / "examples" / "training"
+KINDS = {"denoise": Denoising, "kb_guided": KBGuided, "finetune": FineTuning}
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)
+def test_settings_are_valid(file: Path) -> None:
+    kind = next(kind for name, kind in KINDS.items() if name in file.stem)
+    settings = read_settings(kind, file)
+    assert settings.training.steps > 0
+    if "deepspeed" in settings.trainer:
+        assert (FOLDER / settings.trainer["deepspeed"]).is_file()
