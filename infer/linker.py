@@ -21,7 +21,13 @@ from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NO_CANDIDATE, NilPolicy, NoNil
-from biolink.infer.ranker import FEATURES, nil_features, type_agreement, type_name
+from biolink.infer.ranker import (
+    FEATURES,
+    nil_features,
+    type_agreement,
+    type_name,
+    word_features,
+)
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.score import name_log_probs, pack
 from biolink.kb import KnowledgeBase, normalise_name
@@ -541,6 +547,8 @@ class Linker:
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
         for place, name_id in enumerate(map(int, name_ids)):
+            name = self.kb.name_at(name_id)
+            words, numbers = word_features(exact, name)
             for row in self.kb.owners(name_id):
                 agreement = type_agreement(task.type, self.kb.types_at(row), self._kb_types)
                 if self.options.match_types and agreement < 0:
@@ -552,13 +560,15 @@ class Linker:
                         float(sums[place] / lengths[place]),
                         float(vectors[place]),
                         float(ngrams[place]),
-                        float(self.kb.name_at(name_id) == exact),
+                        float(name == exact),
                         float(self.kb.is_preferred(name_id, row)),
                         math.log1p(self._priors.get(row, 0)),
                         agreement,
                         math.log1p(annotated.get(row, 0)),
                         annotated.get(row, 0) / links,
                         float(apposed[place]),
+                        words,
+                        numbers,
                     ]
                 )
         if not items:

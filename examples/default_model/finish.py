@@ -199,7 +199,8 @@ def main() -> None:
         "combined, held out": fit.held_out,
     }
     for left_out in (
-        "generation", "dense", "lexical", "prior", "type", "annotated", "apposition",
+        "generation", "dense", "lexical", "prior", "type", "annotated", "apposition", "words",
+        "numbers",
     ):  # fmt: skip
         used = [name for name in FEATURES if not name.startswith(left_out)]
         results[f"without {left_out}"] = fit_weights(candidates, gold, folds, counts, used).held_out

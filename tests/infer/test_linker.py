@@ -83,8 +83,8 @@ def test_homonym_policy_order(model: LinkingModel) -> None:
     linker = Linker(model, base, LinkerOptions(method="generate"))
     name_id = base.name_id("shared")
     assert name_id is not None
-    # Preferred first, then the prior (D4 has one), then the type, then the id.
-    order = [base.id_at(row) for row in linker._owners(name_id, "Disease")]
+    # Preferred first, then the prior (D4 has the larger), then the type, then the id.
+    order = [base.id_at(row) for row in linker.owners(name_id, "Disease")]
     assert order == ["D2", "D4", "D9", "D1"]
     rank = linker(document("fever"))
     every = Linker(model, base, LinkerOptions(method="generate", homonyms="all", top_k=20))
