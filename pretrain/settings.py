@@ -29,9 +29,11 @@ def share(name: str, value: float) -> None:
         raise ConfigError(f"{name} = {value}; expected a number from 0 to 1")
 
 
-def read_settings(
-    cls: type[T], file: str | Path, overrides: Sequence[str] = (), expected_paths: bool = True
-) -> T:
+class _FromHere(str):
+    """Text of an override."""
+
+
+def read_settings(cls: type[T], file: str | Path, overrides: Sequence[str] = ()) -> T:
     """Read settings.
 
     Parameters
@@ -42,9 +44,8 @@ def read_settings(
     file
         TOML; paths in it count from its folder (fields of type :class:`~pathlib.Path`).
     overrides
-        ``table.key=value``, the value as TOML writes it or a bare word; they win over the file.
-    expected_paths
-        Whether relative paths are resolved.
+        ``table.key=value``, the value as TOML writes it or a bare word; they win over the file,
+        and paths in them count from the current folder.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def read_settings(
         for table in tables:
             place = place.setdefault(table, {})
         place[key] = _value(written.strip())
-    folder = file.parent if expected_paths else Path()
+    folder = file.parent
 
     def fail(key: str, message: str) -> ConfigError:
         return ConfigError(f"{file}{_line(text, key)}: {message}")
@@ -81,9 +82,12 @@ def read_settings(
 
 def _value(written: str) -> Any:
     try:
-        return tomllib.loads(f"x = {written}")["x"]
+        value = tomllib.loads(f"x = {written}")["x"]
     except tomllib.TOMLDecodeError:
-        return written
+        value = written
+    if isinstance(value, list):
+        return [_FromHere(item) if isinstance(item, str) else item for item in value]
+    return _FromHere(value) if isinstance(value, str) else value
 
 
 def _line(text: str, key: str) -> str:
@@ -127,15 +131,15 @@ def _checked(hint: Any, value: Any, key: str, folder: Path, fail: Any) -> Any:
     if origin is Literal:
         if value not in arguments:
             raise wrong
-        return value
+        return str(value) if isinstance(value, str) else value
     if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, list):
+        if not isinstance(value, list):
             raise wrong
         return tuple(_checked(arguments[0], item, key, folder, fail) for item in value)
     if origin is dict or hint is dict:
         if not isinstance(value, dict):
             raise wrong
-        return value
+        return {k: str(v) if isinstance(v, _FromHere) else v for k, v in value.items()}
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise wrong
@@ -143,7 +147,9 @@ def _checked(hint: Any, value: Any, key: str, folder: Path, fail: Any) -> Any:
     if hint is Path:
         if not isinstance(value, str) or not value:
             raise wrong
-        return folder / value
+        return Path(value) if isinstance(value, _FromHere) else folder / value
+    if hint is str and isinstance(value, str):
+        return str(value)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:

@@ -69,7 +69,8 @@ def recall(linked: Iterable[Document]) -> float:
 
 
 def settings(folder: Path, *overrides: str) -> FineTuning:
-    return read_settings(FineTuning, folder / "tune.toml", overrides)
+    placed = [f"out={folder}/{o[4:]}" if o.startswith("out=") else o for o in overrides]
+    return read_settings(FineTuning, folder / "tune.toml", placed)
 
 
 def run(folder: Path, *overrides: str) -> Path:

@@ -92,7 +92,7 @@ def test_homonym_policy_order(model: LinkingModel) -> None:
     assert names.count("shared") == 4
     assert [link.name for link in rank.mentions[0].links].count("shared") == 1
     matching = Linker(model, base, LinkerOptions(method="generate", match_types=True))
-    assert [base.id_at(r) for r in matching._owners(name_id, "Disease")] == ["D9"]
+    assert [base.id_at(r) for r in matching.owners(name_id, "Disease")] == ["D9"]
 
 
 @pytest.mark.parametrize("method", ["combined", "generate", "candidates"])
