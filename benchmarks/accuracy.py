@@ -1,31 +1,38 @@
-"""Accuracy of the embedded default beside exact match, TF-IDF and untrained embeddings.
+"""Accuracy of the embedded default beside exact match and TF-IDF, and what each part is worth.
 
     python benchmarks/accuracy.py --data ../shared/data --split dev
-    python benchmarks/accuracy.py --data ../shared/data --split test
+    python benchmarks/accuracy.py --data ../shared/data --split test --protocols strict,biosyn
+    python benchmarks/accuracy.py --data ../shared/data --split dev --ablation
 
 Protocols: ``strict`` uses the knowledge base as it is; ``biosyn`` adds the mentions of training
 and development documents as names (of training documents only when the development set is
-measured). Abbreviations are expanded for every system. MEDIC serves for measuring only.
+measured). Abbreviations are expanded for every system. MEDIC and AskAPatient serve for measuring
+only.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import lzma
+import tarfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import biolink
-from biolink import Document, KnowledgeBase, Link, Linker, evaluate
+from biolink import Concept, Document, KnowledgeBase, Linker, Mention, evaluate
+from biolink.baselines import by_names, exact, tfidf
+from biolink.evaluation import Report, compare
 from biolink.formats import pubtator
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.linker import LinkerOptions
 from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
+from biolink.infer.ranker import FEATURES, Ranker
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
 CDR = "corpora/bc5cdr/CDR_{}Set.PubTator.txt.gz"
@@ -33,6 +40,10 @@ CORPORA = {
     "ncbi": (NCBI, {"train": "train", "dev": "develop", "test": "test"}),
     "bc5cdr": (CDR, {"train": "Training", "dev": "Development", "test": "Test"}),
 }
+MEDIC = "benchmark_only/medic/medic_06Jul2012.txt.gz"
+ASK = "benchmark_only/askapatient/askapatient_10folds.tar.xz"
+
+System = Callable[[], Iterable[Document]]
 
 
 def documents(data: Path, corpus: str, split: str) -> list[Document]:
@@ -40,152 +51,221 @@ def documents(data: Path, corpus: str, split: str) -> list[Document]:
     return list(pubtator.read(data / pattern.format(names[split])))
 
 
-def known_mentions(data: Path, corpus: str, split: str) -> list[tuple[str, str]]:
-    """(id, mention) pairs that the biosyn protocol adds when a split is measured."""
+def earlier(data: Path, corpus: str, split: str) -> list[Document]:
+    """The documents whose mentions are known when a split is measured."""
     splits = ("train",) if split == "dev" else ("train", "dev")
-    pairs = []
-    for earlier in splits:
-        for document in documents(data, corpus, earlier):
-            for mention in expand_document(document, find_abbreviations).mentions:
-                if len(mention.concept_ids) == 1:
-                    pairs.append((mention.concept_ids[0], mention.long_form or mention.text))
-    return pairs
+    return [document for one in splits for document in documents(data, corpus, one)]
 
 
-#: Mentions, linker -> best name id of each, -1 for none.
-Chooser = Callable[[Sequence[str], Linker], list[int]]
+def named(documents: Sequence[Document]) -> list[tuple[str, str]]:
+    """(id, mention) pairs that the biosyn protocol adds."""
+    return [
+        (mention.concept_ids[0], mention.long_form or mention.text)
+        for document in documents
+        for mention in expand_document(document, find_abbreviations).mentions
+        if len(mention.concept_ids) == 1
+    ]
 
 
-def exact(mentions: Sequence[str], linker: Linker) -> list[int]:
-    found = (linker.kb.name_id(mention) for mention in mentions)
-    return [-1 if name_id is None else name_id for name_id in found]
+def weighted(linker: Linker, kept: Callable[[str], bool], equal: bool = False) -> Linker:
+    """The linker with the weights of some features only; ``equal`` gives each of them 1."""
+    model = linker.model
+    assert model.ranker is not None
+    weights = [
+        (1.0 if equal else weight) if kept(name) else 0.0
+        for name, weight in zip(FEATURES, model.ranker.weights, strict=True)
+    ]
+    ranker = Ranker(np.array(weights), model.ranker.nil_weights, model.ranker.annotations)
+    other = linker.with_kb(linker.kb)
+    other.model = replace(model, ranker=ranker)
+    return other
 
 
-def tfidf(mentions: Sequence[str], linker: Linker) -> list[int]:
-    found = linker.indexes.lexical.search(mentions, 1)
-    return [int(ids[0]) if len(ids) else -1 for ids, _ in found]
+def with_options(linker: Linker, **changes: object) -> Linker:
+    other = linker.with_kb(linker.kb)
+    other.options = replace(linker.options, **changes)  # type: ignore[arg-type]
+    other.__dict__.pop("_find", None)
+    return other
 
 
-def embeddings(model: LinkingModel) -> Chooser:
-    def choose(mentions: Sequence[str], linker: Linker) -> list[int]:
+def ablations(linker: Linker) -> dict[str, Linker]:
+    """The trained linker without one of its parts."""
+    without = {
+        "without generation": lambda name: not name.startswith("generation"),
+        "without embeddings in the score": lambda name: name != "dense",
+        "without n-grams in the score": lambda name: name != "lexical",
+        "without remembered mentions": lambda name: not name.startswith("annotated"),
+        "without counts of concepts": lambda name: name != "prior",
+        "without appositions in the score": lambda name: name != "apposition",
+    }
+    return {
+        **{name: weighted(linker, kept) for name, kept in without.items()},
+        "without abbreviations": with_options(linker, abbreviations="none"),
+        "generative score alone, candidates": weighted(
+            linker, lambda name: name == "generation_mean", True
+        ),
+        "generative score alone, no candidates": with_options(linker, method="generate"),
+        "embeddings alone": weighted(linker, lambda name: name == "dense", True),
+    }
+
+
+def untrained(model: LinkingModel) -> Callable[[Sequence[str], Linker], list[list[int]]]:
+    """The names nearest by the embeddings of another model."""
+
+    def choose(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
         index = Linker(model, linker.kb, LinkerOptions(method="generate")).indexes.dense
-        best = []
+        best: list[list[int]] = []
         for begin in range(0, len(mentions), 256):
             vectors = model.embed(mentions[begin : begin + 256])
-            best += index.name_ids[index.similarities(vectors).argmax(1)].tolist()
+            places = (-index.similarities(vectors)).argsort(1)[:, :5]
+            best += index.name_ids[places].tolist()
         return best
 
     return choose
 
 
-def baseline(docs: Sequence[Document], linker: Linker, choose: Chooser) -> list[Document]:
-    """Link by one name each; its owners are ranked by the linker's homonym policy."""
-    docs = [expand_document(d, find_abbreviations) for d in docs]
-    texts = list(dict.fromkeys(m.long_form or m.text for d in docs for m in d.mentions))
-    best = dict(zip(texts, choose(texts, linker), strict=True))
-    linked = []
-    for document in docs:
-        mentions = []
-        for mention in document.mentions:
-            name_id = best[mention.long_form or mention.text]
-            links: tuple[Link, ...] = ()
-            if name_id >= 0:
-                owners = linker._owners(name_id, mention.type)
-                ids = [linker.kb.id_at(row) for row in owners]
-                name = linker.kb.name_at(name_id)
-                links = (Link(ids[0], name, 0.0, 0.0, 1, len(ids) > 1, tuple(ids[1:])),)
-            mentions.append(replace(mention, links=links))
-        linked.append(document.with_mentions(mentions))
-    return linked
-
-
-def only(linker: Linker, *names: str) -> Linker:
-    """The linker with weight on some features alone, in proportion as fitted."""
-    model = linker.model
-    assert model.ranker is not None
-    weights = np.array(
-        [w if n in names else 0 for n, w in zip(FEATURES, model.ranker.weights, strict=True)]
+def ask_a_patient(data: Path, fold: int) -> tuple[KnowledgeBase, list[Document]]:
+    """A fold: its concepts with their training and validation phrases, its test phrases."""
+    parts: dict[str, list[list[str]]] = {}
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress((data / ASK).read_bytes()))) as archive:
+        for member in archive:
+            if f"-{fold}." in member.name and (file := archive.extractfile(member)):
+                text = file.read().decode("utf-8", "replace")
+                kind = next(k for k in ("train", "valid", "test") if k in member.name.lower())
+                parts[kind] = [line.split("\t") for line in text.splitlines() if line.strip()]
+    concepts: dict[str, dict[str, None]] = {}
+    names: dict[str, str] = {}
+    for rows in parts.values():
+        for concept_id, name, _ in rows:
+            names.setdefault(concept_id, name)
+    for kind in ("train", "valid"):
+        for concept_id, _, phrase in parts[kind]:
+            concepts.setdefault(concept_id, {})[phrase] = None
+    kb = KnowledgeBase.from_concepts(
+        Concept(concept_id, name, tuple(concepts.get(concept_id, ())))
+        for concept_id, name in names.items()
     )
-    if len(names) == 1:
-        weights = np.array([float(name in names) for name in FEATURES])
-    ranker = Ranker(weights, np.zeros(len(NIL_FEATURES)) - 1e9, model.ranker.annotations)
-    other = linker.with_kb(linker.kb)
-    other.model = replace(model, ranker=ranker)
-    other._indexes = linker._indexes
-    return other
+    tests = [
+        Document(f"{fold}-{n}", phrase, mentions=(Mention(0, len(phrase), phrase, "", (i,)),))
+        for n, (i, _, phrase) in enumerate(parts["test"])
+    ]
+    return kb, tests
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str, dict[str, Report]]]:
+    """Corpus, knowledge base, protocol and the reports of all systems."""
+    data, split = arguments.data, arguments.split
+    default = biolink.load(abbreviations="schwartz-hearst", top_k=100)
+    for corpus in arguments.corpora.split(","):
+        if corpus == "askapatient":
+            for fold in range(arguments.folds):
+                kb, docs = ask_a_patient(data, fold)
+                yield (
+                    f"askapatient fold {fold}",
+                    "own",
+                    "biosyn",
+                    measured(systems(default.with_kb(kb), docs, arguments), kb, [], "biosyn"),
+                )
+            continue
+        docs = documents(data, corpus, split)[: arguments.documents]
+        training = earlier(data, corpus, split)
+        bases = [("open", default.kb)]
+        if corpus == "ncbi":
+            bases.append(("MEDIC", KnowledgeBase.read(data / MEDIC)))
+        for name, base in bases:
+            if name not in arguments.kbs.split(","):
+                continue
+            for protocol in arguments.protocols.split(","):
+                kb = base.with_names(named(training)) if protocol == "biosyn" else base
+                linker = default if kb is default.kb else default.with_kb(kb)
+                found = measured(systems(linker, docs, arguments), kb, training, protocol)
+                yield f"{corpus} {split}", name, protocol, found
+
+
+def systems(
+    linker: Linker, docs: list[Document], arguments: argparse.Namespace
+) -> dict[str, System]:
+    found: dict[str, System] = {
+        "default": lambda: linker.pipe(docs, recognise=False),
+        "exact match": lambda: by_names(docs, linker, exact),
+        "TF-IDF": lambda: by_names(docs, linker, tfidf),
+    }
+    if arguments.start:
+        choose = untrained(load_model(arguments.start))
+        found["untrained embeddings"] = lambda: by_names(docs, linker, choose)
+    if arguments.ablation:
+        for name, other in ablations(linker).items():
+            found[name] = lambda other=other: other.pipe(docs, recognise=False)  # type: ignore[misc]
+    return found
+
+
+def measured(
+    systems: dict[str, System], kb: KnowledgeBase, training: list[Document], protocol: str
+) -> dict[str, Report]:
+    reports = {}
+    for name, run in systems.items():
+        began = time.perf_counter()
+        report = evaluate(run(), kb, training=training, protocol=protocol)
+        seconds = round(time.perf_counter() - began, 1)
+        reports[name] = replace(report, provenance={"seconds": seconds})
+    return reports
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
-    parser.add_argument("--start", type=Path, help="untrained model, for its embeddings")
-    parser.add_argument("--corpora", default="ncbi,bc5cdr")
-    parser.add_argument("--biosyn", action="store_true", help="the biosyn protocol, too")
-    parser.add_argument("--parts", action="store_true", help="single scores of the default, too")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--corpora", default="ncbi,bc5cdr", help="ncbi, bc5cdr, askapatient")
+    parser.add_argument("--kbs", default="open,MEDIC")
+    parser.add_argument("--protocols", default="strict")
+    parser.add_argument("--documents", type=int, help="the first ones only")
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--start", type=Path, help="another model, for its embeddings alone")
+    parser.add_argument("--ablation", action="store_true", help="the default without its parts")
+    parser.add_argument("--json", type=Path, help="the reports, a line each")
     arguments = parser.parse_args()
-    default = biolink.load(abbreviations="schwartz-hearst")
-    open_kb = default.kb
-    records = []
     print(
         "| corpus | KB | protocol | system | mentions | in KB | strict | lenient | strict in KB |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for corpus in arguments.corpora.split(","):
-        docs = documents(arguments.data, corpus, arguments.split)
-        bases = [("open", open_kb)]
-        if corpus == "ncbi":
-            medic = arguments.data / "benchmark_only/medic/medic_06Jul2012.txt.gz"
-            bases.append(("MEDIC", KnowledgeBase.read(medic)))
-        for name, base in bases:
-            protocols = [("strict", base)]
-            if arguments.biosyn:
-                pairs = known_mentions(arguments.data, corpus, arguments.split)
-                protocols.append(("biosyn", base.with_names(pairs)))
-            for protocol, kb in protocols:
-                linker = default if kb is open_kb else default.with_kb(kb)
-                systems: dict[str, Callable[[], list[Document]]] = {
-                    "exact match": lambda: baseline(docs, linker, exact),  # noqa: B023
-                    "TF-IDF": lambda: baseline(docs, linker, tfidf),  # noqa: B023
-                }
-                if arguments.start:
-                    choose = embeddings(load_model(arguments.start))
-                    systems["untrained embeddings"] = lambda: baseline(docs, linker, choose)  # noqa: B023
-                systems["default"] = lambda: list(linker.pipe(docs, recognise=False))  # noqa: B023
-                if arguments.parts:
-                    for part in ("generation_mean", "dense"):
-                        one = only(linker, part)
-                        systems[f"default, {part} alone"] = lambda one=one: list(  # type: ignore[misc]
-                            one.pipe(docs, recognise=False)  # noqa: B023
-                        )
-                for system, run in systems.items():
-                    began = time.perf_counter()
-                    report = evaluate(run(), kb)
-                    seconds = time.perf_counter() - began
-                    low, high = report.strict.interval
-                    assert report.strict_in_kb is not None
-                    print(
-                        f"| {corpus} {arguments.split} | {name} | {protocol} | {system} | "
-                        f"{report.mentions} | {report.in_kb} | "
-                        f"{report.strict.recall_at_1:.1%} [{low:.1%}, {high:.1%}] | "
-                        f"{report.lenient.recall_at_1:.1%} | "
-                        f"{report.strict_in_kb.recall_at_1:.1%} |",
-                        flush=True,
-                    )
-                    records.append(
-                        {
-                            "corpus": corpus,
-                            "split": arguments.split,
-                            "kb": name,
-                            "protocol": protocol,
-                            "system": system,
-                            "seconds": round(seconds, 1),
-                            "report": json.loads(report.to_json()),
-                        }
-                    )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    for corpus, kb, protocol, reports in rows(arguments):
+        for system, report in reports.items():
+            low, high = report.strict.interval
+            assert report.strict_in_kb is not None
+            types = " ".join(
+                f"({value} {part.strict_in_kb:.1%})"
+                for value, part in report.slices.get("type", {}).items()
+                if corpus.startswith("bc5cdr")
+            )
+            print(
+                f"| {corpus} | {kb} | {protocol} | {system} | {report.mentions} | {report.in_kb} | "
+                f"{report.strict.recall_at_1:.1%} [{low:.1%}, {high:.1%}] | "
+                f"{report.lenient.recall_at_1:.1%} | "
+                f"{report.strict_in_kb.recall_at_1:.1%} {types} |",
+                flush=True,
+            )
+            if system != "default":
+                found = compare(report, reports["default"])
+                low, high = found.interval
+                print(
+                    f"    default minus {system}: {found.difference:+.1%} "
+                    f"[{low:+.1%}, {high:+.1%}], p {found.p_value:.3f}",
+                    flush=True,
+                )
+            else:
+                print(
+                    f"    ceiling {report.ceiling:.1%}; {report.provenance['seconds']} s; unseen "
+                    + "; ".join(
+                        f"{dimension}: {parts['unseen'].strict:.1%} of {parts['unseen'].mentions}"
+                        for dimension, parts in report.slices.items()
+                        if "unseen" in parts
+                    ),
+                    flush=True,
+                )
+            if arguments.json:
+                record = {"corpus": corpus, "kb": kb, "protocol": protocol, "system": system}
+                with arguments.json.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(record | json.loads(report.to_json())) + "\n")
 
 
 if __name__ == "__main__":

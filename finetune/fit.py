@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biolink.infer.linker import Candidates
+from biolink.infer.linker import DENSE_SHARE, Candidates
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, nil_features
 
 __all__ = ["Fit", "fit_weights", "hits"]
 
-#: The candidates' own order: cosine of n-grams plus cosine of embeddings.
-CANDIDATE_ORDER = np.array([20.0 if name in ("dense", "lexical") else 0.0 for name in FEATURES])
+#: The candidates' own order: cosines of n-grams and of embeddings.
+CANDIDATE_ORDER = np.array(
+    [{"lexical": 20.0, "dense": 20.0 * DENSE_SHARE}.get(name, 0.0) for name in FEATURES]
+)
 
 
 @dataclass(frozen=True, slots=True)

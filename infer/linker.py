@@ -36,6 +36,10 @@ from biolink.kb.trie import NameTrie
 
 __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 
+#: What the cosine of embeddings counts beside that of n-grams where candidates are put in order;
+#: chosen on development documents: among the best 16 are 86.5 % of gold with 2, 85.0 % with 1.
+DENSE_SHARE = 2.0
+
 #: Adds mentions to a document.
 Recogniser = Callable[[Document], Document]
 
@@ -479,7 +483,7 @@ class Linker:
                 vectors[~mask] = -2.0
             # Equal scores are common (plurals, word order): all of them would push others out,
             # so the n-grams' ties are broken by the embeddings.
-            both = ngrams + vectors
+            both = ngrams + DENSE_SHARE * vectors
             best = _best(ngrams + 1e-3 * vectors, self.options.candidates)
             best = np.union1d(best, _best(vectors, self.options.candidates))
             if mask is not None:
