@@ -152,7 +152,7 @@ def test_batches_hold_targets_and_near_misses(
     first, second, rows = one.pair_batch(STAGE, random.Random(0))
     assert len(first) == len(second) == len(rows) == 6
     for name, row in zip(second, rows, strict=True):
-        assert name in kb.concept_at(row).names
+        assert name in (*kb.concept_at(row).names, *one.mentions_of.get(row, ()))
 
 
 def test_an_interrupted_run_equals_an_uninterrupted_one(
@@ -186,6 +186,34 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert any(not torch.equal(p, before[n]) for n, p in after.items())
     with pytest.raises(ConfigError, match="checkpoint of other settings"):
         second.run(Stage("both", steps=7, mentions=2))
+
+
+def test_near_misses_by_the_models_own_embeddings(
+    kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path
+) -> None:
+    stage = Stage("mined", steps=2, pairs=6, mention_pairs=2, mining="dense")
+    one = trainer(kb, index, tmp_path)
+    one.run(stage)
+    assert (tmp_path / "mined.names.npy").exists()
+    assert one.names is not None
+    # The nearest names of others, by the vectors that were kept.
+    vectors = one.names.vectors
+    for sample, misses in zip(one.mentions, one.misses, strict=True):
+        assert all(not set(kb.owners(i)) & set(sample.rows) for i in misses)
+    queries = one.names.queries(["breast tumor", "no such name"])
+    assert torch.equal(queries[1], torch.zeros(vectors.shape[1]))
+    (nearest,) = one.names.misses(queries[:1], [[-1]], 1)
+    assert kb.name_at(nearest[0]) == "breast tumor"
+    # A resumed stage reads them, and a lexical one forgets them.
+    before = (tmp_path / "mined.names.npy").stat().st_mtime_ns
+    again = trainer(kb, index, tmp_path)
+    again.mine(stage)
+    assert (tmp_path / "mined.names.npy").stat().st_mtime_ns == before
+    again.mine(Stage("plain", steps=1))
+    assert again.names is None
+    assert again.misses == again.lexical_misses
+    with pytest.raises(ConfigError, match="lexical or dense"):
+        Stage.from_dict({"name": "x", "steps": 1, "mining": "deep"})
 
 
 def test_training_lowers_the_losses(kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path) -> None:

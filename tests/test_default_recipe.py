@@ -1,0 +1,31 @@
+"""The documents behind the embedded default hold none that is tested on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.corpus
+def test_no_held_out_document_is_trained_on(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
+    from corpora import DEVELOPMENT, FURTHER, MAIN, TEST, read_corpus, training_documents
+
+    sys.modules.pop("corpora")
+    training = training_documents(data_folder)
+    assert [len(documents) for documents in training[: len(MAIN)]] == [593, 500]
+    # BioRED shares 99 and 23 documents with what is held out.
+    assert [len(documents) for documents in training[len(MAIN) :]] == [301, 77, 98]
+    ids = {document.id for documents in training for document in documents}
+    titles = {document.text.splitlines()[0] for part in training for document in part}
+    for name in (*DEVELOPMENT, *TEST):
+        for document in read_corpus(data_folder, name):
+            assert document.id not in ids
+            assert document.text.splitlines()[0] not in titles
+    assert len(FURTHER) == 3
