@@ -28,7 +28,8 @@ class Known:
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Known:
-        mentions, concepts = set(), set()
+        mentions: set[str] = set()
+        concepts: set[str] = set()
         for document in documents:
             for mention in document.mentions:
                 mentions.add(normalise_name(mention.text))

@@ -93,8 +93,7 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(saved, dict) or not isinstance(saved.get("model"), dict):
         raise ModelError(f"{file}: has no weights under 'model'; expected a fairseq checkpoint")
     found = saved.get("args") or (saved.get("cfg") or {}).get("model") or {}
-    arguments = dict(found) if isinstance(found, dict) else vars(found)
-    return saved["model"], arguments
+    return saved["model"], dict(found if isinstance(found, dict) else vars(found))
 
 
 def _config(weights: dict[str, Tensor], arguments: dict[str, Any], rows: int) -> Any:

@@ -70,7 +70,7 @@ class DenoisingStream(IterableDataset):
             raise ConfigError("the tokeniser has no mask token; denoising needs one")
         self.ends = sentence_ends(tokenizer)
         self.marks: list[dict[str, Any]] = []
-        self._start = {"number": 0, "state": None}
+        self._start: dict[str, Any] = {"number": 0, "state": None}
         self._skip = 0
 
     def resume(self, consumed: int, marks: Sequence[dict[str, Any]]) -> None:

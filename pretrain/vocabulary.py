@@ -50,9 +50,7 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(
-        ("</s>", tokenizer.token_to_id("</s>")),
-        ("<s>", tokenizer.token_to_id("<s>")),
-        add_prefix_space=False,
+        ("</s>", SPECIAL.index("</s>")), ("<s>", SPECIAL.index("<s>")), add_prefix_space=False
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
