@@ -28,8 +28,8 @@ import biolink
 from biolink import Concept, Document, KnowledgeBase, Linker, Mention, evaluate
 from biolink.baselines import by_names, exact, tfidf
 from biolink.evaluation import Report, compare
+from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
-from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.linker import LinkerOptions
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.ranker import FEATURES, Ranker
@@ -55,16 +55,6 @@ def earlier(data: Path, corpus: str, split: str) -> list[Document]:
     """The documents whose mentions are known when a split is measured."""
     splits = ("train",) if split == "dev" else ("train", "dev")
     return [document for one in splits for document in documents(data, corpus, one)]
-
-
-def named(documents: Sequence[Document]) -> list[tuple[str, str]]:
-    """(id, mention) pairs that the biosyn protocol adds."""
-    return [
-        (mention.concept_ids[0], mention.long_form or mention.text)
-        for document in documents
-        for mention in expand_document(document, find_abbreviations).mentions
-        if len(mention.concept_ids) == 1
-    ]
 
 
 def weighted(linker: Linker, kept: Callable[[str], bool], equal: bool = False) -> Linker:
@@ -176,7 +166,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str, dict[st
             if name not in arguments.kbs.split(","):
                 continue
             for protocol in arguments.protocols.split(","):
-                kb = base.with_names(named(training)) if protocol == "biosyn" else base
+                kb = base.with_names(named_mentions(training)) if protocol == "biosyn" else base
                 linker = default if kb is default.kb else default.with_kb(kb)
                 found = measured(systems(linker, docs, arguments), kb, training, protocol)
                 yield f"{corpus} {split}", name, protocol, found

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from biolink.documents import Document
-from biolink.infer.abbreviations import Finder, expand_document
+from biolink.infer.abbreviations import Finder, expand_document, find_abbreviations
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm, source_text
 
-__all__ = ["MentionSample", "mention_samples"]
+__all__ = ["MentionSample", "mention_samples", "named_mentions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +88,19 @@ def mention_samples(
                 )
             )
     return samples
+
+
+def named_mentions(
+    documents: Iterable[Document], find: Finder = find_abbreviations
+) -> list[tuple[str, str]]:
+    """(concept id, mention) pairs of gold mentions with one id, abbreviations written out.
+
+    What the ``biosyn`` protocol adds to a knowledge base
+    (:meth:`biolink.kb.KnowledgeBase.with_names`).
+    """
+    return [
+        (mention.concept_ids[0], mention.long_form or mention.text)
+        for document in documents
+        for mention in expand_document(document, find).mentions
+        if len(mention.concept_ids) == 1
+    ]

@@ -60,21 +60,10 @@ def _raise(problem: InputError) -> None:
     raise problem
 
 
-def _named_mentions(documents: Iterable[Document]) -> list[tuple[str, str]]:
-    """(concept id, mention) pairs of annotated documents, abbreviations written out."""
-    from biolink.infer.abbreviations import expand_document, find_abbreviations
-
-    return [
-        (mention.concept_ids[0], mention.long_form or mention.text)
-        for document in documents
-        for mention in expand_document(document, find_abbreviations).mentions
-        if len(mention.concept_ids) == 1
-    ]
-
-
 def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
     """Link the gold mentions of files and say how many are right."""
     from biolink.baselines import by_names, exact, predicted, tfidf
+    from biolink.finetune.samples import named_mentions
 
     if job.protocol not in ("strict", "biosyn"):
         raise ConfigError(f"protocol is strict or biosyn, not {job.protocol!r}")
@@ -89,7 +78,7 @@ def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
     gold = list(read_all(job.files, job.format, _raise))
     training = list(read_all(job.train, job.format, _raise))
     if job.protocol == "biosyn":
-        linker = linker.with_kb(linker.kb.with_names(_named_mentions(training)))
+        linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
     provenance = _provenance(job, linker)
 
     def report(linked: Iterable[Document]) -> Report:

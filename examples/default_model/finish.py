@@ -23,6 +23,7 @@ from transformers import AutoTokenizer, BartForConditionalGeneration
 
 from biolink.documents import Document
 from biolink.finetune.fit import fit_weights
+from biolink.finetune.samples import named_mentions
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.indexes import FROZEN, Indexes
 from biolink.infer.linker import Candidates, Linker, LinkerOptions, Task
@@ -51,16 +52,6 @@ def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
                     # A name inside a longer gold mention is right to be noticed.
                     right[name] += any(s <= mention.start and mention.end <= e for s, e in gold)
     return sorted(n for n, count in seen.items() if count >= 2 and right[n] / count < 0.5)
-
-
-def named_mentions(documents: list[Document]) -> list[tuple[str, str]]:
-    """(concept id, mention) pairs of annotated documents, abbreviations written out."""
-    return [
-        (mention.concept_ids[0], mention.long_form or mention.text)
-        for document in documents
-        for mention in expand_document(document, find_abbreviations).mentions
-        if len(mention.concept_ids) == 1
-    ]
 
 
 def annotations(documents: list[Document], kb: KnowledgeBase) -> Annotations:
