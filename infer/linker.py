@@ -26,7 +26,6 @@ from biolink.infer.ranker import (
     nil_features,
     type_agreement,
     type_name,
-    word_features,
 )
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.score import name_log_probs, pack
@@ -548,11 +547,11 @@ class Linker:
         exact = normalise_name(task.mention)
         annotated = self._annotated(task.mention)
         links = max(1, sum(annotated.values()))
+        nearest = ngrams.max(initial=0.0) - 1e-6
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
         for place, name_id in enumerate(map(int, name_ids)):
             name = self.kb.name_at(name_id)
-            words, numbers = word_features(exact, name)
             for row in self.kb.owners(name_id):
                 agreement = type_agreement(task.type, self.kb.types_at(row), self._kb_types)
                 if self.options.match_types and agreement < 0:
@@ -571,8 +570,7 @@ class Linker:
                         math.log1p(annotated.get(row, 0)),
                         annotated.get(row, 0) / links,
                         float(apposed[place]),
-                        words,
-                        numbers,
+                        float(ngrams[place] >= nearest),
                     ]
                 )
         if not items:

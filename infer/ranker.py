@@ -7,7 +7,6 @@ mention's candidates, with NIL as one more, is a calibrated probability.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from biolink.errors import ModelError
 
-__all__ = ["FEATURES", "NIL_FEATURES", "Annotations", "Ranker", "type_agreement", "word_features"]
+__all__ = ["FEATURES", "NIL_FEATURES", "Annotations", "Ranker", "type_agreement"]
 
 #: Columns of a candidate's feature vector.
 FEATURES = (
@@ -31,8 +30,7 @@ FEATURES = (
     "annotated",  # log of one plus how often training documents link this mention to the owner
     "annotated_share",  # the same as a share of all links of this mention there
     "apposition",  # similarity of the name to the mention's apposition
-    "words",  # words in common as a share of all words of mention and name
-    "numbers",  # 1 numbers, numerals and single letters agree, -1 they do not, 0 there are none
+    "nearest",  # no candidate is nearer by character n-grams
 )
 #: Columns of the NIL candidate's feature vector.
 NIL_FEATURES = ("one", "best_dense", "best_lexical", "best_exact")
@@ -59,21 +57,6 @@ def type_name(written: str) -> str:
     """A type as it is compared: lower case, synonyms of disease and chemical resolved."""
     key = written.lower()
     return _TYPE_NAMES.get(key, key)
-
-
-_NUMBER = re.compile(r"\d+[a-z]?|[ivx]+|[a-z]|alpha|beta|gamma|delta")
-
-
-def word_features(mention: str, name: str) -> tuple[float, float]:
-    """``words`` and ``numbers`` of a normalised mention and a normalised name.
-
-    >>> word_features("diabetes type 2", "type 1 diabetes")
-    (0.5, -1.0)
-    """
-    one, other = set(mention.split()), set(name.split())
-    numbers, others = (set(filter(_NUMBER.fullmatch, words)) for words in (one, other))
-    agreement = 0.0 if not numbers and not others else 1.0 if numbers == others else -1.0
-    return len(one & other) / max(1, len(one | other)), agreement
 
 
 def type_agreement(mention_type: str, concept_types: tuple[str, ...], known: set[str]) -> float:

@@ -89,8 +89,11 @@ half precision) that links mentions of diseases and chemicals.
 
 - Start: all-MiniLM-L6-v2 (Apache-2.0), its encoder mapped onto BART, its vocabulary pruned.
 - Training: the stages of `examples/default_model/recipe.toml`, on a knowledge base made from MeSH,
-  MONDO and the Disease Ontology and on the training documents of the NCBI Disease corpus and
-  BC5CDR. No test document, and nothing of CTD's or UMLS's, was used.
+  MONDO and the Disease Ontology, and on the training documents of the NCBI Disease corpus and
+  BC5CDR, BioRED's training and development documents and NLM-Chem's, without any document of a
+  development or test set of the first two. Nothing of CTD's or UMLS's was used.
+- `annotations.json`: how these documents, and the development documents of the NCBI Disease corpus
+  and BC5CDR, link each mention.
 - Weights of the combined score: fitted on development documents of both corpora, which the model
   was not trained on.
 - Knowledge base fingerprint: `{fingerprint}`
@@ -190,8 +193,7 @@ def main() -> None:
         "combined, held out": fit.held_out,
     }
     for left_out in (
-        "generation", "dense", "lexical", "prior", "type", "annotated", "apposition", "words",
-        "numbers",
+        "generation", "dense", "lexical", "prior", "type", "annotated", "apposition", "nearest",
     ):  # fmt: skip
         used = [name for name in FEATURES if not name.startswith(left_out)]
         results[f"without {left_out}"] = fit_weights(candidates, gold, folds, counts, used).held_out
