@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from biolink.documents import Document, Mention
+from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.kb.concept import bare_id
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
@@ -21,7 +22,7 @@ _BINS = ("0 to 0.2", "0.2 to 0.4", "0.4 to 0.6", "0.6 to 0.8", "0.8 to 1")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the training documents show: normalised mentions and bare concept ids."""
+    """What the training documents show: normalised mentions, abbreviations written out, and ids."""
 
     mentions: frozenset[str]
     concepts: frozenset[str]
@@ -31,10 +32,9 @@ class Known:
         mentions: set[str] = set()
         concepts: set[str] = set()
         for document in documents:
-            for mention in document.mentions:
-                mentions.add(normalise_name(mention.text))
-                if mention.long_form:
-                    mentions.add(normalise_name(mention.long_form))
+            # As mentions are written when they are linked.
+            for mention in expand_document(document, find_abbreviations).mentions:
+                mentions.add(normalise_name(mention.long_form or mention.text))
                 concepts.update(map(bare_id, mention.concept_ids))
         return cls(frozenset(mentions), frozenset(concepts))
 
