@@ -183,10 +183,10 @@ def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
             what = str(error).splitlines()[0]
             raise InputError(str(file), None, what, "a report of biolink evaluate") from None
 
-    reports = {first.stem: read(first), second.stem: read(second)}
-    if len(reports) == 1:
-        reports = {str(first): read(first), str(second): read(second)}
-    one, other = reports
+    one, other = (
+        (first.stem, second.stem) if first.stem != second.stem else (f"1 {first}", f"2 {second}")
+    )
+    reports = {one: read(first), other: read(second)}
     found = compare(reports[one], reports[other])
     if not found.mentions:
         raise ConfigError(f"{first} and {second} have no mention in common")
