@@ -82,6 +82,8 @@ class Optimisation:
             at_least(name, getattr(self, name), 1)
         for name in ("warmup", "weight_decay", "clip"):
             at_least(name, getattr(self, name), 0)
+        if self.warmup >= self.steps:
+            raise ConfigError(f"warmup = {self.warmup}; expected less than steps = {self.steps}")
         if not self.lr > 0:
             raise ConfigError(f"lr = {self.lr}; expected a number above 0")
         if len(self.betas) != 2:

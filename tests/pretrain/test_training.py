@@ -133,6 +133,7 @@ def test_processes_share_out_the_batches_of_one(folder: Path) -> None:
         ("noise.rate=2", r"rate = 2.0; expected a number from 0 to 1"),
         ("training.schedule=steep", r"training.schedule = 'steep'; expected one of 'linear'"),
         ("training.steps=0", r"denoise.toml:17: steps = 0; expected 1 or more"),
+        ("training.warmup=8", r"warmup = 8.0; expected less than steps = 8"),
         ("config.speed=3", "config.speed is unknown; expected a field of BartConfig"),
         ("trainer.speed=3", "trainer: .*speed"),
         ("trainer.max_steps=3", "max_steps is set by biolink"),
