@@ -18,6 +18,7 @@ from torch import Tensor
 
 from biolink.errors import ModelError
 from biolink.kb.files import replace_folder
+from biolink.pretrain.vocabulary import barts_tokenizer, byte_level
 
 __all__ = ["convert", "fairseq_ids", "read_checkpoint", "read_dictionary"]
 
@@ -198,33 +199,16 @@ def _tokenizer(beside: Path, dictionary: Path | None, folder: Path | None, rows:
         if folder is not None:
             raise ModelError(f"{folder}: no BPE; expected vocab.json and merges.txt, and dict.txt")
         return None
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import AddedToken, models
 
     ids = fairseq_ids(read_dictionary(found), json.loads(vocabulary.read_text(encoding="utf-8")))
     if len(ids) > rows:
         raise ModelError(f"{found}: {len(ids)} symbols; expected at most the model's {rows}")
     lines = merges.read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    known = [pair for pair in pairs if len(pair) == 2 and "".join(pair) in ids]
-    backend = Tokenizer(
-        models.BPE(ids, [(a, b) for a, b in known if a in ids and b in ids], unk_token="<unk>")
-    )
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    backend.post_processor = processors.RobertaProcessing(
-        ("</s>", 2), ("<s>", 0), add_prefix_space=False
-    )
+    known = [p for p in pairs if len(p) == 2 and {*p, "".join(p)} <= ids.keys()]
+    backend = byte_level(models.BPE(ids, known, unk_token="<unk>"))
     backend.add_special_tokens(
         [AddedToken(t, special=True, lstrip=t == "<mask>") for t in (*_SPECIAL, "<mask>")]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<s>",
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        mask_token="<mask>",
-        cls_token="<s>",
-        sep_token="</s>",
-    )
+    return barts_tokenizer(backend)

@@ -14,7 +14,7 @@ import torch
 
 from biolink.errors import ConfigError, ModelError
 
-__all__ = ["extend_vocabulary", "train_bpe", "union_tokenizer"]
+__all__ = ["barts_tokenizer", "byte_level", "extend_vocabulary", "train_bpe", "union_tokenizer"]
 
 #: BART's special tokens in the order of its ids.
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -32,15 +32,12 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
     least
         How often a pair must occur to be merged.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+    from tokenizers import AddedToken, models, pre_tokenizers
     from tokenizers.trainers import BpeTrainer
-    from transformers import PreTrainedTokenizerFast
 
     if size < 256 + len(SPECIAL):
         raise ConfigError(f"size = {size}; expected {256 + len(SPECIAL)} or more")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = byte_level(models.BPE())
     trainer = BpeTrainer(
         vocab_size=size,
         min_frequency=least,
@@ -49,6 +46,24 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return barts_tokenizer(tokenizer)
+
+
+def byte_level(model: Any) -> Any:
+    """A ``tokenizers.Tokenizer`` that cuts text into bytes, as BART's does, over a BPE model."""
+    from tokenizers import Tokenizer, decoders, pre_tokenizers
+
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def barts_tokenizer(tokenizer: Any) -> Any:
+    """A :func:`byte_level` tokeniser as transformers', with BART's special tokens and their ids."""
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer.post_processor = processors.RobertaProcessing(
         ("</s>", SPECIAL.index("</s>")), ("<s>", SPECIAL.index("<s>")), add_prefix_space=False
     )
