@@ -1,98 +1,43 @@
-"""The training loop: generation, near-misses and synonym contrast in one step.
+"""The default's training loop: denoising, generation, near-misses and synonym contrast.
 
 Every step's batch and dropout depend only on the seed and the step's number, so a run that is
-interrupted and resumed gives the weights that an uninterrupted one gives.
+interrupted and resumed gives the weights that an uninterrupted one gives (on one kind of device).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import random
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import zip_longest
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.data import DataLoader, Subset
 
 from biolink.errors import ConfigError
-from biolink.finetune.samples import MentionSample
-from biolink.finetune.targets import choose_target
-from biolink.infer.backbone import Backbone, pooled
-from biolink.infer.score import name_log_probs, pack
-from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.lexical import LexicalIndex, near_misses
+from biolink.finetune.batches import Batch, Batches, Mined, Ranking, Special, Stage
+from biolink.finetune.mining import nearest_wrong
+from biolink.finetune.tables import Mentions, Names, Ragged
+from biolink.infer.backbone import Backbone, pooled, span_vectors
+from biolink.infer.score import name_log_probs
+from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.kb_guided import KBGuidedSamples
 from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
+from biolink.pretrain.seq2seq import padded
 
 __all__ = ["Stage", "Trainer"]
 
 log = logging.getLogger(__name__)
 
-_NAME_LIMIT = 24  # tokens; longer names are rare systematic chemical names
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One stage of training.
-
-    Attributes
-    ----------
-    name
-        For checkpoints and the log.
-    steps
-        Optimiser steps.
-    mentions, kb_samples
-        Annotated mentions and KB-guided samples in a step.
-    pairs
-        Synonym pairs in a step's contrastive batch; 0 for none.
-    mention_pairs
-        How many of them start from an annotated mention.
-    mining
-        Where near-misses come from: ``lexical`` (n-grams) or ``dense``, which adds the nearest
-        names by the embeddings that the model gives when the stage begins.
-    negatives
-        Near-misses scored beside each target; 0 for none.
-    lr, encoder_lr
-        Peak learning rates of the decoder and of the encoder with its embeddings; they fall
-        linearly to zero after a warm-up of 5 % of the steps.
-    label_smoothing, temperature
-        Of the generation loss and of the contrast.
-    """
-
-    name: str
-    steps: int
-    mentions: int = 0
-    kb_samples: int = 0
-    pairs: int = 0
-    mention_pairs: int = 0
-    mining: Literal["lexical", "dense"] = "lexical"
-    negatives: int = 0
-    lr: float = 3e-4
-    encoder_lr: float = 5e-5
-    label_smoothing: float = 0.1
-    temperature: float = 0.05
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Stage:
-        known = {field.name for field in fields(cls)}
-        unknown = set(values) - known
-        if unknown:
-            raise ConfigError(
-                f"unknown settings of a stage {sorted(unknown)}: known {sorted(known)}"
-            )
-        if not values.get("name") or values.get("steps", 0) < 1:
-            raise ConfigError("a stage needs a name and at least one step")
-        if values.get("mining", "lexical") not in ("lexical", "dense"):
-            raise ConfigError(f"mining is lexical or dense, not {values['mining']!r}")
-        return cls(**values)
+_MINED = 16
+_LOG_EVERY = 25
 
 
 class Trainer:
@@ -101,13 +46,16 @@ class Trainer:
     Parameters
     ----------
     model, tokenizer, form
-        What is trained; changed in place.
-    kb, index
-        Names and their lexical neighbours.
-    mentions
-        Annotated samples; those without a concept in the knowledge base are passed over.
+        What is trained; changed in place. It trains on the device that it is on, in bfloat16
+        where that is a GPU.
+    kb
+        The knowledge base of the KB-guided samples and of ``names``.
+    names, mentions, texts
+        Tables (:mod:`biolink.finetune.tables`); texts are packed sequences of token ids.
     folder
         For checkpoints and ``log.jsonl``.
+    workers
+        Processes that make batches.
     """
 
     def __init__(
@@ -116,244 +64,213 @@ class Trainer:
         tokenizer: Any,
         form: PromptForm,
         kb: KnowledgeBase,
-        index: LexicalIndex,
-        mentions: Sequence[MentionSample],
+        names: Names,
+        mentions: Mentions,
+        texts: Ragged,
         folder: Path,
         seed: int = 0,
+        workers: int = 0,
     ) -> None:
         self.model, self.tokenizer, self.form = model, tokenizer, form
         self.backbone = Backbone(model)
-        self.kb, self.index = kb, index
-        self.folder, self.seed = folder, seed
-        self.kb_samples = KBGuidedSamples(kb, form, seed)
-        self.mentions = [sample for sample in mentions if sample.rows]
+        self.kb, self.names, self.mentions, self.texts = kb, names, mentions, texts
+        self.folder, self.seed, self.workers = folder, seed, workers
         folder.mkdir(parents=True, exist_ok=True)
-        texts = [sample.mention for sample in self.mentions]
-        rng = random.Random(seed)
-        self.targets = [
-            choose_target("tfidf", s.mention, s.rows, kb, index, rng) for s in self.mentions
-        ]
-        self.lexical_misses = near_misses(texts, [s.rows for s in self.mentions], kb, index, 24)
-        self.misses = self.lexical_misses
-        self.names: MinedNames | None = None
-        # Mentions are names for the contrast, as they are for a dictionary that holds them.
-        self.mentions_of: dict[int, list[str]] = {}
-        for sample in self.mentions:
-            if len(sample.rows) == 1:
-                self.mentions_of.setdefault(sample.rows[0], []).append(sample.mention)
-        _, owner_rows, _ = kb.ownership
-        types = [kb.types_at(int(row)) for row in owner_rows]
-        self.by_type = [
-            np.flatnonzero([key == found for found in types]) for key in sorted(set(types))
-        ]
-
-    # ------------------------------------------------------------------ batches
-
-    def generation_batch(
-        self, stage: Stage, rng: random.Random
-    ) -> tuple[list[str], list[str], list[list[str]]]:
-        """Sources, mentions and names; the first name is the target, the rest near-misses."""
-        sources, mentions, names = [], [], []
-        for number in rng.sample(
-            range(len(self.mentions)), min(stage.mentions, len(self.mentions))
-        ):
-            sample = self.mentions[number]
-            misses = self.misses[number]
-            sources.append(sample.source)
-            mentions.append(sample.mention)
-            wrong = _spread(misses, stage.negatives, rng)
-            names.append([self.targets[number][0], *map(self.kb.name_at, wrong)])
-        chosen = [
-            self.kb_samples[rng.randrange(len(self.kb_samples))] for _ in range(stage.kb_samples)
-        ]
-        wrong_of = [[] for _ in chosen]  # type: list[list[int]]
-        if stage.negatives and chosen:
-            texts, rows = [s.mention for s in chosen], [(s.row,) for s in chosen]
-            wrong_of = near_misses(texts, rows, self.kb, self.index, 12)
-        for kb_sample, misses in zip(chosen, wrong_of, strict=True):
-            sources.append(kb_sample.source)
-            mentions.append(kb_sample.mention)
-            wrong = _spread(misses, stage.negatives, rng)
-            names.append([kb_sample.target, *map(self.kb.name_at, wrong)])
-        return sources, mentions, names
-
-    def pair_batch(
-        self, stage: Stage, rng: random.Random
-    ) -> tuple[list[str], list[str], list[int]]:
-        """First texts, second texts and concept rows of synonym pairs.
-
-        Three of four name pairs are of concepts whose names look like those of the first, so that
-        the batch holds near-misses.
-        """
-        first: list[str] = []
-        second: list[str] = []
-        rows: list[int] = []
-
-        def add(row: int, text: str | None = None) -> None:
-            concept = self.kb.concept_at(row)
-            names = [n for n in (*concept.names, *self.mentions_of.get(row, ())) if _words(n)]
-            if names:
-                one = text if text and _words(text) else rng.choice(names)
-                others = [n for n in names if _words(n) != _words(one)] or names
-                first.append(one)
-                second.append(rng.choice(others))
-                rows.append(row)
-
-        def add_misses(misses: Sequence[int]) -> None:
-            for wrong in _spread(misses, 3, rng):
-                add(self.kb.owners(wrong)[0], self.kb.name_at(wrong))
-
-        while self.mentions and len(first) < stage.mention_pairs:
-            number = rng.randrange(len(self.mentions))
-            add(self.targets[number][1], self.mentions[number].mention)
-            add_misses(self.misses[number])
-        _, owner_rows, _ = self.kb.ownership
-        while len(first) < stage.pairs:
-            # Types take turns: a base may hold ten times as many chemicals as diseases. Each
-            # anchor brings three near-misses with it.
-            count = -(-(stage.pairs - len(first)) // 4)
-            anchors = [int(owner_rows[rng.choice(rng.choice(self.by_type))]) for _ in range(count)]
-            names = [rng.choice(self.kb.concept_at(row).names) for row in anchors]
-            gold = [[row] for row in anchors]
-            if self.names is not None:
-                found = self.names.misses(self.names.queries(names), gold, 8)
-            else:
-                found = near_misses(names, gold, self.kb, self.index, 8)
-            for row, name, misses in zip(anchors, names, found, strict=True):
-                add(row, name)
-                add_misses(misses)
-        return first[: stage.pairs], second[: stage.pairs], rows[: stage.pairs]
-
-    # ------------------------------------------------------------------ steps
-
-    def embed(self, texts: Sequence[str]) -> Tensor:
-        """Unit vectors of names or mentions [texts, d]."""
-        encoded = self.tokenizer(
-            [normalise_name(t) or t.lower() for t in texts],
-            padding=True,
-            truncation=True,
-            max_length=_NAME_LIMIT,
-            return_tensors="pt",
+        mask = tokenizer.mask_token_id
+        self.special = Special(
+            self.backbone.pad_id,
+            int(tokenizer.bos_token_id),
+            self.backbone.eos_id,
+            self.backbone.pad_id if mask is None else int(mask),
+            self.backbone.start_id,
         )
-        states = self.backbone.encode(encoded["input_ids"], encoded["attention_mask"])
-        return pooled(states, encoded["attention_mask"])
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
+
+    def _precision(self) -> Any:
+        if self.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
+
+    # ------------------------------------------------------------------ embeddings
+
+    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors of names or mentions [texts, d]."""
+        return pooled(self.backbone.encode(ids, mask), mask)
 
     @torch.inference_mode()
-    def embed_fixed(self, texts: Sequence[str], batch: int = 128) -> np.ndarray:
-        """Unit vectors float32 [texts, d], without dropout; equal lengths run together."""
+    def embed_fixed(self, rows: Ragged, batch: int = 256) -> Tensor:
+        """Unit vectors [rows, d] of token ids, without dropout; equal lengths run together."""
         training = self.model.training
         self.model.eval()
-        vectors = np.empty((len(texts), self.backbone.config.d_model), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        if self.device.type == "cuda":
+            batch *= 16
+        order = np.argsort(np.diff(rows.offsets), kind="stable")
+        special = self.special
+        vectors = torch.empty(len(rows), self.backbone.config.d_model, device=self.device)
         for begin in range(0, len(order), batch):
             part = order[begin : begin + batch]
-            vectors[part] = self.embed([texts[i] for i in part]).numpy()
+            bare = [[special.begin, *rows[int(i)], special.end] for i in part]
+            ids = padded(bare, special.pad).to(self.device)
+            lengths = torch.tensor([len(row) for row in bare], device=self.device)
+            mask = torch.arange(ids.shape[1], device=self.device)[None] < lengths[:, None]
+            with self._precision():
+                vectors[torch.from_numpy(part).to(self.device)] = self.embed(ids, mask.long())
         self.model.train(training)
         return vectors
 
-    def mine(self, stage: Stage) -> None:
-        """Set the mentions' near-misses; under ``dense`` from the model at the stage's start.
+    def mine(self, stage: Stage) -> Mined | None:
+        """Near-misses by the model as it is when the stage begins.
 
-        The vectors are kept beside the checkpoint, so that a resumed stage sees the same.
+        They are kept beside the checkpoint, so that a resumed stage sees the same.
         """
-        self.names, self.misses = None, self.lexical_misses
-        if stage.mining != "dense":
-            return
-        file = self.folder / f"{stage.name}.names.npy"
-        ids = self.index.name_ids
+        if not (stage.negatives or stage.pairs):
+            return None
+        file = self.folder / f"{stage.name}.mined.npz"
         if not file.exists():
-            vectors = self.embed_fixed([self.kb.name_at(int(i)) for i in ids]).astype(np.float16)
+            names, mentions = self.names, self.mentions
+            vectors = self.embed_fixed(names.tokens)
+            of_name, every = names.families.padded(), np.arange(len(names.tokens))
+            near_names = nearest_wrong(vectors, of_name, vectors, every, of_name, _MINED)
+            chosen = np.flatnonzero(names.candidate)
+            near_mentions = nearest_wrong(
+                self.embed_fixed(mentions.texts),
+                mentions.families.padded(),
+                vectors[torch.from_numpy(chosen).to(self.device)],
+                chosen,
+                of_name[chosen],
+                _MINED,
+                mentions.own.astype(np.int64),
+            )
             with Path(f"{file}.tmp").open("wb") as stream:
-                np.save(stream, vectors)
+                np.savez(stream, names=near_names, mentions=near_mentions)
             Path(f"{file}.tmp").replace(file)
-        self.names = MinedNames(self.kb, ids, np.load(file))
-        found = self.names.misses(
-            torch.from_numpy(self.embed_fixed([s.mention for s in self.mentions])),
-            [s.rows for s in self.mentions],
-            12,
-        )
-        self.misses = [
-            _interleaved(near, by_ngrams)
-            for near, by_ngrams in zip(found, self.lexical_misses, strict=True)
-        ]
+        with np.load(file, allow_pickle=False) as stored:
+            return Mined(stored["names"], stored["mentions"])
 
-    def losses(self, stage: Stage, rng: random.Random) -> dict[str, Tensor]:
+    # ------------------------------------------------------------------ steps
+
+    def batches(self, stage: Stage, mined: Mined | None) -> Batches:
+        """The batches of a stage, by step."""
+        return Batches(
+            stage, self.seed, self.names, self.mentions, self.texts, self.kb, self.form,
+            self.tokenizer, self.special, mined,
+        )  # fmt: skip
+
+    def losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
         """The losses of one step, to be added up."""
         losses: dict[str, Tensor] = {}
-        if stage.mentions or stage.kb_samples:
-            sources, mentions, names = self.generation_batch(stage, rng)
-            encoded = self.tokenizer(
-                sources, padding=True, truncation=True, max_length=160, return_tensors="pt"
+        if batch.texts is not None:
+            logits = self.model(
+                input_ids=batch.texts["input_ids"],
+                attention_mask=batch.texts["attention_mask"],
+                decoder_input_ids=batch.texts["decoder_input_ids"],
+                use_cache=False,
+            ).logits
+            losses["denoising"] = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1).float(), batch.texts["labels"].flatten(), ignore_index=-100
             )
-            mask = encoded["attention_mask"]
-            memory = self.backbone.memory(self.backbone.encode(encoded["input_ids"], mask), mask)
-            prompts = self.form.prompt_ids(self.tokenizer, mentions, self.backbone.start_id)
-            prompts = [[p[0], *p[1:][-_NAME_LIMIT:]] for p in prompts]
-            ids = [
-                [
-                    n[:_NAME_LIMIT]
-                    for n in self.form.name_ids(self.tokenizer, of, self.backbone.eos_id)
-                ]
-                for of in names
-            ]
-            packed = pack(prompts, ids, self.backbone.pad_id)
-            sums, lengths, log_probs = name_log_probs(self.backbone, memory, packed)
-            wanted = packed.targets >= 0
-            right = packed.owner[wanted] == 0
-            losses["generation"] = smoothed_nll(
-                log_probs[right], packed.targets[wanted][right], stage.label_smoothing
+        if batch.ranking is not None:
+            losses |= self._ranking_losses(stage, batch.ranking)
+        if batch.pairs is not None:
+            ids, mask, families = batch.pairs
+            first, second = self.embed(ids, mask).float().chunk(2)
+            losses["contrast"] = info_nce(first, second, families, stage.temperature)
+        return losses
+
+    def _ranking_losses(self, stage: Stage, batch: Ranking) -> dict[str, Tensor]:
+        states = self.backbone.encode(batch.source, batch.source_mask)
+        memory = self.backbone.memory(states, batch.source_mask)
+        sums, _, log_probs = name_log_probs(self.backbone, memory, batch.packed)
+        targets = batch.packed.targets
+        wanted = targets >= 0
+        first = batch.packed.owner[wanted] == 0
+        losses = {
+            "generation": smoothed_nll(
+                log_probs[first], targets[wanted][first], stage.label_smoothing
             )
-            if stage.negatives:
-                losses["listwise"] = listwise(sums, lengths > 0)
-        if stage.pairs:
-            first, second, rows = self.pair_batch(stage, rng)
-            vectors = self.embed([*first, *second])
-            losses["contrast"] = info_nce(
-                vectors[: len(first)], vectors[len(first) :], torch.tensor(rows), stage.temperature
-            )
+        }
+        if stage.negatives:
+            losses["listwise"] = listwise(sums, batch.right, batch.present)
+        if stage.context:
+            vectors = span_vectors(states, batch.spans).float()
+            names = self.embed(batch.beside, batch.beside_mask).float()
+            scores = vectors @ names.T / stage.temperature
+            own = batch.families[: len(vectors)]
+            same = own[:, None] == batch.families[None, :]
+            same[:, : len(vectors)].fill_diagonal_(False)
+            scores = scores.masked_fill(same, torch.finfo(scores.dtype).min)
+            labels = torch.arange(len(vectors), device=scores.device)
+            losses["context"] = stage.context * torch.nn.functional.cross_entropy(scores, labels)
         return losses
 
     def run(self, stage: Stage, *, checkpoint_every: int = 100) -> None:
         """Run a stage, or the rest of it where a checkpoint of it exists."""
-        optimiser = self._optimiser(stage)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: _rate(step, stage.steps)
-        )
+        optimiser, schedule = self._optimiser(stage)
         if self.finished(stage):
             self._resume(stage, optimiser, schedule)
             return
-        self.mine(stage)
+        mined = self.mine(stage)
         begin = self._resume(stage, optimiser, schedule)
+
+        def save(done: int) -> None:
+            if done % checkpoint_every == 0 or done == stage.steps:
+                self._save(stage, done, optimiser, schedule)
+
+        self._steps(stage, mined, begin, optimiser, schedule, save)
+
+    def steps(self, stage: Stage) -> None:
+        """All steps of a stage, without checkpoints."""
+        self._steps(stage, self.mine(stage), 0, *self._optimiser(stage), lambda done: None)
+
+    def _steps(
+        self,
+        stage: Stage,
+        mined: Mined | None,
+        begin: int,
+        optimiser: Any,
+        schedule: Any,
+        after: Callable[[int], None],
+    ) -> None:
         self.model.train()
-        totals: dict[str, float] = {}
+        totals: dict[str, Tensor] = {}
         started = time.perf_counter()
-        for step in range(begin, stage.steps):
+        loader = DataLoader(
+            Subset(self.batches(stage, mined), range(begin, stage.steps)),
+            batch_size=None,
+            num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None,
+        )
+        count = 0
+        for step, batch in enumerate(loader, begin):
             torch.manual_seed(hash((self.seed, step)) % 2**31)
-            losses = self.losses(stage, random.Random(f"{self.seed}:{stage.name}:{step}"))
+            with self._precision():
+                losses = self.losses(stage, batch.to(self.device))
             torch.stack(list(losses.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
             optimiser.zero_grad(set_to_none=True)
             for name, loss in losses.items():
-                totals[name] = totals.get(name, 0.0) + float(loss.detach())
-            done = step + 1
-            if done % 25 == 0 or done == stage.steps:
-                count = (done - begin - 1) % 25 + 1
-                seconds = time.perf_counter() - started
-                record = {"stage": stage.name, "step": done, "seconds": round(seconds, 1)}
-                record |= {name: round(total / count, 4) for name, total in totals.items()}
+                totals[name] = totals.get(name, torch.zeros((), device=self.device)) + loss.detach()
+            done, count = step + 1, count + 1
+            if done % _LOG_EVERY == 0 or done == stage.steps:
+                seconds = round(time.perf_counter() - started, 1)
+                record: dict[str, Any] = {"stage": stage.name, "step": done, "seconds": seconds}
+                record |= {name: round(float(total) / count, 4) for name, total in totals.items()}
                 with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(record) + "\n")
                 log.info("%s", record)
-                totals, started = {}, time.perf_counter()
-            if done % checkpoint_every == 0 or done == stage.steps:
-                self._save(stage, done, optimiser, schedule)
+                totals, started, count = {}, time.perf_counter(), 0
+            after(done)
         self.model.eval()
 
     # ------------------------------------------------------------------ checkpoints
 
-    def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
+    def _optimiser(self, stage: Stage) -> tuple[Any, Any]:
+        """Optimiser and schedule."""
         encoder = {id(p) for p in self.model.get_encoder().parameters()}
         groups = [
             {
@@ -365,7 +282,11 @@ class Trainer:
                 "lr": stage.lr,
             },
         ]
-        return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: _rate(step, stage.steps)
+        )
+        return optimiser, schedule
 
     def _files(self, stage: Stage) -> tuple[Path, Path]:
         return self.folder / f"{stage.name}.safetensors", self.folder / f"{stage.name}.state.pt"
@@ -395,7 +316,7 @@ class Trainer:
         weights, state = self._files(stage)
         if not state.exists():
             return 0
-        saved = torch.load(state, weights_only=True)
+        saved = torch.load(state, weights_only=True, map_location=self.device)
         if saved["stage"] != asdict(stage):
             raise ConfigError(f"{state} is a checkpoint of other settings: remove it to start anew")
         parameters = dict(self.model.named_parameters())
@@ -407,61 +328,6 @@ class Trainer:
         return int(saved["step"])
 
 
-class MinedNames:
-    """Names with their embeddings, to find near-misses by.
-
-    Parameters
-    ----------
-    kb, name_ids
-        The names.
-    vectors
-        Unit vectors [names, d].
-    """
-
-    def __init__(self, kb: KnowledgeBase, name_ids: np.ndarray, vectors: np.ndarray) -> None:
-        self.kb, self.name_ids = kb, name_ids
-        self.vectors = torch.from_numpy(vectors.astype(np.float32))
-        self._place = dict(zip(name_ids.tolist(), range(len(name_ids)), strict=True))
-
-    def queries(self, names: Sequence[str]) -> Tensor:
-        """Vectors [names, d] of names; zeros for one that is not among them."""
-        ids = [self.kb.name_id(name) for name in names]
-        places = torch.tensor([-1 if i is None else self._place.get(i, -1) for i in ids])
-        return self.vectors[places] * (places >= 0)[:, None]
-
-    def misses(
-        self, queries: Tensor, rows: Sequence[Sequence[int]], k: int, batch: int = 256
-    ) -> list[list[int]]:
-        """Name ids nearest to each query [queries, d] that none of its concepts owns."""
-        result = []
-        for begin in range(0, len(queries), batch):
-            scores = queries[begin : begin + batch] @ self.vectors.T
-            best = self.name_ids[scores.topk(min(4 * k, len(self.name_ids)), 1).indices.numpy()]
-            for ids, gold in zip(best, rows[begin : begin + batch], strict=True):
-                wrong = [int(i) for i in ids if not set(self.kb.owners(int(i))) & set(gold)]
-                result.append(wrong[:k])
-        return result
-
-
-def _interleaved(first: Sequence[int], second: Sequence[int]) -> list[int]:
-    """Both lists by turns, each item once."""
-    pairs = zip_longest(first, second)
-    return list(dict.fromkeys(item for pair in pairs for item in pair if item is not None))
-
-
 def _rate(step: int, steps: int) -> float:
     warm_up = max(1, steps // 20)
     return min((step + 1) / warm_up, max(0.0, (steps - step) / max(1, steps - warm_up)))
-
-
-def _spread(misses: Sequence[int], k: int, rng: random.Random) -> list[int]:
-    """k of the near-misses: half of them the nearest, the others from further down."""
-    if k <= 0 or not misses:
-        return []
-    near = list(misses[: (k + 1) // 2])
-    rest = list(misses[len(near) :])
-    return near + rng.sample(rest, min(k - len(near), len(rest)))
-
-
-def _words(name: str) -> list[str]:
-    return sorted(normalise_name(name).split())

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from biolink.errors import ModelError
 
-__all__ = ["Backbone", "Memory", "pooled"]
+__all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
 
 #: Keys and values of one layer, each [rows, heads, positions, head size].
 KeyValue = tuple[Tensor, Tensor]
@@ -28,6 +28,21 @@ def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
     """Mean of the encoder's states over real tokens, of unit length [texts, d]."""
     mask = attention_mask[..., None].to(states.dtype)
     return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+
+
+def span_vectors(states: Tensor, spans: Tensor) -> Tensor:
+    """Mean of the encoder's states over a span of each text, of unit length [texts, d].
+
+    Parameters
+    ----------
+    states
+        [texts, tokens, d].
+    spans
+        [texts, 2]: begin and end, in tokens.
+    """
+    order = torch.arange(states.shape[1], device=states.device)[None]
+    inside = (order >= spans[:, :1]) & (order < spans[:, 1:])
+    return pooled(states, inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +192,7 @@ class Backbone:
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None) -> Tensor:
     """Attention of [rows, heads, T, size] queries, as [rows, T, heads * size]."""
     rows, heads, steps, size = query.shape
+    mask = mask.to(query.dtype)
     out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     return out.transpose(1, 2).reshape(rows, steps, heads * size)
 

@@ -432,13 +432,13 @@ class Linker:
         names = [
             self.model.name_tokens([self.kb.name_at(int(n)) for n in name_ids[i]]) for i in some
         ]
-        packed = pack(prompts, names, self.model.backbone.pad_id)
+        packed = pack(prompts, names, self.model.backbone.pad_id).to(self.model.backbone.device)
         sums, lengths, _ = name_log_probs(self.model.backbone, memory, packed)
         for place, i in enumerate(some):
             size = len(name_ids[i])
             results[i] = (
-                sums[place, :size].double().numpy(),
-                lengths[place, :size].double().numpy(),
+                sums[place, :size].double().cpu().numpy(),
+                lengths[place, :size].double().cpu().numpy(),
             )
         return results
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,22 +29,37 @@ class Packed:
     ----------
     tokens, positions
         [mentions, T].
-    mask
-        bool [mentions, T, T].
+    segments
+        [mentions, T]: 0 is the shared part of the prompt, 1, 2, ... are the names, -1 is padding.
     targets
         [mentions, T]: the token that each position predicts, -1 where none is wanted.
-    owner
-        [mentions, T]: which of the mention's names the prediction belongs to, -1 for none.
-    counts
-        Names per mention.
+    names
+        The most names of a mention.
     """
 
     tokens: Tensor
     positions: Tensor
-    mask: Tensor
+    segments: Tensor
     targets: Tensor
-    owner: Tensor
-    counts: list[int]
+    names: int
+
+    @property
+    def owner(self) -> Tensor:
+        """[mentions, T]: which of the mention's names the prediction belongs to, -1 for none."""
+        return torch.where(self.segments > 0, self.segments - 1, -1)
+
+    @property
+    def mask(self) -> Tensor:
+        """bool [mentions, T, T]: each name sees the prompt and itself."""
+        order = torch.arange(self.segments.shape[1], device=self.segments.device)
+        earlier = order[None, :, None] >= order[None, None, :]
+        own = self.segments[:, :, None] == self.segments[:, None, :]
+        return earlier & (own | (self.segments[:, None, :] == 0))
+
+    def to(self, device: torch.device) -> Packed:
+        """The same on a device."""
+        moved = (t.to(device) for t in (self.tokens, self.positions, self.segments, self.targets))
+        return Packed(*moved, self.names)
 
 
 def pack(
@@ -57,38 +74,27 @@ def pack(
         len(prompt) - 1 + sum(len(name) for name in of_mention)
         for prompt, of_mention in zip(prompts, names, strict=True)
     ]
-    size = max(lengths)
-    shape = (len(prompts), size)
-    tokens = torch.full(shape, pad_id, dtype=torch.long)
-    positions = torch.zeros(shape, dtype=torch.long)
-    targets = torch.full(shape, -1, dtype=torch.long)
-    owner = torch.full(shape, -1, dtype=torch.long)
-    # Segment 0 is the shared part of the prompt, 1, 2, ... are the names, -1 is padding.
-    segment = torch.full(shape, -1, dtype=torch.long)
+    shape = (len(prompts), max(lengths))
+    tokens = np.full(shape, pad_id, dtype=np.int64)
+    positions = np.zeros(shape, dtype=np.int64)
+    segments = np.full(shape, -1, dtype=np.int64)
+    targets = np.full(shape, -1, dtype=np.int64)
     for row, (prompt, of_mention) in enumerate(zip(prompts, names, strict=True)):
         shared = len(prompt) - 1
-        flat, place, wanted, part = (
-            list(prompt[:-1]),
-            list(range(shared)),
-            [-1] * shared,
-            [0] * shared,
-        )
-        for number, name in enumerate(of_mention, 1):
-            flat += [prompt[-1], *name[:-1]]
-            place += range(shared, shared + len(name))
-            wanted += name
-            part += [number] * len(name)
-        end = len(flat)
-        tokens[row, :end] = torch.tensor(flat)
-        positions[row, :end] = torch.tensor(place)
-        targets[row, :end] = torch.tensor(wanted)
-        segment[row, :end] = torch.tensor(part)
-    owner = torch.where(segment > 0, segment - 1, -1)
-    order = torch.arange(size)
-    earlier = order[None, :, None] >= order[None, None, :]
-    same = (segment[:, :, None] == segment[:, None, :]) | (segment[:, None, :] == 0)
-    mask = earlier & same
-    return Packed(tokens, positions, mask, targets, owner, [len(n) for n in names])
+        sizes = np.array([len(name) for name in of_mention], dtype=np.int64)
+        begins = shared + np.cumsum(sizes) - sizes
+        end = lengths[row]
+        tokens[row, :shared] = prompt[:-1]
+        positions[row, :shared] = np.arange(shared)
+        segments[row, :shared] = 0
+        flat = np.fromiter(chain.from_iterable(of_mention), np.int64, end - shared)
+        targets[row, shared:end] = flat
+        tokens[row, shared + 1 : end] = flat[:-1]
+        tokens[row, begins] = prompt[-1]
+        positions[row, shared:end] = np.arange(shared, end) - np.repeat(begins - shared, sizes)
+        segments[row, shared:end] = np.repeat(np.arange(1, len(sizes) + 1), sizes)
+    arrays = (torch.from_numpy(array) for array in (tokens, positions, segments, targets))
+    return Packed(*arrays, max(map(len, names)))
 
 
 def name_log_probs(
@@ -110,9 +116,10 @@ def name_log_probs(
     wanted = packed.targets >= 0
     log_probs = torch.log_softmax(backbone.logits(states[wanted]).float(), -1)
     chosen = log_probs.gather(1, packed.targets[wanted][:, None])[:, 0]
-    most = max(packed.counts)
-    rows = torch.arange(len(packed.counts))[:, None].expand_as(packed.targets)[wanted]
+    count, most = len(packed.tokens), packed.names
+    rows = torch.arange(count, device=chosen.device)[:, None].expand_as(packed.targets)[wanted]
     slots = rows * most + packed.owner[wanted]
-    sums = torch.zeros(len(packed.counts) * most, dtype=chosen.dtype).index_add(0, slots, chosen)
-    lengths = torch.zeros(len(packed.counts) * most).index_add(0, slots, torch.ones(len(slots)))
+    empty = chosen.new_zeros(count * most)
+    sums = empty.index_add(0, slots, chosen)
+    lengths = empty.index_add(0, slots, torch.ones_like(chosen))
     return sums.view(-1, most), lengths.view(-1, most), log_probs

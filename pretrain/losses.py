@@ -121,18 +121,21 @@ def preference(
     return -F.logsigmoid(beta * margin).mean()
 
 
-def listwise(scores: Tensor, present: Tensor, temperature: float = 1.0) -> Tensor:
-    """Softmax over the names of each mention, the first of which is right.
+def listwise(scores: Tensor, right: Tensor, present: Tensor) -> Tensor:
+    """Softmax over the names of each mention: the share of those that are right.
 
     Parameters
     ----------
     scores
         [mentions, names].
+    right
+        bool of the same shape: names of the gold concept.
     present
         bool of the same shape: False where a mention has fewer names.
     """
-    masked = (scores / temperature).masked_fill(~present, torch.finfo(scores.dtype).min)
-    return -torch.log_softmax(masked, 1)[:, 0].mean()
+    lowest = torch.finfo(scores.dtype).min
+    every = torch.logsumexp(scores.masked_fill(~present, lowest), 1)
+    return (every - torch.logsumexp(scores.masked_fill(~right, lowest), 1)).mean()
 
 
 def info_nce(first: Tensor, second: Tensor, owners: Tensor, temperature: float) -> Tensor:

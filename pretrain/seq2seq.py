@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,10 +21,10 @@ __all__ = ["denoising_batch", "generation_batch", "padded"]
 
 def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     """Rows of different length as one tensor [rows, longest], filled up on the right."""
-    result = torch.full((len(rows), max(map(len, rows))), value, dtype=torch.long)
+    result = np.full((len(rows), max(map(len, rows))), value, dtype=np.int64)
     for place, row in enumerate(rows):
-        result[place, : len(row)] = torch.tensor(row, dtype=torch.long)
-    return result
+        result[place, : len(row)] = row
+    return torch.from_numpy(result)
 
 
 def _batch(

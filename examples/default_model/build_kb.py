@@ -1,16 +1,23 @@
-"""Build the embedded knowledge base of diseases and chemicals from openly licensed files.
+"""Build the knowledge bases of the default from openly licensed files.
 
-python examples/default_model/build_kb.py --data ../shared/data --out build/default/kb
+    python examples/default_model/build_kb.py --data ../shared/data --out build/default
+
+Writes ``kb``, the embedded base of diseases and chemicals, and ``training.kb``: the same with the
+training mentions as names, and with every other openly licensed ontology at hand, for training.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from biolink.kb import Concept, KnowledgeBase
+from corpora import training_documents
+
+from biolink.finetune.samples import named_mentions
+from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts
 
@@ -36,8 +43,37 @@ def unambiguous_xrefs(concept: Concept) -> Concept:
     return replace(concept, xrefs=tuple(x for x in xrefs if counts[x.partition(":")[0]] == 1))
 
 
+def promoted(mesh: KnowledgeBase) -> dict[str, str]:
+    """Supplementary record -> the descriptor that took its place: of its name and its type."""
+    descriptors = {
+        (normalise_name(concept.name), concept.types): concept.id
+        for concept in mesh
+        if concept.id.startswith("D")
+    }
+    found = {c.id: descriptors.get((normalise_name(c.name), c.types)) for c in mesh}
+    return {old: new for old, new in found.items() if new is not None and not old.startswith("D")}
+
+
+def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
+    """The base with some concepts made part of others, their ids alternative ones."""
+    parts: dict[str, list[Concept]] = {}
+    for old, new in same.items():
+        if (concept := base.get(old)) is not None:
+            parts.setdefault(new, []).append(concept)
+    return KnowledgeBase.from_concepts(
+        replace(
+            concept,
+            synonyms=(*concept.synonyms, *(n for p in parts.get(concept.id, ()) for n in p.names)),
+            alternative_ids=(*concept.alternative_ids, *(p.id for p in parts.get(concept.id, ()))),
+        )
+        for concept in base
+        if concept.id not in same
+    )
+
+
 def build(data: Path) -> KnowledgeBase:
     mesh = KnowledgeBase.read(data / "kb/mesh").subset(types={"Disease", "Chemical"})
+    mesh = joined(mesh, promoted(mesh))
     mondo_mesh, mondo_omim, doid = (data / name for name in list(SOURCES)[-3:])
     labels = KnowledgeBase.read(mondo_mesh)
     base = mesh.merge(labels, unmatched=False)
@@ -46,8 +82,18 @@ def build(data: Path) -> KnowledgeBase:
         for concept in read_concepts(mondo_omim)
         if concept.id.isdigit()
     )
-    # Ids only: a MONDO class that matches both stays two concepts, one of MeSH, one of OMIM.
-    base = KnowledgeBase.from_concepts((*base, *omim))
+    # A MONDO class that is exactly one concept of MeSH and one of OMIM makes them one, as MEDIC
+    # does.
+    of_class: dict[str, set[str]] = {}
+    for concept in labels:
+        for xref in concept.xrefs:
+            of_class.setdefault(xref, set()).update({concept.id} & {base.resolve(concept.id)})
+    same = {
+        concept.id: next(iter(matches))
+        for concept in omim
+        if len(concept.xrefs) == 1 and len(matches := of_class.get(concept.xrefs[0], set())) == 1
+    }
+    base = joined(KnowledgeBase.from_concepts((*base, *omim)), same)
     classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid)))
     merged = base.merge(classes, unmatched=False)
     return KnowledgeBase.from_concepts(
@@ -56,7 +102,7 @@ def build(data: Path) -> KnowledgeBase:
             replace(
                 concept,
                 types=tuple(t for t in concept.types if t in {"Disease", "Chemical"}),
-                alternative_ids=(),
+                alternative_ids=tuple(i for i in concept.alternative_ids if "DOID" not in i),
                 xrefs=tuple(x for x in concept.xrefs if not x.startswith("MESH:")),
             )
             for concept in merged
@@ -70,11 +116,27 @@ def build(data: Path) -> KnowledgeBase:
     )
 
 
+def with_every_ontology(data: Path, base: KnowledgeBase) -> KnowledgeBase:
+    """The base, then the concepts of all other files; those with an id of the base join it."""
+
+    def concepts() -> Iterator[Concept]:
+        yield from base
+        for file in sorted((data / "kb").glob("*/*.gz")):
+            if file.parent.name not in ("mesh", "partial"):
+                yield from read_concepts(file)
+
+    return KnowledgeBase.from_concepts(concepts())
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     kb = build(arguments.data)
-    kb.save(arguments.out)
+    kb.save(arguments.out / "kb")
     print(kb)
+    documents = [d for corpus in training_documents(arguments.data) for d in corpus]
+    whole = with_every_ontology(arguments.data, kb.with_names(named_mentions(documents)))
+    whole.save(arguments.out / "training.kb")
+    print(whole)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from biolink.documents import Document
-from biolink.formats import bioc_xml, pubtator
+from biolink.formats import load
 from biolink.infer.ranker import type_name
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
@@ -23,7 +23,10 @@ FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
 
 
 def _read(file: Path) -> Iterator[Document]:
-    return bioc_xml.read(file) if ".bioc." in file.name else pubtator.read(file)
+    documents: Iterator[Document] = load(
+        "bioc-xml" if ".bioc." in file.name else "pubtator"
+    ).read(file)
+    return documents
 
 
 def _title(document: Document) -> str:

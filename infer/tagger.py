@@ -1,0 +1,252 @@
+"""A trained recogniser: a token classifier on the linking model's own encoder.
+
+The first layers of the encoder are the linking model's and are not stored again. Beside its word
+piece a token shows how it is written (the vocabulary is uncased) and whether a dictionary of the
+knowledge base's names covers it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from biolink.documents import Document, Mention
+
+__all__ = ["LABELS", "TYPES", "Pieces", "Tagger", "label_spans", "pieces_of", "spans_of_labels"]
+
+#: Semantic types that are recognised.
+TYPES = ("Disease", "Chemical")
+#: Labels of a token: outside, then begin and inside of each type.
+LABELS = ("O", *(f"{mark}-{kind}" for kind in TYPES for mark in "BI"))
+_SHAPES = 6
+_WINDOW = 384
+_OVERLAP = 96
+#: (start, end, type) of a mention.
+Span = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A text as the tagger reads it; parallel arrays over its word pieces.
+
+    Attributes
+    ----------
+    ids
+        Word pieces, without special tokens.
+    offsets
+        int32 [pieces, 2]: code points of the text.
+    shapes
+        How each is written: 0 lower case, 1 capitalised, 2 capitals, 3 mixed, 4 with a digit,
+        5 neither.
+    covered
+        Label that a dictionary gives.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    shapes: np.ndarray
+    covered: np.ndarray
+
+
+def _shape(written: str) -> int:
+    if any(c.isdigit() for c in written):
+        return 4
+    if not any(c.isalpha() for c in written):
+        return 5
+    if written.islower():
+        return 0
+    if written.isupper():
+        return 2
+    return 1 if written[0].isupper() and written[1:].islower() else 3
+
+
+def pieces_of(document: Document, tokenizer: Any, dictionary: Callable[[Document], Document]) -> Pieces:
+    """Word pieces of a document with what the tagger knows of each.
+
+    Parameters
+    ----------
+    dictionary
+        A dictionary recogniser.
+    """
+    text = document.text
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False)
+    offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+    shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
+    found = [(m.start, m.end, m.type) for m in dictionary(document).mentions if m.type in TYPES]
+    return Pieces(
+        np.array(encoded["input_ids"], dtype=np.int64),
+        offsets,
+        shapes,
+        label_spans(offsets, found),
+    )
+
+
+def label_spans(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    """int8 [pieces]: labels of the pieces that each span covers.
+
+    Where spans overlap the longest stands (of nested mentions, the outermost).
+    """
+    labels = np.zeros(len(offsets), dtype=np.int8)
+    for start, end, kind in sorted(spans, key=lambda s: s[1] - s[0]):
+        inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
+        if len(inside):
+            begin = 1 + 2 * TYPES.index(kind)
+            after = inside[-1] + 1
+            if after < len(labels) and labels[after] and labels[after] % 2 == 0:
+                labels[after] -= 1  # what is left of a covered span begins anew
+            labels[inside] = begin + 1
+            labels[inside[0]] = begin
+    return labels
+
+
+def spans_of_labels(labels: Sequence[int], offsets: np.ndarray, text: str) -> list[Span]:
+    """Mentions that a sequence of labels says; they do not overlap.
+
+    A mention never ends inside a run of letters and digits: word pieces of one such run follow
+    its first.
+    """
+    labels = list(labels)
+    for place, ((_, end), (start, _)) in enumerate(pairwise(offsets.tolist())):
+        joined = end == start and text[end - 1].isalnum() and text[start].isalnum()
+        if joined and labels[place] != labels[place + 1]:
+            labels[place + 1] = 0 if labels[place] == 0 else labels[place] + labels[place] % 2
+    spans: list[Span] = []
+    for place, label in enumerate(labels):
+        if label == 0:
+            continue
+        kind = TYPES[(label - 1) // 2]
+        begin, end = (int(x) for x in offsets[place])
+        goes_on = label % 2 == 0 and place and labels[place - 1] in (label, label - 1)
+        if goes_on and spans:
+            spans[-1] = (spans[-1][0], end, kind)
+        else:
+            spans.append((begin, end, kind))
+    return spans
+
+
+class Tagger(nn.Module):
+    """The classifier.
+
+    Parameters
+    ----------
+    model
+        The linking model (transformers' BART).
+    shared
+        Its first encoder layers, with the embeddings, are used as they are.
+    """
+
+    def __init__(self, model: Any, shared: int = 2) -> None:
+        super().__init__()
+        self.shared = shared
+        encoder = copy.deepcopy(model.get_encoder())
+        self.encoder = encoder
+        for parameter in encoder.parameters():
+            parameter.requires_grad_(False)
+        for layer in encoder.layers[shared:]:
+            for parameter in layer.parameters():
+                parameter.requires_grad_(True)
+        width = model.config.d_model
+        self.shapes = nn.Embedding(_SHAPES, width)
+        self.covered = nn.Embedding(len(LABELS), width)
+        for table in (self.shapes, self.covered):
+            nn.init.normal_(table.weight, std=0.02)
+        self.dropout = nn.Dropout(0.1)
+        self.head = nn.Linear(width, len(LABELS))
+        config = model.config
+        self.special = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
+        self.scale = width**0.5 if config.scale_embedding else 1.0
+
+    def own_state(self) -> dict[str, Tensor]:
+        """The weights that are not the linking model's."""
+        kept = {name for name, p in self.named_parameters() if p.requires_grad}
+        return {name: p.detach() for name, p in self.state_dict().items() if name in kept}
+
+    def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor, covered: Tensor) -> Tensor:
+        """Scores [texts, tokens, labels] of token ids [texts, tokens]."""
+        embedded = nn.functional.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
+        embedded = embedded + self.shapes(shapes) + self.covered(covered)
+        states = self.encoder(inputs_embeds=embedded, attention_mask=mask)[0]
+        scores: Tensor = self.head(self.dropout(states))
+        return scores
+
+    @torch.inference_mode()
+    def log_probs(self, texts: Sequence[Pieces], batch: int = 16) -> list[np.ndarray]:
+        """Log-probabilities float32 [pieces, labels] of each text.
+
+        A text longer than a window is read in windows that overlap; a piece is judged where it
+        stands farthest from a border.
+        """
+        windows = [
+            (number, begin)
+            for number, pieces in enumerate(texts)
+            for begin in _window_begins(len(pieces.ids))
+        ]
+        windows.sort(key=lambda w: min(_WINDOW, len(texts[w[0]].ids) - w[1]))
+        results = [np.zeros((len(p.ids), len(LABELS)), dtype=np.float32) for p in texts]
+        for at in range(0, len(windows), batch):
+            part = windows[at : at + batch]
+            rows = [_window(texts[number], begin, self.special) for number, begin in part]
+            scores = self(*_collate(rows, self.special[2], self.head.weight.device))
+            found = torch.log_softmax(scores.float(), -1).cpu().numpy()
+            for (number, begin), row in zip(part, found, strict=True):
+                size = len(texts[number].ids)
+                end = min(begin + _WINDOW, size)
+                # Half of an overlap is the earlier window's.
+                first = begin + (_OVERLAP // 2 if begin else 0)
+                results[number][first:end] = row[1 + first - begin : 1 + end - begin]
+        return results
+
+    def recognise(
+        self,
+        documents: Sequence[Document],
+        tokenizer: Any,
+        dictionary: Callable[[Document], Document],
+    ) -> list[Document]:
+        """Documents with the mentions that are found in them."""
+        texts = [pieces_of(document, tokenizer, dictionary) for document in documents]
+        return [
+            document.with_mentions(
+                Mention(start, end, document.text[start:end], type=kind)
+                for start, end, kind in spans_of_labels(
+                    scores.argmax(1).tolist(), pieces.offsets, document.text
+                )
+            )
+            for document, pieces, scores in zip(
+                documents, texts, self.log_probs(texts), strict=True
+            )
+        ]
+
+
+def _window_begins(size: int) -> list[int]:
+    begins = [0]
+    while begins[-1] + _WINDOW < size:
+        begins.append(begins[-1] + _WINDOW - _OVERLAP)
+    return begins
+
+
+def _window(pieces: Pieces, begin: int, special: Sequence[int]) -> tuple[np.ndarray, ...]:
+    part = slice(begin, begin + _WINDOW)
+    first, last, _ = special
+    ids = np.concatenate([[first], pieces.ids[part], [last]])
+    return ids, np.pad(pieces.shapes[part], 1, constant_values=5), np.pad(pieces.covered[part], 1)
+
+
+def _collate(rows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any) -> tuple[Tensor, ...]:
+    size = max(len(row[0]) for row in rows)
+    columns = [
+        torch.from_numpy(
+            np.stack([np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in rows])
+        ).long()
+        for k, fill in ((0, pad_id), (1, 5), (2, 0))
+    ]
+    lengths = torch.tensor([len(row[0]) for row in rows])
+    mask = (torch.arange(size)[None] < lengths[:, None]).long()
+    ids, shapes, covered = columns
+    return tuple(t.to(device) for t in (ids, mask, shapes, covered))
