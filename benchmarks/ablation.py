@@ -38,7 +38,9 @@ from biolink.kb import KnowledgeBase
 
 DENOISING = Stage("denoising", 250, texts=192, lr=8e-4, encoder_lr=3e-4)
 GUIDED = Stage("kb-guided", 150, kb_samples=320, lr=5e-4, encoder_lr=1e-4)
-MENTIONS = Stage("mentions", 200, mentions=128, kb_samples=32, negatives=8, lr=4e-4, encoder_lr=1e-4)
+MENTIONS = Stage(
+    "mentions", 200, mentions=128, kb_samples=32, negatives=8, lr=4e-4, encoder_lr=1e-4
+)
 VARIANTS: dict[str, dict[str, Any]] = {
     "all of it": {},
     "no denoising": {"denoising": False},

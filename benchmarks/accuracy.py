@@ -2,12 +2,14 @@
 
     python benchmarks/accuracy.py --data ../shared/data --split dev
     python benchmarks/accuracy.py --data ../shared/data --split test --protocols strict,biosyn
-    python benchmarks/accuracy.py --data ../shared/data --split dev --ablation
+    python benchmarks/accuracy.py --data ../shared/data --split dev --ablation \
+        --model build/default/trained --base build/default/kb
 
 Protocols: ``strict`` uses the knowledge base as it is; ``biosyn`` adds the mentions of training
 and development documents as names (of training documents only when the development set is
-measured). Abbreviations are expanded for every system. MEDIC and AskAPatient serve for measuring
-only.
+measured). Abbreviations are expanded for every system. The default has seen the development
+documents: on them, measure what ``examples/default_model/finish.py`` left in ``trained``. MEDIC and
+AskAPatient serve for measuring only.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ from biolink.baselines import by_names, exact, tfidf
 from biolink.evaluation import Report, compare
 from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
+from biolink.infer.hints import HINTS
 from biolink.infer.linker import LinkerOptions
 from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.ranker import FEATURES, Ranker
+from biolink.infer.ranker import FEATURES
+from biolink.pipeline import EMBEDDED
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
 CDR = "corpora/bc5cdr/CDR_{}Set.PubTator.txt.gz"
@@ -65,7 +69,7 @@ def weighted(linker: Linker, kept: Callable[[str], bool], equal: bool = False) -
         (1.0 if equal else weight) if kept(name) else 0.0
         for name, weight in zip(FEATURES, model.ranker.weights, strict=True)
     ]
-    ranker = Ranker(np.array(weights), model.ranker.nil_weights, model.ranker.annotations)
+    ranker = replace(model.ranker, weights=np.array(weights))
     other = linker.with_kb(linker.kb)
     other.model = replace(model, ranker=ranker)
     return other
@@ -83,10 +87,11 @@ def ablations(linker: Linker) -> dict[str, Linker]:
     without = {
         "without generation": lambda name: not name.startswith("generation"),
         "without embeddings in the score": lambda name: name != "dense",
+        "without context in the score": lambda name: name != "context",
         "without n-grams in the score": lambda name: name != "lexical",
         "without remembered mentions": lambda name: not name.startswith("annotated"),
         "without counts of concepts": lambda name: name != "prior",
-        "without appositions in the score": lambda name: name != "apposition",
+        "without hints in the score": lambda name: name not in HINTS,
     }
     return {
         **{name: weighted(linker, kept) for name, kept in without.items()},
@@ -96,6 +101,8 @@ def ablations(linker: Linker) -> dict[str, Linker]:
         ),
         "generative score alone, no candidates": with_options(linker, method="generate"),
         "embeddings alone": weighted(linker, lambda name: name == "dense", True),
+        "embeddings in context alone": weighted(linker, lambda name: name == "context", True),
+        "n-grams alone": weighted(linker, lambda name: name == "lexical", True),
     }
 
 
@@ -145,7 +152,9 @@ def ask_a_patient(data: Path, fold: int) -> tuple[KnowledgeBase, list[Document]]
 def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str, dict[str, Report]]]:
     """Corpus, knowledge base, protocol and the reports of all systems."""
     data, split = arguments.data, arguments.split
-    default = biolink.load(abbreviations="schwartz-hearst", top_k=100)
+    options = {"abbreviations": "schwartz-hearst", "top_k": 100}
+    base = KnowledgeBase.open(arguments.base)
+    default = biolink.load(arguments.model, base, **options)
     for corpus in arguments.corpora.split(","):
         if corpus == "askapatient":
             for fold in range(arguments.folds):
@@ -209,6 +218,8 @@ def main() -> None:
     parser.add_argument("--kbs", default="open,MEDIC")
     parser.add_argument("--protocols", default="strict")
     parser.add_argument("--documents", type=int, help="the first ones only")
+    parser.add_argument("--model", type=Path, help="another model than the embedded one")
+    parser.add_argument("--base", type=Path, default=EMBEDDED / "kb", help="its knowledge base")
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--start", type=Path, help="another model, for its embeddings alone")
     parser.add_argument("--ablation", action="store_true", help="the default without its parts")

@@ -93,7 +93,7 @@ def with_biolink(
 ) -> list[list[int]]:
     """The same by this project's search."""
     model = linker.model
-    memory = model.read([t.source for t in part])
+    memory, _ = model.read([t.source for t in part])
     prompts = model.prompts([t.mention for t in part])
     found = constrained_beam_search(model.backbone, linker.trie, memory, prompts, options)
     names = []

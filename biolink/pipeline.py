@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,8 @@ from biolink.errors import ConfigError
 from biolink.infer.linker import Linker, LinkerOptions, Recogniser
 from biolink.infer.model import load_model
 from biolink.infer.nil import NilPolicy
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
+from biolink.infer.tagger import TAGGER, Tagger
 from biolink.kb import KnowledgeBase
 
 __all__ = ["EMBEDDED", "link", "load"]
@@ -42,7 +42,8 @@ def load(
     nil
         When a mention gets no link; :class:`biolink.NoNil` when None.
     recogniser
-        Finds mentions in plain text; a dictionary of the knowledge base's names when None.
+        Finds mentions in plain text. When None: for the embedded knowledge base the recogniser
+        that was trained with the embedded model, for another a dictionary of its names.
     progress
         Told about indexes that are built for a new knowledge base.
     device
@@ -72,11 +73,13 @@ def load(
         unknown = sorted(set(settings) - set(known))
         raise ConfigError(f"unknown options {unknown}: known are {known}") from None
     if recogniser is None:
-        stop_names: list[str] = []
-        if loaded.folder is not None and (loaded.folder / "stop_names.json").is_file():
-            text = (loaded.folder / "stop_names.json").read_text(encoding="utf-8")
-            stop_names = json.loads(text)
+        stop_names = stop_names_of(loaded.folder)
         recogniser = DictionaryRecogniser(kb, stop_names)
+        file = None if loaded.folder is None else loaded.folder / TAGGER
+        if file is not None and file.is_file() and kb.base.path == EMBEDDED / "kb":
+            whole = DictionaryRecogniser(kb.base, stop_names)
+            tagger = Tagger.load(file, loaded.backbone.model)
+            recogniser = TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
     linker = Linker(loaded, kb, chosen, nil, recogniser, progress)
     if model is None and kb.base.path != EMBEDDED / "kb":
         # Names that the embedded base has need no embedding again.

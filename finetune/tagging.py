@@ -14,8 +14,17 @@ from torch import Tensor
 
 from biolink.documents import Document
 from biolink.infer.ranker import type_name
-from biolink.infer.tagger import LABELS, TYPES, Pieces, Tagger, _collate, _window, label_spans
-from biolink.infer.tagger import _window_begins, pieces_of
+from biolink.infer.tagger import (
+    LABELS,
+    TYPES,
+    Pieces,
+    Tagger,
+    collate,
+    label_spans,
+    pieces_of,
+    window_begins,
+    window_of,
+)
 
 __all__ = ["Tagged", "partial_nll", "tagged", "train_tagger"]
 
@@ -110,14 +119,14 @@ def train_tagger(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / (steps / 10), 1 - step / steps)
     )
-    windows = [(text, at) for text in texts for at in _window_begins(len(text.pieces.ids))]
+    windows = [(text, at) for text in texts for at in window_begins(len(text.pieces.ids))]
     special = tagger.special
     total = 0.0
     for step in range(steps):
         rng = random.Random(f"{seed}:{step}")
         part = rng.sample(windows, min(batch, len(windows)))
-        rows = [_window(text.pieces, at, special) for text, at in part]
-        ids, mask, shapes, covered = _collate(rows, special[2], device)
+        rows = [window_of(text.pieces, at, special) for text, at in part]
+        ids, mask, shapes, covered = collate(rows, special[2], device)
         allowed = torch.zeros(*ids.shape, len(LABELS), dtype=torch.bool)
         for number, ((text, at), row) in enumerate(zip(part, rows, strict=True)):
             size = len(row[0]) - 2

@@ -18,7 +18,15 @@ from typing import Any
 from biolink.documents import Document
 from biolink.errors import ConfigError, MissingDependencyError
 
-__all__ = ["Finder", "expand_document", "expand_mention", "find_abbreviations", "finder"]
+__all__ = [
+    "Finder",
+    "expand_document",
+    "expand_mention",
+    "find_abbreviations",
+    "finder",
+    "long_form_of",
+    "may_be_short",
+]
 
 #: Text -> short form -> long form.
 Finder = Callable[[str], dict[str, str]]
@@ -37,19 +45,20 @@ def find_abbreviations(text: str) -> dict[str, str]:
     for match in _INSIDE.finditer(text):
         inside = re.split(r"[;,]\s|\bor\b", match[1])[0].strip().strip("'\"")
         before = text[max(0, match.start() - 400) : match.start()]
-        if _may_be_short(inside):
-            short, long = inside, _long_form(inside, _last_words(before, inside))
+        if may_be_short(inside):
+            short, long = inside, long_form_of(inside, _last_words(before, inside))
         else:
             # The other way about: SBMA (spinal and bulbar muscular atrophy).
             words = _WORD.findall(before)
             short = words[-1] if words else ""
-            long = _long_form(short, match[1].strip()) if _may_be_short(short) else None
+            long = long_form_of(short, match[1].strip()) if may_be_short(short) else None
         if long:
             found.setdefault(short, long)
     return found
 
 
-def _may_be_short(form: str) -> bool:
+def may_be_short(form: str) -> bool:
+    """Whether a text looks like a short form."""
     return (
         2 <= len(form) <= 10
         and len(form.split()) <= 2
@@ -66,8 +75,11 @@ def _last_words(before: str, short: str) -> str:
     return sentence[words[0].start() :].rstrip() if words else ""
 
 
-def _long_form(short: str, candidate: str) -> str | None:
-    """Match the short form's characters from the right; the first must begin a word."""
+def long_form_of(short: str, candidate: str) -> str | None:
+    """The end of the candidate that the short form abbreviates, or None.
+
+    Its characters are matched from the right; the first must begin a word.
+    """
     place = len(candidate) - 1
     for index in range(len(short) - 1, -1, -1):
         character = short[index].lower()

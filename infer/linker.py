@@ -16,8 +16,9 @@ import torch
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.infer.abbreviations import Finder, expand_document, finder
-from biolink.infer.appositions import appositions
+from biolink.infer.backbone import Memory
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
+from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NO_CANDIDATE, NilPolicy, NoNil
@@ -27,7 +28,7 @@ from biolink.infer.ranker import (
     type_agreement,
     type_name,
 )
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.score import name_log_probs, pack
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.prompt import source_text
@@ -38,6 +39,8 @@ __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 #: What the cosine of embeddings counts beside that of n-grams where candidates are put in order;
 #: chosen on development documents for what it leaves among the best 16.
 DENSE_SHARE = 2.0
+#: The same for the embedding of the mention in its context.
+CONTEXT_SHARE = 1.0
 
 #: Adds mentions to a document.
 Recogniser = Callable[[Document], Document]
@@ -104,14 +107,14 @@ class Task:
         Encoder input (:func:`biolink.kb.prompt.source_text`).
     mention, type
         The mention, its abbreviations written out, and its type.
-    apposition
-        The mention that it stands beside in brackets, "" for none.
+    hints
+        What else says what it stands for.
     """
 
     source: str
     mention: str
     type: str
-    apposition: str = ""
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,17 @@ class Candidates:
     name_ids: np.ndarray
     rows: np.ndarray
     features: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Retrieved:
+    """Names found for a task, with their similarities: parallel arrays over names."""
+
+    name_ids: np.ndarray
+    ngrams: np.ndarray
+    vectors: np.ndarray
+    context: np.ndarray
+    hints: np.ndarray  # [names, kinds of hints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,22 +215,33 @@ class Linker:
             raise ConfigError("recognise=True needs a recogniser")
         stream = iter(documents)
         while block := list(islice(stream, batch_size or 32)):
-            prepared = []
-            for number, document in enumerate(block):
-                if isinstance(document, str):
-                    document = Document(str(number), document)
-                if self.recogniser is not None and (
-                    recognise or (recognise is None and not document.mentions)
-                ):
-                    document = self.recogniser(document)
-                prepared.append(document)
-            yield from self.link_documents(prepared)
+            given = [
+                Document(str(number), document) if isinstance(document, str) else document
+                for number, document in enumerate(block)
+            ]
+            yield from self.link_documents(self._recognised(given, recognise))
+
+    def _recognised(self, documents: list[Document], recognise: bool | None) -> list[Document]:
+        """Documents with their mentions, found anew where that is wanted."""
+        recogniser = self.recogniser
+        wanted = [
+            place
+            for place, document in enumerate(documents)
+            if recognise or (recognise is None and not document.mentions)
+        ]
+        if recogniser is None or not wanted:
+            return documents
+        chosen = [documents[place] for place in wanted]
+        many = getattr(recogniser, "many", None)
+        found = many(chosen) if many else [recogniser(document) for document in chosen]
+        result = dict(zip(wanted, found, strict=True))
+        return [result.get(place, document) for place, document in enumerate(documents)]
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """The same model over another knowledge base; over a part of this one without work."""
         other = copy.copy(self)
         other.kb = kb
-        if isinstance(self.recogniser, DictionaryRecogniser):
+        if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
@@ -251,8 +276,7 @@ class Linker:
 
     @cached_property
     def _kb_types(self) -> set[str]:
-        column = self.kb.base._table.column("types").combine_chunks()
-        return {type_name(t) for t in set(column.flatten().unique().to_pylist()) if t}
+        return {type_name(kind) for kind in self.kb.base.types}
 
     @cached_property
     def _priors(self) -> dict[int, int]:
@@ -304,7 +328,8 @@ class Linker:
 
     def tasks(self, document: Document) -> list[Task]:
         """A task for each mention of a document whose abbreviations are written out already."""
-        beside = appositions(document)
+        ranker = self.model.ranker
+        known = hints(document, ranker.abbreviations if ranker else {})
         return [
             Task(
                 source_text(
@@ -316,9 +341,9 @@ class Linker:
                 ),
                 mention.long_form or mention.text,
                 mention.type,
-                beside.get(mention.text, ""),
+                of_mention,
             )
-            for mention in document.mentions
+            for mention, of_mention in zip(document.mentions, known, strict=True)
         ]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
@@ -400,7 +425,7 @@ class Linker:
             options = replace(options, beam=self.options.top_k)
         if options.keep < self.options.top_k:
             options = replace(options, keep=self.options.top_k)
-        memory = self.model.read([task.source for task in tasks])
+        memory, _ = self.model.read([task.source for task in tasks])
         prompts = self.model.prompts([task.mention for task in tasks])
         ranked = constrained_beam_search(self.model.backbone, self.trie, memory, prompts, options)
         allowed = self.kb.name_mask
@@ -419,7 +444,7 @@ class Linker:
 
     @torch.inference_mode()
     def _score_names(
-        self, tasks: Sequence[Task], name_ids: Sequence[np.ndarray]
+        self, tasks: Sequence[Task], memory: Memory, name_ids: Sequence[np.ndarray]
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Log-probability and length of each task's names."""
         empty = (np.zeros(0), np.zeros(0))
@@ -427,7 +452,8 @@ class Linker:
         some = [i for i, ids in enumerate(name_ids) if len(ids)]
         if not some:
             return results
-        memory = self.model.read([tasks[i].source for i in some])
+        if len(some) < len(tasks):
+            memory = memory.select(torch.tensor(some, device=self.model.backbone.device))
         prompts = self.model.prompts([tasks[i].mention for i in some])
         names = [
             self.model.name_tokens([self.kb.name_at(int(n)) for n in name_ids[i]]) for i in some
@@ -450,9 +476,10 @@ class Linker:
         )
         name_ids = [ids for ids, _ in found]
         penalty = self.options.decoding.length_penalty
+        memory, _ = self.model.read([task.source for task in tasks])
         results = []
         for task, ids, (sums, lengths) in zip(
-            tasks, name_ids, self._score_names(tasks, name_ids), strict=True
+            tasks, name_ids, self._score_names(tasks, memory, name_ids), strict=True
         ):
             scores = sums / np.maximum(lengths, 1) ** penalty
             means = sums / np.maximum(lengths, 1)
@@ -467,52 +494,64 @@ class Linker:
         """Candidates of each task with their features, best retrieved first."""
         lexical, dense = self._indexes.lexical, self._indexes.dense
         mentions = [task.mention for task in tasks]
+        memory, in_context = self.model.read([task.source for task in tasks])
         by_ngrams = lexical.similarities(mentions)
         by_vectors = dense.similarities(self.model.embed(mentions))
+        by_context = dense.similarities(in_context)
         mask = self._index_mask
-        apposed = self._apposed(tasks)
-        retrieved: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-        for place in range(len(tasks)):
+        hinted = self._hinted(tasks)
+        found: list[_Retrieved] = []
+        for place, task in enumerate(tasks):
             span = slice(by_ngrams.indptr[place], by_ngrams.indptr[place + 1])
             ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
             ngrams[by_ngrams.indices[span]] = by_ngrams.data[span]
-            vectors = by_vectors[place]
+            vectors, context = by_vectors[place], by_context[place]
             if mask is not None:
                 ngrams[~mask] = -1.0
                 vectors[~mask] = -2.0
+                context[~mask] = -2.0
             # Equal scores are common (plurals, word order): all of them would push others out,
             # so the n-grams' ties are broken by the embeddings.
-            both = ngrams + DENSE_SHARE * vectors
-            best = _best(ngrams + 1e-3 * vectors, self.options.candidates)
-            best = np.union1d(best, _best(vectors, self.options.candidates))
+            every = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
+            count = self.options.candidates
+            best = np.union1d(_best(ngrams + 1e-3 * vectors, count), _best(vectors, count))
+            best = np.union1d(best, _best(context, count))
             if mask is not None:
                 best = best[mask[best]]
-            order = best[np.lexsort((lexical.name_ids[best], -both[best]))][: self.options.scored]
-            order = np.append(order, self._remembered(tasks[place].mention, order, both))
-            beside = apposed.get(place)
-            if beside is not None:
+            order = best[np.lexsort((lexical.name_ids[best], -every[best]))][: self.options.scored]
+            order = np.append(order, self._remembered(task.mention, order, every))
+            similar: list[np.ndarray] = []
+            for hint in task.hints:
+                to_hint = hinted[hint.text]
                 if mask is not None:
-                    beside = np.where(mask, beside, -1.0)
+                    to_hint = np.where(mask, to_hint, -1.0)
                 known = set(order.tolist())
-                order = np.append(order, [i for i in _best(beside, 3) if i not in known])
+                order = np.append(order, [i for i in _best(to_hint, 3) if i not in known])
                 order = order.astype(np.int64)
-            similar = np.zeros(len(order)) if beside is None else beside[order]
-            retrieved.append((lexical.name_ids[order], ngrams[order], vectors[order], similar))
-        generated = self._score_names(tasks, [ids for ids, *_ in retrieved])
+                similar.append(to_hint)
+            of_hints = np.zeros((len(order), len(HINTS)))
+            for hint, to_hint in zip(task.hints, similar, strict=True):
+                column = HINTS.index(hint.kind)
+                of_hints[:, column] = np.maximum(of_hints[:, column], hint.weight * to_hint[order])
+            found.append(
+                _Retrieved(
+                    lexical.name_ids[order], ngrams[order], vectors[order], context[order], of_hints
+                )
+            )
+        generated = self._score_names(tasks, memory, [one.name_ids for one in found])
         return [
-            self._features(task, *found, *scores)
-            for task, found, scores in zip(tasks, retrieved, generated, strict=True)
+            self._features(task, one, *scores)
+            for task, one, scores in zip(tasks, found, generated, strict=True)
         ]
 
-    def _apposed(self, tasks: Sequence[Task]) -> dict[int, np.ndarray]:
-        """Place of a task with an apposition -> similarity of that to every indexed name."""
-        places = [place for place, task in enumerate(tasks) if task.apposition]
-        if not places:
+    def _hinted(self, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+        """Text of a hint -> its similarity to every indexed name."""
+        texts = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
+        if not texts:
             return {}
-        texts = [tasks[place].apposition for place in places]
         ngrams = self._indexes.lexical.similarities(texts).toarray()
         vectors = self._indexes.dense.similarities(self.model.embed(texts))
-        return dict(zip(places, (ngrams + vectors) / 2, strict=True))
+        return dict(zip(texts, (ngrams + vectors) / 2, strict=True))
 
     def _remembered(self, mention: str, found: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Index rows for concepts that training documents link the mention to, if not found yet.
@@ -535,22 +574,15 @@ class Linker:
         return np.array(extra, dtype=np.int64)
 
     def _features(
-        self,
-        task: Task,
-        name_ids: np.ndarray,
-        ngrams: np.ndarray,
-        vectors: np.ndarray,
-        apposed: np.ndarray,
-        sums: np.ndarray,
-        lengths: np.ndarray,
+        self, task: Task, found: _Retrieved, sums: np.ndarray, lengths: np.ndarray
     ) -> Candidates:
         exact = normalise_name(task.mention)
         annotated = self._annotated(task.mention)
         links = max(1, sum(annotated.values()))
-        nearest = ngrams.max(initial=0.0) - 1e-6
+        nearest = found.ngrams.max(initial=0.0) - 1e-6
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
-        for place, name_id in enumerate(map(int, name_ids)):
+        for place, name_id in enumerate(map(int, found.name_ids)):
             name = self.kb.name_at(name_id)
             for row in self.kb.owners(name_id):
                 agreement = type_agreement(task.type, self.kb.types_at(row), self._kb_types)
@@ -561,16 +593,18 @@ class Linker:
                     [
                         float(sums[place]),
                         float(sums[place] / lengths[place]),
-                        float(vectors[place]),
-                        float(ngrams[place]),
+                        float(found.vectors[place]),
+                        float(found.ngrams[place]),
                         float(name == exact),
                         float(self.kb.is_preferred(name_id, row)),
                         math.log1p(self._priors.get(row, 0)),
                         agreement,
                         math.log1p(annotated.get(row, 0)),
                         annotated.get(row, 0) / links,
-                        float(apposed[place]),
-                        float(ngrams[place] >= nearest),
+                        float(found.hints[place, 0]),
+                        float(found.ngrams[place] >= nearest),
+                        float(found.context[place]),
+                        *map(float, found.hints[place, 1:]),
                     ]
                 )
         if not items:

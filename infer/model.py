@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.backbone import Backbone, Memory, pooled
+from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.ranker import Annotations, Ranker
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
@@ -29,6 +29,7 @@ __all__ = ["LinkingModel", "load_model"]
 
 SETTINGS = "biolink.json"
 ANNOTATIONS = "annotations.json"
+ABBREVIATIONS = "abbreviations.json"
 _MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
 
 
@@ -87,10 +88,28 @@ class LinkingModel:
         return encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
 
     @torch.inference_mode()
-    def read(self, sources: Sequence[str]) -> Memory:
-        """Run the encoder over sources (:func:`biolink.kb.prompt.source_text`)."""
+    def read(self, sources: Sequence[str]) -> tuple[Memory, np.ndarray]:
+        """Run the encoder over sources (:func:`biolink.kb.prompt.source_text`).
+
+        Returns
+        -------
+        What the decoder reads, and the marked mentions in their context as unit vectors float32
+        [sources, width]. Where the markers are no tokens of their own, the whole source is meant.
+        """
         ids, mask = self.tokens(sources, self.backbone.max_source)
-        return self.backbone.memory(self.backbone.encode(ids, mask), mask)
+        states = self.backbone.encode(ids, mask)
+        start, end = self._marker_ids
+        order = torch.arange(ids.shape[1], device=ids.device)
+        begin = ((ids == start) * (len(order) - order)).argmax(1)
+        last = torch.where((ids == end).any(1), (ids == end).int().argmax(1) + 1, mask.sum(1))
+        vectors = span_vectors(states, torch.stack([begin, last], 1))
+        return self.backbone.memory(states, mask), vectors.float().cpu().numpy()
+
+    @cached_property
+    def _marker_ids(self) -> tuple[int, int]:
+        """Token ids of the markers, -1 where a marker is no token of its own."""
+        known = self.tokenizer.get_vocab()
+        return known.get(self.form.start_marker, -1), known.get(self.form.end_marker, -1)
 
     def prompts(self, mentions: Sequence[str]) -> list[list[int]]:
         """Decoder prompts; a very long mention is cut at its start."""
@@ -138,12 +157,13 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
     transformers_logging.disable_progress_bar()
     folder = Path(path)
     settings: dict[str, Any] = {}
-    annotations: Annotations = {}
+    remembered: dict[str, Annotations] = {ANNOTATIONS: {}, ABBREVIATIONS: {}}
     if folder.is_dir() and (folder / SETTINGS).is_file():
         try:
             settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-            if (folder / ANNOTATIONS).is_file():
-                annotations = json.loads((folder / ANNOTATIONS).read_text(encoding="utf-8"))
+            for name in remembered:
+                if (folder / name).is_file():
+                    remembered[name] = json.loads((folder / name).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ModelError(f"{folder / SETTINGS} is damaged: {error}") from None
     try:
@@ -160,7 +180,9 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
         ) from None
     try:
         form = PromptForm.from_dict(settings.get("prompt", {}))
-        ranker = Ranker.from_dict(settings["ranker"], annotations) if "ranker" in settings else None
+        ranker = None
+        if "ranker" in settings:
+            ranker = Ranker.from_dict(settings["ranker"], *remembered.values())
     except ConfigError as error:
         raise ModelError(f"{folder / SETTINGS}: {error}") from None
     backbone = Backbone(model.eval().to(device))

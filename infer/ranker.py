@@ -31,11 +31,15 @@ FEATURES = (
     "annotated_share",  # the same as a share of all links of this mention there
     "apposition",  # similarity of the name to the mention's apposition
     "nearest",  # no candidate is nearer by character n-grams
+    "context",  # cosine of the name's embedding and the mention's in its context
+    "acronym",  # similarity of the name to a mention that this one has the letters of
+    "abbreviation",  # similarity to what other documents define the mention to be, by its share
 )
 #: Columns of the NIL candidate's feature vector.
 NIL_FEATURES = ("one", "best_dense", "best_lexical", "best_exact")
 
-#: Normalised mention -> concept id -> how often training documents link it so.
+#: Normalised mention -> concept id -> how often training documents link it so; also short form ->
+#: long form -> how often texts define it so.
 Annotations = dict[str, dict[str, int]]
 
 #: What corpora and recognisers call the semantic types of knowledge bases.
@@ -85,11 +89,14 @@ class Ranker:
         float [NIL features].
     annotations
         Normalised mention -> concept id -> count in the training data.
+    abbreviations
+        Short form -> long form -> count in texts (:func:`biolink.infer.hints.hints`).
     """
 
     weights: np.ndarray
     nil_weights: np.ndarray
     annotations: Annotations = field(default_factory=dict)
+    abbreviations: Annotations = field(default_factory=dict)
 
     @property
     def priors(self) -> dict[str, int]:
@@ -115,12 +122,15 @@ class Ranker:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], annotations: Annotations) -> Ranker:
+    def from_dict(
+        cls, values: dict[str, Any], annotations: Annotations, abbreviations: Annotations
+    ) -> Ranker:
         try:
             return cls(
                 np.array([values["weights"][name] for name in FEATURES]),
                 np.array([values["nil"][name] for name in NIL_FEATURES]),
                 annotations,
+                abbreviations,
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"biolink.json: the ranker lacks {error}") from None

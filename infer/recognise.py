@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from biolink.documents import Document, Mention
 from biolink.errors import MissingDependencyError, ModelError
 from biolink.infer.abbreviations import Finder, find_abbreviations
+from biolink.infer.ranker import type_name
+from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
 
-__all__ = ["DictionaryRecogniser", "SpacyRecogniser"]
+__all__ = ["DictionaryRecogniser", "SpacyRecogniser", "TrainedRecogniser", "stop_names_of"]
+
+#: File beside a linking model.
+STOP_NAMES = "stop_names.json"
 
 # Words as the normalisation of names sees them: whatever it turns into a space parts words.
 _WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
@@ -20,6 +27,15 @@ _WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
 _GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
 _MAX_WORDS = 12
 _SHORT = 4
+
+
+def stop_names_of(folder: Path | None) -> list[str]:
+    """Names that a model's training documents showed to be ordinary words."""
+    file = None if folder is None else folder / STOP_NAMES
+    if file is None or not file.is_file():
+        return []
+    names: list[str] = json.loads(file.read_text(encoding="utf-8"))
+    return names
 
 
 class DictionaryRecogniser:
@@ -147,6 +163,52 @@ def _singulars(word: str) -> tuple[str, ...]:
     if len(word) > 4 and word.endswith("es"):
         return (word[:-1], word[:-2])
     return (word[:-1],) if len(word) > 3 and word.endswith("s") else ()
+
+
+class TrainedRecogniser:
+    """The token classifier that lies beside a linking model; its mentions do not overlap.
+
+    Parameters
+    ----------
+    tagger, tokenizer
+        The classifier and the linking model's tokeniser.
+    dictionary
+        Of the knowledge base that the classifier was trained with.
+    kb
+        Mentions of types that this knowledge base does not have are left out; None keeps all.
+    """
+
+    def __init__(
+        self,
+        tagger: Tagger,
+        tokenizer: Any,
+        dictionary: DictionaryRecogniser,
+        kb: KnowledgeBase | None = None,
+    ) -> None:
+        self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
+
+    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser:
+        """The same for a part of the knowledge base: mentions of types that it has.
+
+        A mention whose concept is not in the part is found all the same: whether it is NIL is the
+        linker's to say.
+        """
+        return TrainedRecogniser(self.tagger, self.tokenizer, self.dictionary, kb)
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the mentions that are found; earlier ones are replaced."""
+        return self.many([document])[0]
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The same for documents at a time, which is faster."""
+        found = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
+        types = {type_name(kind) for kind in self.kb.types} if self.kb is not None else set()
+        if not types:
+            return found
+        return [
+            document.with_mentions(m for m in document.mentions if type_name(m.type) in types)
+            for document in found
+        ]
 
 
 class SpacyRecogniser:

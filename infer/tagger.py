@@ -11,16 +11,34 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
+from biolink.errors import ModelError
 
-__all__ = ["LABELS", "TYPES", "Pieces", "Tagger", "label_spans", "pieces_of", "spans_of_labels"]
+__all__ = [
+    "LABELS",
+    "TAGGER",
+    "TYPES",
+    "Pieces",
+    "Tagger",
+    "collate",
+    "label_spans",
+    "pieces_of",
+    "spans_of_labels",
+    "window_begins",
+    "window_of",
+]
 
+#: File beside a linking model.
+TAGGER = "tagger.safetensors"
 #: Semantic types that are recognised.
 TYPES = ("Disease", "Chemical")
 #: Labels of a token: outside, then begin and inside of each type.
@@ -67,7 +85,9 @@ def _shape(written: str) -> int:
     return 1 if written[0].isupper() and written[1:].islower() else 3
 
 
-def pieces_of(document: Document, tokenizer: Any, dictionary: Callable[[Document], Document]) -> Pieces:
+def pieces_of(
+    document: Document, tokenizer: Any, dictionary: Callable[[Document], Document]
+) -> Pieces:
     """Word pieces of a document with what the tagger knows of each.
 
     Parameters
@@ -76,7 +96,7 @@ def pieces_of(document: Document, tokenizer: Any, dictionary: Callable[[Document
         A dictionary recogniser.
     """
     text = document.text
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
     shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
     found = [(m.start, m.end, m.type) for m in dictionary(document).mentions if m.type in TYPES]
@@ -168,6 +188,33 @@ class Tagger(nn.Module):
         kept = {name for name, p in self.named_parameters() if p.requires_grad}
         return {name: p.detach() for name, p in self.state_dict().items() if name in kept}
 
+    def save(self, file: str | Path) -> None:
+        """Write :meth:`own_state` in half precision."""
+        state = {name: p.half().cpu().contiguous() for name, p in self.own_state().items()}
+        save_file(state, file, metadata={"shared": str(self.shared)})
+
+    @classmethod
+    def load(cls, file: str | Path, model: Any) -> Tagger:
+        """Read what :meth:`save` wrote, for the linking model that it was trained on.
+
+        Raises
+        ------
+        ModelError
+            When the file does not fit the model.
+        """
+        try:
+            with safe_open(file, "pt") as stored:
+                tagger = cls(model, int((stored.metadata() or {}).get("shared", 2)))
+                state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+            if state.keys() != tagger.own_state().keys():
+                raise KeyError(", ".join(sorted(state.keys() ^ tagger.own_state().keys())[:3]))
+            tagger.load_state_dict(state, strict=False)
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            first = str(error).splitlines()[0]
+            raise ModelError(f"{file} is no recogniser of this model: {first}") from None
+        device = next(model.parameters()).device
+        return tagger.eval().to(device)
+
     def forward(self, ids: Tensor, mask: Tensor, shapes: Tensor, covered: Tensor) -> Tensor:
         """Scores [texts, tokens, labels] of token ids [texts, tokens]."""
         embedded = nn.functional.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
@@ -186,14 +233,14 @@ class Tagger(nn.Module):
         windows = [
             (number, begin)
             for number, pieces in enumerate(texts)
-            for begin in _window_begins(len(pieces.ids))
+            for begin in window_begins(len(pieces.ids))
         ]
         windows.sort(key=lambda w: min(_WINDOW, len(texts[w[0]].ids) - w[1]))
         results = [np.zeros((len(p.ids), len(LABELS)), dtype=np.float32) for p in texts]
         for at in range(0, len(windows), batch):
             part = windows[at : at + batch]
-            rows = [_window(texts[number], begin, self.special) for number, begin in part]
-            scores = self(*_collate(rows, self.special[2], self.head.weight.device))
+            rows = [window_of(texts[number], begin, self.special) for number, begin in part]
+            scores = self(*collate(rows, self.special[2], self.head.weight.device))
             found = torch.log_softmax(scores.float(), -1).cpu().numpy()
             for (number, begin), row in zip(part, found, strict=True):
                 size = len(texts[number].ids)
@@ -224,25 +271,30 @@ class Tagger(nn.Module):
         ]
 
 
-def _window_begins(size: int) -> list[int]:
+def window_begins(size: int) -> list[int]:
+    """Where the windows over a text of so many pieces begin."""
     begins = [0]
     while begins[-1] + _WINDOW < size:
         begins.append(begins[-1] + _WINDOW - _OVERLAP)
     return begins
 
 
-def _window(pieces: Pieces, begin: int, special: Sequence[int]) -> tuple[np.ndarray, ...]:
+def window_of(pieces: Pieces, begin: int, special: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """Ids with special tokens, shapes and dictionary labels of a window."""
     part = slice(begin, begin + _WINDOW)
     first, last, _ = special
     ids = np.concatenate([[first], pieces.ids[part], [last]])
     return ids, np.pad(pieces.shapes[part], 1, constant_values=5), np.pad(pieces.covered[part], 1)
 
 
-def _collate(rows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any) -> tuple[Tensor, ...]:
+def collate(rows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any) -> tuple[Tensor, ...]:
+    """Windows as tensors [windows, longest]: ids, attention mask, shapes, dictionary labels."""
     size = max(len(row[0]) for row in rows)
     columns = [
         torch.from_numpy(
-            np.stack([np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in rows])
+            np.stack(
+                [np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in rows]
+            )
         ).long()
         for k, fill in ((0, pad_id), (1, 5), (2, 0))
     ]

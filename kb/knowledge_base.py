@@ -288,6 +288,15 @@ class KnowledgeBase:
         """Semantic types of the concept in this row."""
         return tuple(self._table.column("types")[row].as_py() or ())
 
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """Semantic types of the concepts of this (sub)set."""
+        column = self._table.column("types")
+        if self._row_mask is not None:
+            column = column.filter(pa.array(self._row_mask))
+        found = column.combine_chunks().flatten().unique().to_pylist()
+        return frozenset(kind for kind in found if kind)
+
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""
         wanted = self.name_at(name_id)

@@ -15,7 +15,15 @@ def test_no_held_out_document_is_trained_on(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
-    from corpora import DEVELOPMENT, FURTHER, MAIN, TEST, read_corpus, training_documents
+    from corpora import (
+        DEVELOPMENT,
+        FURTHER,
+        MAIN,
+        TEST,
+        document_sets,
+        read_corpus,
+        training_documents,
+    )
 
     sys.modules.pop("corpora")
     training = training_documents(data_folder)
@@ -29,3 +37,12 @@ def test_no_held_out_document_is_trained_on(
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
     assert len(FURTHER) == 3
+    # The final model sees the development documents, and still none of a test set.
+    final = document_sets(data_folder)["final"]
+    assert len(final) == sum(map(len, training)) + 599
+    ids = {document.id for document in final}
+    titles = {document.text.splitlines()[0] for document in final}
+    for name in TEST:
+        for document in read_corpus(data_folder, name):
+            assert document.id not in ids
+            assert document.text.splitlines()[0] not in titles

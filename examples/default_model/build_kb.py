@@ -2,8 +2,9 @@
 
     python examples/default_model/build_kb.py --data ../shared/data --out build/default
 
-Writes ``kb``, the embedded base of diseases and chemicals, and ``training.kb``: the same with the
-training mentions as names, and with every other openly licensed ontology at hand, for training.
+Writes ``kb``, the embedded base of diseases and chemicals, and for training ``training/kb`` and
+``final/kb``: the same with the mentions of training documents (and of development documents) as
+names, and with every other openly licensed ontology at hand.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from corpora import training_documents
+from corpora import document_sets
 
 from biolink.finetune.samples import named_mentions
 from biolink.kb import Concept, KnowledgeBase, normalise_name
@@ -136,7 +137,7 @@ if __name__ == "__main__":
     kb = build(arguments.data)
     kb.save(arguments.out / "kb")
     print(kb)
-    documents = [d for corpus in training_documents(arguments.data) for d in corpus]
-    whole = with_every_ontology(arguments.data, kb.with_names(named_mentions(documents)))
-    whole.save(arguments.out / "training.kb")
-    print(whole)
+    for part, documents in document_sets(arguments.data).items():
+        whole = with_every_ontology(arguments.data, kb.with_names(named_mentions(documents)))
+        whole.save(arguments.out / part / "kb")
+        print(part, whole)

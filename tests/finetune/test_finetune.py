@@ -14,8 +14,10 @@ import torch
 
 from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ConfigError
+from biolink.finetune.batches import Batch
 from biolink.finetune.fit import CANDIDATE_ORDER, fit_weights, hits
 from biolink.finetune.samples import mention_samples
+from biolink.finetune.tables import Mentions, Ragged, families, mention_tables, name_tables
 from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
@@ -104,10 +106,11 @@ def test_smoothed_nll_is_the_cross_entropy_of_a_smoothed_target() -> None:
     assert smoothed_nll(log_probs, targets, 0.1) == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_listwise_ignores_absent_names() -> None:
+def test_listwise_ignores_absent_names_and_adds_up_right_ones() -> None:
     scores = torch.tensor([[1.0, 0.0, 99.0]])
-    present = torch.tensor([[True, True, False]])
-    assert listwise(scores, present) == pytest.approx(math.log(1 + math.exp(-1)), abs=1e-6)
+    right, present = torch.tensor([[True, False, False]]), torch.tensor([[True, True, False]])
+    assert listwise(scores, right, present) == pytest.approx(math.log(1 + math.exp(-1)), abs=1e-6)
+    assert listwise(scores, present, present) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_contrast_skips_other_pairs_of_the_same_concept() -> None:
@@ -126,33 +129,99 @@ def test_pooling_ignores_padding() -> None:
     assert torch.allclose(one, two)
 
 
-STAGE = Stage("both", steps=6, mentions=2, kb_samples=2, pairs=6, mention_pairs=2, negatives=3)
+STAGE = Stage(
+    "both", steps=6, texts=1, mentions=2, kb_samples=2, pairs=6, mention_pairs=2, negatives=3,
+    context=1.0,
+)  # fmt: skip
 
 
-def trainer(kb: KnowledgeBase, index: LexicalIndex, folder: Path) -> Trainer:
+def trainer(kb: KnowledgeBase, index: LexicalIndex, folder: Path, workers: int = 0) -> Trainer:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = wordpiece(folder)
     model: Any = bart(len(tokenizer), dropout=0.1)
     samples = mention_samples(documents(), kb, FORM, find_abbreviations, distinct=True)
-    return Trainer(model, tokenizer, FORM, kb, index, samples, folder)
+    names = name_tables(kb, tokenizer, kb.normalised_names(), lambda types: len(types))
+    mentions = mention_tables(samples, kb, index, kb, kb, names, tokenizer, FORM)
+    words = tokenizer("fever and cold with body heat")["input_ids"]
+    return Trainer(
+        model, tokenizer, FORM, kb, names, mentions, Ragged.of([words] * 3), folder, 0, workers
+    )
+
+
+def test_tables_hold_what_they_were_made_of(
+    kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path
+) -> None:
+    one = trainer(kb, index, tmp_path)
+    fever, cold = kb.row_of("D1"), kb.row_of("D7")
+    # "Fever" is preferred by D1 and a synonym of D7: one family. "Cancer" is D5's and D4's.
+    numbers = families(kb)
+    assert numbers[fever] == numbers[cold] != numbers[kb.row_of("D2")]
+    name = kb.name_id("breast tumor")
+    assert one.tokenizer.decode(one.names.tokens[name]).replace(" ##", "") == "breast tumor"
+    assert one.names.families[name] == [numbers[kb.row_of("D3")]]
+    assert name in one.names.members[numbers[kb.row_of("D3")]]
+    for number, row in enumerate(("D6", "D1")):
+        begin, end = one.mentions.spans[number]
+        marked = one.tokenizer.convert_ids_to_tokens(one.mentions.sources[number][begin:end])
+        assert (marked[0], marked[-1]) == ("[START]", "[END]")
+        assert all(kb.row_of(row) in kb.owners(i) for i in one.mentions.right[number])
+        assert all(kb.row_of(row) not in kb.owners(i) for i in one.mentions.misses[number])
+    one.mentions.save(tmp_path / "m.npz")
+    again = Mentions.load(tmp_path / "m.npz")
+    assert [again.right[i] for i in range(2)] == [one.mentions.right[i] for i in range(2)]
+    assert np.array_equal(again.spans, one.mentions.spans)
+
+
+def test_a_name_known_from_the_mention_alone_is_no_target(
+    index: LexicalIndex, tmp_path: Path
+) -> None:
+    plain = KnowledgeBase.from_concepts(CONCEPTS)
+    named = plain.with_names([("D1", "febrile state"), ("D1", "hot body")])
+    text = "a febrile state"
+    document = Document("1", text, mentions=(Mention(2, 15, text[2:], "Disease", ("D1",)),))
+    tokenizer = wordpiece(tmp_path)
+    names = name_tables(named, tokenizer, named.normalised_names(), len)
+    samples = mention_samples([document], named, FORM, None)
+    of_named = LexicalIndex.build(named)
+    table = mention_tables(samples, named, of_named, plain, named, names, tokenizer, FORM)
+    assert table.own[0] == named.name_id("febrile state")
+    right = [named.name_at(i) for i in table.right[0]]
+    assert "febrile state" not in right
+    assert {"fever", "hot body"} <= set(right)
 
 
 def test_batches_hold_targets_and_near_misses(
     kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path
 ) -> None:
     one = trainer(kb, index, tmp_path)
-    sources, mentions, names = one.generation_batch(STAGE, random.Random(0))
-    assert len(sources) == len(mentions) == len(names) == 4
-    for of_mention in names:
-        assert len(of_mention) > 1
-        gold = {c.id for c in kb.lookup(of_mention[0])}
-        assert all(
-            gold.isdisjoint(c.id for c in kb.lookup(n)) for n in of_mention[1:] if len(gold) == 1
-        )
-    first, second, rows = one.pair_batch(STAGE, random.Random(0))
-    assert len(first) == len(second) == len(rows) == 6
-    for name, row in zip(second, rows, strict=True):
-        assert name in (*kb.concept_at(row).names, *one.mentions_of.get(row, ()))
+    batch = one.batches(STAGE, one.mine(STAGE))[0]
+    assert batch.ranking is not None and batch.pairs is not None and batch.texts is not None
+    ranking = batch.ranking
+    assert len(ranking.source) == len(ranking.right) == 4
+    assert ranking.right[:, 0].all() and (ranking.present.sum(1) > 1).all()
+    assert (ranking.right <= ranking.present).all()
+    # The target is the first name: what the first segment predicts.
+    first = ranking.packed.targets[0][ranking.packed.segments[0] == 1].tolist()
+    assert first[-1] == one.special.end
+    target = one.tokenizer.decode(first[:-1])
+    assert kb.name_id(target) is not None
+    ids, mask, of_pairs = batch.pairs
+    assert len(ids) == len(mask) == 12 and len(of_pairs) == 6
+    again = one.batches(STAGE, one.mine(STAGE))[0]
+    assert again.ranking is not None
+    assert torch.equal(again.ranking.packed.tokens, ranking.packed.tokens)
+    # An untouched token is where it was, a mask is new.
+    assert batch.texts["labels"][0].tolist() == one.texts[0]
+
+
+def test_batches_made_by_processes_are_the_same(
+    kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path
+) -> None:
+    one, other = (trainer(kb, index, tmp_path / str(n), n) for n in (0, 2))
+    for each in (one, other):
+        each.run(STAGE)
+    weights = dict(other.model.named_parameters())
+    assert all(torch.equal(p, weights[name]) for name, p in one.model.named_parameters())
 
 
 def test_an_interrupted_run_equals_an_uninterrupted_one(
@@ -169,10 +238,10 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     first = trainer(kb, index, tmp_path / "parts")
     original = first.losses
 
-    def failing(stage: Stage, rng: random.Random) -> dict[str, torch.Tensor]:
+    def failing(stage: Stage, batch: Batch) -> dict[str, torch.Tensor]:
         if (tmp_path / "parts" / "both.state.pt").exists():
             raise Killed
-        return original(stage, rng)
+        return original(stage, batch)
 
     first.losses = failing  # type: ignore[method-assign]
     with pytest.raises(Killed):
@@ -191,29 +260,28 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
 def test_near_misses_by_the_models_own_embeddings(
     kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path
 ) -> None:
-    stage = Stage("mined", steps=2, pairs=6, mention_pairs=2, mining="dense")
+    stage = Stage("mined", steps=2, pairs=6, mention_pairs=2)
     one = trainer(kb, index, tmp_path)
-    one.run(stage)
-    assert (tmp_path / "mined.names.npy").exists()
-    assert one.names is not None
-    # The nearest names of others, by the vectors that were kept.
-    vectors = one.names.vectors
-    for sample, misses in zip(one.mentions, one.misses, strict=True):
-        assert all(not set(kb.owners(i)) & set(sample.rows) for i in misses)
-    queries = one.names.queries(["breast tumor", "no such name"])
-    assert torch.equal(queries[1], torch.zeros(vectors.shape[1]))
-    (nearest,) = one.names.misses(queries[:1], [[-1]], 1)
-    assert kb.name_at(nearest[0]) == "breast tumor"
-    # A resumed stage reads them, and a lexical one forgets them.
-    before = (tmp_path / "mined.names.npy").stat().st_mtime_ns
-    again = trainer(kb, index, tmp_path)
-    again.mine(stage)
-    assert (tmp_path / "mined.names.npy").stat().st_mtime_ns == before
-    again.mine(Stage("plain", steps=1))
-    assert again.names is None
-    assert again.misses == again.lexical_misses
-    with pytest.raises(ConfigError, match="lexical or dense"):
-        Stage.from_dict({"name": "x", "steps": 1, "mining": "deep"})
+    mined = one.mine(stage)
+    assert mined is not None
+    vectors = one.embed_fixed(one.names.tokens)
+    for name_id, misses in enumerate(mined.names):
+        own = set(one.names.families[name_id])
+        found = [int(i) for i in misses if i >= 0]
+        expected = [
+            int(i)
+            for i in (vectors @ vectors[name_id]).argsort(descending=True)
+            if own.isdisjoint(one.names.families[int(i)])
+        ]
+        assert set(found) <= set(expected) and len(found) == min(16, len(expected))
+        scores = [float(vectors[i] @ vectors[name_id]) for i in found]
+        assert scores == sorted(scores, reverse=True)
+    # A resumed stage reads them; a stage that needs none has none.
+    before = (tmp_path / "mined.mined.npz").stat().st_mtime_ns
+    again = trainer(kb, index, tmp_path).mine(stage)
+    assert (tmp_path / "mined.mined.npz").stat().st_mtime_ns == before
+    assert again is not None and np.array_equal(again.mentions, mined.mentions)
+    assert one.mine(Stage("plain", steps=1, mentions=2)) is None
 
 
 def test_training_lowers_the_losses(kb: KnowledgeBase, index: LexicalIndex, tmp_path: Path) -> None:
@@ -222,8 +290,9 @@ def test_training_lowers_the_losses(kb: KnowledgeBase, index: LexicalIndex, tmp_
 
     def losses() -> dict[str, float]:
         one.model.eval()
+        batch = one.batches(stage, one.mine(stage))[0]
         with torch.inference_mode():
-            return {k: float(v) for k, v in one.losses(stage, random.Random(1)).items()}
+            return {k: float(v) for k, v in one.losses(stage, batch).items()}
 
     before = losses()
     one.run(stage)

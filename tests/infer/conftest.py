@@ -119,7 +119,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "generation_sum": 0.0, "generation_mean": 0.0, "dense": 1.0, "lexical": 10.0,
                 "exact": 3.0, "preferred": 0.5, "prior": 0.1, "type": 1.0,
                 "annotated": 0.0, "annotated_share": 6.0, "apposition": 9.0,
-                "nearest": 0.0,
+                "nearest": 0.0, "context": 0.0, "acronym": 9.0, "abbreviation": 9.0,
             },
             "nil": {"one": 4.0, "best_dense": 0.0, "best_lexical": 0.0, "best_exact": 0.0},
         },
@@ -127,6 +127,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "biolink.json").write_text(json.dumps(settings))
     annotations = {"pulmonary growth": {"D4": 2, "D5": 1}}
     (folder / "annotations.json").write_text(json.dumps(annotations))
+    abbreviations = {"BT": {"breast tumor": 3, "": 1}}
+    (folder / "abbreviations.json").write_text(json.dumps(abbreviations))
     return folder
 
 

@@ -12,9 +12,9 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.appositions import appositions
 from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
+from biolink.infer.hints import Hint, acronyms, appositions, hints
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.ranker import type_agreement
 from biolink.infer.recognise import DictionaryRecogniser
@@ -137,7 +137,8 @@ def test_generation_equals_exhaustive_scoring_of_all_names(
     mention = task_document.mentions[0]
     source = source_text(task_document.text, mention.start, mention.end, model.form, "fever")
     ids = np.arange(kb.name_slots)
-    ((sums, lengths),) = exhaustive._score_names([Task(source, "fever", "")], [ids])
+    memory, _ = model.read([source])
+    ((sums, lengths),) = exhaustive._score_names([Task(source, "fever", "")], memory, [ids])
     means = sums / lengths
     best = int(means.argmax())
     assert links[0].score == pytest.approx(float(means[best]), abs=1e-4)
@@ -198,6 +199,48 @@ def test_an_apposition_tells_what_a_code_means(model: LinkingModel, kb: Knowledg
     assert appositions(Document("1", text, mentions=tuple(mentions[1:]))) == {}
     chemical = replace(mentions[1], type="Chemical")
     assert appositions(Document("1", text, mentions=(mentions[0], chemical))) == {}
+
+
+def test_a_short_mention_stands_for_one_with_its_letters(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    text = "SBMA is spinal and bulbar muscular atrophy, not fever. K or F?"
+    spans = [(0, 4), (8, 42), (48, 53), (55, 56), (60, 61)]
+    mentions = [Mention(a, b, text[a:b], "Disease") for a, b in spans]
+    document = Document("1", text, mentions=tuple(mentions))
+    # A single letter stands for the one mention that begins with it.
+    assert acronyms(document) == {"SBMA": text[8:42], "F": "fever"}
+    assert acronyms(document.with_mentions([mentions[0], replace(mentions[1], type="x")])) == {}
+    linked = Linker(model, kb, LinkerOptions(abbreviations="none"))(document)
+    assert linked.mentions[0].best.concept_id == "D6"
+
+
+def test_other_documents_say_what_a_short_form_means(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    assert model.ranker is not None
+    plural = document("BTs", text="two BTs here")
+    assert hints(plural, model.ranker.abbreviations) == [
+        (Hint("abbreviation", "breast tumor", 0.75),)
+    ]
+    assert Linker(model, kb)(plural).mentions[0].best.concept_id == "D3"
+    # Not where the document defines it.
+    defined = document("BT", text="a breast thing (BT)")
+    (mention,) = Linker(model, kb)(defined).mentions
+    assert mention.long_form == "breast thing"
+
+
+def test_a_mention_is_read_in_its_context(model: LinkingModel) -> None:
+    form = model.form
+    sources = [f"{form.start_marker} fever {form.end_marker} with cold", "fever with cold"]
+    _, vectors = model.read(sources)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    with torch.inference_mode():
+        ids, mask = model.tokens(sources[:1], 64)
+        states = model.backbone.encode(ids, mask)[0]
+    place = ids[0].tolist().index(model.tokenizer.convert_tokens_to_ids(form.start_marker))
+    mean = states[place : place + 3].mean(0)
+    assert np.allclose(vectors[0], (mean / mean.norm()).numpy(), atol=1e-4)
 
 
 def test_threshold_gives_nil_with_a_reason(model: LinkingModel, kb: KnowledgeBase) -> None:

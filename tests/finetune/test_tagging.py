@@ -1,0 +1,60 @@
+"""Training of the recogniser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from biolink import Document, KnowledgeBase, Mention
+from biolink.finetune.tagging import partial_nll, tagged, train_tagger
+from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.tagger import LABELS
+from biolink.kb import Concept
+from tests.infer.conftest import CONCEPTS, bart, wordpiece
+
+
+def documents() -> list[Document]:
+    text = "aspirin and heat"
+    return [
+        Document(
+            "1",
+            text,
+            mentions=(Mention(0, 7, "aspirin", "Chemical"), Mention(12, 16, "heat", "DRUG")),
+        )
+    ]
+
+
+def test_an_unmarked_type_is_left_open(tmp_path: Path) -> None:
+    dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts(CONCEPTS))
+    (text,) = tagged(documents(), ["Chemical"], wordpiece(tmp_path), dictionary)
+    allowed = [{LABELS[i] for i in np.flatnonzero(row)} for row in text.allowed]
+    assert allowed == [
+        {"B-Chemical"}, {"O", "B-Disease", "I-Disease"}, {"B-Chemical"},
+    ]  # fmt: skip
+
+
+def test_partial_nll_is_the_nll_of_what_may_be() -> None:
+    scores = torch.randn(3, 5)
+    allowed = torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
+    probabilities = scores.softmax(1)
+    expected = -(probabilities[0, 0].log() + probabilities[1, :2].sum().log()) / 2
+    assert partial_nll(scores, allowed) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_it_learns_what_is_marked(tmp_path: Path) -> None:
+    tokenizer = wordpiece(tmp_path)
+    # Nothing of the dictionary helps: it knows other words.
+    dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("X", "kennedy")]))
+    model = bart(len(tokenizer), init_std=0.1)
+    texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, dictionary)
+    tagger = train_tagger(model, texts, steps=60, batch=2, lr=3e-3, shared=1)
+    (found,) = tagger.recognise([documents()[0].with_mentions(())], tokenizer, dictionary)
+    assert [(m.text, m.type) for m in found.mentions] == [
+        ("aspirin", "Chemical"), ("heat", "Chemical"),
+    ]  # fmt: skip
+    # The linking model's own weights are untouched.
+    fresh = dict(bart(len(tokenizer), init_std=0.1).named_parameters())
+    assert all(torch.equal(p, fresh[name]) for name, p in model.named_parameters())
