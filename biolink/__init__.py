@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
     from biolink.infer.linker import Linker, LinkerOptions
-    from biolink.infer.nil import NoNil, Threshold
+    from biolink.infer.nil import Likelier, NoNil, Threshold
     from biolink.infer.recognise import DictionaryRecogniser, SpacyRecogniser
     from biolink.kb import Concept, KnowledgeBase
     from biolink.pipeline import link, load
@@ -28,6 +28,7 @@ _HOME = {
     "DictionaryRecogniser": "biolink.infer.recognise",
     "Document": "biolink.documents",
     "KnowledgeBase": "biolink.kb",
+    "Likelier": "biolink.infer.nil",
     "Link": "biolink.documents",
     "Linker": "biolink.infer.linker",
     "LinkerOptions": "biolink.infer.linker",
@@ -49,6 +50,7 @@ __all__ = [
     "DictionaryRecogniser",
     "Document",
     "KnowledgeBase",
+    "Likelier",
     "Link",
     "Linker",
     "LinkerOptions",

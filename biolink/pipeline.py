@@ -40,7 +40,8 @@ def load(
     kb
         A knowledge base, or the path of a stored or readable one; the embedded one when None.
     nil
-        When a mention gets no link; :class:`biolink.NoNil` when None.
+        When a mention gets no link. When None: mentions that are given are always linked, those
+        that are found are not where NIL is likelier than every concept.
     recogniser
         Finds mentions in plain text. When None: for the embedded knowledge base the recogniser
         that was trained with the embedded model, for another a dictionary of its names.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -21,7 +21,7 @@ from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NO_CANDIDATE, NilPolicy, NoNil
+from biolink.infer.nil import NO_CANDIDATE, Likelier, NilPolicy, NoNil
 from biolink.infer.ranker import (
     FEATURES,
     nil_features,
@@ -157,7 +157,8 @@ class Linker:
     options
         See :class:`LinkerOptions`.
     nil
-        When a mention gets no link.
+        When a mention gets no link. When None: mentions that are given are always linked, those
+        that were found here are not where NIL is likelier than every concept.
     recogniser
         Finds mentions; needed only for documents that come without.
     progress
@@ -180,7 +181,7 @@ class Linker:
                 "this model has no weights for method='combined': use 'generate' or 'candidates'"
             )
         self.model, self.kb, self.options = model, kb, options
-        self.nil: NilPolicy = nil or NoNil()
+        self.nil = nil
         self.recogniser = recogniser
         self._indexes = Indexes(kb, model, progress)
 
@@ -219,10 +220,13 @@ class Linker:
                 Document(str(number), document) if isinstance(document, str) else document
                 for number, document in enumerate(block)
             ]
-            yield from self.link_documents(self._recognised(given, recognise))
+            prepared, found = self._recognised(given, recognise)
+            yield from self.link_documents(prepared, found)
 
-    def _recognised(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        """Documents with their mentions, found anew where that is wanted."""
+    def _recognised(
+        self, documents: list[Document], recognise: bool | None
+    ) -> tuple[list[Document], set[int]]:
+        """Documents with their mentions, and the places of those where they were found anew."""
         recogniser = self.recogniser
         wanted = [
             place
@@ -230,12 +234,13 @@ class Linker:
             if recognise or (recognise is None and not document.mentions)
         ]
         if recogniser is None or not wanted:
-            return documents
+            return documents, set()
         chosen = [documents[place] for place in wanted]
         many = getattr(recogniser, "many", None)
         found = many(chosen) if many else [recogniser(document) for document in chosen]
         result = dict(zip(wanted, found, strict=True))
-        return [result.get(place, document) for place, document in enumerate(documents)]
+        every = [result.get(place, document) for place, document in enumerate(documents)]
+        return every, set(wanted)
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """The same model over another knowledge base; over a part of this one without work."""
@@ -276,7 +281,8 @@ class Linker:
 
     @cached_property
     def _kb_types(self) -> set[str]:
-        return {type_name(kind) for kind in self.kb.base.types}
+        column = self.kb.base._table.column("types").combine_chunks()
+        return {type_name(t) for t in set(column.flatten().unique().to_pylist()) if t}
 
     @cached_property
     def _priors(self) -> dict[int, int]:
@@ -308,8 +314,16 @@ class Linker:
 
     # ------------------------------------------------------------------ linking
 
-    def link_documents(self, documents: Sequence[Document]) -> list[Document]:
-        """Link the mentions that the documents have."""
+    def link_documents(
+        self, documents: Sequence[Document], recognised: Collection[int] = ()
+    ) -> list[Document]:
+        """Link the mentions that the documents have.
+
+        Parameters
+        ----------
+        recognised
+            Places of documents whose mentions were found, not given: what ``nil=None`` asks.
+        """
         if self._find is not None:
             documents = [expand_document(document, self._find) for document in documents]
         tasks: dict[Task, int] = {}
@@ -320,10 +334,14 @@ class Linker:
         found = self.link_tasks(list(tasks))
         return [
             document.with_mentions(
-                self._linked(mention, found[place])
+                self._linked(
+                    mention,
+                    found[place],
+                    self.nil or (Likelier() if number in recognised else NoNil()),
+                )
                 for mention, place in zip(document.mentions, of_document, strict=True)
             )
-            for document, of_document in zip(documents, places, strict=True)
+            for number, (document, of_document) in enumerate(zip(documents, places, strict=True))
         ]
 
     def tasks(self, document: Document) -> list[Task]:
@@ -361,14 +379,18 @@ class Linker:
                 results[place] = found
         return results
 
-    def _linked(self, mention: Mention, found: Sequence[_Found]) -> Mention:
+    def _linked(self, mention: Mention, found: Sequence[_Found], policy: NilPolicy) -> Mention:
         if not found:
             return replace(mention, links=(), nil_reason=NO_CANDIDATE)
         links = tuple(
             self._link(item, rank, mention)
             for rank, item in enumerate(found[: self.options.top_k], 1)
         )
-        reason = self.nil.reason(links)
+        # In the combined score NIL is one more candidate; the other methods know none.
+        nil = 0.0
+        if self.options.method == "combined":
+            nil = max(0.0, 1 - sum(item.probability for item in found))
+        reason = policy.reason(links, nil)
         if reason is not None:
             return replace(mention, links=(), nil_reason=reason)
         return replace(mention, links=links, nil_reason=None)

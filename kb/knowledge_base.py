@@ -290,12 +290,15 @@ class KnowledgeBase:
 
     @cached_property
     def types(self) -> frozenset[str]:
-        """Semantic types of the concepts of this (sub)set."""
+        """Semantic types of the concepts of this (sub)set, where a concept has several its first.
+
+        So the diseases of a base do not count as chemicals for the sake of a few that are both.
+        """
         column = self._table.column("types")
         if self._row_mask is not None:
             column = column.filter(pa.array(self._row_mask))
-        found = column.combine_chunks().flatten().unique().to_pylist()
-        return frozenset(kind for kind in found if kind)
+        column = column.filter(pc.greater(pc.list_value_length(column), 0))
+        return frozenset(pc.unique(pc.list_element(column, 0)).to_pylist())
 
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""

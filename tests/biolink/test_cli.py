@@ -141,7 +141,7 @@ def test_nil_and_types_and_warning(tmp_path: Path) -> None:
     done = run("link", "--types", "Disease", stdin=b"Naloxone for asthma.")
     record = json.loads(done.stdout)
     assert [m["text"] for m in record["mentions"]] == ["asthma"]
-    done = run("link", stdin=b"Nothing here.")
+    done = run("link", stdin=b"We thank the editor for his help with the manuscript.")
     assert "no mention was found" in done.stderr
     done = run("link", "--types", "None", stdin=b"x")
     assert "no concept of the types" in done.stderr

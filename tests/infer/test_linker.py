@@ -252,6 +252,23 @@ def test_threshold_gives_nil_with_a_reason(model: LinkingModel, kb: KnowledgeBas
         Threshold(1.5)
 
 
+def test_a_found_mention_is_nil_where_that_is_likelier(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    def recogniser(document: Document) -> Document:
+        return document.with_mentions([Mention(0, 3, "ill"), Mention(4, 11, "aspirin")])
+
+    found, known = Linker(model, kb, recogniser=recogniser)("ill aspirin").mentions
+    assert found.best is None
+    assert "NIL has probability" in (found.nil_reason or "")
+    assert known.best is not None
+    # A mention that is given is linked, and so is a found one on request.
+    given = recogniser(Document("1", "ill aspirin"))
+    assert Linker(model, kb)(given).mentions[0].best is not None
+    always = Linker(model, kb, nil=NoNil(), recogniser=recogniser)
+    assert always("ill aspirin").mentions[0].best is not None
+
+
 def test_pipe_streams_and_keeps_order(model: LinkingModel, kb: KnowledgeBase) -> None:
     linker = Linker(model, kb, recogniser=DictionaryRecogniser(kb))
     taken = []

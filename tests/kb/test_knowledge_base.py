@@ -249,3 +249,16 @@ def test_homonyms_are_told_apart(tmp_path: Path) -> None:
     assert [c.id for c in again] == [c.id for c in base]
     # Of a part only what is shared within it is rewritten.
     assert [c.name for c in disambiguated(base.subset(types={"Disease"}))] == ["Common cold"]
+
+
+def test_types_are_the_first_of_each_concept() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [
+            Concept("1", "fever", types=("Disease", "Chemical")),
+            Concept("2", "aspirin", types=("Chemical",)),
+            Concept("3", "thing"),
+        ]
+    )
+    assert kb.types == {"Disease", "Chemical"}
+    assert kb.subset(types={"Disease"}).types == {"Disease"}
+    assert kb.subset(ids=["3"]).types == frozenset()
