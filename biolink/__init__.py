@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
     from biolink.infer.linker import Linker, LinkerOptions
-    from biolink.infer.nil import Likelier, NoNil, Threshold
+    from biolink.infer.nil import AnyOf, Likelier, Margin, NoNil, PostPruning, Threshold
     from biolink.infer.recognise import DictionaryRecogniser, SpacyRecogniser
     from biolink.kb import Concept, KnowledgeBase
     from biolink.pipeline import link, load
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AnyOf": "biolink.infer.nil",
     "BiolinkError": "biolink.errors",
     "Concept": "biolink.kb",
     "DictionaryRecogniser": "biolink.infer.recognise",
@@ -32,9 +33,11 @@ _HOME = {
     "Link": "biolink.documents",
     "Linker": "biolink.infer.linker",
     "LinkerOptions": "biolink.infer.linker",
+    "Margin": "biolink.infer.nil",
     "Mention": "biolink.documents",
     "NoNil": "biolink.infer.nil",
     "Passage": "biolink.documents",
+    "PostPruning": "biolink.infer.nil",
     "SpacyRecogniser": "biolink.infer.recognise",
     "Threshold": "biolink.infer.nil",
     "evaluate": "biolink.evaluation",
@@ -45,6 +48,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AnyOf",
     "BiolinkError",
     "Concept",
     "DictionaryRecogniser",
@@ -54,9 +58,11 @@ __all__ = [
     "Link",
     "Linker",
     "LinkerOptions",
+    "Margin",
     "Mention",
     "NoNil",
     "Passage",
+    "PostPruning",
     "SpacyRecogniser",
     "Threshold",
     "__version__",

@@ -11,7 +11,7 @@ from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.linker import Linker, LinkerOptions, Recogniser
 from biolink.infer.model import load_model
-from biolink.infer.nil import NilPolicy
+from biolink.infer.nil import NilPolicy, policy_from
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
 from biolink.infer.tagger import TAGGER, Tagger
 from biolink.kb import KnowledgeBase
@@ -40,8 +40,10 @@ def load(
     kb
         A knowledge base, or the path of a stored or readable one; the embedded one when None.
     nil
-        When a mention gets no link. When None: mentions that are given are always linked, those
-        that are found are not where NIL is likelier than every concept.
+        When a mention gets no link. When None, what the model's ``biolink.json`` says under
+        ``nil`` (:func:`biolink.infer.nil.policy_values`). If it says nothing: mentions that are
+        given are always linked, those that are found are not where NIL is likelier than every
+        concept.
     recogniser
         Finds mentions in plain text. When None: for the embedded knowledge base the recogniser
         that was trained with the embedded model, for another a dictionary of its names.
@@ -81,12 +83,14 @@ def load(
             whole = DictionaryRecogniser(kb.base, stop_names)
             tagger = Tagger.load(file, loaded.backbone.model)
             recogniser = TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
+    if nil is None and "nil" in loaded.settings:
+        nil = policy_from(loaded.settings["nil"])
     linker = Linker(loaded, kb, chosen, nil, recogniser, progress)
     if model is None and kb.base.path != EMBEDDED / "kb":
         # Names that the embedded base has need no embedding again.
         default = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen)
         linker = default.with_kb(kb)
-        linker.nil = nil or linker.nil
+        linker.nil = nil
         linker.recogniser = recogniser
     return linker
 

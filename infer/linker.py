@@ -21,7 +21,7 @@ from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NO_CANDIDATE, Likelier, NilPolicy, NoNil
+from biolink.infer.nil import NO_CANDIDATE, Likelier, NilPolicy, NoNil, Seen
 from biolink.infer.ranker import (
     FEATURES,
     nil_features,
@@ -250,7 +250,7 @@ class Linker:
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
-        for cached in ("trie", "_index_mask", "_kb_types", "_priors", "_place_of"):
+        for cached in ("trie", "_index_mask", "_kb_types", "_priors", "_place_of", "_of_whole"):
             other.__dict__.pop(cached, None)
         return other
 
@@ -331,7 +331,8 @@ class Linker:
             [tasks.setdefault(task, len(tasks)) for task in self.tasks(document)]
             for document in documents
         ]
-        found = self.link_tasks(list(tasks))
+        whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
+        found = (self._of_whole if whole else self).link_tasks(list(tasks))
         return [
             document.with_mentions(
                 self._linked(
@@ -379,20 +380,32 @@ class Linker:
                 results[place] = found
         return results
 
+    @cached_property
+    def _of_whole(self) -> Linker:
+        """This linker over the whole base."""
+        return self.with_kb(self.kb.base)
+
     def _linked(self, mention: Mention, found: Sequence[_Found], policy: NilPolicy) -> Mention:
-        if not found:
-            return replace(mention, links=(), nil_reason=NO_CANDIDATE)
+        mask = self.kb.row_mask
+        inside = [item for item in found if mask is None or mask[item.row]]
+        outside = next((item for item in found if mask is not None and not mask[item.row]), None)
+        if not inside:
+            reason = NO_CANDIDATE
+            if outside is not None:
+                reason = f"pruned: {self.kb.id_at(outside.row)} is outside, nothing is inside"
+            return replace(mention, links=(), nil_reason=reason)
         links = tuple(
             self._link(item, rank, mention)
-            for rank, item in enumerate(found[: self.options.top_k], 1)
+            for rank, item in enumerate(inside[: self.options.top_k], 1)
         )
         # In the combined score NIL is one more candidate; the other methods know none.
         nil = 0.0
         if self.options.method == "combined":
             nil = max(0.0, 1 - sum(item.probability for item in found))
-        reason = policy.reason(links, nil)
-        if reason is not None:
-            return replace(mention, links=(), nil_reason=reason)
+        other = None if outside is None else self._link(outside, 0, mention)
+        said = policy.reason(Seen(links, nil, other))
+        if said is not None:
+            return replace(mention, links=(), nil_reason=said)
         return replace(mention, links=links, nil_reason=None)
 
     def _link(self, item: _Found, rank: int, mention: Mention) -> Link:

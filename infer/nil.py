@@ -1,55 +1,108 @@
-"""NIL policies: when a mention gets no link, and why."""
+"""NIL policies: when a mention gets no link, and why.
+
+A policy is a frozen value; several together are one more (:class:`AnyOf`). Those that compare a
+part of a knowledge base with the whole (:class:`PostPruning`, :class:`Margin`) are for linkers over
+a subset: see Partial KB inference (BioNLP 2023), section 3.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 from biolink.documents import Link
 from biolink.errors import ConfigError
 
-__all__ = ["NO_CANDIDATE", "Likelier", "NilPolicy", "NoNil", "Threshold"]
+__all__ = [
+    "NO_CANDIDATE",
+    "AnyOf",
+    "Likelier",
+    "Margin",
+    "NilPolicy",
+    "NoNil",
+    "PostPruning",
+    "Seen",
+    "Threshold",
+    "policy_from",
+    "policy_values",
+    "policy_written",
+]
 
 #: Reason of a mention for which nothing was found at all.
 NO_CANDIDATE = "no candidate"
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a policy sees of a mention.
+
+    Attributes
+    ----------
+    links
+        Ranked, at least one.
+    nil
+        Probability of NIL; 0 for a model that has none.
+    outside
+        The best concept of the whole knowledge base that is outside the part that is linked to;
+        None where there is none, and for policies that are not ``whole``.
+    """
+
+    links: Sequence[Link]
+    nil: float = 0.0
+    outside: Link | None = None
+
+
 class NilPolicy(Protocol):
     """Decides whether ranked links stand."""
 
-    def reason(self, links: Sequence[Link], nil: float) -> str | None:
-        """Why the mention is NIL, or None when its links stand.
+    @property
+    def whole(self) -> bool:
+        """Whether a part of a knowledge base is to be linked to under the names of the whole."""
 
-        Parameters
-        ----------
-        links
-            Ranked, at least one.
-        nil
-            Probability of NIL; 0 for a model that has none.
-        """
+    def reason(self, seen: Seen) -> str | None:
+        """Why the mention is NIL, or None when its links stand."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoNil:
+@dataclass(frozen=True)
+class _OfThePart:
+    """A policy that looks at the linker's own knowledge base alone."""
+
+    @property
+    def whole(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class _OfTheWhole:
+    """A policy that compares with the whole base."""
+
+    @property
+    def whole(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class NoNil(_OfThePart):
     """Every mention with a candidate is linked."""
 
-    def reason(self, links: Sequence[Link], nil: float) -> str | None:
+    def reason(self, seen: Seen) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Likelier:
+@dataclass(frozen=True)
+class Likelier(_OfThePart):
     """NIL where that is likelier than every concept."""
 
-    def reason(self, links: Sequence[Link], nil: float) -> str | None:
-        if nil > links[0].probability:
-            return f"NIL has probability {nil:.3f}, the best concept {links[0].probability:.3f}"
+    def reason(self, seen: Seen) -> str | None:
+        best = seen.links[0].probability
+        if seen.nil > best:
+            return f"NIL has probability {seen.nil:.3f}, the best concept {best:.3f}"
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+@dataclass(frozen=True)
+class Threshold(_OfThePart):
     """NIL when the best link's probability is below a value in [0, 1]."""
 
     value: float
@@ -58,7 +111,118 @@ class Threshold:
         if not 0 <= self.value <= 1:
             raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.value}")
 
-    def reason(self, links: Sequence[Link], nil: float) -> str | None:
-        if links[0].probability < self.value:
-            return f"probability {links[0].probability:.3f} below threshold {self.value:g}"
+    def reason(self, seen: Seen) -> str | None:
+        if seen.links[0].probability < self.value:
+            return f"probability {seen.links[0].probability:.3f} below threshold {self.value:g}"
         return None
+
+
+@dataclass(frozen=True)
+class PostPruning(_OfTheWhole):
+    """NIL when the best concept of the whole base is outside the part."""
+
+    def reason(self, seen: Seen) -> str | None:
+        return Margin(0.0).reason(seen)
+
+
+@dataclass(frozen=True)
+class Margin(_OfTheWhole):
+    """NIL when a concept outside the part is better than the best inside by more than a margin.
+
+    Attributes
+    ----------
+    value
+        Difference of scores (log-probabilities), at least 0; 0 is :class:`PostPruning`.
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not self.value >= 0:
+            raise ConfigError(f"a margin is a number of nats from 0, not {self.value}")
+
+    def reason(self, seen: Seen) -> str | None:
+        other = seen.outside
+        if other is not None and other.score - seen.links[0].score > self.value:
+            return f"pruned: {other.concept_id} ({other.name}) is better and outside"
+        return None
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """NIL when any of several policies says so; the first one's reason is given."""
+
+    policies: tuple[NilPolicy, ...]
+
+    @property
+    def whole(self) -> bool:
+        return any(policy.whole for policy in self.policies)
+
+    def reason(self, seen: Seen) -> str | None:
+        reasons = (policy.reason(seen) for policy in self.policies)
+        return next((reason for reason in reasons if reason is not None), None)
+
+
+_KINDS: dict[str, type] = {
+    "none": NoNil,
+    "likelier": Likelier,
+    "threshold": Threshold,
+    "post-pruning": PostPruning,
+    "margin": Margin,
+    "any": AnyOf,
+}
+
+
+def policy_values(policy: Any) -> dict[str, Any]:
+    """A policy as ``biolink.json`` keeps it, under ``nil``.
+
+    >>> policy_values(AnyOf((Threshold(0.4), PostPruning())))
+    {'kind': 'any', 'policies': [{'kind': 'threshold', 'value': 0.4}, {'kind': 'post-pruning'}]}
+    """
+    kinds = {cls: kind for kind, cls in _KINDS.items()}
+    if type(policy) not in kinds:
+        raise ConfigError(f"{type(policy).__name__} cannot be saved: known are {list(_KINDS)}")
+    if isinstance(policy, AnyOf):
+        return {"kind": "any", "policies": [policy_values(one) for one in policy.policies]}
+    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
+    return {"kind": kinds[type(policy)], **values}
+
+
+def policy_from(values: Mapping[str, Any]) -> NilPolicy:
+    """The policy that :func:`policy_values` wrote.
+
+    Raises
+    ------
+    ConfigError
+        When the kind or a value is unknown.
+    """
+    rest = dict(values)
+    kind = rest.pop("kind", None)
+    if kind not in _KINDS:
+        raise ConfigError(f"unknown NIL policy {kind!r}: known are {', '.join(_KINDS)}")
+    if kind == "any":
+        rest = {"policies": tuple(policy_from(one) for one in rest.get("policies", ()))}
+    try:
+        policy: NilPolicy = _KINDS[kind](**rest)
+    except TypeError as error:
+        raise ConfigError(f"NIL policy {kind!r}: {error}") from None
+    return policy
+
+
+def policy_written(text: str) -> NilPolicy:
+    """A policy as the command line writes it.
+
+    >>> policy_written("threshold=0.4+post-pruning").policies
+    (Threshold(value=0.4), PostPruning())
+    """
+    policies = []
+    for part in text.split("+"):
+        kind, equals, value = part.strip().partition("=")
+        values: dict[str, Any] = {"kind": kind}
+        if equals:
+            try:
+                values["value"] = float(value)
+            except ValueError:
+                raise ConfigError(f"NIL policy {part!r}: expected a number after =") from None
+        policies.append(policy_from(values))
+    return policies[0] if len(policies) == 1 else AnyOf(tuple(policies))

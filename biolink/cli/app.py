@@ -70,6 +70,13 @@ def link(
     threshold: Annotated[
         float | None, typer.Option(help="NIL below this probability, from 0 to 1.")
     ] = None,
+    nil: Annotated[
+        str | None,
+        typer.Option(
+            help="When a mention gets no link: none, likelier, threshold=P, post-pruning, "
+            "margin=N, or several joined by +."
+        ),
+    ] = None,
     types: Annotated[
         str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
     ] = None,
@@ -91,7 +98,7 @@ def link(
         mentions=mentions,
         method=method,
         top_k=top_k,
-        threshold=threshold,
+        nil=nil if threshold is None else "+".join(filter(None, (f"threshold={threshold}", nil))),
         types=types,
         spacy=spacy,
         batch_size=batch_size,
@@ -178,6 +185,31 @@ def evaluate(
         seed=seed,
     )
     run_evaluate(job)
+
+
+@app.command()
+def find_threshold(
+    files: Annotated[list[str], typer.Argument(help="Development documents with gold concepts.")],
+    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
+    format: Format = None,
+    types: Annotated[
+        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Wanted precision; the highest F1 if not given.")
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--output", help=".json, .svg or .png to write; may be repeated."),
+    ] = None,
+) -> None:
+    """Sweep the threshold under which a link is NIL over gold mentions."""
+    from biolink.cli.find_threshold import ThresholdJob, run_find_threshold
+
+    run_find_threshold(
+        ThresholdJob(tuple(files), kb, model, format, types, precision, tuple(output or ()))
+    )
 
 
 @app.command()

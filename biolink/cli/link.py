@@ -31,7 +31,7 @@ class LinkJob:
     mentions: str = "auto"
     method: str | None = None
     top_k: int = 5
-    threshold: float | None = None
+    nil: str | None = None
     types: str | None = None
     spacy: str | None = None
     batch_size: int = 32
@@ -86,7 +86,8 @@ def _output_format(job: LinkJob) -> str:
 
 
 def _linker(job: LinkJob) -> Any:
-    from biolink import KnowledgeBase, SpacyRecogniser, Threshold
+    from biolink import KnowledgeBase, SpacyRecogniser
+    from biolink.infer.nil import policy_written
     from biolink.pipeline import load as load_linker
 
     recogniser = SpacyRecogniser(job.spacy) if job.spacy else None
@@ -98,7 +99,7 @@ def _linker(job: LinkJob) -> Any:
         linker = load_linker(
             job.model,
             kb,
-            None if job.threshold is None else Threshold(job.threshold),
+            None if job.nil is None else policy_written(job.nil),
             recogniser,
             lambda _, done, size: advance(done, size),
             **options,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,15 @@ from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
 from biolink.infer.hints import Hint, acronyms, appositions, hints
 from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.nil import (
+    AnyOf,
+    Likelier,
+    Margin,
+    NilPolicy,
+    PostPruning,
+    policy_from,
+    policy_values,
+)
 from biolink.infer.ranker import type_agreement
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.kb import Concept
@@ -267,6 +277,43 @@ def test_a_found_mention_is_nil_where_that_is_likelier(
     assert Linker(model, kb)(given).mentions[0].best is not None
     always = Linker(model, kb, nil=NoNil(), recogniser=recogniser)
     assert always("ill aspirin").mentions[0].best is not None
+
+
+def test_a_part_is_pruned_by_the_whole(model: LinkingModel, kb: KnowledgeBase) -> None:
+    part = kb.subset(ids=["D3", "D5"])
+    given = document("breast tumor", "aspirin")
+
+    def linked(nil: NilPolicy | None) -> list[Mention]:
+        return list(Linker(model, part, nil=nil)(given).mentions)
+
+    direct = linked(None)
+    assert direct[0].best is not None and direct[0].best.concept_id == "D3"
+    assert direct[1].best is not None and direct[1].best.concept_id in ("D3", "D5")
+    pruned = linked(PostPruning())
+    assert [m.best and m.best.concept_id for m in pruned] == ["D3", None]
+    assert "D2" in (pruned[1].nil_reason or "") and "outside" in (pruned[1].nil_reason or "")
+    # Probabilities are those under the whole base, and every link is of the part.
+    whole = Linker(model, kb)(given).mentions[0]
+    assert pruned[0].best.probability == pytest.approx(whole.best.probability)
+    assert {link.concept_id for m in pruned for link in m.links} <= {"D3", "D5"}
+    # A wide margin prunes nothing that has a candidate inside.
+    wide = linked(Margin(1e9))[1]
+    assert wide.best is not None or "nothing is inside" in (wide.nil_reason or "")
+    both = linked(AnyOf((Threshold(1.0), PostPruning())))
+    assert "threshold" in (both[0].nil_reason or "")
+    # On a whole base there is nothing to prune.
+    assert Linker(model, kb, nil=PostPruning())(given).mentions[1].best.concept_id == "D2"
+
+
+def test_policies_are_saved_and_checked() -> None:
+    policy = AnyOf((Threshold(0.25), Margin(2.0), PostPruning(), Likelier(), NoNil()))
+    assert policy_from(json.loads(json.dumps(policy_values(policy)))) == policy
+    with pytest.raises(ConfigError, match="unknown NIL policy 'often'"):
+        policy_from({"kind": "often"})
+    with pytest.raises(ConfigError, match="threshold"):
+        policy_from({"kind": "threshold", "level": 1})
+    with pytest.raises(ConfigError, match="from 0"):
+        Margin(-1.0)
 
 
 def test_pipe_streams_and_keeps_order(model: LinkingModel, kb: KnowledgeBase) -> None:

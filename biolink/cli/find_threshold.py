@@ -1,0 +1,94 @@
+"""``biolink find-threshold``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from biolink.cli.console import progress, stdout
+from biolink.cli.evaluate import _raise
+from biolink.cli.link import LinkJob, _linker, read_all
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.infer.nil import NoNil
+from biolink.kb.files import replace_file
+from biolink.thresholds import Curve, find_threshold, plot_curve
+
+__all__ = ["ThresholdJob", "run_find_threshold"]
+
+_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdJob:
+    """The options of ``biolink find-threshold``.
+
+    Attributes
+    ----------
+    files, kb, model, format, types
+        As for ``biolink link``; development documents with gold concepts.
+    precision
+        Wanted precision; highest F1 when None.
+    output
+        ``.json``, ``.svg`` or ``.png`` files to write.
+    """
+
+    files: tuple[str, ...]
+    kb: str | None = None
+    model: str | None = None
+    format: str | None = None
+    types: str | None = None
+    precision: float | None = None
+    output: tuple[str, ...] = ()
+
+
+def run_find_threshold(job: ThresholdJob) -> Curve:
+    """Link the gold mentions of files, sweep the threshold and print the curve."""
+    for file in job.output:
+        if Path(file).suffix not in (".json", ".svg", ".png"):
+            raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
+    linker = _linker(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
+    linker.nil = NoNil()
+    gold = list(read_all(job.files, job.format, _raise))
+    with progress("linking", "documents") as advance:
+
+        def linked() -> Iterator[Document]:
+            for number, document in enumerate(linker.pipe(gold, recognise=False), 1):
+                advance(number, len(gold))
+                yield document
+
+        curve = find_threshold(linked(), linker.kb, job.precision)
+    for file in job.output:
+        if file.endswith(".json"):
+            values = {"best": asdict(curve.best), "points": [asdict(p) for p in curve.points]}
+            with replace_file(file) as stream:
+                stream.write(json.dumps(values, indent=1) + "\n")
+        else:
+            plot_curve(curve, Path(file))
+    _print(curve)
+    return curve
+
+
+def _print(curve: Curve) -> None:
+    """At most twenty points, evenly spread over the curve, and the best."""
+    from rich.table import Table
+
+    table = Table()
+    for column in ("threshold", "precision", "recall", "F1", "links"):
+        table.add_column(column, justify="right")
+    stride = max(1, len(curve.points) // _ROWS)
+    shown = {*curve.points[::stride], curve.points[-1], curve.best}
+    for point in sorted(shown, key=lambda p: p.threshold):
+        mark = "* " if point == curve.best else ""
+        table.add_row(
+            f"{mark}{point.threshold:.4f}",
+            f"{point.precision:.1%}",
+            f"{point.recall:.1%}",
+            f"{point.f1:.1%}",
+            str(point.linked),
+        )
+    console = stdout()
+    console.print(table)
+    console.print(f"best (*): --threshold {curve.best.threshold:.4f}")

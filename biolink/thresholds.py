@@ -1,0 +1,142 @@
+"""The threshold under which a link should be NIL, from a development set.
+
+Source: Partial KB inference (BioNLP 2023), section 3.2: thresholds are tuned on development data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from biolink.documents import Document
+from biolink.errors import ConfigError, MissingDependencyError
+from biolink.kb.files import replace_file
+from biolink.kb.knowledge_base import KnowledgeBase
+
+__all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What links at or above a threshold are worth.
+
+    Attributes
+    ----------
+    threshold
+        Probability from 0 to 1.
+    precision
+        Share of the links that are right; 1 where there are none.
+    recall
+        Share of the mentions with a gold concept in the knowledge base that are linked to it.
+    f1
+        Their harmonic mean.
+    linked
+        Links that are left.
+    """
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+    linked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """All thresholds that make a difference, ascending, and the best of them."""
+
+    points: tuple[Point, ...]
+    best: Point
+
+
+def find_threshold(
+    documents: Iterable[Document], kb: KnowledgeBase, precision: float | None = None
+) -> Curve:
+    """Sweep the threshold over linked development documents.
+
+    Parameters
+    ----------
+    documents
+        With gold concepts, linked without a NIL policy. A mention without a gold concept in the
+        knowledge base should be NIL.
+    kb
+        Resolves ids, and tells which gold concepts it holds.
+    precision
+        The best point is the one of highest recall with at least this precision; without, the one
+        of highest F1.
+
+    Raises
+    ------
+    ConfigError
+        When there are no links, or none of the points is precise enough.
+    """
+    if precision is not None and not 0 < precision <= 1:
+        raise ConfigError(f"a wanted precision is a share above 0, at most 1, not {precision}")
+    probabilities: list[float] = []
+    right: list[bool] = []
+    wanted = 0
+    for document in documents:
+        for mention in document.mentions:
+            gold = {kb.resolve(i) for i in mention.concept_ids} - {None}
+            wanted += bool(gold)
+            if mention.best is not None:
+                probabilities.append(mention.best.probability)
+                right.append(mention.best.concept_id in gold)
+    if not probabilities or not wanted:
+        raise ConfigError("no mention with a gold concept was linked: there is nothing to sweep")
+    order = np.argsort(-np.array(probabilities), kind="stable")
+    sorted_probabilities = np.array(probabilities)[order]
+    rights = np.cumsum(np.array(right)[order])
+    # Equal probabilities go together: a threshold cannot part them.
+    lasts = np.flatnonzero(np.append(np.diff(sorted_probabilities) < 0, True))
+    points = []
+    for last in lasts[::-1]:
+        share, found = rights[last] / (last + 1), rights[last] / wanted
+        f1 = 2 * rights[last] / (last + 1 + wanted)
+        points.append(
+            Point(
+                float(sorted_probabilities[last]), float(share), float(found), float(f1),
+                int(last) + 1,
+            )
+        )  # fmt: skip
+    if precision is None:
+        best = max(points, key=lambda point: point.f1)
+    else:
+        precise = [point for point in points if point.precision >= precision]
+        if not precise:
+            most = max(point.precision for point in points)
+            raise ConfigError(f"no threshold gives a precision of {precision}; the most is {most}")
+        best = max(precise, key=lambda point: point.recall)
+    return Curve(tuple(points), best)
+
+
+def plot_curve(curve: Curve, file: Path) -> None:
+    """Write precision, recall and F1 over the threshold as a picture (.svg or .png).
+
+    Raises
+    ------
+    MissingDependencyError
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingDependencyError("matplotlib", "a picture of the curve", "report") from None
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    thresholds = [point.threshold for point in curve.points]
+    for name in ("precision", "recall", "f1"):
+        values = [getattr(point, name) for point in curve.points]
+        axes.plot(thresholds, values, label="F1" if name == "f1" else name)
+    axes.axvline(curve.best.threshold, color="grey", linestyle=":")
+    axes.annotate(
+        f"{curve.best.threshold:.3f}", (curve.best.threshold, 0.02), xytext=(4, 0),
+        textcoords="offset points",
+    )  # fmt: skip
+    axes.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(loc="lower left")
+    with replace_file(file) as stream:
+        figure.savefig(stream.buffer, format=file.suffix.removeprefix("."))  # type: ignore[attr-defined]
