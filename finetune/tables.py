@@ -38,7 +38,8 @@ class Ragged:
     def of(cls, rows: Sequence[Sequence[int]], dtype: type = np.int32) -> Ragged:
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum([len(row) for row in rows], out=offsets[1:])
-        flat = np.fromiter((item for row in rows for item in row), dtype, int(offsets[-1]))
+        items = (item for row in rows for item in row)
+        flat: np.ndarray = np.fromiter(items, dtype, int(offsets[-1]))
         return cls(flat, offsets)
 
     def __len__(self) -> int:

@@ -75,7 +75,7 @@ def tagged(
         allowed = np.zeros((len(labels), len(LABELS)), dtype=bool)
         allowed[np.arange(len(labels)), labels] = True
         outside = np.flatnonzero(labels == 0)
-        allowed[np.ix_(outside, unmarked)] = True
+        allowed[np.ix_(outside, np.array(unmarked, dtype=int))] = True
         result.append(Tagged(pieces, allowed))
     return result
 

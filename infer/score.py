@@ -58,8 +58,13 @@ class Packed:
 
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
-        moved = (t.to(device) for t in (self.tokens, self.positions, self.segments, self.targets))
-        return Packed(*moved, self.names)
+        return Packed(
+            self.tokens.to(device),
+            self.positions.to(device),
+            self.segments.to(device),
+            self.targets.to(device),
+            self.names,
+        )
 
 
 def pack(
@@ -93,8 +98,13 @@ def pack(
         tokens[row, begins] = prompt[-1]
         positions[row, shared:end] = np.arange(shared, end) - np.repeat(begins - shared, sizes)
         segments[row, shared:end] = np.repeat(np.arange(1, len(sizes) + 1), sizes)
-    arrays = (torch.from_numpy(array) for array in (tokens, positions, segments, targets))
-    return Packed(*arrays, max(map(len, names)))
+    return Packed(
+        torch.from_numpy(tokens),
+        torch.from_numpy(positions),
+        torch.from_numpy(segments),
+        torch.from_numpy(targets),
+        max(map(len, names)),
+    )
 
 
 def name_log_probs(
