@@ -61,12 +61,16 @@ def earlier(data: Path, corpus: str, split: str) -> list[Document]:
     return [document for one in splits for document in documents(data, corpus, one)]
 
 
-def weighted(linker: Linker, kept: Callable[[str], bool], equal: bool = False) -> Linker:
-    """The linker with the weights of some features only; ``equal`` gives each of them 1."""
+def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -> Linker:
+    """The linker with the weights of some features only.
+
+    ``alone`` gives them a weight so large that the best name decides: a concept's probability is
+    the sum over its names.
+    """
     model = linker.model
     assert model.ranker is not None
     weights = [
-        (1.0 if equal else weight) if kept(name) else 0.0
+        (1000.0 if alone else weight) if kept(name) else 0.0
         for name, weight in zip(FEATURES, model.ranker.weights, strict=True)
     ]
     ranker = replace(model.ranker, weights=np.array(weights))
