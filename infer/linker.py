@@ -39,7 +39,7 @@ __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 #: What the cosine of embeddings counts beside that of n-grams where candidates are put in order;
 #: chosen on development documents for what it leaves among the best 16.
 DENSE_SHARE = 2.0
-#: The same for the embedding of the mention in its context.
+#: What that of the embedding of the mention in its context counts there.
 CONTEXT_SHARE = 1.0
 
 #: Adds mentions to a document.
