@@ -233,8 +233,11 @@ def main() -> None:
         "| corpus | KB | protocol | system | mentions | in KB | strict | lenient | strict in KB |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    folds: dict[str, list[Report]] = {}
     for corpus, kb, protocol, reports in rows(arguments):
         for system, report in reports.items():
+            if corpus.startswith("askapatient"):
+                folds.setdefault(system, []).append(report)
             low, high = report.strict.interval
             assert report.strict_in_kb is not None
             types = " ".join(
@@ -271,6 +274,13 @@ def main() -> None:
                 record = {"corpus": corpus, "kb": kb, "protocol": protocol, "system": system}
                 with arguments.json.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(record | json.loads(report.to_json())) + "\n")
+    for system, of_folds in folds.items():
+        strict = np.mean([report.strict.recall_at_1 for report in of_folds])
+        lenient = np.mean([report.lenient.recall_at_1 for report in of_folds])
+        print(
+            f"| askapatient, mean of {len(of_folds)} folds | own | biosyn | {system} | | | "
+            f"{strict:.1%} | {lenient:.1%} | |"
+        )
 
 
 if __name__ == "__main__":

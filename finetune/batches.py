@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from biolink.errors import ConfigError
 from biolink.finetune.mining import interleaved, spread
-from biolink.finetune.tables import Mentions, Names, Ragged
+from biolink.finetune.tables import SOURCE_LIMIT, Mentions, Names, Ragged, marked_span
 from biolink.infer.score import Packed, pack
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
@@ -25,7 +25,7 @@ from biolink.pretrain.seq2seq import denoising_batch, padded
 
 __all__ = ["Batch", "Batches", "Mined", "Ranking", "Special", "Stage"]
 
-_SOURCE_LIMIT = 160
+_PROMPT_LIMIT = 24
 _RIGHT = 3  # names of the gold concept beside one another in a listwise sample
 
 
@@ -140,6 +140,18 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sample:
+    """A source with names to score: the first ``right`` of them are right, the first the target."""
+
+    source: list[int]
+    prompt: list[int]
+    span: tuple[int, int]
+    family: int
+    names: list[int]
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What a step trains on; parts are None where the stage has none.
 
@@ -228,81 +240,86 @@ class Batches(Dataset):
         return denoising_batch(sources, targets, special.pad, special.start)
 
     def _ranking(self, rng: random.Random) -> Ranking:
-        stage, special, names, mentions = self.stage, self.special, self.names, self.mentions
-        sources: list[list[int]] = []
-        prompts: list[list[int]] = []
-        chosen: list[list[int]] = []
-        rights: list[int] = []
-        spans: list[Sequence[int]] = []
-        families: list[int] = []
+        special, names = self.special, self.names
+        samples = [*self._of_mentions(rng), *self._of_kb(rng)]
+        most = max(len(sample.names) for sample in samples)
+        present = torch.zeros(len(samples), most, dtype=torch.bool)
+        right = torch.zeros(len(samples), most, dtype=torch.bool)
+        for row, sample in enumerate(samples):
+            present[row, : len(sample.names)] = True
+            right[row, : sample.right] = True
+        # Where there is no near-miss the target stands in; of its own family, it is no negative.
+        wrong = [s.names[s.right] if len(s.names) > s.right else s.names[0] for s in samples]
+        beside = [sample.names[0] for sample in samples] + wrong
+        beside_ids, beside_mask = self._bare([names.tokens[i] for i in beside])
+        source, source_mask = _with_mask([sample.source for sample in samples], special.pad)
+        return Ranking(
+            source,
+            source_mask,
+            pack(
+                [[special.start, *sample.prompt] for sample in samples],
+                [[[*names.tokens[i], special.end] for i in sample.names] for sample in samples],
+                special.pad,
+            ),
+            right,
+            present,
+            torch.tensor([sample.span for sample in samples]),
+            beside_ids,
+            beside_mask,
+            torch.tensor([s.family for s in samples] + [names.families[i][0] for i in wrong]),
+        )
+
+    def _of_mentions(self, rng: random.Random) -> Iterator[_Sample]:
+        """Annotated mentions, each with names of its concept and near-misses."""
+        stage, mentions = self.stage, self.mentions
         for number in rng.sample(range(len(mentions)), min(stage.mentions, len(mentions))):
             right = mentions.right[number]
             right = [right[0], *rng.sample(right[1:], min(_RIGHT - 1, len(right) - 1))]
             right = right if stage.negatives else right[:1]
-            misses = mentions.misses[number]
-            if self.mined is not None:
-                misses = interleaved(self.mined.mentions[number].tolist(), misses)
-            sources.append(mentions.sources[number])
-            prompts.append(mentions.prompts[number])
-            spans.append(mentions.spans[number].tolist())
-            families.append(mentions.families[number][0])
-            chosen.append([*right, *spread(misses, stage.negatives, rng)])
-            rights.append(len(right))
-        drawn = [
-            self.kb_samples[rng.randrange(len(self.kb_samples))] for _ in range(stage.kb_samples)
-        ]
-        if drawn:
-            limit = {"truncation": True, "max_length": _SOURCE_LIMIT}
-            sources += self.tokenizer([s.source for s in drawn], **limit)["input_ids"]
-            markers = (self.form.start_marker, self.form.end_marker)
-            start, end = map(self.tokenizer.convert_tokens_to_ids, markers)
-            of_drawn = self.form.prompt_ids(self.tokenizer, [s.mention for s in drawn], 0)
-            prompts += [ids[1:][-24:] for ids in of_drawn]
-            for sample, ids in zip(drawn, sources[-len(drawn) :], strict=True):
-                target, mention = self.kb.name_id(sample.target), self.kb.name_id(sample.mention)
-                assert target is not None
-                misses = []
-                if self.mined is not None and mention is not None:
-                    own = set(names.families[target])
-                    misses = [
-                        i
-                        for i in self.mined.names[mention].tolist()
-                        if i >= 0 and own.isdisjoint(names.families[i])
-                    ]
-                spans.append(
-                    (
-                        ids.index(start) if start in ids else 0,
-                        ids.index(end) + 1 if end in ids else len(ids),
-                    )
-                )
-                families.append(names.families[target][0])
-                chosen.append([target, *spread(misses, stage.negatives, rng)])
-                rights.append(1)
-        most = max(map(len, chosen))
-        present = torch.zeros(len(chosen), most, dtype=torch.bool)
-        right_mask = torch.zeros(len(chosen), most, dtype=torch.bool)
-        for row, (ids, count) in enumerate(zip(chosen, rights, strict=True)):
-            present[row, : len(ids)] = True
-            right_mask[row, :count] = True
-        tokens = [[[*names.tokens[i], special.end] for i in ids] for ids in chosen]
-        begin = [[special.start, *prompt] for prompt in prompts]
-        wrong = [ids[count] if len(ids) > count else ids[0] for ids, count in zip(
-            chosen, rights, strict=True)]  # fmt: skip
-        beside = [ids[0] for ids in chosen] + wrong
-        beside_ids, beside_mask = self._bare([names.tokens[i] for i in beside])
-        of_wrong = [names.families[i][0] for i in wrong]
-        source, source_mask = _with_mask(sources, special.pad)
-        return Ranking(
-            source,
-            source_mask,
-            pack(begin, tokens, special.pad),
-            right_mask,
-            present,
-            torch.tensor(spans),
-            beside_ids,
-            beside_mask,
-            torch.tensor(families + of_wrong),
-        )
+            begin, end = mentions.spans[number].tolist()
+            yield _Sample(
+                mentions.sources[number],
+                mentions.prompts[number],
+                (begin, end),
+                mentions.families[number][0],
+                [*right, *spread(self._misses(number), stage.negatives, rng)],
+                len(right),
+            )
+
+    def _of_kb(self, rng: random.Random) -> Iterator[_Sample]:
+        """KB-guided samples; their near-misses are those of the name that is the mention."""
+        stage, names, form = self.stage, self.names, self.form
+        size = len(self.kb_samples)
+        drawn = [self.kb_samples[rng.randrange(size)] for _ in range(stage.kb_samples)]
+        if not drawn:
+            return
+        sources = self.tokenizer(
+            [sample.source for sample in drawn], truncation=True, max_length=SOURCE_LIMIT
+        )["input_ids"]
+        prompts = form.prompt_ids(self.tokenizer, [sample.mention for sample in drawn], 0)
+        for sample, source, prompt in zip(drawn, sources, prompts, strict=True):
+            target, mention = self.kb.name_id(sample.target), self.kb.name_id(sample.mention)
+            assert target is not None
+            own = set(names.families[target])
+            misses = []
+            if self.mined is not None and mention is not None:
+                near = (i for i in self.mined.names[mention].tolist() if i >= 0)
+                misses = [i for i in near if own.isdisjoint(names.families[i])]
+            yield _Sample(
+                source,
+                prompt[1:][-_PROMPT_LIMIT:],
+                marked_span(source, self.tokenizer, form),
+                names.families[target][0],
+                [target, *spread(misses, stage.negatives, rng)],
+                1,
+            )
+
+    def _misses(self, number: int) -> list[int]:
+        """Near-misses of a mention: by embeddings and by n-grams in turns."""
+        by_ngrams = self.mentions.misses[number]
+        if self.mined is None:
+            return by_ngrams
+        return interleaved(self.mined.mentions[number].tolist(), by_ngrams)
 
     def _pairs(self, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
         """Synonym pairs; three of four stand beside near-misses of the first."""
@@ -323,10 +340,7 @@ class Batches(Dataset):
             first.append(mentions.texts[number])
             second.append(names.tokens[rng.choice(mentions.right[number])])
             families.append(mentions.families[number][0])
-            misses = mentions.misses[number]
-            if self.mined is not None:
-                misses = interleaved(self.mined.mentions[number].tolist(), misses)
-            for name_id in spread(misses, 3, rng):
+            for name_id in spread(self._misses(number), 3, rng):
                 add(name_id)
         while len(first) < stage.pairs:
             # Types take turns: a base may hold ten times as many chemicals as diseases.

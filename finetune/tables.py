@@ -17,10 +17,19 @@ from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
 
-__all__ = ["Mentions", "Names", "Ragged", "families", "mention_tables", "name_tables"]
+__all__ = [
+    "SOURCE_LIMIT",
+    "Mentions",
+    "Names",
+    "Ragged",
+    "families",
+    "marked_span",
+    "mention_tables",
+    "name_tables",
+]
 
 _NAME_LIMIT = 23  # tokens beside the end token; longer names are rare systematic chemical names
-_SOURCE_LIMIT = 160
+SOURCE_LIMIT = 160
 _POSITIVES = 8
 _MISSES = 24
 #: Shorter names are shared by chance too often to say that two concepts are one.
@@ -146,6 +155,18 @@ class Mentions(_Stored):
         return len(self.sources)
 
 
+def marked_span(ids: Sequence[int], tokenizer: Any, form: PromptForm) -> tuple[int, int]:
+    """Where the marked mention stands in a source, its markers included, in tokens.
+
+    A source that was cut before its end marker is marked to its end.
+    """
+    start, end = map(tokenizer.convert_tokens_to_ids, (form.start_marker, form.end_marker))
+    return (
+        ids.index(start) if start in ids else 0,
+        ids.index(end) + 1 if end in ids else len(ids),
+    )
+
+
 def families(kb: KnowledgeBase) -> np.ndarray:
     """int32 [rows]: concepts that are one across sources have one number.
 
@@ -228,14 +249,10 @@ def mention_tables(
         The base that ``names`` was made of. It begins with the concepts of ``kb``.
     """
     samples = [sample for sample in samples if sample.rows]
-    start, end = (tokenizer.convert_tokens_to_ids(m) for m in (form.start_marker, form.end_marker))
     of_row = families(whole)
     texts = [normalise_name(s.mention) or s.mention.lower() for s in samples]
-    sources = tokenizer([s.source for s in samples], truncation=True, max_length=_SOURCE_LIMIT)
-    spans = []
-    for ids in sources["input_ids"]:
-        begin = ids.index(start) if start in ids else 0
-        spans.append((begin, ids.index(end) + 1 if end in ids else len(ids)))
+    sources = tokenizer([s.source for s in samples], truncation=True, max_length=SOURCE_LIMIT)
+    spans = [marked_span(ids, tokenizer, form) for ids in sources["input_ids"]]
     own = []
     for text in texts:
         name_id = whole.name_id(text)
