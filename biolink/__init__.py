@@ -14,9 +14,23 @@ if TYPE_CHECKING:
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
+    from biolink.infer.adapters import (
+        GivenMentions,
+        GlinerRecogniser,
+        HuggingFaceRecogniser,
+        SpacyRecogniser,
+    )
     from biolink.infer.linker import Linker, LinkerOptions
-    from biolink.infer.nil import AnyOf, Likelier, Margin, NoNil, PostPruning, Threshold
-    from biolink.infer.recognise import DictionaryRecogniser, SpacyRecogniser
+    from biolink.infer.nil import (
+        AnyOf,
+        Combination,
+        Likelier,
+        Margin,
+        NoNil,
+        PostPruning,
+        Threshold,
+    )
+    from biolink.infer.recognise import DictionaryRecogniser
     from biolink.kb import Concept, KnowledgeBase
     from biolink.pipeline import link, load
 
@@ -25,9 +39,13 @@ __version__ = "0.1.0"
 _HOME = {
     "AnyOf": "biolink.infer.nil",
     "BiolinkError": "biolink.errors",
+    "Combination": "biolink.infer.nil",
     "Concept": "biolink.kb",
     "DictionaryRecogniser": "biolink.infer.recognise",
     "Document": "biolink.documents",
+    "GivenMentions": "biolink.infer.adapters",
+    "GlinerRecogniser": "biolink.infer.adapters",
+    "HuggingFaceRecogniser": "biolink.infer.adapters",
     "KnowledgeBase": "biolink.kb",
     "Likelier": "biolink.infer.nil",
     "Link": "biolink.documents",
@@ -38,7 +56,7 @@ _HOME = {
     "NoNil": "biolink.infer.nil",
     "Passage": "biolink.documents",
     "PostPruning": "biolink.infer.nil",
-    "SpacyRecogniser": "biolink.infer.recognise",
+    "SpacyRecogniser": "biolink.infer.adapters",
     "Threshold": "biolink.infer.nil",
     "evaluate": "biolink.evaluation",
     "link": "biolink.pipeline",
@@ -50,9 +68,13 @@ _HOME = {
 __all__ = [
     "AnyOf",
     "BiolinkError",
+    "Combination",
     "Concept",
     "DictionaryRecogniser",
     "Document",
+    "GivenMentions",
+    "GlinerRecogniser",
+    "HuggingFaceRecogniser",
     "KnowledgeBase",
     "Likelier",
     "Link",

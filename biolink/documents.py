@@ -77,6 +77,8 @@ class Mention:
         What the mention abbreviates in this document, or None.
     id
         Identifier of the annotation in its source, or "".
+    probability
+        What a recogniser that found the mention gives for it, in [0, 1], or None.
     """
 
     start: int
@@ -91,6 +93,7 @@ class Mention:
     nil_reason: str | None = None
     long_form: str | None = None
     id: str = ""
+    probability: float | None = None
 
     @property
     def best(self) -> Link | None:

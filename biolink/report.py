@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from biolink.errors import MissingDependencyError
 from biolink.evaluation import Case, Comparison, Report, Scores
+from biolink.plots import new_figure, reliability, svg
 
-__all__ = ["to_html", "to_markdown"]
+__all__ = ["html_page", "html_table", "markdown_table", "to_html", "to_markdown"]
 
 _ERRORS_SHOWN = 300
 _COLUMNS = (
@@ -50,7 +48,8 @@ def _comparison(first: str, second: str, found: Comparison) -> str:
     )
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -99,13 +98,13 @@ def to_markdown(
         (first, second, comparison) of pairs of systems.
     """
     name, main = next(iter(reports.items()))
-    parts = ["# Evaluation", _table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    parts = ["# Evaluation", markdown_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
     parts += ["- " + _comparison(*item) for item in comparisons]
-    parts += [f"## Slices of {name}", _table(_SLICE_COLUMNS, _slice_rows(main))]
+    parts += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
     reasons = [[why, str(count)] for why, count in _reasons(main)]
-    parts += ["## Misses", _table(("why", "mentions"), reasons)]
+    parts += ["## Misses", markdown_table(("why", "mentions"), reasons)]
     provenance = [[key, value] for key, value in _provenance(main)]
-    parts += ["## Provenance", _table(("what", "value"), provenance)]
+    parts += ["## Provenance", markdown_table(("what", "value"), provenance)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,15 +120,15 @@ def to_html(
     """
     name, main = next(iter(reports.items()))
     escaped = html.escape
-    body = ["<h1>Evaluation</h1>", _html_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    body = ["<h1>Evaluation</h1>", html_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
     body += [f"<p>{escaped(_comparison(*item))}</p>" for item in comparisons]
     body += ["<h2>Systems</h2>", _systems_plot(reports)]
     body += [f"<h2>Slices of {escaped(name)}</h2>", _slices_plot(main)]
-    body.append(_html_table(_SLICE_COLUMNS, _slice_rows(main)))
+    body.append(html_table(_SLICE_COLUMNS, _slice_rows(main)))
     if any(p > 0 for case in main.cases for _, _, p in case.links[:1]):
         body += ["<h2>Reliability</h2>", _reliability_plot(main.cases)]
     body.append("<h2>Misses</h2>")
-    body.append(_html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
+    body.append(html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
     shown = main.errors[:_ERRORS_SHOWN]
     if len(shown) < len(main.errors):
         body.append(f"<p>The first {len(shown)} of {len(main.errors)}; all are in the JSON.</p>")
@@ -145,13 +144,18 @@ def to_html(
         for case in shown
     ]
     columns = ("where", "mention", "type", "gold", "why", "the five best")
-    body.append(_html_table(columns, rows))
-    body += ["<h2>Provenance</h2>", _html_table(("what", "value"), _provenance(main))]
-    return _PAGE.replace("BODY", "\n".join(body))
+    body.append(html_table(columns, rows))
+    body += ["<h2>Provenance</h2>", html_table(("what", "value"), _provenance(main))]
+    return html_page("biolink evaluation", "\n".join(body))
+
+
+def html_page(title: str, body: str) -> str:
+    """A page that needs nothing beside it."""
+    return _PAGE.replace("TITLE", html.escape(title)).replace("BODY", body)
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>biolink evaluation</title>
+<html lang="en"><head><meta charset="utf-8"><title>TITLE</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
@@ -168,7 +172,8 @@ BODY
 """
 
 
-def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls where it is too wide."""
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     lines = (
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
@@ -176,30 +181,10 @@ def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "an HTML report", "report") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    text = stream.getvalue()
-    return text[text.index("<svg") :]
-
-
 def _bars(
     labels: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]
 ) -> str:
-    figure, axes = _figure(8.5, 0.9 + 0.3 * len(labels))
+    figure, axes = new_figure(8.5, 0.9 + 0.3 * len(labels))
     places = list(range(len(labels)))[::-1]
     below = [max(0.0, v - low) for v, (low, _) in zip(values, intervals, strict=True)]
     above = [max(0.0, high - v) for v, (_, high) in zip(values, intervals, strict=True)]
@@ -212,7 +197,7 @@ def _bars(
     axes.set_yticks(places, labels, fontsize=8)
     axes.set_xlim(0, 1.1)
     axes.set_xlabel("strict Recall@1, 95 % interval")
-    return _svg(figure)
+    return svg(figure)
 
 
 def _systems_plot(reports: Mapping[str, Report]) -> str:
@@ -234,23 +219,4 @@ def _slices_plot(report: Report) -> str:
 
 
 def _reliability_plot(cases: Sequence[Case]) -> str:
-    """Share of right links against their probability, ten bins of equal width."""
-    found = [(case.links[0][2], case.strict) for case in cases if case.links]
-    figure, axes = _figure(5.2, 4.4)
-    axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1, linestyle="--")
-    points = []
-    for step in range(10):
-        inside = [(p, r) for p, r in found if step / 10 <= p < (step + 1) / 10 + (step == 9)]
-        if inside:
-            mean = sum(p for p, _ in inside) / len(inside)
-            points.append((mean, sum(r for _, r in inside) / len(inside), len(inside)))
-    if points:
-        xs, ys, counts = zip(*points, strict=True)
-        sizes = [12 + 220 * count / max(counts) for count in counts]
-        axes.plot(xs, ys, color="#4c78a8", linewidth=1)
-        axes.scatter(xs, ys, s=sizes, color="#4c78a8")
-    axes.set_xlabel("probability of the best link")
-    axes.set_ylabel("share that is right")
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
-    return _svg(figure)
+    return svg(reliability({"": [(case.links[0][2], case.strict) for case in cases if case.links]}))

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from biolink.documents import Document
-from biolink.errors import ConfigError, MissingDependencyError
-from biolink.kb.files import replace_file
+from biolink.errors import ConfigError
 from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.plots import new_figure, save_figure
 
 __all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
 
@@ -121,12 +121,7 @@ def plot_curve(curve: Curve, file: Path) -> None:
     MissingDependencyError
         When matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("matplotlib", "a picture of the curve", "report") from None
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_figure(7, 4)
     thresholds = [point.threshold for point in curve.points]
     for name in ("precision", "recall", "f1"):
         values = [getattr(point, name) for point in curve.points]
@@ -138,5 +133,4 @@ def plot_curve(curve: Curve, file: Path) -> None:
     )  # fmt: skip
     axes.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="lower left")
-    with replace_file(file) as stream:
-        figure.savefig(stream.buffer, format=file.suffix.removeprefix("."))  # type: ignore[attr-defined]
+    save_figure(figure, file)

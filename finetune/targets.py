@@ -26,7 +26,7 @@ def choose_target(
     mention: str,
     rows: Sequence[int],
     kb: KnowledgeBase,
-    index: LexicalIndex,
+    index: LexicalIndex | None,
     rng: random.Random,
 ) -> tuple[str, int]:
     """A name of the gold concepts, and its concept's row.
@@ -35,6 +35,8 @@ def choose_target(
     ----------
     rows
         Of the gold concepts.
+    index
+        Of the names; only ``tfidf`` and ``sampled`` look at it.
     rng
         Decides ``random`` and ``sampled``, and which of several gold concepts counts for
         ``preferred``.
@@ -48,6 +50,7 @@ def choose_target(
         return min(names, key=lambda item: (len(item[0]), item[0]))
     if kind == "random":
         return rng.choice(names)
+    assert index is not None
     vectors = index.vectors([mention, *(name for name, _ in names)])
     cosines = (vectors[1:] @ vectors[0].T).toarray()[:, 0]
     if kind == "sampled":

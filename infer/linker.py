@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.infer.abbreviations import Finder, expand_document, finder
 from biolink.infer.backbone import Memory
+from biolink.infer.calibration import Calibration
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
@@ -138,6 +139,17 @@ class _Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """A batch of tasks: the model's memory, and similarities [tasks, indexed names]."""
+
+    memory: Memory
+    ngrams: Any  # sparse
+    vectors: np.ndarray
+    context: np.ndarray
+    hinted: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A concept found for a task."""
 
@@ -163,6 +175,8 @@ class Linker:
         Finds mentions; needed only for documents that come without.
     progress
         Told about indexes that are built.
+    calibration
+        Of the links' probabilities.
     """
 
     def __init__(
@@ -173,6 +187,7 @@ class Linker:
         nil: NilPolicy | None = None,
         recogniser: Recogniser | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         if options is None:
             options = LinkerOptions(method="combined" if model.ranker else "generate")
@@ -183,6 +198,7 @@ class Linker:
         self.model, self.kb, self.options = model, kb, options
         self.nil = nil
         self.recogniser = recogniser
+        self.calibration = calibration
         self._indexes = Indexes(kb, model, progress)
 
     # ------------------------------------------------------------------ public
@@ -324,6 +340,56 @@ class Linker:
         recognised
             Places of documents whose mentions were found, not given: what ``nil=None`` asks.
         """
+        documents, tasks, places = self._distinct(documents)
+        whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
+        found = (self._of_whole if whole else self).link_tasks(tasks)
+        return self._assembled(documents, places, found, recognised)
+
+    def link_under(
+        self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
+    ) -> list[list[Document]]:
+        """Link the mentions that the documents have under each of several parts of one base.
+
+        What does not depend on the part is done once, so this is faster than a linker for each.
+
+        Parameters
+        ----------
+        kbs
+            This linker's knowledge base, or parts of it.
+
+        Returns
+        -------
+        For each part the linked documents. No NIL policy is asked.
+        """
+        linkers = [self.with_kb(kb) for kb in kbs]
+        if any(linker._indexes is not self._indexes for linker in linkers):
+            raise ConfigError("only parts of the linker's own knowledge base are linked together")
+        documents, tasks, places = self._distinct(documents)
+        found: list[list[list[_Found]]] = [[[] for _ in tasks] for _ in linkers]
+        for part in self._batches(tasks):
+            chosen = [tasks[i] for i in part]
+            if self.options.method == "combined":
+                every = _candidates_under(linkers, chosen)
+                linked = [
+                    [linker._ranked(one) for one in of_part]
+                    for linker, of_part in zip(linkers, every, strict=True)
+                ]
+            else:
+                linked = [linker.link_tasks(chosen) for linker in linkers]
+            for results, of_part in zip(found, linked, strict=True):
+                for place, one in zip(part, of_part, strict=True):
+                    results[place] = one
+        for linker in linkers:
+            linker.nil = NoNil()
+        return [
+            linker._assembled(documents, places, results, ())
+            for linker, results in zip(linkers, found, strict=True)
+        ]
+
+    def _distinct(
+        self, documents: Sequence[Document]
+    ) -> tuple[Sequence[Document], list[Task], list[list[int]]]:
+        """Documents with long forms, distinct tasks, and which task each mention is."""
         if self._find is not None:
             documents = [expand_document(document, self._find) for document in documents]
         tasks: dict[Task, int] = {}
@@ -331,8 +397,16 @@ class Linker:
             [tasks.setdefault(task, len(tasks)) for task in self.tasks(document)]
             for document in documents
         ]
-        whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
-        found = (self._of_whole if whole else self).link_tasks(list(tasks))
+        return documents, list(tasks), places
+
+    def _assembled(
+        self,
+        documents: Sequence[Document],
+        places: Sequence[Sequence[int]],
+        found: Sequence[Sequence[_Found]],
+        recognised: Collection[int],
+    ) -> list[Document]:
+        """The documents with what was found for their mentions, NIL policy asked."""
         return [
             document.with_mentions(
                 self._linked(
@@ -344,6 +418,12 @@ class Linker:
             )
             for number, (document, of_document) in enumerate(zip(documents, places, strict=True))
         ]
+
+    def _batches(self, tasks: Sequence[Task]) -> Iterator[list[int]]:
+        """Places of tasks that are linked together: they are of similar length."""
+        order = sorted(range(len(tasks)), key=lambda i: len(tasks[i].source))
+        for begin in range(0, len(order), self.options.batch_size):
+            yield order[begin : begin + self.options.batch_size]
 
     def tasks(self, document: Document) -> list[Task]:
         """A task for each mention of a document whose abbreviations are written out already."""
@@ -368,14 +448,12 @@ class Linker:
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
         """Ranked concepts of each task; batches are of similar length."""
         results: list[list[_Found]] = [[] for _ in tasks]
-        order = sorted(range(len(tasks)), key=lambda i: len(tasks[i].source))
         link = {
             "combined": self._combined,
             "generate": self._generated,
             "candidates": self._among_candidates,
         }[self.options.method]
-        for begin in range(0, len(order), self.options.batch_size):
-            part = order[begin : begin + self.options.batch_size]
+        for part in self._batches(tasks):
             for place, found in zip(part, link([tasks[i] for i in part]), strict=True):
                 results[place] = found
         return results
@@ -402,19 +480,23 @@ class Linker:
         nil = 0.0
         if self.options.method == "combined":
             nil = max(0.0, 1 - sum(item.probability for item in found))
+            nil *= _rescaled(inside[0].probability, links[0].probability)
         other = None if outside is None else self._link(outside, 0, mention)
-        said = policy.reason(Seen(links, nil, other))
+        said = policy.reason(Seen(links, nil, other, mention.probability))
         if said is not None:
             return replace(mention, links=(), nil_reason=said)
         return replace(mention, links=links, nil_reason=None)
 
     def _link(self, item: _Found, rank: int, mention: Mention) -> Link:
         also = [row for row in self.kb.owners(item.name_id) if row != item.row]
+        probability = item.probability
+        if self.calibration is not None:
+            probability = self.calibration(probability)
         return Link(
             concept_id=self.kb.id_at(item.row),
             name=self.kb.written_name(item.row, item.name_id),
             score=item.score,
-            probability=item.probability,
+            probability=probability,
             rank=rank,
             shared=bool(also),
             also=tuple(self.kb.id_at(row) for row in also),
@@ -527,24 +609,35 @@ class Linker:
 
     def candidates(self, tasks: Sequence[Task]) -> list[Candidates]:
         """Candidates of each task with their features, best retrieved first."""
+        return _candidates_under([self], tasks)[0]
+
+    def _read(self, tasks: Sequence[Task]) -> _Read:
+        """What of a batch does not depend on the part of the base."""
         lexical, dense = self._indexes.lexical, self._indexes.dense
         mentions = [task.mention for task in tasks]
         memory, in_context = self.model.read([task.source for task in tasks])
-        by_ngrams = lexical.similarities(mentions)
-        by_vectors = dense.similarities(self.model.embed(mentions))
-        by_context = dense.similarities(in_context)
+        return _Read(
+            memory,
+            lexical.similarities(mentions),
+            dense.similarities(self.model.embed(mentions)),
+            dense.similarities(in_context),
+            self._hinted(tasks),
+        )
+
+    def _retrieved(self, tasks: Sequence[Task], read: _Read) -> list[_Retrieved]:
+        """The names of this linker's part that are most similar to each task."""
+        lexical = self._indexes.lexical
         mask = self._index_mask
-        hinted = self._hinted(tasks)
         found: list[_Retrieved] = []
         for place, task in enumerate(tasks):
-            span = slice(by_ngrams.indptr[place], by_ngrams.indptr[place + 1])
+            span = slice(read.ngrams.indptr[place], read.ngrams.indptr[place + 1])
             ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
-            ngrams[by_ngrams.indices[span]] = by_ngrams.data[span]
-            vectors, context = by_vectors[place], by_context[place]
+            ngrams[read.ngrams.indices[span]] = read.ngrams.data[span]
+            vectors, context = read.vectors[place], read.context[place]
             if mask is not None:
                 ngrams[~mask] = -1.0
-                vectors[~mask] = -2.0
-                context[~mask] = -2.0
+                vectors = np.where(mask, vectors, np.float32(-2.0))
+                context = np.where(mask, context, np.float32(-2.0))
             # Equal scores are common (plurals, word order): all of them would push others out,
             # so the n-grams' ties are broken by the embeddings.
             every = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
@@ -557,7 +650,7 @@ class Linker:
             order = np.append(order, self._remembered(task.mention, order, every))
             similar: list[np.ndarray] = []
             for hint in task.hints:
-                to_hint = hinted[hint.text]
+                to_hint = read.hinted[hint.text]
                 if mask is not None:
                     to_hint = np.where(mask, to_hint, -1.0)
                 known = set(order.tolist())
@@ -573,11 +666,7 @@ class Linker:
                     lexical.name_ids[order], ngrams[order], vectors[order], context[order], of_hints
                 )
             )
-        generated = self._score_names(tasks, memory, [one.name_ids for one in found])
-        return [
-            self._features(task, one, *scores)
-            for task, one, scores in zip(tasks, found, generated, strict=True)
-        ]
+        return found
 
     def _hinted(self, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         """Text of a hint -> its similarity to every indexed name."""
@@ -648,17 +737,42 @@ class Linker:
         return Candidates(ids, rows, np.array(features))
 
     def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+        return [self._ranked(candidates) for candidates in self.candidates(tasks)]
+
+    def _ranked(self, candidates: Candidates) -> list[_Found]:
+        """Concepts of a task's candidates, best first."""
         ranker = self.model.ranker
         assert ranker is not None
-        results: list[list[_Found]] = []
-        for candidates in self.candidates(tasks):
-            if not len(candidates.rows):
-                results.append([])
-                continue
-            scores = ranker.scores(candidates.features)
-            nil = ranker.nil_score(nil_features(candidates.features))
-            results.append(_by_concept(candidates, scores, nil))
-        return results
+        if not len(candidates.rows):
+            return []
+        scores = ranker.scores(candidates.features)
+        return _by_concept(candidates, scores, ranker.nil_score(nil_features(candidates.features)))
+
+
+def _candidates_under(linkers: Sequence[Linker], tasks: Sequence[Task]) -> list[list[Candidates]]:
+    """Candidates of each task for linkers over parts of one base; a name is scored once."""
+    first = linkers[0]
+    read = first._read(tasks)
+    retrieved = [linker._retrieved(tasks, read) for linker in linkers]
+    names = [
+        np.unique(np.concatenate([of_part[place].name_ids for of_part in retrieved]))
+        for place in range(len(tasks))
+    ]
+    scored = first._score_names(tasks, read.memory, names)
+    return [
+        [
+            linker._features(
+                task, one, *(values[np.searchsorted(ids, one.name_ids)] for values in of_task)
+            )
+            for task, one, ids, of_task in zip(tasks, of_part, names, scored, strict=True)
+        ]
+        for linker, of_part in zip(linkers, retrieved, strict=True)
+    ]
+
+
+def _rescaled(before: float, after: float) -> float:
+    """What the rest of the probability is multiplied by where calibration changed the best's."""
+    return (1 - after) / (1 - before) if before < 1 else 1.0
 
 
 def _best(scores: np.ndarray, k: int) -> np.ndarray:

@@ -7,16 +7,20 @@ a subset: see Partial KB inference (BioNLP 2023), section 3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from biolink.documents import Link
 from biolink.errors import ConfigError
+from biolink.infer.calibration import log_odds
 
 __all__ = [
+    "COMBINED",
     "NO_CANDIDATE",
     "AnyOf",
+    "Combination",
     "Likelier",
     "Margin",
     "NilPolicy",
@@ -24,6 +28,7 @@ __all__ = [
     "PostPruning",
     "Seen",
     "Threshold",
+    "combined_features",
     "policy_from",
     "policy_values",
     "policy_written",
@@ -46,11 +51,14 @@ class Seen:
     outside
         The best concept of the whole knowledge base that is outside the part that is linked to;
         None where there is none, and for policies that are not ``whole``.
+    span
+        Probability of the mention itself, where a recogniser gave one.
     """
 
     links: Sequence[Link]
     nil: float = 0.0
     outside: Link | None = None
+    span: float | None = None
 
 
 class NilPolicy(Protocol):
@@ -148,6 +156,67 @@ class Margin(_OfTheWhole):
         return None
 
 
+#: What :class:`Combination` weighs.
+COMBINED = ("one", "link", "span", "nil", "margin", "alone")
+_MOST = 10.0  # nats of a margin
+
+
+def combined_features(seen: Seen) -> tuple[float, ...]:
+    """What :class:`Combination` knows of a mention, in the order of :data:`COMBINED`.
+
+    Log odds of the best link, of the span and of NIL; by how many nats the best link is before the
+    best concept outside; and whether there is none.
+    """
+    best, other = seen.links[0], seen.outside
+    margin = _MOST if other is None else best.score - other.score
+    return (
+        1.0,
+        log_odds(best.probability),
+        log_odds(1.0 if seen.span is None else seen.span),
+        log_odds(seen.nil),
+        max(-_MOST, min(_MOST, margin)),
+        float(other is None),
+    )
+
+
+@dataclass(frozen=True)
+class Combination(_OfTheWhole):
+    """NIL when a link is probably wrong by all that is known of it.
+
+    A logistic function (Platt scaling over several scores) of the link's probability, the span's,
+    NIL's and the margin over concepts outside the part; the weights are fitted on development data
+    (:func:`biolink.calibrating.fit_combination`).
+
+    Attributes
+    ----------
+    weights
+        In the order of :data:`COMBINED`.
+    value
+        Least probability of a link that stands.
+    """
+
+    weights: tuple[float, ...]
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", tuple(map(float, self.weights)))
+        if len(self.weights) != len(COMBINED):
+            raise ConfigError(f"a combination has {len(COMBINED)} weights, not {len(self.weights)}")
+        if not 0 <= self.value <= 1:
+            raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.value}")
+
+    def probability(self, seen: Seen) -> float:
+        """That the best link is right."""
+        pairs = zip(self.weights, combined_features(seen), strict=True)
+        return float(1 / (1 + math.exp(-sum(weight * feature for weight, feature in pairs))))
+
+    def reason(self, seen: Seen) -> str | None:
+        found = self.probability(seen)
+        if found < self.value:
+            return f"combined probability {found:.3f} below threshold {self.value:g}"
+        return None
+
+
 @dataclass(frozen=True)
 class AnyOf:
     """NIL when any of several policies says so; the first one's reason is given."""
@@ -169,6 +238,7 @@ _KINDS: dict[str, type] = {
     "threshold": Threshold,
     "post-pruning": PostPruning,
     "margin": Margin,
+    "combination": Combination,
     "any": AnyOf,
 }
 

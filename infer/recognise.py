@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.errors import MissingDependencyError, ModelError
 from biolink.infer.abbreviations import Finder, find_abbreviations
 from biolink.infer.ranker import type_name
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
 
-__all__ = ["DictionaryRecogniser", "SpacyRecogniser", "TrainedRecogniser", "stop_names_of"]
+__all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
 
 #: File beside a linking model.
 STOP_NAMES = "stop_names.json"
@@ -175,7 +174,8 @@ class TrainedRecogniser:
     dictionary
         Of the knowledge base that the classifier was trained with.
     kb
-        Mentions of types that this knowledge base does not have are left out; None keeps all.
+        Mentions of types that the dictionary's knowledge base has and this one does not are left
+        out; None keeps all.
     """
 
     def __init__(
@@ -202,44 +202,11 @@ class TrainedRecogniser:
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time, which is faster."""
         found = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
-        types = {type_name(kind) for kind in self.kb.types} if self.kb is not None else set()
-        if not types:
+        if self.kb is None:
             return found
+        whole = {type_name(kind) for kind in self.dictionary.kb.types}
+        missing = whole - {type_name(kind) for kind in self.kb.types}
         return [
-            document.with_mentions(m for m in document.mentions if type_name(m.type) in types)
+            document.with_mentions(m for m in document.mentions if type_name(m.type) not in missing)
             for document in found
         ]
-
-
-class SpacyRecogniser:
-    """The entities of a spaCy pipeline.
-
-    Parameters
-    ----------
-    nlp
-        A loaded pipeline (scispaCy's, say) or the name of an installed one.
-    labels
-        Entity labels to keep; all when None.
-    """
-
-    def __init__(self, nlp: Any, labels: Iterable[str] | None = None) -> None:
-        if isinstance(nlp, str):
-            try:
-                import spacy
-            except ImportError:
-                raise MissingDependencyError("spacy", "a spaCy recogniser") from None
-            try:
-                nlp = spacy.load(nlp)
-            except OSError as error:
-                raise ModelError(f"spaCy cannot load {nlp!r}: {error}") from None
-        self.nlp = nlp
-        self.labels = None if labels is None else frozenset(labels)
-
-    def __call__(self, document: Document) -> Document:
-        """The document with the pipeline's entities as mentions."""
-        entities = self.nlp(document.text).ents
-        return document.with_mentions(
-            Mention(e.start_char, e.end_char, e.text, type=e.label_)
-            for e in entities
-            if self.labels is None or e.label_ in self.labels
-        )

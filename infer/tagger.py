@@ -8,7 +8,8 @@ knowledge base's names covers it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,17 +23,20 @@ from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
+from biolink.infer.ranker import type_name
 
 __all__ = [
-    "LABELS",
     "TAGGER",
     "TYPES",
     "Pieces",
     "Tagger",
     "collate",
     "label_spans",
+    "labels_of",
+    "no_dictionary",
     "pieces_of",
     "spans_of_labels",
+    "typed_spans",
     "window_begins",
     "window_of",
 ]
@@ -41,13 +45,16 @@ __all__ = [
 TAGGER = "tagger.safetensors"
 #: Semantic types that are recognised.
 TYPES = ("Disease", "Chemical")
-#: Labels of a token: outside, then begin and inside of each type.
-LABELS = ("O", *(f"{mark}-{kind}" for kind in TYPES for mark in "BI"))
 _SHAPES = 6
 _WINDOW = 384
 _OVERLAP = 96
 #: (start, end, type) of a mention.
 Span = tuple[int, int, str]
+
+
+def labels_of(types: Sequence[str]) -> tuple[str, ...]:
+    """Labels of a token: outside, then begin and inside of each type."""
+    return ("O", *(f"{mark}-{kind}" for kind in types for mark in "BI"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,10 @@ def _shape(written: str) -> int:
 
 
 def pieces_of(
-    document: Document, tokenizer: Any, dictionary: Callable[[Document], Document]
+    document: Document,
+    tokenizer: Any,
+    dictionary: Callable[[Document], Document],
+    types: Sequence[str] = TYPES,
 ) -> Pieces:
     """Word pieces of a document with what the tagger knows of each.
 
@@ -94,21 +104,41 @@ def pieces_of(
     ----------
     dictionary
         A dictionary recogniser.
+    types
+        That are recognised. With a single one, whatever the dictionary finds is of it.
     """
     text = document.text
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
     shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
-    found = [(m.start, m.end, m.type) for m in dictionary(document).mentions if m.type in TYPES]
+    found = typed_spans(dictionary(document).mentions, types)
     return Pieces(
         np.array(encoded["input_ids"], dtype=np.int64),
         offsets,
         shapes,
-        label_spans(offsets, found),
+        label_spans(offsets, found, types),
     )
 
 
-def label_spans(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+def no_dictionary(document: Document) -> Document:
+    """For :func:`pieces_of` where no dictionary is asked."""
+    return document.with_mentions(())
+
+
+def typed_spans(mentions: Iterable[Mention], types: Sequence[str]) -> list[Span]:
+    """Spans of the mentions of these types; of all mentions where there is only one type."""
+    names = {type_name(kind): kind for kind in types}
+    single = types[0] if len(types) == 1 else None
+    return [
+        (m.start, m.end, kind)
+        for m in mentions
+        if (kind := single or names.get(type_name(m.type))) is not None
+    ]
+
+
+def label_spans(
+    offsets: np.ndarray, spans: Sequence[Span], types: Sequence[str] = TYPES
+) -> np.ndarray:
     """int8 [pieces]: labels of the pieces that each span covers.
 
     Where spans overlap the longest stands (of nested mentions, the outermost).
@@ -117,7 +147,7 @@ def label_spans(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     for start, end, kind in sorted(spans, key=lambda s: s[1] - s[0]):
         inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
         if len(inside):
-            begin = 1 + 2 * TYPES.index(kind)
+            begin = 1 + 2 * types.index(kind)
             after = inside[-1] + 1
             if after < len(labels) and labels[after] and labels[after] % 2 == 0:
                 labels[after] -= 1  # what is left of a covered span begins anew
@@ -126,7 +156,9 @@ def label_spans(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     return labels
 
 
-def spans_of_labels(labels: Sequence[int], offsets: np.ndarray, text: str) -> list[Span]:
+def spans_of_labels(
+    labels: Sequence[int], offsets: np.ndarray, text: str, types: Sequence[str] = TYPES
+) -> list[Span]:
     """Mentions that a sequence of labels says; they do not overlap.
 
     A mention never ends inside a run of letters and digits: word pieces of one such run follow
@@ -141,7 +173,7 @@ def spans_of_labels(labels: Sequence[int], offsets: np.ndarray, text: str) -> li
     for place, label in enumerate(labels):
         if label == 0:
             continue
-        kind = TYPES[(label - 1) // 2]
+        kind = types[(label - 1) // 2]
         begin, end = (int(x) for x in offsets[place])
         goes_on = label % 2 == 0 and place and labels[place - 1] in (label, label - 1)
         if goes_on and spans:
@@ -160,11 +192,17 @@ class Tagger(nn.Module):
         The linking model (transformers' BART).
     shared
         Its first encoder layers, with the embeddings, are used as they are.
+    types
+        That it tells apart.
     """
 
-    def __init__(self, model: Any, shared: int = 2) -> None:
+    def __init__(self, model: Any, shared: int = 2, types: Sequence[str] = TYPES) -> None:
         super().__init__()
         self.shared = shared
+        self.types = tuple(types)
+        #: Fingerprint of the knowledge base whose dictionary it was trained with, where known.
+        self.kb: str | None = None
+        self.labels = labels_of(types)
         encoder = copy.deepcopy(model.get_encoder())
         self.encoder = encoder
         for parameter in encoder.parameters():
@@ -174,11 +212,11 @@ class Tagger(nn.Module):
                 parameter.requires_grad_(True)
         width = model.config.d_model
         self.shapes = nn.Embedding(_SHAPES, width)
-        self.covered = nn.Embedding(len(LABELS), width)
+        self.covered = nn.Embedding(len(self.labels), width)
         for table in (self.shapes, self.covered):
             nn.init.normal_(table.weight, std=0.02)
         self.dropout = nn.Dropout(0.1)
-        self.head = nn.Linear(width, len(LABELS))
+        self.head = nn.Linear(width, len(self.labels))
         config = model.config
         self.special = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         self.scale = width**0.5 if config.scale_embedding else 1.0
@@ -191,7 +229,10 @@ class Tagger(nn.Module):
     def save(self, file: str | Path) -> None:
         """Write :meth:`own_state` in half precision."""
         state = {name: p.half().cpu().contiguous() for name, p in self.own_state().items()}
-        save_file(state, file, metadata={"shared": str(self.shared)})
+        about = {"shared": str(self.shared), "types": json.dumps(self.types)}
+        if self.kb is not None:
+            about["kb"] = self.kb
+        save_file(state, file, metadata=about)
 
     @classmethod
     def load(cls, file: str | Path, model: Any) -> Tagger:
@@ -204,12 +245,15 @@ class Tagger(nn.Module):
         """
         try:
             with safe_open(file, "pt") as stored:
-                tagger = cls(model, int((stored.metadata() or {}).get("shared", 2)))
+                about = stored.metadata() or {}
+                types = json.loads(about.get("types", json.dumps(TYPES)))
+                tagger = cls(model, int(about.get("shared", 2)), types)
+                tagger.kb = about.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():
                 raise KeyError(", ".join(sorted(state.keys() ^ tagger.own_state().keys())[:3]))
             tagger.load_state_dict(state, strict=False)
-        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
             first = str(error).splitlines()[0]
             raise ModelError(f"{file} is no recogniser of this model: {first}") from None
         device = next(model.parameters()).device
@@ -236,7 +280,7 @@ class Tagger(nn.Module):
             for begin in window_begins(len(pieces.ids))
         ]
         windows.sort(key=lambda w: min(_WINDOW, len(texts[w[0]].ids) - w[1]))
-        results = [np.zeros((len(p.ids), len(LABELS)), dtype=np.float32) for p in texts]
+        results = [np.zeros((len(p.ids), len(self.labels)), dtype=np.float32) for p in texts]
         for at in range(0, len(windows), batch):
             part = windows[at : at + batch]
             rows = [window_of(texts[number], begin, self.special) for number, begin in part]
@@ -257,18 +301,36 @@ class Tagger(nn.Module):
         dictionary: Callable[[Document], Document],
     ) -> list[Document]:
         """Documents with the mentions that are found in them."""
-        texts = [pieces_of(document, tokenizer, dictionary) for document in documents]
+        texts = [pieces_of(d, tokenizer, dictionary, self.types) for d in documents]
         return [
-            document.with_mentions(
-                Mention(start, end, document.text[start:end], type=kind)
-                for start, end, kind in spans_of_labels(
-                    scores.argmax(1).tolist(), pieces.offsets, document.text
-                )
-            )
+            document.with_mentions(self._mentions(document.text, pieces, scores))
             for document, pieces, scores in zip(
                 documents, texts, self.log_probs(texts), strict=True
             )
         ]
+
+    def _mentions(self, text: str, pieces: Pieces, scores: np.ndarray) -> list[Mention]:
+        spans = spans_of_labels(scores.argmax(1).tolist(), pieces.offsets, text, self.types)
+        return [
+            Mention(
+                start,
+                end,
+                text[start:end],
+                type=kind,
+                probability=span_probability(pieces.offsets, scores, start, end),
+            )
+            for start, end, kind in spans
+        ]
+
+
+def span_probability(offsets: np.ndarray, scores: np.ndarray, start: int, end: int) -> float:
+    """How sure a span is: the geometric mean of its pieces' best labels and its neighbours'.
+
+    The piece on either side takes part, since it says where the span ends.
+    """
+    inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
+    first, last = max(0, inside[0] - 1), inside[-1] + 2
+    return float(np.exp(scores[first:last].max(1).mean()))
 
 
 def window_begins(size: int) -> list[int]:

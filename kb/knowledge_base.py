@@ -373,6 +373,18 @@ class KnowledgeBase:
         if predicate is not None:
             for chosen in map(int, np.flatnonzero(mask)):
                 mask[chosen] = predicate(self.concept_at(chosen))
+        return self._masked(mask)
+
+    def without(self, part: KnowledgeBase) -> KnowledgeBase:
+        """The concepts of this (sub)set that are not in another subset of the same base."""
+        if part.base is not self.base:
+            raise KnowledgeBaseError("only a part of the same knowledge base can be left out")
+        rows = self._table.num_rows
+        mask = np.ones(rows, dtype=bool) if self._row_mask is None else self._row_mask
+        taken = np.ones(rows, dtype=bool) if part._row_mask is None else part._row_mask
+        return self._masked(mask & ~taken)
+
+    def _masked(self, mask: np.ndarray) -> KnowledgeBase:
         return KnowledgeBase(
             self._table,
             self._names,

@@ -115,6 +115,7 @@ def save_model(
     form: PromptForm,
     stage: dict[str, Any],
     before: Path | None = None,
+    **further: Any,
 ) -> None:
     """Write a model folder: weights, tokeniser and ``biolink.json``, all or nothing.
 
@@ -124,6 +125,8 @@ def save_model(
         The settings that made it.
     before
         The model that it started from, whose stages are listed first.
+    further
+        More entries of ``biolink.json``.
     """
     stages: list[Any] = []
     if before is not None and (before / SETTINGS).is_file():
@@ -133,6 +136,7 @@ def save_model(
         "format": "biolink-model",
         "version": 1,
         "prompt": form.to_dict(),
+        **further,
         "training": [*stages, stage],
     }
     with replace_folder(folder) as temporary:

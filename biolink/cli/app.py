@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
+from biolink.cli.bench import bench_app
 from biolink.cli.kb import kb_app
-from biolink.cli.training import convert_checkpoint, export_pairs, finetune, pretrain_app
+from biolink.cli.training import (
+    convert_checkpoint,
+    export_pairs,
+    finetune,
+    pretrain_app,
+    train_app,
+)
 
 app = typer.Typer(
     name="biolink",
@@ -20,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(kb_app, name="kb")
 app.add_typer(pretrain_app, name="pretrain")
+app.add_typer(train_app, name="train")
+app.add_typer(bench_app, name="bench")
 app.command()(finetune)
 app.command()(convert_checkpoint)
 app.command()(export_pairs)
@@ -66,7 +75,7 @@ def link(
     method: Annotated[
         str | None, typer.Option(help="combined, generate or candidates; what the model is for.")
     ] = None,
-    top_k: Annotated[int, typer.Option(help="Links kept for each mention.")] = 5,
+    top_k: Annotated[int | None, typer.Option(help="Links kept for each mention; 5.")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="NIL below this probability, from 0 to 1.")
     ] = None,
@@ -80,8 +89,15 @@ def link(
     types: Annotated[
         str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
     ] = None,
-    spacy: Annotated[
-        str | None, typer.Option(help="Find mentions with this installed spaCy pipeline.")
+    recogniser: Annotated[
+        str | None,
+        typer.Option(
+            help="Find mentions with spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL; "
+            "=LABEL,LABEL keeps these types only."
+        ),
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Of the probabilities: what biolink calibrate wrote.")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
 ) -> None:
@@ -100,7 +116,8 @@ def link(
         top_k=top_k,
         nil=nil if threshold is None else "+".join(filter(None, (f"threshold={threshold}", nil))),
         types=types,
-        spacy=spacy,
+        recogniser=recogniser,
+        calibration=calibration,
         batch_size=batch_size,
     )
     if run_link(job).problems:
@@ -210,6 +227,29 @@ def find_threshold(
     run_find_threshold(
         ThresholdJob(tuple(files), kb, model, format, types, precision, tuple(output or ()))
     )
+
+
+@app.command()
+def calibrate(
+    files: Annotated[list[str], typer.Argument(help="Development documents with gold concepts.")],
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o", "--output", help="calibration.json, and .svg or .png of the diagram to write."
+        ),
+    ] = None,
+    kind: Annotated[str, typer.Option(help="isotonic or platt.")] = "isotonic",
+    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
+    format: Format = None,
+    types: Annotated[
+        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
+    ] = None,
+) -> None:
+    """Fit the probabilities of links to how often they are right, with a reliability diagram."""
+    from biolink.cli.calibrate import CalibrationJob, run_calibrate
+
+    run_calibrate(CalibrationJob(tuple(files), kb, model, format, types, kind, tuple(output or ())))
 
 
 @app.command()

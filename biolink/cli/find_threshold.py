@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from biolink.cli.console import progress, stdout
-from biolink.cli.evaluate import _raise
-from biolink.cli.link import LinkJob, _linker, read_all
-from biolink.documents import Document
+from biolink.cli.calibrate import linked_gold
+from biolink.cli.console import stdout
+from biolink.cli.link import LinkJob
 from biolink.errors import ConfigError
-from biolink.infer.nil import NoNil
 from biolink.kb.files import replace_file
 from biolink.thresholds import Curve, find_threshold, plot_curve
 
@@ -49,17 +46,8 @@ def run_find_threshold(job: ThresholdJob) -> Curve:
     for file in job.output:
         if Path(file).suffix not in (".json", ".svg", ".png"):
             raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
-    linker = _linker(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
-    linker.nil = NoNil()
-    gold = list(read_all(job.files, job.format, _raise))
-    with progress("linking", "documents") as advance:
-
-        def linked() -> Iterator[Document]:
-            for number, document in enumerate(linker.pipe(gold, recognise=False), 1):
-                advance(number, len(gold))
-                yield document
-
-        curve = find_threshold(linked(), linker.kb, job.precision)
+    linked = linked_gold(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
+    curve = find_threshold(linked.documents, linked.kb, job.precision)
     for file in job.output:
         if file.endswith(".json"):
             values = {"best": asdict(curve.best), "points": [asdict(p) for p in curve.points]}

@@ -30,10 +30,11 @@ class LinkJob:
     output: str = STDIO
     mentions: str = "auto"
     method: str | None = None
-    top_k: int = 5
+    top_k: int | None = None
     nil: str | None = None
     types: str | None = None
-    spacy: str | None = None
+    recogniser: str | None = None
+    calibration: str | None = None
     batch_size: int = 32
 
 
@@ -86,12 +87,15 @@ def _output_format(job: LinkJob) -> str:
 
 
 def _linker(job: LinkJob) -> Any:
-    from biolink import KnowledgeBase, SpacyRecogniser
+    from biolink import KnowledgeBase
+    from biolink.infer.adapters import recogniser_written
     from biolink.infer.nil import policy_written
     from biolink.pipeline import load as load_linker
 
-    recogniser = SpacyRecogniser(job.spacy) if job.spacy else None
-    options: dict[str, Any] = {"top_k": job.top_k}
+    recogniser = recogniser_written(job.recogniser) if job.recogniser else None
+    options: dict[str, Any] = {}
+    if job.top_k is not None:
+        options["top_k"] = job.top_k
     if job.method is not None:
         options["method"] = job.method
     with progress("preparing the knowledge base") as advance:
@@ -102,6 +106,7 @@ def _linker(job: LinkJob) -> Any:
             None if job.nil is None else policy_written(job.nil),
             recogniser,
             lambda _, done, size: advance(done, size),
+            calibration=job.calibration,
             **options,
         )
     if job.types is not None:

@@ -164,3 +164,42 @@ def export_pairs(
         if files:
             count = write_source_target(read, _documents(files), output, name)
             message(f"wrote {output / name}.source and .target: {count} lines")
+
+
+train_app = typer.Typer(
+    help="Train models that find mentions: end-to-end, retrieve-read, recogniser.",
+    no_args_is_help=True,
+)
+
+
+@train_app.command()
+def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
+    """End-to-end generation on annotated documents (GENRE); run it again to go on."""
+    from biolink.cli.console import message
+    from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
+    from biolink.pretrain.settings import read_settings
+
+    read = read_settings(EndToEnd, settings, set or ())
+    message(f"wrote {run_end_to_end(read, _documents(read.train), _report)}")
+
+
+@train_app.command()
+def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
+    """Retriever and reader on annotated documents (EntQA); run it again to go on."""
+    from biolink.cli.console import message
+    from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
+    from biolink.pretrain.settings import read_settings
+
+    read = read_settings(RetrieveRead, settings, set or ())
+    message(f"wrote {run_retrieve_read(read, _documents(read.train), _report)}")
+
+
+@train_app.command()
+def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
+    """A recogniser on annotated documents (a token classifier on the model's encoder)."""
+    from biolink.cli.console import message
+    from biolink.finetune.tagging import Recognising, run_recognising
+    from biolink.pretrain.settings import read_settings
+
+    read = read_settings(Recognising, settings, set or ())
+    message(f"wrote {run_recognising(read, _documents(read.train), _report)}")

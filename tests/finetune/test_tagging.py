@@ -11,9 +11,11 @@ import torch
 from biolink import Document, KnowledgeBase, Mention
 from biolink.finetune.tagging import partial_nll, tagged, train_tagger
 from biolink.infer.recognise import DictionaryRecogniser
-from biolink.infer.tagger import LABELS
+from biolink.infer.tagger import TYPES, labels_of
 from biolink.kb import Concept
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
+
+LABELS = labels_of(TYPES)
 
 
 def documents() -> list[Document]:

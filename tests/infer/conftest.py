@@ -34,7 +34,7 @@ def wordpiece(folder: Path) -> Any:
 
     letters = [chr(i) for i in range(97, 123)]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[START]", "[END]"]
-    vocabulary += [*letters, *(f"##{c}" for c in letters), *WORDS.split()]
+    vocabulary += [*letters, *(f"##{c}" for c in letters), *WORDS.split(), *"{}[]()."]
     ids = {piece: i for i, piece in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -16,14 +16,17 @@ from biolink import Document, KnowledgeBase
 from biolink.errors import ModelError
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.tagger import (
-    LABELS,
+    TYPES,
     Tagger,
     label_spans,
+    labels_of,
     pieces_of,
     spans_of_labels,
     window_begins,
 )
 from tests.infer.conftest import bart, wordpiece
+
+LABELS = labels_of(TYPES)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,374 @@
+"""The partial-KB benchmark: every setting and paradigm on one corpus.
+
+Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023). Systems that know a whole knowledge base
+infer on a part of it without being trained again; gold is what is annotated with the part's
+concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biolink.bench.predictions import Progress, digest, predictions
+from biolink.bench.scoring import Guess, Part, PartialScores, gold_of, guesses_of, score
+from biolink.calibrating import fit_combination
+from biolink.documents import Document, Link, Mention
+from biolink.errors import ConfigError
+from biolink.infer.linker import Linker
+from biolink.infer.nil import Combination, Margin, NilPolicy, Seen
+from biolink.infer.ranker import type_name
+from biolink.infer.text_linker import TextLinker
+from biolink.kb.files import sha256_of
+
+__all__ = ["Corpus", "Result", "Setup", "run_benchmark"]
+
+#: Paradigms, as the paper names them.
+PARADIGMS = ("NER-NED", "NED-NER", "generation")
+#: Links of a mention that are kept: what a part can be chosen from afterwards.
+_KEPT = 20
+_MARGINS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents with gold concepts.
+
+    Attributes
+    ----------
+    development
+        What thresholds are tuned on.
+    test
+        What is reported.
+    """
+
+    development: Sequence[Document]
+    test: Sequence[Document]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A trained system.
+
+    Attributes
+    ----------
+    paradigm
+        One of :data:`PARADIGMS`.
+    name
+        For tables.
+    linker
+        Over the whole knowledge base.
+    in_part
+        Name of a part -> the system that was trained on that part's annotations alone.
+    for_development
+        What predicts the development documents, where the linker itself has been trained on them.
+    """
+
+    paradigm: str
+    name: str
+    linker: Linker | TextLinker
+    in_part: Mapping[str, Linker | TextLinker] = field(default_factory=dict)
+    for_development: Linker | TextLinker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row of the table.
+
+    Attributes
+    ----------
+    tuned
+        What was chosen on the development documents, in words.
+    """
+
+    paradigm: str
+    system: str
+    setting: str
+    part: str
+    scores: PartialScores
+    tuned: str = ""
+
+
+def run_benchmark(
+    setups: Sequence[Setup],
+    corpus: Corpus,
+    whole: Part,
+    parts: Sequence[Part],
+    folder: Path,
+    progress: Progress = lambda what, done, size: None,
+    seed: int = 0,
+) -> list[Result]:
+    """All settings of all systems.
+
+    Parameters
+    ----------
+    whole, parts
+        The training knowledge base, and the parts that are inferred on.
+    folder
+        Where predictions are kept; what is there is not computed again.
+    seed
+        Of the bootstrap.
+    """
+    results: list[Result] = []
+    for setup in setups:
+        runs = _Runs(setup, corpus, whole, parts, folder, progress, seed)
+        results += runs.results()
+    return results
+
+
+@dataclass
+class _Runs:
+    """A system's predictions and what they are worth."""
+
+    setup: Setup
+    corpus: Corpus
+    whole: Part
+    parts: Sequence[Part]
+    folder: Path
+    progress: Progress
+    seed: int
+
+    def results(self) -> list[Result]:
+        test = self._predicted("test")
+        results = [self._result("full", self.whole, _guesses(test[self.whole.name]))]
+        development = self._predicted("development")
+        for part in self.parts:
+            inside = self.setup.in_part.get(part.name)
+            if inside is not None:
+                trained = self._own(inside, part)
+                results.append(self._result("in-KB training", part, _guesses(trained)))
+            direct = _guesses(test[part.name])
+            results.append(self._result("direct", part, direct))
+            threshold = self._threshold(part, _guesses(development[part.name]))
+            results.append(
+                self._result(
+                    "thresholding", part, _above(direct, threshold), f"threshold {threshold:.3f}"
+                )
+            )
+            of_whole = test[self.whole.name]
+            pruned = self._chosen(of_whole, part, Margin(0.0), by_type=False)
+            results.append(self._result("post-pruning", part, pruned))
+            results += self._ours(part, of_whole, development[self.whole.name])
+        return results
+
+    def _result(
+        self, setting: str, part: Part, guesses: Sequence[Sequence[Guess]], tuned: str = ""
+    ) -> Result:
+        scores = score(self.corpus.test, guesses, part, self.seed)
+        return Result(self.setup.paradigm, self.setup.name, setting, part.name, scores, tuned)
+
+    # ------------------------------------------------------------------ predicting
+
+    def _predicted(self, split: str) -> dict[str, list[Document]]:
+        """Target -> predicted documents, for the whole base and every part."""
+        linker = self.setup.linker
+        documents = self.corpus.test
+        if split == "development":
+            linker = self.setup.for_development or linker
+            documents = self.corpus.development
+        targets = [self.whole, *self.parts]
+        names = [self._file(linker, target, split, documents) for target in targets]
+        if isinstance(linker, Linker):
+            found = predictions(
+                self.folder, names, documents, _finding(linker, targets), self.progress
+            )
+        else:
+            found = [
+                *(
+                    predictions(
+                        self.folder, [name], documents, _alone(linker, target), self.progress
+                    )[0]
+                    for name, target in zip(names, targets, strict=True)
+                )
+            ]
+        return {target.name: docs for target, docs in zip(targets, found, strict=True)}
+
+    def _own(self, linker: Linker | TextLinker, part: Part) -> list[Document]:
+        """Test documents as a system says that was trained on the part alone."""
+        name = self._file(linker, part, "test", self.corpus.test)
+        predict = _finding(linker, [part]) if isinstance(linker, Linker) else _alone(linker, part)
+        return predictions(self.folder, [name], self.corpus.test, predict, self.progress)[0]
+
+    def _file(
+        self, linker: Linker | TextLinker, target: Part, split: str, documents: Sequence[Document]
+    ) -> str:
+        key = digest(
+            _fingerprint(linker), target.kb.fingerprint, [[d.id, d.text] for d in documents]
+        )
+        words = (self.setup.paradigm, target.name, split, key)
+        return "-".join("".join(c if c.isalnum() else "_" for c in word) for word in words)
+
+    # ------------------------------------------------------------------ tuning
+
+    def _threshold(self, part: Part, guesses: Sequence[Sequence[Guess]]) -> float:
+        """The probability under which links are dropped, for the best F1 on development data."""
+        right: list[bool] = []
+        values: list[float] = []
+        wanted = 0
+        for document, found in zip(self.corpus.development, guesses, strict=True):
+            gold = gold_of(document, part)
+            wanted += len(gold)
+            values += [guess.probability for guess in found]
+            right += [guess.concept_id in gold.get(guess.span, ()) for guess in found]
+        return best_threshold(values, right, wanted)
+
+    def _chosen(
+        self, documents: Sequence[Document], part: Part, policy: NilPolicy, by_type: bool
+    ) -> list[list[Guess]]:
+        """Links of the whole base's predictions to a part of it, under a NIL policy."""
+        missing = self._missing_types(part) if by_type else set()
+        chosen: list[list[Guess]] = []
+        for document in documents:
+            found = []
+            for mention, seen in seen_in(document, part):
+                if type_name(mention.type) not in missing and policy.reason(seen) is None:
+                    best = seen.links[0]
+                    span = (mention.start, mention.end)
+                    found.append(Guess(span, best.concept_id, best.probability))
+            chosen.append(found)
+        return chosen
+
+    def _missing_types(self, part: Part) -> set[str]:
+        """Types of the whole base that the part has not (as the trained recogniser leaves out)."""
+        whole = {type_name(kind) for kind in self.whole.kb.types}
+        return whole - {type_name(kind) for kind in part.kb.types}
+
+    def _ours(
+        self, part: Part, test: Sequence[Document], development: Sequence[Document]
+    ) -> list[Result]:
+        """Margin, and the calibrated combination; both decode with the whole base's names."""
+        margin = max(
+            _MARGINS,
+            key=lambda value: self._development_f1(
+                part, self._chosen(development, part, Margin(value), by_type=True)
+            ),
+        )
+        results = [
+            self._result(
+                "ours: margin",
+                part,
+                self._chosen(test, part, Margin(margin), by_type=True),
+                f"margin {margin:g}",
+            )
+        ]
+        combination = self._combination(part, development)
+        results.append(
+            self._result(
+                "ours: calibrated combination",
+                part,
+                self._chosen(test, part, combination, by_type=True),
+                f"threshold {combination.value:.3f}",
+            )
+        )
+        return results
+
+    def _development_f1(self, part: Part, guesses: Sequence[Sequence[Guess]]) -> float:
+        right = sum(
+            guess.concept_id in gold_of(document, part).get(guess.span, ())
+            for document, found in zip(self.corpus.development, guesses, strict=True)
+            for guess in found
+        )
+        wanted = sum(len(gold_of(document, part)) for document in self.corpus.development)
+        return 2 * right / max(1, wanted + sum(map(len, guesses)))
+
+    def _combination(self, part: Part, development: Sequence[Document]) -> Combination:
+        missing = self._missing_types(part)
+        seen: list[Seen] = []
+        right: list[bool] = []
+        wanted = 0
+        for document, annotated in zip(development, self.corpus.development, strict=True):
+            gold = gold_of(annotated, part)
+            wanted += len(gold)
+            for mention, one in seen_in(document, part):
+                if type_name(mention.type) not in missing:
+                    seen.append(one)
+                    ids = gold.get((mention.start, mention.end), ())
+                    right.append(one.links[0].concept_id in ids)
+        fitted = fit_combination(seen, right)
+        values = [fitted.probability(one) for one in seen]
+        return replace(fitted, value=best_threshold(values, right, wanted))
+
+
+def best_threshold(values: Sequence[float], right: Sequence[bool], wanted: int) -> float:
+    """The value from which on links are kept, for the best F1; 0 where there are none."""
+    if not values:
+        return 0.0
+    order = np.argsort(-np.array(values), kind="stable")
+    ranked = np.array(values)[order]
+    rights = np.cumsum(np.array(right)[order])
+    f1 = 2 * rights / (np.arange(1, len(ranked) + 1) + wanted)
+    # Equal values go together.
+    f1[np.append(ranked[1:] == ranked[:-1], False)] = -1
+    best = int(np.argmax(f1))
+    if best + 1 == len(ranked):
+        return 0.0
+    return float((ranked[best] + ranked[best + 1]) / 2)
+
+
+def seen_in(document: Document, part: Part) -> list[tuple[Mention, Seen]]:
+    """What a NIL policy sees of mentions that were linked under the whole base.
+
+    The same as a linker over the part sees under a policy that looks at the whole; mentions
+    without a link inside the part are left out.
+    """
+    found = []
+    for mention in document.mentions:
+        inside: list[Link] = []
+        outside: Link | None = None
+        for link in mention.links:
+            if link.concept_id in part.kb:
+                inside.append(link)
+            elif outside is None:
+                outside = link
+        if inside:
+            nil = max(0.0, 1 - sum(link.probability for link in mention.links))
+            found.append((mention, Seen(inside, nil, outside, mention.probability)))
+    return found
+
+
+def _guesses(documents: Sequence[Document]) -> list[list[Guess]]:
+    return [guesses_of(document) for document in documents]
+
+
+def _above(guesses: Sequence[Sequence[Guess]], threshold: float) -> list[list[Guess]]:
+    return [[guess for guess in found if guess.probability >= threshold] for found in guesses]
+
+
+def _finding(
+    linker: Linker, targets: Sequence[Part]
+) -> Callable[[Sequence[Document]], Sequence[Sequence[Document]]]:
+    """Recognise, then link what was found under every target."""
+    recogniser: Any = linker.recogniser
+    if recogniser is None:
+        raise ConfigError("recognition first needs a recogniser")
+    wide = linker.with_kb(linker.kb.base)
+    wide.options = replace(linker.options, top_k=_KEPT)
+
+    def predict(documents: Sequence[Document]) -> Sequence[Sequence[Document]]:
+        many = getattr(recogniser, "many", None)
+        found = many(documents) if many else [recogniser(document) for document in documents]
+        return wide.link_under(found, [target.kb for target in targets])
+
+    return predict
+
+
+def _alone(
+    linker: TextLinker, target: Part
+) -> Callable[[Sequence[Document]], Sequence[Sequence[Document]]]:
+    part = linker.with_kb(target.kb)
+
+    def predict(documents: Sequence[Document]) -> Sequence[Sequence[Document]]:
+        return [list(part.pipe(documents))]
+
+    return predict
+
+
+def _fingerprint(linker: Linker | TextLinker) -> list[Any]:
+    """What a system's predictions depend on beside the documents and the target."""
+    folder: Path | None = linker.model.folder
+    files = [] if folder is None else [*folder.glob("*.safetensors"), *folder.glob("*.json")]
+    return [linker.model.weights_fingerprint, sorted(map(sha256_of, files)), repr(linker.options)]

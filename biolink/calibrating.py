@@ -1,0 +1,155 @@
+"""Calibration on development data, and how good probabilities are.
+
+Sources: Zadrozny and Elkan (KDD 2002) for isotonic regression, Platt (1999) for the logistic form,
+both by scikit-learn; expected calibration error as in Guo et al. (ICML 2017), section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.infer.calibration import Calibration, log_odds
+from biolink.infer.nil import Combination, Seen, combined_features
+from biolink.kb.knowledge_base import KnowledgeBase
+
+__all__ = ["Calibrated", "calibrate", "expected_error", "fit_calibration", "fit_combination"]
+
+Kind = Literal["isotonic", "platt"]
+_BINS = 10
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A calibration, and what it is worth on documents that it was not fitted on.
+
+    Attributes
+    ----------
+    calibration
+        Fitted on all documents.
+    before, after
+        Probabilities of the best links, as they were and (each fitted on the other documents, in
+        five folds) calibrated.
+    right
+        Whether each link is right.
+    """
+
+    calibration: Calibration
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    right: tuple[bool, ...]
+
+    @property
+    def error_before(self) -> float:
+        return expected_error(self.before, self.right)
+
+    @property
+    def error_after(self) -> float:
+        return expected_error(self.after, self.right)
+
+
+def expected_error(probabilities: Sequence[float], right: Sequence[bool]) -> float:
+    """Expected calibration error: ten bins of equal width, each weighed by what it holds."""
+    values, truth = np.array(probabilities), np.array(right, dtype=float)
+    if not len(values):
+        return 0.0
+    bins = np.minimum((values * _BINS).astype(int), _BINS - 1)
+    sums = np.bincount(bins, values, _BINS) - np.bincount(bins, truth, _BINS)
+    return float(np.abs(sums).sum() / len(values))
+
+
+def fit_calibration(
+    probabilities: Sequence[float], right: Sequence[bool], kind: Kind = "isotonic"
+) -> Calibration:
+    """Fit a calibration to links and whether they are right.
+
+    Raises
+    ------
+    ConfigError
+        When all links are right, or none is.
+    """
+    if len(set(right)) < 2:
+        raise ConfigError("a calibration needs links that are right and links that are wrong")
+    truth = np.array(right, dtype=int)
+    if kind == "platt":
+        from sklearn.linear_model import LogisticRegression
+
+        odds = np.array([[log_odds(p)] for p in probabilities])
+        fitted = LogisticRegression(C=1e6, max_iter=1000).fit(odds, truth)
+        return Calibration("platt", (float(fitted.coef_[0, 0]),), (float(fitted.intercept_[0]),))
+    from sklearn.isotonic import IsotonicRegression
+
+    isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    isotonic.fit(np.array(probabilities), truth)
+    return Calibration(
+        "isotonic",
+        tuple(map(float, isotonic.X_thresholds_)),
+        tuple(map(float, isotonic.y_thresholds_)),
+    )
+
+
+def calibrate(
+    documents: Iterable[Document], kb: KnowledgeBase, kind: Kind = "isotonic"
+) -> Calibrated:
+    """Calibrate the probabilities of linked development documents.
+
+    Parameters
+    ----------
+    documents
+        With gold concepts, linked without a NIL policy and without a calibration. A link of a
+        mention that has no concept in the knowledge base is wrong.
+    kb
+        Resolves ids.
+
+    Raises
+    ------
+    ConfigError
+        When there is too little to fit.
+    """
+    probabilities: list[float] = []
+    right: list[bool] = []
+    folds: list[int] = []
+    for number, document in enumerate(documents):
+        for mention in document.mentions:
+            if mention.best is not None:
+                gold = {kb.resolve(i) for i in mention.concept_ids} - {None}
+                probabilities.append(mention.best.probability)
+                right.append(mention.best.concept_id in gold)
+                folds.append(number % _FOLDS)
+    calibration = fit_calibration(probabilities, right, kind)
+    after = np.array(probabilities)
+    for fold in set(folds):
+        rest = [i for i, other in enumerate(folds) if other != fold]
+        of_rest = [right[i] for i in rest]
+        if len(set(of_rest)) < 2:
+            raise ConfigError("too few documents to judge a calibration: some folds have no errors")
+        fitted = fit_calibration([probabilities[i] for i in rest], of_rest, kind)
+        for i, other in enumerate(folds):
+            if other == fold:
+                after[i] = fitted(probabilities[i])
+    return Calibrated(calibration, tuple(probabilities), tuple(map(float, after)), tuple(right))
+
+
+def fit_combination(seen: Sequence[Seen], right: Sequence[bool], value: float = 0.5) -> Combination:
+    """Weights of :class:`biolink.infer.nil.Combination` from development data.
+
+    Raises
+    ------
+    ConfigError
+        When all links are right, or none is.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if len(set(right)) < 2:
+        raise ConfigError("a combination needs links that are right and links that are wrong")
+    features = np.array([combined_features(one) for one in seen])
+    # The first feature is one: its weight is the intercept.
+    fitted = LogisticRegression(C=1.0, fit_intercept=False, max_iter=1000)
+    fitted.fit(features, np.array(right, dtype=int))
+    return Combination(tuple(map(float, fitted.coef_[0])), value)

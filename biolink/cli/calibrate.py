@@ -1,0 +1,91 @@
+"""``biolink calibrate``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from biolink.calibrating import Calibrated, calibrate
+from biolink.cli.console import progress, stdout
+from biolink.cli.evaluate import _raise
+from biolink.cli.link import LinkJob, _linker, read_all
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.infer.nil import NoNil
+from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.plots import SUFFIXES, reliability, save_figure
+
+__all__ = ["CalibrationJob", "LinkedGold", "linked_gold", "run_calibrate"]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationJob:
+    """The options of ``biolink calibrate``.
+
+    Attributes
+    ----------
+    files, kb, model, format, types
+        As for ``biolink link``; development documents with gold concepts.
+    kind
+        ``isotonic`` or ``platt``.
+    output
+        ``.json`` for the calibration, ``.svg`` or ``.png`` for the diagram.
+    """
+
+    files: tuple[str, ...]
+    kb: str | None = None
+    model: str | None = None
+    format: str | None = None
+    types: str | None = None
+    kind: str = "isotonic"
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedGold:
+    """Development documents whose gold mentions are linked, whatever the probability."""
+
+    documents: list[Document]
+    kb: KnowledgeBase
+
+
+def linked_gold(job: LinkJob) -> LinkedGold:
+    """Link the gold mentions of files without a NIL policy and without a calibration."""
+    linker = _linker(job)
+    linker.nil = NoNil()
+    linker.calibration = None
+    gold = list(read_all(job.files, job.format, _raise))
+    with progress("linking", "documents") as advance:
+
+        def linked() -> Iterator[Document]:
+            for number, document in enumerate(linker.pipe(gold, recognise=False), 1):
+                advance(number, len(gold))
+                yield document
+
+        return LinkedGold(list(linked()), linker.kb)
+
+
+def run_calibrate(job: CalibrationJob) -> Calibrated:
+    """Calibrate on files, print the expected calibration error before and after, and write."""
+    if job.kind not in ("isotonic", "platt"):
+        raise ConfigError(f"--kind is isotonic or platt, not {job.kind!r}")
+    for file in job.output:
+        if Path(file).suffix not in (".json", *SUFFIXES):
+            raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
+    linked = linked_gold(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
+    found = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
+    for file in job.output:
+        if file.endswith(".json"):
+            found.calibration.save(file)
+        else:
+            before = list(zip(found.before, found.right, strict=True))
+            after = list(zip(found.after, found.right, strict=True))
+            save_figure(reliability({"before": before, "after": after}), Path(file))
+    console = stdout()
+    console.print(f"{len(found.right)} links, {sum(found.right) / len(found.right):.1%} right")
+    console.print(
+        f"expected calibration error: {found.error_before:.3f} before, {found.error_after:.3f} "
+        "after (five folds, each judged by the others)"
+    )
+    return found

@@ -1,0 +1,339 @@
+"""Training of the retriever and the reader (EntQA, sections 3.2 and 3.3)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biolink.documents import Document
+from biolink.errors import ConfigError
+from biolink.finetune.tagging import partial_nll, third
+from biolink.infer.indexes import Indexes
+from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.retrieve_read import (
+    READER,
+    READER_TYPES,
+    RETRIEVER,
+    TASK,
+    Candidate,
+    PassageEncoder,
+    Retriever,
+    RetrieveReadLinker,
+    passages,
+    reader_row,
+)
+from biolink.infer.tagger import Pieces, Tagger, collate, label_spans
+from biolink.kb import KnowledgeBase
+from biolink.pretrain.order import shuffled
+from biolink.pretrain.running import Numbered, Optimisation, run_training
+from biolink.pretrain.settings import at_least, field_table
+from biolink.pretrain.start import save_model
+
+__all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_read"]
+
+_TEMPERATURE = 0.05
+_RANDOM_NAMES = 1024
+_HARD = 24  # concepts near a passage at the start, whose names are among its negatives
+_OF_A_CONCEPT = 6  # names of a gold concept that take part in a batch
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveRead:
+    """Training on annotated documents.
+
+    Attributes
+    ----------
+    out
+        The model goes to ``out/model``, checkpoints to ``out/retriever`` and ``out/reader``.
+    model
+        Linking model to start from; it stays as it is.
+    kb
+        Knowledge base.
+    train
+        Annotated documents in any readable format.
+    retriever, reader
+        How long and how fast each is trained.
+    passage_words, concepts
+        As in :class:`biolink.infer.retrieve_read.RetrieveReadOptions`.
+    wrong_concepts
+        Retrieved concepts that a passage does not mention, for each pair with one that it does.
+    trainer
+        As for :class:`biolink.pretrain.stages.Denoising`.
+    """
+
+    out: Path
+    model: Path
+    kb: Path
+    train: tuple[Path, ...]
+    retriever: Optimisation
+    reader: Optimisation
+    passage_words: int = 50
+    concepts: int = 12
+    wrong_concepts: int = 2
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("passage_words", "concepts", "wrong_concepts"):
+            at_least(name, getattr(self, name), 1)
+        if not self.train:
+            raise ConfigError("train is empty; expected one file or more")
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSample:
+    """A passage with the concepts that it mentions.
+
+    Attributes
+    ----------
+    pieces
+        Its tokens.
+    spans
+        Row of a concept -> (start, end) of its mentions, within the passage.
+    """
+
+    pieces: Pieces
+    spans: Mapping[int, tuple[tuple[int, int], ...]]
+
+
+def passage_samples(
+    documents: Sequence[Document], kb: KnowledgeBase, tokenizer: Any, words: int
+) -> list[PassageSample]:
+    """Passages of the documents; a mention that crosses a border is in none."""
+    samples = []
+    for document in documents:
+        for begin, pieces in passages(document, words, tokenizer):
+            end = begin + int(pieces.offsets[-1, 1])
+            spans: dict[int, list[tuple[int, int]]] = {}
+            for mention in document.mentions:
+                if begin <= mention.start and mention.end <= end:
+                    span = (mention.start - begin, mention.end - begin)
+                    rows = (kb.row_of(i) for i in mention.concept_ids)
+                    for row in {r for r in rows if r is not None}:
+                        spans.setdefault(row, []).append(span)
+            samples.append(PassageSample(pieces, {r: tuple(s) for r, s in spans.items()}))
+    return samples
+
+
+class _Vectors:
+    """The names' vectors as the retriever compares them."""
+
+    def __init__(self, indexes: Indexes, kb: KnowledgeBase) -> None:
+        dense = indexes.dense
+        self.projection = torch.from_numpy(np.array(dense.projection))
+        vectors = np.asarray(dense.codes).astype(np.float32) * dense.scale
+        self.vectors = torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1)
+        self.place_of = np.full(kb.base.name_slots, -1, dtype=np.int64)
+        self.place_of[dense.name_ids] = np.arange(len(dense.name_ids))
+        self.name_ids = np.asarray(dense.name_ids)
+        self.kb = kb
+
+    def of_concept(self, row: int, rng: random.Random) -> list[int]:
+        """Places of some of a concept's names."""
+        names = (self.kb.name_id(name) for name in self.kb.concept_at(row).names)
+        places = sorted({int(self.place_of[i]) for i in names if i is not None} - {-1})
+        return rng.sample(places, _OF_A_CONCEPT) if len(places) > _OF_A_CONCEPT else places
+
+
+def _retriever_batch(
+    samples: Sequence[PassageSample],
+    hard: Sequence[Sequence[int]],
+    vectors: _Vectors,
+    encoder: PassageEncoder,
+    rng: random.Random,
+) -> dict[str, Tensor]:
+    """Token ids, names that are compared, and which of them are right for which passage."""
+    gold = [
+        (number, row, vectors.of_concept(row, rng))
+        for number, sample in enumerate(samples)
+        for row in sample.spans
+    ]
+    known = dict.fromkeys(place for *_, places in gold for place in places)
+    known |= dict.fromkeys(place for places in hard for place in places)
+    draws = (rng.randrange(len(vectors.name_ids)) for _ in range(_RANDOM_NAMES))
+    columns = {place: column for column, place in enumerate(known | dict.fromkeys(draws))}
+    ids, mask = encoder.rows([sample.pieces for sample in samples])
+    # A name that any of the passage's concepts owns is no negative.
+    wrong = torch.ones(len(samples), len(columns), dtype=torch.bool)
+    for place, column in columns.items():
+        owners = set(vectors.kb.owners(int(vectors.name_ids[place])))
+        for number, sample in enumerate(samples):
+            if owners & sample.spans.keys():
+                wrong[number, column] = False
+    right = torch.zeros(len(gold), len(columns), dtype=torch.bool)
+    for line, (_, _, places) in enumerate(gold):
+        right[line, [columns[place] for place in places]] = True
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "names": vectors.vectors[list(columns)],
+        "wrong": wrong,
+        "right": right,
+        "passage": torch.tensor([number for number, *_ in gold], dtype=torch.long),
+    }
+
+
+def _retrieval(projection: Tensor) -> Callable[[Any, Mapping[str, Tensor]], Any]:
+    """For each concept of a passage: its nearest name before the names of all others."""
+
+    def objective(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        states = model(batch["input_ids"], batch["attention_mask"])
+        tokens = torch.nn.functional.normalize(states @ projection.to(states.device), dim=-1)
+        cosines = tokens @ batch["names"].T  # [passages, tokens, names]
+        real = batch["attention_mask"].clone()
+        real[:, 0] = 0
+        cosines = cosines.masked_fill(real[..., None] == 0, -1.0)
+        nearest = cosines.amax(1) / _TEMPERATURE  # [passages, names]
+        of_gold = nearest[batch["passage"]]
+        lowest = torch.finfo(nearest.dtype).min
+        positive = of_gold.masked_fill(~batch["right"], lowest).amax(1)
+        negative = of_gold.masked_fill(~batch["wrong"][batch["passage"]], lowest)
+        every = torch.logsumexp(torch.cat([positive[:, None], negative], 1), 1)
+        first = (positive > negative.amax(1)).float().mean()
+        return (every - positive).mean(), {"first": float(first)}
+
+    return objective
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A passage, what the reader is told of a concept, and the concept's mentions in it."""
+
+    row: tuple[np.ndarray, ...]
+    labels: np.ndarray  # of the passage's tokens
+
+
+def _pairs(
+    samples: Sequence[PassageSample],
+    retrieved: Sequence[Sequence[Candidate]],
+    linker: RetrieveReadLinker,
+    wrong_concepts: int,
+    rng: random.Random,
+) -> list[_Pair]:
+    pairs = []
+    special, positions = linker.reader.special, linker.encoder.positions
+    for sample, candidates in zip(samples, retrieved, strict=True):
+        right = [c for c in candidates if c.row in sample.spans]
+        wrong = [c for c in candidates if c.row not in sample.spans]
+        # The nearest wrong ones, and some of the others.
+        count = min(len(wrong), wrong_concepts * max(1, len(right)))
+        chosen = wrong[: (count + 1) // 2]
+        chosen += rng.sample(wrong[len(chosen) :], count - len(chosen))
+        for candidate in (*right, *chosen):
+            row = reader_row(
+                sample.pieces, linker.name_tokens(candidate), candidate.near, special, positions
+            )
+            spans = [(s, e, READER_TYPES[0]) for s, e in sample.spans.get(candidate.row, ())]
+            labels = label_spans(sample.pieces.offsets, spans, READER_TYPES)
+            pairs.append(_Pair(row, labels))
+    return pairs
+
+
+def _reading(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["told"])
+    loss = partial_nll(scores.flatten(0, 1), batch["allowed"].flatten(0, 1))
+    return loss, {}
+
+
+def run_retrieve_read(
+    settings: RetrieveRead,
+    documents: Sequence[Document],
+    report: Callable[[dict[str, Any]], None] = lambda record: None,
+) -> Path:
+    """Train both, or go on after an interruption; returns the model's folder.
+
+    Parameters
+    ----------
+    documents
+        The content of ``settings.train``.
+    """
+    linking = load_model(settings.model)
+    model, tokenizer = linking.backbone.model, linking.tokenizer
+    kb = KnowledgeBase.read(settings.kb)
+    samples = passage_samples(documents, kb, tokenizer, settings.passage_words)
+    some = [sample for sample in samples if sample.spans]
+    if not some:
+        raise ConfigError(
+            f"train = {[str(f) for f in settings.train]}; expected mentions with ids of the "
+            "knowledge base"
+        )
+    indexes = Indexes(kb, linking)
+    encoder = _train_retriever(settings, linking, some, indexes, kb, report)
+    torch.manual_seed(settings.reader.seed)
+    reader = Tagger(model, third(model), READER_TYPES)
+    linker = RetrieveReadLinker(linking, kb, encoder, reader)
+    retrieved = Retriever(encoder, indexes, kb)([s.pieces for s in samples], settings.concepts)
+    gold = sum(len(sample.spans) for sample in samples)
+    hit = sum(
+        sum(c.row in sample.spans for c in found)
+        for sample, found in zip(samples, retrieved, strict=True)
+    )
+    report({"concepts of training passages that are retrieved": hit / gold})
+    rng = random.Random(settings.reader.seed)
+    pairs = _pairs(samples, retrieved, linker, settings.wrong_concepts, rng)
+    pad = reader.special[2]
+
+    def collate_pairs(rows: Sequence[_Pair]) -> dict[str, Tensor]:
+        ids, mask, shapes, told = collate([pair.row for pair in rows], pad, "cpu")
+        allowed = torch.zeros(*ids.shape, len(reader.labels), dtype=torch.bool)
+        for number, pair in enumerate(rows):
+            size = min(len(pair.labels), len(pair.row[0]) - 3)
+            allowed[number, torch.arange(1, 1 + size), pair.labels[:size].astype(int)] = True
+        return {"ids": ids, "mask": mask, "shapes": shapes, "told": told, "allowed": allowed}
+
+    seed = settings.reader.seed
+    run_training(
+        reader, Numbered(2**62, lambda n: pairs[shuffled(n, len(pairs), seed)]), collate_pairs,
+        _reading, settings.reader, settings.out / "reader", settings.trainer, (), report,
+        by_tokens=False,
+    )  # fmt: skip
+    record = {"stage": "RetrieveRead", **field_table(settings)}
+    options = {"passage_words": settings.passage_words, "concepts": settings.concepts}
+    folder = settings.out / "model"
+    save_model(
+        folder, model, tokenizer, linking.form, record, settings.model, task=TASK, linker=options
+    )
+    encoder.save(folder / RETRIEVER)
+    reader.save(folder / READER)
+    return folder
+
+
+def _train_retriever(
+    settings: RetrieveRead,
+    linking: LinkingModel,
+    samples: Sequence[PassageSample],
+    indexes: Indexes,
+    kb: KnowledgeBase,
+    report: Callable[[dict[str, Any]], None],
+) -> PassageEncoder:
+    encoder = PassageEncoder(linking.backbone.model)
+    vectors = _Vectors(indexes, kb)
+    before = Retriever(encoder.eval(), indexes, kb)([s.pieces for s in samples], _HARD)
+    hard = [[int(vectors.place_of[c.name_id]) for c in found] for found in before]
+    seed = settings.retriever.seed
+
+    def make(number: int) -> tuple[int, int]:
+        return number, shuffled(number, len(samples), seed)
+
+    def collate_passages(rows: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        rng = random.Random(f"{seed}:{rows[0][0]}")
+        return _retriever_batch(
+            [samples[place] for _, place in rows],
+            [hard[place] for _, place in rows],
+            vectors,
+            encoder,
+            rng,
+        )
+
+    run_training(
+        encoder, Numbered(2**62, make), collate_passages, _retrieval(vectors.projection),
+        settings.retriever, settings.out / "retriever", settings.trainer, (), report,
+        by_tokens=False,
+    )  # fmt: skip
+    return encoder.eval()

@@ -1,0 +1,250 @@
+"""Recognisers of other packages, and mentions that are known already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from biolink.documents import Document, Mention
+from biolink.errors import ConfigError, MissingDependencyError, ModelError
+from biolink.infer.chunks import chunks
+
+__all__ = [
+    "GivenMentions",
+    "GlinerRecogniser",
+    "HuggingFaceRecogniser",
+    "SpacyRecogniser",
+    "recogniser_written",
+]
+
+#: Words of a piece for GLiNER, which reads 384 at the most.
+_GLINER_WORDS = 200
+
+
+class _ByDocument:
+    """A recogniser whose work is done in :meth:`many`."""
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the mentions that are found; earlier ones are replaced."""
+        return self.many([document])[0]
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The same for documents at a time."""
+        raise NotImplementedError
+
+
+def _mention(text: str, start: int, end: int, kind: str, score: float | None) -> Mention | None:
+    """A mention without white space around it, or None when nothing is left."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start == end:
+        return None
+    return Mention(start, end, text[start:end], type=kind, probability=score)
+
+
+class SpacyRecogniser(_ByDocument):
+    """The entities of a spaCy pipeline.
+
+    Parameters
+    ----------
+    nlp
+        A loaded pipeline (scispaCy's, say) or the name of an installed one.
+    labels
+        Entity labels to keep; all when None.
+    """
+
+    def __init__(self, nlp: Any, labels: Iterable[str] | None = None) -> None:
+        if isinstance(nlp, str):
+            try:
+                import spacy
+            except ImportError:
+                raise MissingDependencyError("spacy", "a spaCy recogniser") from None
+            try:
+                nlp = spacy.load(nlp)
+            except OSError as error:
+                raise ModelError(f"spaCy cannot load {nlp!r}: {error}") from None
+        self.nlp = nlp
+        self.labels = None if labels is None else frozenset(labels)
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with the pipeline's entities as mentions."""
+        parsed = self.nlp.pipe([document.text for document in documents])
+        return [
+            document.with_mentions(
+                Mention(e.start_char, e.end_char, e.text, type=e.label_)
+                for e in doc.ents
+                if self.labels is None or e.label_ in self.labels
+            )
+            for document, doc in zip(documents, parsed, strict=True)
+        ]
+
+
+class HuggingFaceRecogniser(_ByDocument):
+    """A token-classification model of transformers, whatever its labels.
+
+    A text that is longer than the model's window is read in windows that overlap. A word has the
+    label of its first piece, so mentions never end within a word.
+
+    Parameters
+    ----------
+    model
+        A folder, or the hub name of a model in the local cache; nothing is downloaded. Or a
+        ready ``transformers`` pipeline for token classification.
+    labels
+        Labels to keep, without ``B-`` and ``I-``; all when None.
+    device
+        As torch names it.
+    """
+
+    def __init__(
+        self, model: Any, labels: Iterable[str] | None = None, device: str = "cpu"
+    ) -> None:
+        self.labels = None if labels is None else frozenset(labels)
+        if callable(model):
+            self.pipeline = model
+            return
+        from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+        try:
+            loaded = AutoModelForTokenClassification.from_pretrained(model, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(
+                f"{model} is not a token-classification model that can be loaded offline ({first})"
+            ) from None
+        if not tokenizer.is_fast:
+            raise ModelError(f"{model} has no fast tokeniser: mentions need its offsets")
+        window = int(getattr(loaded.config, "max_position_embeddings", 512) or 512)
+        # RoBERTa's positions begin behind its padding id.
+        tokenizer.model_max_length = min(tokenizer.model_max_length, window - 2)
+        self.pipeline = pipeline(
+            "token-classification",
+            model=loaded.eval(),
+            tokenizer=tokenizer,
+            aggregation_strategy="first",
+            stride=tokenizer.model_max_length // 4,
+            device=device,
+        )
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with the model's entities as mentions."""
+        some = [document for document in documents if document.text.strip()]
+        found = iter(self.pipeline([document.text for document in some]) if some else ())
+        return [
+            document.with_mentions(self._mentions(document.text, next(found)))
+            if document.text.strip()
+            else document.with_mentions(())
+            for document in documents
+        ]
+
+    def _mentions(self, text: str, entities: Iterable[dict[str, Any]]) -> list[Mention]:
+        mentions = (
+            _mention(text, int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"]))
+            for e in entities
+            if self.labels is None or e["entity_group"] in self.labels
+        )
+        return [mention for mention in mentions if mention is not None]
+
+
+class GlinerRecogniser(_ByDocument):
+    """GLiNER: entities of any types that are named, where the package ``gliner`` is installed.
+
+    Parameters
+    ----------
+    model
+        A folder, a hub name in the local cache, or a loaded model.
+    labels
+        What to look for, in words ("disease").
+    threshold
+        Least probability of an entity.
+    """
+
+    def __init__(self, model: Any, labels: Sequence[str], threshold: float = 0.5) -> None:
+        if not labels:
+            raise ConfigError("GLiNER needs labels to look for, disease and chemical, say")
+        if isinstance(model, str):
+            try:
+                from gliner import GLiNER
+            except ImportError:
+                raise MissingDependencyError("gliner", "a GLiNER recogniser") from None
+            try:
+                model = GLiNER.from_pretrained(model, local_files_only=True)
+            except (OSError, ValueError) as error:
+                raise ModelError(f"GLiNER cannot load {model!r} offline: {error}") from None
+        self.model, self.labels, self.threshold = model, list(labels), threshold
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with GLiNER's entities as mentions."""
+        return [document.with_mentions(self._mentions(document.text)) for document in documents]
+
+    def _mentions(self, text: str) -> list[Mention]:
+        mentions = []
+        for begin, end in chunks(text, _GLINER_WORDS):
+            for e in self.model.predict_entities(
+                text[begin:end], self.labels, threshold=self.threshold
+            ):
+                found = _mention(
+                    text, begin + e["start"], begin + e["end"], e["label"], float(e["score"])
+                )
+                if found is not None:
+                    mentions.append(found)
+        return sorted(mentions, key=lambda m: (m.start, m.end))
+
+
+class GivenMentions(_ByDocument):
+    """Mentions that are known: gold spans, or another system's output.
+
+    Parameters
+    ----------
+    documents
+        With mentions; a document's id and text say which they belong to. Links are left out.
+    """
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._mentions = {(document.id, document.text): document.mentions for document in documents}
+
+    def many(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with their known mentions.
+
+        Raises
+        ------
+        ConfigError
+            When a document is not known.
+        """
+        result = []
+        for document in documents:
+            known = self._mentions.get((document.id, document.text))
+            if known is None:
+                raise ConfigError(f"document {document.id!r}: no mentions are known of this text")
+            result.append(
+                document.with_mentions(replace(m, links=(), nil_reason=None) for m in known)
+            )
+        return result
+
+
+def recogniser_written(text: str) -> _ByDocument:
+    """A recogniser as the command line writes it: ``KIND:NAME`` or ``KIND:NAME=LABEL,LABEL``.
+
+    Kinds are ``spacy``, ``hf`` and ``gliner`` (which needs labels).
+
+    Raises
+    ------
+    ConfigError, ModelError
+        When it is none, or cannot be loaded.
+    """
+    kind, colon, rest = text.partition(":")
+    name, _, written = rest.partition("=")
+    labels = [label.strip() for label in written.split(",") if label.strip()]
+    if not colon or not name or kind not in ("spacy", "hf", "gliner"):
+        raise ConfigError(
+            f"recogniser {text!r}; expected spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL"
+        )
+    if kind == "spacy":
+        return SpacyRecogniser(name, labels or None)
+    if kind == "hf":
+        return HuggingFaceRecogniser(name, labels or None)
+    return GlinerRecogniser(name, labels)

@@ -1,0 +1,88 @@
+"""Calibrated probabilities: from what a linker says to how often it is right.
+
+Fitted on linked development documents by :func:`biolink.calibrating.fit_calibration` with
+scikit-learn; kept as a few numbers, so that applying it needs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from biolink.errors import ConfigError, ModelError
+from biolink.kb.files import replace_file
+
+__all__ = ["CALIBRATION", "Calibration", "log_odds"]
+
+#: File beside a linking model.
+CALIBRATION = "calibration.json"
+_LEAST = 1e-6
+
+
+def log_odds(probability: float) -> float:
+    """Logarithm of p / (1 - p), p kept a millionth away from 0 and 1."""
+    kept = min(1 - _LEAST, max(_LEAST, probability))
+    return float(np.log(kept / (1 - kept)))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A monotone map of probabilities.
+
+    Attributes
+    ----------
+    kind
+        ``isotonic``: straight lines between points. ``platt``: a logistic function of the log odds.
+    x, y
+        The points, ascending; for ``platt`` slope and intercept are ``x[0]`` and ``y[0]``.
+    """
+
+    kind: Literal["isotonic", "platt"]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("isotonic", "platt"):
+            raise ConfigError(f"a calibration is isotonic or platt, not {self.kind!r}")
+        if len(self.x) != len(self.y) or not self.x or (self.kind == "platt" and len(self.x) > 1):
+            raise ConfigError("a calibration needs as many values of y as of x, platt one of each")
+        if any(b < a for a, b in zip(self.x, self.x[1:], strict=False)):
+            raise ConfigError("the points of a calibration ascend")
+
+    def __call__(self, probability: float) -> float:
+        """The calibrated probability."""
+        if self.kind == "platt":
+            value = self.x[0] * log_odds(probability) + self.y[0]
+            return float(1 / (1 + np.exp(-value)))
+        return float(np.interp(probability, self.x, self.y))
+
+    def save(self, file: str | Path) -> None:
+        """Write the calibration as JSON."""
+        values = {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
+        with replace_file(Path(file)) as stream:
+            stream.write(json.dumps(values, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, file: str | Path) -> Calibration:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        ModelError
+            When the file is something else.
+        """
+        try:
+            values: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+            return cls(
+                values["kind"], tuple(map(float, values["x"])), tuple(map(float, values["y"]))
+            )
+        except OSError as error:
+            raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
+            raise ModelError(
+                f"{file} is no calibration ({error}); expected what biolink calibrate writes"
+            ) from None

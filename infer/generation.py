@@ -1,0 +1,320 @@
+"""End-to-end generation: mentions and concepts in one decoding of the text.
+
+Source: GENRE (De Cao et al., ICLR 2021), section 3.2, as used by Partial KB inference (BioNLP 2023)
+for simultaneous generation. The model copies the text and says what it marks; a state machine over
+the source and the name trie (:mod:`biolink.infer.markup`) leaves it no other words.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+
+from biolink.documents import Document, Mention
+from biolink.errors import ConfigError
+from biolink.infer.backbone import KeyValue, Memory
+from biolink.infer.chunks import chunks
+from biolink.infer.indexes import Indexes
+from biolink.infer.markup import DONE, ENTITY, OUTSIDE, Machine, Marks, Source, State, source_of
+from biolink.infer.model import LinkingModel
+from biolink.infer.nil import NilPolicy
+from biolink.infer.text_linker import TextLinker
+from biolink.kb import KnowledgeBase
+from biolink.kb.trie import NameTrie
+
+__all__ = ["TASK", "EndToEndLinker", "EndToEndOptions", "Marked", "generate", "pieces_of_text"]
+
+#: ``task`` in the ``biolink.json`` of a model that was trained for this.
+TASK = "end-to-end"
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEndOptions:
+    """How a text is cut and decoded.
+
+    Attributes
+    ----------
+    chunk_words
+        Most white-space words that are read together.
+    beam
+        Hypotheses kept for each chunk.
+    batch_size
+        Chunks that are decoded together.
+    """
+
+    chunk_words: int = 150
+    beam: int = 1
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("chunk_words", "beam", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A mention that was generated.
+
+    Attributes
+    ----------
+    first, behind
+        Its first token of the source and the token behind its last.
+    leaf
+        Of the name in the trie.
+    score
+        Mean log-probability of the tokens from the mention's opening to the name's end mark
+        (Partial KB inference, section 3.2).
+    """
+
+    first: int
+    behind: int
+    leaf: int
+    score: float
+
+
+@dataclass(slots=True)
+class _Hypothesis:
+    chunk: int
+    state: State
+    tokens: list[int]
+    log_probs: list[float]
+    total: float
+    opened: int
+    marks: list[Marked]
+
+    def extended(self, token: int, log_prob: float, state: State) -> _Hypothesis:
+        opened, marks = self.opened, self.marks
+        log_probs = [*self.log_probs, log_prob]
+        if self.state.kind == OUTSIDE and state.kind not in (OUTSIDE, DONE):
+            opened = len(self.tokens)
+        elif self.state.kind == ENTITY and state.kind != ENTITY:
+            score = float(np.mean(log_probs[opened:]))
+            marks = [*marks, Marked(state.begun, state.place, state.node, score)]
+        tokens, total = [*self.tokens, token], self.total + log_prob
+        return _Hypothesis(self.chunk, state, tokens, log_probs, total, opened, marks)
+
+
+def pieces_of_text(
+    text: str, tokenizer: object, chunk_words: int, most_tokens: int
+) -> list[tuple[int, Source]]:
+    """Pieces of a text, each with the offset at which it begins.
+
+    A piece with too many tokens is cut again, into fewer words.
+    """
+    found: list[tuple[int, Source]] = []
+    for begin, end in chunks(text, chunk_words):
+        source = source_of(text[begin:end], tokenizer)
+        if len(source.ids) <= most_tokens:
+            found.append((begin, source))
+            continue
+        words = (min(chunk_words, len(text[begin:end].split())) + 1) // 2
+        parts = [(begin + b, begin + e) for b, e in chunks(text[begin:end], words)]
+        if len(parts) == 1:
+            # A word of hundreds of tokens: it is cut in the middle.
+            half = begin + (end - begin) // 2
+            parts = [(begin, half), (half, end)]
+        for b, e in parts:
+            inner = pieces_of_text(text[b:e], tokenizer, words, most_tokens)
+            found += [(b + at, piece) for at, piece in inner]
+    return found
+
+
+def most_source_tokens(positions: int) -> int:
+    """Tokens of a piece that leave the decoder room for as many again."""
+    return max(1, positions // 2 - 2)
+
+
+@torch.inference_mode()
+def generate(
+    model: LinkingModel,
+    trie: NameTrie,
+    sources: Sequence[Source],
+    marks: Marks,
+    beam: int = 1,
+) -> list[tuple[list[int], list[Marked]]]:
+    """Tokens and mentions of each source's best hypothesis.
+
+    Beam search; the hypothesis with the best mean log-probability (over the whole vocabulary, as in
+    the linker's own decoding) is taken.
+    """
+    backbone = model.backbone
+    memory = _memory(model, sources)
+    limit = backbone.max_source
+    machines = [Machine(s, trie, marks, backbone.eos_id, limit) for s in sources]
+    rows = [_Hypothesis(i, State(), [], [], 0.0, 0, []) for i in range(len(sources))]
+    finished: list[list[_Hypothesis]] = [[] for _ in sources]
+    tokens = torch.full((len(rows), 1), backbone.start_id, device=backbone.device)
+    past: tuple[KeyValue, ...] | None = None
+    step = 0
+    while rows:
+        owner = torch.tensor([row.chunk for row in rows], device=backbone.device)
+        shape = (len(rows), 1, step + 1)
+        mask = torch.ones(shape, dtype=torch.bool, device=backbone.device)
+        positions = torch.full((len(rows), 1), step, device=backbone.device)
+        before = None if past is None else torch.arange(step, device=backbone.device)
+        states, new = backbone.decode(
+            tokens,
+            positions,
+            mask,
+            memory.for_rows(owner),
+            past,
+            None if before is None else before[None].expand(len(rows), step),
+        )
+        past = _joined(past, new)
+        log_probs = torch.log_softmax(backbone.logits(states[:, 0]).float(), -1).cpu().numpy()
+        rows, parents = _advance(rows, log_probs, machines, finished, beam)
+        if parents != list(range(len(owner))):
+            index = torch.tensor(parents, dtype=torch.long, device=backbone.device)
+            past = tuple((k.index_select(0, index), v.index_select(0, index)) for k, v in past)
+        tokens = torch.tensor([[row.tokens[-1]] for row in rows], device=backbone.device)
+        step += 1
+    best = [max(found, key=lambda h: h.total / len(h.tokens)) for found in finished]
+    return [(hypothesis.tokens, hypothesis.marks) for hypothesis in best]
+
+
+def _memory(model: LinkingModel, sources: Sequence[Source]) -> Memory:
+    backbone, tokenizer = model.backbone, model.tokenizer
+    first, last = tokenizer.bos_token_id, tokenizer.eos_token_id
+    rows = [[*([] if first is None else [first]), *source.ids, last] for source in sources]
+    size = max(map(len, rows))
+    ids = torch.tensor([[*row, *[backbone.pad_id] * (size - len(row))] for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = (torch.arange(size)[None] < lengths[:, None]).long()
+    ids, mask = ids.to(backbone.device), mask.to(backbone.device)
+    return backbone.memory(backbone.encode(ids, mask), mask)
+
+
+def _joined(past: tuple[KeyValue, ...] | None, new: tuple[KeyValue, ...]) -> tuple[KeyValue, ...]:
+    if past is None:
+        return new
+    return tuple(
+        (torch.cat([k, nk], 2), torch.cat([v, nv], 2))
+        for (k, v), (nk, nv) in zip(past, new, strict=True)
+    )
+
+
+def _advance(
+    rows: Sequence[_Hypothesis],
+    log_probs: np.ndarray,
+    machines: Sequence[Machine],
+    finished: list[list[_Hypothesis]],
+    beam: int,
+) -> tuple[list[_Hypothesis], list[int]]:
+    """The open hypotheses after one more token, with the row that each continues."""
+    options: dict[int, list[tuple[float, int, int]]] = {}
+    for number, row in enumerate(rows):
+        allowed = machines[row.chunk].allowed(row.state, len(row.tokens))
+        values = log_probs[number, allowed]
+        if len(allowed) > beam:
+            chosen = np.argsort(-values, kind="stable")[:beam]
+            allowed, values = allowed[chosen], values[chosen]
+        found = options.setdefault(row.chunk, [])
+        found += [
+            (row.total + float(value), number, int(token))
+            for token, value in zip(allowed, values, strict=True)
+        ]
+    going: list[_Hypothesis] = []
+    parents: list[int] = []
+    for chunk, found in options.items():
+        found.sort(key=lambda option: (-option[0], option[1], option[2]))
+        done = finished[chunk]
+        for total, number, token in found[:beam]:
+            row = rows[number]
+            state = machines[chunk].after(row.state, token)
+            longer = row.extended(token, total - row.total, state)
+            if state.kind == DONE:
+                done.append(longer)
+            elif len(done) < beam:
+                going.append(longer)
+                parents.append(number)
+        if len(done) >= beam:
+            kept = [i for i, hypothesis in enumerate(going) if hypothesis.chunk != chunk]
+            going, parents = [going[i] for i in kept], [parents[i] for i in kept]
+    return going, parents
+
+
+class EndToEndLinker(TextLinker):
+    """Finds and links mentions by generation.
+
+    Parameters
+    ----------
+    model
+        Trained by :mod:`biolink.finetune.end_to_end`, or GENRE's own converted checkpoint.
+    kb, nil
+        See :class:`biolink.infer.text_linker.TextLinker`.
+    options
+        See :class:`EndToEndOptions`.
+    """
+
+    def __init__(
+        self,
+        model: LinkingModel,
+        kb: KnowledgeBase,
+        options: EndToEndOptions | None = None,
+        nil: NilPolicy | None = None,
+    ) -> None:
+        super().__init__(model, kb, nil)
+        self.options = options or EndToEndOptions()
+        self.marks = Marks.of(model.tokenizer)
+        self._indexes = Indexes(kb, model)
+
+    def with_kb(self, kb: KnowledgeBase) -> Self:
+        """The same model over another knowledge base."""
+        other = copy.copy(self)
+        other.kb = kb
+        if kb.base is not self.kb.base:
+            other._indexes = Indexes(kb, self.model)
+        other.__dict__.pop("trie", None)
+        return other
+
+    @cached_property
+    def trie(self) -> NameTrie:
+        """Of the names that may be said."""
+        full, kb = self._indexes.trie, self.searched
+        return full if kb.row_mask is None else full.restrict(kb.name_mask)
+
+    def _linked(self, documents: Sequence[Document]) -> list[Document]:
+        most = most_source_tokens(self.model.backbone.max_source)
+        pieces = [
+            (number, begin, source)
+            for number, document in enumerate(documents)
+            for begin, source in pieces_of_text(
+                document.text, self.model.tokenizer, self.options.chunk_words, most
+            )
+            if source.ids
+        ]
+        found: list[list[Mention]] = [[] for _ in documents]
+        order = sorted(range(len(pieces)), key=lambda i: len(pieces[i][2].ids))
+        for at in range(0, len(order), self.options.batch_size):
+            part = [pieces[i] for i in order[at : at + self.options.batch_size]]
+            decoded = generate(
+                self.model, self.trie, [p[2] for p in part], self.marks, self.options.beam
+            )
+            for (number, begin, source), (_, marks) in zip(part, decoded, strict=True):
+                found[number] += [
+                    self._mention(
+                        documents[number].text,
+                        begin + source.offsets[mark.first][0],
+                        begin + source.offsets[mark.behind - 1][1],
+                        self._owners(mark),
+                    )
+                    for mark in marks
+                ]
+        return [
+            document.with_mentions(sorted(mentions, key=lambda m: (m.start, m.end)))
+            for document, mentions in zip(documents, found, strict=True)
+        ]
+
+    def _owners(self, mark: Marked) -> Iterator[tuple[int, int, float, float]]:
+        """Every concept that owns the generated name, preferred owners first."""
+        for name_id in map(int, self.trie.names_at(mark.leaf)):
+            for row in self.kb.base.owners(name_id):
+                yield name_id, row, mark.score, math.exp(mark.score)

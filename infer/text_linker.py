@@ -1,0 +1,114 @@
+"""What linkers that find their own mentions have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Self
+
+from biolink.documents import Document, Link, Mention
+from biolink.errors import ConfigError
+from biolink.infer.model import LinkingModel
+from biolink.infer.nil import NilPolicy, NoNil, Seen
+from biolink.kb import KnowledgeBase
+
+__all__ = ["TextLinker"]
+
+
+class TextLinker(ABC):
+    """Finds and links mentions in one go.
+
+    Parameters
+    ----------
+    model
+        What finds and links.
+    kb
+        Whose concepts are linked to.
+    nil
+        Decides on each link; None keeps all. A policy that looks at the whole base makes the linker
+        work with all of its concepts, and what is outside the part is dropped.
+    """
+
+    options: Any
+
+    def __init__(self, model: LinkingModel, kb: KnowledgeBase, nil: NilPolicy | None) -> None:
+        self.model, self.kb, self.nil = model, kb, nil
+
+    @property
+    def searched(self) -> KnowledgeBase:
+        """The concepts that are looked for: of the part, or of the whole base."""
+        return self.kb.base if self.nil is not None and self.nil.whole else self.kb
+
+    def __call__(self, document: str | Document) -> Document:
+        """Find and link the mentions of one text."""
+        (linked,) = self.pipe([document])
+        return linked
+
+    def pipe(
+        self,
+        documents: Iterable[str | Document],
+        batch_size: int | None = None,
+        recognise: bool | None = None,
+    ) -> Iterator[Document]:
+        """Find and link the mentions of a stream of documents, in order.
+
+        Mentions that a document has are replaced; those that are found do not overlap.
+
+        Raises
+        ------
+        ConfigError
+            For ``recognise=False``: given mentions cannot be linked so.
+        """
+        if recognise is False:
+            raise ConfigError("this model finds its own mentions: it cannot link given ones")
+        stream = iter(documents)
+        while block := list(islice(stream, batch_size or 32)):
+            yield from self._linked(
+                [Document(str(i), d) if isinstance(d, str) else d for i, d in enumerate(block)]
+            )
+
+    @abstractmethod
+    def with_kb(self, kb: KnowledgeBase) -> Self:
+        """The same model over another knowledge base."""
+
+    @abstractmethod
+    def _linked(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with the mentions that are found in them."""
+
+    def _mention(
+        self, text: str, start: int, end: int, found: Iterable[tuple[int, int, float, float]]
+    ) -> Mention:
+        """A mention with its links.
+
+        Parameters
+        ----------
+        found
+            (name id, row of an owner, score, probability), best first.
+        """
+        base, mask = self.kb.base, self.kb.row_mask
+        links: list[Link] = []
+        outside: list[Link] = []
+        best = 0.0
+        for name_id, row, score, probability in found:
+            kept = links if mask is None or mask[row] else outside
+            owners = base.owners(name_id)
+            best = max(best, probability)
+            kept.append(
+                Link(
+                    concept_id=base.id_at(row),
+                    name=base.written_name(row, name_id),
+                    score=score,
+                    probability=probability,
+                    rank=len(kept) + 1,
+                    shared=len(owners) > 1,
+                    also=tuple(base.id_at(other) for other in owners if other != row),
+                )
+            )
+        mention = Mention(start, end, text[start:end], probability=best)
+        if not links:
+            reason = f"pruned: {outside[0].concept_id} is outside, nothing is inside"
+            return replace(mention, nil_reason=reason)
+        said = (self.nil or NoNil()).reason(Seen(links, 0.0, outside[0] if outside else None))
+        return replace(mention, links=() if said else tuple(links), nil_reason=said)
