@@ -20,7 +20,7 @@ from biolink.calibrating import fit_combination
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.infer.linker import Linker
-from biolink.infer.nil import Combination, Margin, NilPolicy, Seen
+from biolink.infer.nil import COMBINED, Combination, Margin, NilPolicy, Seen
 from biolink.infer.ranker import type_name
 from biolink.infer.text_linker import TextLinker
 from biolink.kb.files import sha256_of
@@ -288,6 +288,9 @@ class _Runs:
                     seen.append(one)
                     ids = gold.get((mention.start, mention.end), ())
                     right.append(one.links[0].concept_id in ids)
+        if len(set(right)) < 2:
+            # Nothing to tell apart: every link stands.
+            return Combination((0.0,) * len(COMBINED), 0.0)
         fitted = fit_combination(seen, right)
         values = [fitted.probability(one) for one in seen]
         return replace(fitted, value=best_threshold(values, right, wanted))

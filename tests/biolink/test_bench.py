@@ -1,0 +1,268 @@
+"""The partial-KB benchmark: counting, predictions, settings, reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biolink import (
+    Document,
+    KnowledgeBase,
+    Linker,
+    LinkerOptions,
+    Margin,
+    Mention,
+    NoNil,
+    PostPruning,
+    Threshold,
+    read,
+    write,
+)
+from biolink.bench.partial_kb import Corpus, Setup, best_threshold, run_benchmark, seen_in
+from biolink.bench.predictions import predictions
+from biolink.bench.published import PUBLISHED
+from biolink.bench.report import is_published_test, to_html, to_json, to_markdown
+from biolink.bench.scoring import Guess, Part, gold_of, score
+from biolink.errors import ConfigError
+from biolink.infer.model import load_model
+from biolink.infer.recognise import DictionaryRecogniser
+from tests.biolink.test_cli import run
+
+TEXT = "spinal and bulbar muscular atrophy and fever and breast tumors with aspirin and a cold"
+
+
+def mention(text: str, word: str, *ids: str, kind: str = "Disease") -> Mention:
+    start = text.index(word)
+    return Mention(start, start + len(word), word, kind, ids)
+
+
+def gold_document(name: str = "1", text: str = TEXT) -> Document:
+    return Document(
+        name,
+        text,
+        mentions=(
+            mention(text, "spinal and bulbar muscular atrophy", "D6"),
+            mention(text, "fever", "D1"),
+            mention(text, "breast tumors", "D3", "D9"),
+            mention(text, "aspirin", "D2", kind="Chemical"),
+            mention(text, "cold", kind="Chemical"),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def linker(model_folder: Path, kb: KnowledgeBase) -> Linker:
+    options = LinkerOptions(method="combined", abbreviations="none")
+    return Linker(load_model(model_folder), kb, options, recogniser=DictionaryRecogniser(kb))
+
+
+@pytest.fixture(scope="module")
+def parts(kb: KnowledgeBase) -> tuple[Part, Part]:
+    return Part.of("diseases", kb, ["D1", "D3", "D4", "D5", "D6", "D9"])
+
+
+def test_parts_share_out_the_annotations(parts: tuple[Part, Part], kb: KnowledgeBase) -> None:
+    part, complement = parts
+    assert len(part.kb) + len(complement.kb) == len(kb)
+    # D9 is in the list but not in the knowledge base: asked for all the same. D8 is in neither.
+    assert part.holds("D9") and not complement.holds("D9")
+    assert complement.holds("D8") and complement.holds("D2") and not part.holds("D2")
+    gold = {TEXT[a:b]: ids for (a, b), ids in gold_of(gold_document(), part).items()}
+    assert gold == {
+        "spinal and bulbar muscular atrophy": {"D6"},
+        "fever": {"D1"},
+        "breast tumors": {"D3", "D9"},
+    }  # fmt: skip
+    assert len(gold_of(gold_document(), complement)) == 1
+
+
+def test_scores_by_hand(parts: tuple[Part, Part]) -> None:
+    document = gold_document()
+
+    def guess(word: str, concept: str) -> Guess:
+        start = TEXT.index(word)
+        return Guess((start, start + len(word)), concept, 0.5)
+
+    guesses = [
+        guess("fever", "D1"),
+        guess("breast tumors", "D4"),  # wrong concept
+        guess("bulbar muscular atrophy", "D6"),  # wrong span
+        guess("aspirin", "D1"),  # outside the part
+        guess("with", "D1"),  # nothing there
+        guess("cold", "D1"),  # annotated without a concept: nothing of the part
+    ]
+    found = score([document], [guesses], parts[0])
+    assert (found.gold, found.guessed, found.right, found.missed) == (3, 6, 1, 1)
+    assert found.precision == pytest.approx(1 / 6) and found.recall == pytest.approx(1 / 3)
+    assert found.f1 == pytest.approx(2 / 9) and found.ner_f1 == pytest.approx(4 / 9)
+    assert found.ned_accuracy == 0.5
+    assert found.errors == {
+        "wrong concept": 1, "wrong span": 1, "outside": 1, "nothing there": 2,
+    }  # fmt: skip
+    assert found.guessed == found.right + sum(found.errors.values())
+    assert found.interval == (found.f1, found.f1)  # one document
+
+
+def test_parts_together_are_parts_alone(linker: Linker, parts: tuple[Part, Part]) -> None:
+    """One pass over several parts links as a linker over each does."""
+    documents = [gold_document(), gold_document("2", TEXT.replace(" and a cold", ", cold"))]
+    kbs = [linker.kb, *(part.kb for part in parts)]
+    together = linker.link_under(documents, kbs)
+    for kb, found in zip(kbs, together, strict=True):
+        alone = linker.with_kb(kb)
+        alone.nil = NoNil()
+        for one, other in zip(alone.link_documents(documents), found, strict=True):
+            assert [[link.concept_id for link in m.links] for m in one.mentions] == [
+                [link.concept_id for link in m.links] for m in other.mentions
+            ]
+            assert np.allclose(
+                [link.probability for m in one.mentions for link in m.links],
+                [link.probability for m in other.mentions for link in m.links],
+                atol=1e-5,
+            )
+
+
+@pytest.mark.parametrize("policy", [PostPruning(), Margin(0.5), Threshold(0.3)])
+def test_policies_over_kept_predictions(
+    linker: Linker, parts: tuple[Part, Part], policy: PostPruning | Margin | Threshold
+) -> None:
+    """A policy over cached links of the whole base decides as a linker over the part does."""
+    wide = linker.with_kb(linker.kb)
+    wide.options = replace(linker.options, top_k=20)
+    wide.nil = NoNil()
+    (of_whole,) = wide.link_documents([gold_document()])
+    for part in parts:
+        narrow = linker.with_kb(part.kb)
+        narrow.nil = Margin(100.0) if isinstance(policy, Threshold) else policy
+        (direct,) = narrow.link_documents([gold_document()])
+        expected = {m.start: m.best.concept_id for m in direct.mentions if m.best}
+        kept = {
+            m.start: seen.links[0].concept_id
+            for m, seen in seen_in(of_whole, part)
+            if (Margin(100.0) if isinstance(policy, Threshold) else policy).reason(seen) is None
+        }
+        assert kept == expected
+
+
+def test_best_threshold() -> None:
+    values, right = [0.9, 0.8, 0.8, 0.3], [True, True, False, False]
+    assert best_threshold(values, right, 2) == pytest.approx(0.55)
+    assert best_threshold(values, [True] * 4, 4) == 0.0
+    assert best_threshold([], [], 3) == 0.0
+
+
+def test_predictions_are_kept_and_go_on(tmp_path: Path) -> None:
+    documents = [gold_document(str(i)) for i in range(40)]
+    asked: list[int] = []
+
+    def predict(block: Sequence[Document]) -> list[list[Document]]:
+        assert not any(d.mentions for d in block)
+        asked.append(len(block))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return [list(block), [d.with_mentions([mention(TEXT, "fever")]) for d in block]]
+
+    def result() -> list[list[Document]]:
+        return predictions(tmp_path, ["a", "b"], documents, predict, lambda *_: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        result()
+    assert not list(tmp_path.glob("*.jsonl"))
+    # A torn line is written again.
+    with (tmp_path / "a.part").open("a") as stream:
+        stream.write('{"id": "torn')
+    first = result()
+    assert asked == [16, 16, 16, 8]
+    assert [d.id for d in first[0]] == [d.id for d in first[1]] == [d.id for d in documents]
+    assert all(d.mentions[0].text == "fever" for d in first[1])
+    assert result() == first and asked == [16, 16, 16, 8]
+
+
+def test_every_setting(linker: Linker, parts: tuple[Part, Part], tmp_path: Path) -> None:
+    whole = Part("whole", linker.kb)
+    development = [gold_document(str(i)) for i in range(3)]
+    test = [gold_document("t", "aspirin " + TEXT)]
+    setup = Setup("NER-NED", "tiny", linker, in_part={"diseases": linker})
+    results = run_benchmark([setup], Corpus(development, test), whole, parts, tmp_path)
+    found = {(r.part, r.setting): r.scores for r in results}
+    settings = (
+        "direct", "thresholding", "post-pruning", "ours: margin", "ours: calibrated combination",
+    )  # fmt: skip
+    assert {part.name for part in parts} == {p for p, s in found if s == "direct"}
+    assert {s for p, s in found if p == "diseases"} == {*settings, "in-KB training"}
+    direct, pruned = found["diseases", "direct"], found["diseases", "post-pruning"]
+    # The finding of the paper: direct inference links everything to the part.
+    assert direct.errors["outside"] > pruned.errors["outside"] == 0
+    assert pruned.precision > direct.precision
+    assert all(s.gold == found["diseases", "direct"].gold for (p, _), s in found.items()
+               if p == "diseases")  # fmt: skip
+    files = sorted(file.name for file in tmp_path.iterdir())
+    again = run_benchmark([setup], Corpus(development, test), whole, parts, tmp_path)
+    assert again == results and sorted(file.name for file in tmp_path.iterdir()) == files
+    text = to_markdown(results, [whole, *parts], comparable=True)
+    assert "KeBioLM + CODER (published)" in text and "81.41" in text
+    assert "not comparable" in to_markdown(results, [whole, *parts], comparable=False)
+    page = to_html(results, [whole, *parts], comparable=True)
+    assert page.count("<svg") == 3 and "GENRE (published)" in page
+    record = json.loads(to_json(results, False, {"a": 1}))
+    assert len(record["results"]) == len(results) and record["published"] == {}
+
+
+def test_published_rows_are_whole() -> None:
+    for rows in PUBLISHED.values():
+        assert len(rows) == 11
+        for row in rows:
+            f1 = 2 * row.precision * row.recall / (row.precision + row.recall)
+            assert f1 == pytest.approx(row.f1, abs=0.03), row
+
+
+def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
+    kb.save(tmp_path / "small.kb")
+    write([gold_document(str(i)) for i in range(3)], tmp_path / "dev.PubTator")
+    write([gold_document("9", "a " + TEXT)], tmp_path / "test.PubTator")
+    (tmp_path / "ids.txt").write_text("D1\nD3\nD4\nD5\nD6\n")
+    common = ("--kb", tmp_path / "small.kb", "--ids", tmp_path / "ids.txt")
+    command = (
+        "bench", "partial-kb", *common, "--model", model_folder, "--dev", tmp_path / "dev.PubTator",
+        "--test", tmp_path / "test.PubTator", "--work", tmp_path / "work",
+    )  # fmt: skip
+    outputs = [tmp_path / f"r{suffix}" for suffix in (".md", ".json", ".html")]
+    done = run(*command, *(x for file in outputs for x in ("-o", file)))
+    assert done.returncode == 0, done.stderr
+    assert "ours: calibrated combination" in done.stdout and all(f.is_file() for f in outputs)
+    done = run(*command[:-3], tmp_path / "dev.PubTator", "--work", tmp_path / "work")
+    assert done.returncode == 1 and "are development documents as well" in done.stderr
+    done = run(*command, "-o", "table.xls")
+    assert done.returncode == 1 and "expected a name that ends in" in done.stderr
+    (tmp_path / "ids.txt").write_text("D1\ntwo words\n")
+    done = run(*command)
+    assert done.returncode == 1 and "ids.txt:2: two words; expected one identifier" in done.stderr
+    (tmp_path / "ids.txt").write_text("D1\nD3\nD4\nD5\nD6\n")
+    done = run("bench", "split", tmp_path / "dev.PubTator", *common, "-o", tmp_path / "split")
+    assert done.returncode == 0, done.stderr
+    counts = {
+        name: sum(len(d.mentions) for d in read(tmp_path / "split" / f"{name}.jsonl"))
+        for name in ("part", "complement")
+    }
+    assert counts == {"part": 9, "complement": 6}
+
+
+def test_only_bc5cdr_is_compared() -> None:
+    assert not is_published_test([gold_document()])
+
+
+@pytest.mark.corpus
+def test_bc5cdr_test_documents_are_known(corpora: Path) -> None:
+    documents = list(read(corpora / "bc5cdr" / "CDR_TestSet.PubTator.txt.gz"))
+    assert is_published_test(documents) and not is_published_test(documents[1:])
+
+
+def test_parts_of_another_base_are_refused(linker: Linker, kb: KnowledgeBase) -> None:
+    other = KnowledgeBase.from_concepts(list(kb)[:2])
+    with pytest.raises(ConfigError, match="parts of the linker's own"):
+        linker.link_under([gold_document()], [other])
