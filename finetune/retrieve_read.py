@@ -41,6 +41,7 @@ __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_rea
 _TEMPERATURE = 0.05
 _RANDOM_NAMES = 1024
 _HARD = 24  # concepts near a passage at the start, whose names are among its negatives
+_RARE = 1.0  # percent of the right concepts whose cosine is so low that they are not read
 _OF_A_CONCEPT = 6  # names of a gold concept that take part in a batch
 
 
@@ -270,11 +271,14 @@ def run_retrieve_read(
     linker = RetrieveReadLinker(linking, kb, encoder, reader)
     retrieved = Retriever(encoder, indexes, kb)([s.pieces for s in samples], settings.concepts)
     gold = sum(len(sample.spans) for sample in samples)
-    hit = sum(
-        sum(c.row in sample.spans for c in found)
+    hits = [
+        candidate.score
         for sample, found in zip(samples, retrieved, strict=True)
-    )
-    report({"concepts of training passages that are retrieved": hit / gold})
+        for candidate in found
+        if candidate.row in sample.spans
+    ]
+    least = float(np.percentile(hits, _RARE)) if hits else 0.0
+    report({"concepts of training passages that are retrieved": len(hits) / gold, "least": least})
     rng = random.Random(settings.reader.seed)
     pairs = _pairs(samples, retrieved, linker, settings.wrong_concepts, rng)
     pad = reader.special[2]
@@ -294,7 +298,11 @@ def run_retrieve_read(
         by_tokens=False,
     )  # fmt: skip
     record = {"stage": "RetrieveRead", **field_table(settings)}
-    options = {"passage_words": settings.passage_words, "concepts": settings.concepts}
+    options = {
+        "passage_words": settings.passage_words,
+        "concepts": settings.concepts,
+        "least": round(least, 3),
+    }
     folder = settings.out / "model"
     save_model(
         folder, model, tokenizer, linking.form, record, settings.model, task=TASK, linker=options

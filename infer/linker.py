@@ -43,6 +43,11 @@ DENSE_SHARE = 2.0
 #: What that of the embedding of the mention in its context counts there.
 CONTEXT_SHARE = 1.0
 
+#: Nats behind the best candidate, all but generation counted, beyond which names are not scored by
+#: generation: what generation says weighs too little to bring them to the top
+#: (``benchmarks/linking.py``).
+OPEN = 4.0
+
 #: Adds mentions to a document.
 Recogniser = Callable[[Document], Document]
 
@@ -369,7 +374,7 @@ class Linker:
         for part in self._batches(tasks):
             chosen = [tasks[i] for i in part]
             if self.options.method == "combined":
-                every = _candidates_under(linkers, chosen)
+                every = _candidates_under(linkers, chosen, everything=False)
                 linked = [
                     [linker._ranked(one) for one in of_part]
                     for linker, of_part in zip(linkers, every, strict=True)
@@ -609,7 +614,7 @@ class Linker:
 
     def candidates(self, tasks: Sequence[Task]) -> list[Candidates]:
         """Candidates of each task with their features, best retrieved first."""
-        return _candidates_under([self], tasks)[0]
+        return _candidates_under([self], tasks, everything=True)[0]
 
     def _read(self, tasks: Sequence[Task]) -> _Read:
         """What of a batch does not depend on the part of the base."""
@@ -697,9 +702,8 @@ class Linker:
                     extra.append(max(places, key=lambda place: scores[place]))
         return np.array(extra, dtype=np.int64)
 
-    def _features(
-        self, task: Task, found: _Retrieved, sums: np.ndarray, lengths: np.ndarray
-    ) -> Candidates:
+    def _features(self, task: Task, found: _Retrieved) -> Candidates:
+        """Candidates with all features but those of generation, which are 0."""
         exact = normalise_name(task.mention)
         annotated = self._annotated(task.mention)
         links = max(1, sum(annotated.values()))
@@ -715,8 +719,8 @@ class Linker:
                 items.append((name_id, row))
                 features.append(
                     [
-                        float(sums[place]),
-                        float(sums[place] / lengths[place]),
+                        0.0,
+                        0.0,
                         float(found.vectors[place]),
                         float(found.ngrams[place]),
                         float(name == exact),
@@ -737,7 +741,17 @@ class Linker:
         return Candidates(ids, rows, np.array(features))
 
     def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
-        return [self._ranked(candidates) for candidates in self.candidates(tasks)]
+        (found,) = _candidates_under([self], tasks, everything=False)
+        return [self._ranked(candidates) for candidates in found]
+
+    def _open(self, candidates: Candidates) -> np.ndarray:
+        """Ids of the names that generation may still bring to the top."""
+        ranker = self.model.ranker
+        assert ranker is not None
+        if not len(candidates.rows):
+            return candidates.name_ids
+        scores = ranker.scores(candidates.features)
+        return candidates.name_ids[scores >= scores.max() - OPEN]
 
     def _ranked(self, candidates: Candidates) -> list[_Found]:
         """Concepts of a task's candidates, best first."""
@@ -749,25 +763,51 @@ class Linker:
         return _by_concept(candidates, scores, ranker.nil_score(nil_features(candidates.features)))
 
 
-def _candidates_under(linkers: Sequence[Linker], tasks: Sequence[Task]) -> list[list[Candidates]]:
-    """Candidates of each task for linkers over parts of one base; a name is scored once."""
+def _candidates_under(
+    linkers: Sequence[Linker], tasks: Sequence[Task], everything: bool
+) -> list[list[Candidates]]:
+    """Candidates of each task for linkers over parts of one base; a name is scored once.
+
+    Parameters
+    ----------
+    everything
+        Score all names by generation; else those alone that it can still bring to the top.
+    """
     first = linkers[0]
     read = first._read(tasks)
-    retrieved = [linker._retrieved(tasks, read) for linker in linkers]
+    every = [
+        [
+            linker._features(task, one)
+            for task, one in zip(tasks, linker._retrieved(tasks, read), strict=True)
+        ]
+        for linker in linkers
+    ]
+    wanted = [
+        [one.name_ids if everything else first._open(one) for one in of_part] for of_part in every
+    ]
     names = [
-        np.unique(np.concatenate([of_part[place].name_ids for of_part in retrieved]))
+        np.unique(np.concatenate([of_part[place] for of_part in wanted]))
         for place in range(len(tasks))
     ]
-    scored = first._score_names(tasks, read.memory, names)
-    return [
-        [
-            linker._features(
-                task, one, *(values[np.searchsorted(ids, one.name_ids)] for values in of_task)
-            )
-            for task, one, ids, of_task in zip(tasks, of_part, names, scored, strict=True)
-        ]
-        for linker, of_part in zip(linkers, retrieved, strict=True)
-    ]
+    for place, (sums, lengths) in enumerate(first._score_names(tasks, read.memory, names)):
+        for of_part in every:
+            _fill_in(of_part[place], names[place], sums, lengths)
+    return every
+
+
+def _fill_in(
+    candidates: Candidates, scored: np.ndarray, sums: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Write the features of generation; a name that was not scored has those of the worst."""
+    if not len(candidates.rows) or not len(scored):
+        return
+    places = np.minimum(np.searchsorted(scored, candidates.name_ids), len(scored) - 1)
+    known = scored[places] == candidates.name_ids
+    for name, values in (("generation_sum", sums), ("generation_mean", sums / lengths)):
+        column = np.where(known, values[places], 0.0)
+        if known.any():
+            column[~known] = column[known].min()
+        candidates.features[:, FEATURES.index(name)] = column
 
 
 def _rescaled(before: float, after: float) -> float:

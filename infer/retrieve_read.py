@@ -71,6 +71,8 @@ class RetrieveReadOptions:
         Most white-space words of a passage.
     concepts
         Concepts that are retrieved for each passage and read.
+    least
+        Cosine that a retrieved concept must have to be read.
     threshold
         Mentions that the reader is less sure of are dropped.
     batch_size
@@ -79,6 +81,7 @@ class RetrieveReadOptions:
 
     passage_words: int = 50
     concepts: int = 12
+    least: float = 0.0
     threshold: float = 0.5
     batch_size: int = 64
 
@@ -365,7 +368,12 @@ class RetrieveReadLinker(TextLinker):
         if not found:
             return [document.with_mentions(()) for document in documents]
         retrieved = self.retriever([pieces for *_, pieces in found], self.options.concepts)
-        pairs = [(place, c) for place, candidates in enumerate(retrieved) for c in candidates]
+        pairs = [
+            (place, candidate)
+            for place, candidates in enumerate(retrieved)
+            for candidate in candidates
+            if candidate.score >= self.options.least
+        ]
         read = self.read([(found[place][2], candidate) for place, candidate in pairs])
         proposals: list[list[tuple[float, int, int, Candidate]]] = [[] for _ in documents]
         for (place, candidate), scores in zip(pairs, read, strict=True):

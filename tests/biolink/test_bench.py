@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from biolink import (
+    Concept,
     Document,
     KnowledgeBase,
     Linker,
@@ -266,3 +269,40 @@ def test_parts_of_another_base_are_refused(linker: Linker, kb: KnowledgeBase) ->
     other = KnowledgeBase.from_concepts(list(kb)[:2])
     with pytest.raises(ConfigError, match="parts of the linker's own"):
         linker.link_under([gold_document()], [other])
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("subset", ["T038", "T058"])
+def test_medmentions_in_its_derived_form(
+    data_folder: Path, model_folder: Path, tmp_path: Path, subset: str
+) -> None:
+    """The command runs on what there is of MedMentions, and says that it is not comparable."""
+    folder = data_folder / "corpora" / "medmentions"
+    names: dict[str, list[str]] = {}
+    with gzip.open(folder / "st21pv_trng_mentions.tsv.gz", "rt", encoding="utf-8") as stream:
+        for line in islice(stream, 20_000):
+            _, cui, name = line.rstrip("\n").split("\t")
+            names.setdefault(cui, []).append(name)
+    concepts = [Concept(cui, known[0], tuple(known[1:])) for cui, known in names.items()]
+    KnowledgeBase.from_concepts(concepts).save(tmp_path / "mentions.kb")
+    documents = islice(read(folder / "st21pv_trng_reconstructed.PubTator.gz"), 6)
+    write(documents, tmp_path / "dev.PubTator")
+    write(
+        islice(read(folder / "st21pv_test_reconstructed.PubTator.gz"), 4),
+        tmp_path / "test.PubTator",
+    )
+    done = run(
+        "bench", "partial-kb", "--kb", tmp_path / "mentions.kb", "--name", subset,
+        "--ids", data_folder / "kb" / "partial" / f"umls_{subset}_cuis.txt.gz",
+        "--model", model_folder, "--dev", tmp_path / "dev.PubTator",
+        "--test", tmp_path / "test.PubTator", "--work", tmp_path / "work",
+        "-o", tmp_path / "r.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "not comparable with published ones" in done.stdout and "(published)" not in done.stdout
+    results = json.loads((tmp_path / "r.json").read_text())["results"]
+    scores = {(r["part"], r["setting"]): r["scores"] for r in results}
+    gold = {part: scores[part, "direct"]["gold"] for part in (subset, f"complement of {subset}")}
+    assert all(gold.values())
+    assert sum(gold.values()) == scores["whole", "full"]["gold"]
+    assert scores["whole", "full"]["ner_recall"] > 0.2

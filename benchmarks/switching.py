@@ -1,0 +1,88 @@
+"""Switching the target knowledge base of a loaded linker, beside building for the new one.
+
+    python benchmarks/switching.py --data ../shared/data [--quick]
+
+The base is the largest that the shared data allow (`--quick`: the embedded one). Parts of a half, a
+tenth and a hundredth of its concepts, drawn at random; five repetitions each, medians and range.
+Both sides end where the first mention could be decoded: the part's name trie is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kb_store import concepts
+
+from biolink import KnowledgeBase, Linker, LinkerOptions
+from biolink.infer.model import load_model
+from biolink.kb.trie import NameTrie
+from biolink.pipeline import EMBEDDED
+
+REPEATS = 5
+
+
+def timed(run: Callable[[], Any]) -> tuple[float, float, float]:
+    """Median, least and most, in milliseconds."""
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(times), min(times), max(times)
+
+
+def written(times: tuple[float, float, float]) -> str:
+    return f"{times[0]:.1f} ({times[1]:.1f} to {times[2]:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        kb = KnowledgeBase.open(EMBEDDED / "kb")
+    else:
+        kb = KnowledgeBase.from_concepts(concepts(arguments.data))
+    model = load_model(EMBEDDED / "model")
+    linker = Linker(model, kb, LinkerOptions(method="generate"))
+    print(f"{kb!r}, trie of {linker.trie.nodes:,} nodes")
+    rng = np.random.default_rng(0)
+    ids = [concept.id for concept in kb]
+    tokens, offsets = model.form.name_rows(
+        model.tokenizer, kb.normalised_names(), model.backbone.eos_id
+    )
+    lengths = np.diff(offsets)
+    print("| part | concepts | choose, ms | switch, ms | again, ms | build the trie, ms | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for share in (0.5, 0.1, 0.01):
+        chosen = [ids[i] for i in np.flatnonzero(rng.random(len(ids)) < share)]
+        choose = timed(lambda chosen=chosen: kb.subset(ids=chosen))
+        part = kb.subset(ids=chosen)
+        mask = part.name_mask
+        switch = timed(lambda part=part: linker.with_kb(part).trie)
+        switched = linker.with_kb(part)
+        assert len(switched.trie) == int(mask.sum())
+        again = timed(lambda switched=switched: switched.trie)
+        kept = np.repeat(mask, lengths)
+        rows = np.concatenate([[0], np.cumsum(lengths[mask])])
+
+        def build(kept: np.ndarray = kept, rows: np.ndarray = rows) -> NameTrie:
+            # The names are tokenised already: another side would have to do that as well.
+            return NameTrie.build(tokens[kept], rows)
+
+        anew = timed(build)
+        print(
+            f"| {share:.0%} | {len(part):,} | {written(choose)} | {written(switch)} | "
+            f"{written(again)} | {written(anew)} | {anew[0] / switch[0]:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
