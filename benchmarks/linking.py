@@ -44,7 +44,7 @@ def main() -> None:
     documents = [d for pair in zip(ncbi, cdr, strict=False) for d in pair][: arguments.documents]
     blocks = [documents[i::REPEATS] for i in range(REPEATS)]
     linked(linker, blocks[0][:2], np.inf)
-    print("| window, nats | mentions/s | all names, mentions/s | ratio | same best | dp mean, max |")
+    print("| window, nats | mentions/s | all names scored | ratio | same best | dp mean, max |")
     print("| --- | --- | --- | --- | --- | --- |")
     for window in map(float, arguments.windows.split(",")):
         speeds: list[tuple[float, float]] = []
