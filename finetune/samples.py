@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from biolink.documents import Document
 from biolink.infer.abbreviations import Finder, expand_document, find_abbreviations
-from biolink.kb import KnowledgeBase
+from biolink.infer.ranker import Annotations
+from biolink.kb import KnowledgeBase, bare_id, normalise_name
 from biolink.kb.prompt import PromptForm, source_text
 
-__all__ = ["MentionSample", "mention_samples", "named_mentions"]
+__all__ = ["MentionSample", "annotation_counts", "mention_samples", "named_mentions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +106,19 @@ def named_mentions(
         for mention in expand_document(document, find).mentions
         if len(mention.concept_ids) == 1
     ]
+
+
+def annotation_counts(
+    documents: Iterable[Document], kb: KnowledgeBase, find: Finder = find_abbreviations
+) -> Annotations:
+    """How often documents link each mention to each concept, abbreviations written out.
+
+    What a linking model remembers of its training documents (``annotations.json``).
+    """
+    counts: dict[str, Counter[str]] = {}
+    for document in documents:
+        for mention in expand_document(document, find).mentions:
+            name = normalise_name(mention.long_form or mention.text)
+            ids = {kb.resolve(i) or bare_id(i) for i in mention.concept_ids}
+            counts.setdefault(name, Counter()).update(ids)
+    return {name: dict(sorted(counts[name].items())) for name in sorted(counts) if counts[name]}

@@ -27,14 +27,14 @@ from transformers import AutoTokenizer, BartForConditionalGeneration
 
 from biolink.documents import Document
 from biolink.finetune.fit import fit_weights
-from biolink.finetune.samples import named_mentions
+from biolink.finetune.samples import annotation_counts, named_mentions
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.indexes import FROZEN
 from biolink.infer.linker import Candidates, Linker, LinkerOptions, Task
 from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS, SETTINGS, load_model
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
 from biolink.infer.recognise import STOP_NAMES, DictionaryRecogniser
-from biolink.kb import KnowledgeBase, bare_id, normalise_name
+from biolink.kb import KnowledgeBase, normalise_name
 
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
@@ -56,17 +56,6 @@ def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
                     # A name inside a longer gold mention is right to be noticed.
                     right[name] += any(s <= mention.start and mention.end <= e for s, e in gold)
     return sorted(n for n, count in seen.items() if count >= 2 and right[n] / count < 0.5)
-
-
-def annotations(documents: list[Document], kb: KnowledgeBase) -> Annotations:
-    """How often documents link each mention to each concept."""
-    counts: dict[str, Counter[str]] = {}
-    for document in documents:
-        for mention in expand_document(document, find_abbreviations).mentions:
-            name = normalise_name(mention.long_form or mention.text)
-            ids = {kb.resolve(i) or bare_id(i) for i in mention.concept_ids}
-            counts.setdefault(name, Counter()).update(ids)
-    return {name: dict(sorted(counts[name].items())) for name in sorted(counts) if counts[name]}
 
 
 def known_abbreviations(data: Path, documents: list[Document], kb: KnowledgeBase) -> Annotations:
@@ -191,7 +180,7 @@ def main() -> None:
     (out / "trained" / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
     abbreviations = known_abbreviations(data, training, kb)
     zeros = np.zeros(len(FEATURES)), np.zeros(len(NIL_FEATURES))
-    ranker = Ranker(*zeros, annotations(training, kb), abbreviations)
+    ranker = Ranker(*zeros, annotation_counts(training, kb), abbreviations)
     linker = Linker(replace(load_model(out / "trained"), ranker=ranker), kb, LinkerOptions())
     named = kb.with_names(named_mentions(d for part in corpora[: len(MAIN)] for d in part))
     sampled = [
@@ -239,7 +228,7 @@ def main() -> None:
     }
     stops = stop_names(corpora[: len(MAIN)], kb)
     write_settings(
-        model_folder, settings, annotations(every, kb), known_abbreviations(data, every, kb)
+        model_folder, settings, annotation_counts(every, kb), known_abbreviations(data, every, kb)
     )
     (model_folder / STOP_NAMES).write_text(
         json.dumps(stops, ensure_ascii=False) + "\n", encoding="utf-8"
