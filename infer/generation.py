@@ -112,7 +112,7 @@ def pieces_of_text(
     found: list[tuple[int, Source]] = []
     for begin, end in chunks(text, chunk_words):
         source = source_of(text[begin:end], tokenizer)
-        if len(source.ids) <= most_tokens:
+        if len(source.ids) <= most_tokens or end - begin == 1:
             found.append((begin, source))
             continue
         words = (min(chunk_words, len(text[begin:end].split())) + 1) // 2

@@ -49,12 +49,28 @@ def _knowledge_base(kb: str | None) -> KnowledgeBase:
     return KnowledgeBase.open(EMBEDDED / "kb") if kb is None else KnowledgeBase.read(kb)
 
 
-def _documents(files: Iterable[str], limit: int | None = None) -> list[Document]:
+def _documents(files: Iterable[str]) -> list[Document]:
     from biolink.cli.evaluate import _raise
     from biolink.cli.link import read_all
 
-    documents = list(read_all(files, None, _raise))
-    return documents if limit is None else documents[:limit]
+    return list(read_all(files, None, _raise))
+
+
+def _apart(documents: list[Document], others: list[Document]) -> list[Document]:
+    """The documents that share neither id nor first line with the others."""
+    from biolink.cli.console import message
+
+    def title(document: Document) -> str:
+        return "".join(filter(str.isalnum, document.text.partition("\n")[0].lower()))
+
+    ids, titles = {d.id for d in others}, {title(d) for d in others}
+    kept = [d for d in documents if d.id not in ids and title(d) not in titles]
+    if len(kept) < len(documents):
+        message(
+            f"biolink: {len(documents) - len(kept)} development document(s) left out: they share id "
+            "or first line with a test document"
+        )
+    return kept
 
 
 def _parts(name: str, kb: KnowledgeBase, ids: Path) -> tuple[Part, Part]:
@@ -149,12 +165,10 @@ def partial_kb(
     base = _knowledge_base(kb)
     part, complement = _parts(name, base, ids)
     whole = Part("whole", base)
-    corpus = Corpus(_documents(dev, dev_limit), _documents(test))
+    tested = _documents(test)
+    corpus = Corpus(_apart(_documents(dev), tested)[:dev_limit], tested)
     if not corpus.development or not corpus.test:
-        raise ConfigError("--dev and --test need documents with annotations")
-    shared = {d.text for d in corpus.development} & {d.text for d in corpus.test}
-    if shared:
-        raise ConfigError(f"{len(shared)} test document(s) are development documents as well")
+        raise ConfigError("--dev and --test need documents, --dev such as are not in --test")
     setups = _setups(
         base, model or [DEFAULT], dev_model or (), {
             part.name: part_model or (), complement.name: complement_model or (),

@@ -227,7 +227,7 @@ def test_published_rows_are_whole() -> None:
 def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
     kb.save(tmp_path / "small.kb")
     write([gold_document(str(i)) for i in range(3)], tmp_path / "dev.PubTator")
-    write([gold_document("9", "a " + TEXT)], tmp_path / "test.PubTator")
+    write([gold_document("9", "a cold and " + TEXT)], tmp_path / "test.PubTator")
     (tmp_path / "ids.txt").write_text("D1\nD3\nD4\nD5\nD6\n")
     common = ("--kb", tmp_path / "small.kb", "--ids", tmp_path / "ids.txt")
     command = (
@@ -239,7 +239,8 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert "ours: calibrated combination" in done.stdout and all(f.is_file() for f in outputs)
     done = run(*command[:-3], tmp_path / "dev.PubTator", "--work", tmp_path / "work")
-    assert done.returncode == 1 and "are development documents as well" in done.stderr
+    assert done.returncode == 1 and "share id or first line" in done.stderr
+    assert "--dev such as are not in --test" in done.stderr
     done = run(*command, "-o", "table.xls")
     assert done.returncode == 1 and "expected a name that ends in" in done.stderr
     (tmp_path / "ids.txt").write_text("D1\ntwo words\n")
