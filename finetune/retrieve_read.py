@@ -34,7 +34,7 @@ from biolink.kb import KnowledgeBase
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import save_model
+from biolink.pretrain.start import extend_model
 
 __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_read"]
 
@@ -303,12 +303,13 @@ def run_retrieve_read(
         "concepts": settings.concepts,
         "least": round(least, 3),
     }
+
+    def write(folder: Path) -> None:
+        encoder.save(folder / RETRIEVER)
+        reader.save(folder / READER)
+
     folder = settings.out / "model"
-    save_model(
-        folder, model, tokenizer, linking.form, record, settings.model, task=TASK, linker=options
-    )
-    encoder.save(folder / RETRIEVER)
-    reader.save(folder / READER)
+    extend_model(folder, settings.model, record, write, task=TASK, linker=options)
     return folder
 
 

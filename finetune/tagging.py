@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,8 @@ from biolink.infer.tagger import (
     window_of,
 )
 from biolink.kb import KnowledgeBase
-from biolink.kb.files import replace_folder
-from biolink.pretrain.settings import at_least
+from biolink.pretrain.settings import at_least, field_table
+from biolink.pretrain.start import extend_model
 
 __all__ = [
     "Recognising",
@@ -244,7 +243,6 @@ def run_recognising(
     )
     tagger.kb = kb.base.fingerprint
     folder = settings.out / "model"
-    with replace_folder(folder) as temporary:
-        copytree(settings.model, temporary, dirs_exist_ok=True)
-        tagger.save(temporary / TAGGER)
+    record = {"stage": "Recognising", **field_table(settings)}
+    extend_model(folder, settings.model, record, lambda to: tagger.save(to / TAGGER))
     return folder

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 from biolink.errors import ConfigError, ModelError
 from biolink.kb.files import replace_folder
 from biolink.kb.prompt import PromptForm
 
-__all__ = ["prompt_of", "save_model", "source_limit", "start_from"]
+__all__ = ["extend_model", "prompt_of", "save_model", "source_limit", "start_from"]
 
 SETTINGS = "biolink.json"
 
@@ -128,20 +129,58 @@ def save_model(
     further
         More entries of ``biolink.json``.
     """
-    stages: list[Any] = []
-    if before is not None and (before / SETTINGS).is_file():
-        earlier = json.loads((before / SETTINGS).read_text(encoding="utf-8")).get("training", [])
-        stages = earlier if isinstance(earlier, list) else [earlier]
     settings = {
         "format": "biolink-model",
         "version": 1,
         "prompt": form.to_dict(),
         **further,
-        "training": [*stages, stage],
+        "training": [*_stages(before), stage],
     }
     with replace_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+        (temporary / SETTINGS).write_text(
+            json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def _stages(model: Path | None) -> list[Any]:
+    """The stages that made a model."""
+    if model is None or not (model / SETTINGS).is_file():
+        return []
+    earlier = json.loads((model / SETTINGS).read_text(encoding="utf-8")).get("training", [])
+    return earlier if isinstance(earlier, list) else [earlier]
+
+
+def extend_model(
+    folder: Path,
+    before: Path,
+    stage: dict[str, Any],
+    write: Callable[[Path], None],
+    **further: Any,
+) -> None:
+    """Copy a model folder and add to it, all or nothing.
+
+    The weights are the same file, so indexes that were made with them fit.
+
+    Parameters
+    ----------
+    before
+        The model.
+    stage
+        The settings of what is added.
+    write
+        Writes the new files into the folder it is given.
+    further
+        Entries of ``biolink.json`` to set.
+    """
+    settings: dict[str, Any] = {}
+    if (before / SETTINGS).is_file():
+        settings = json.loads((before / SETTINGS).read_text(encoding="utf-8"))
+    settings |= {**further, "training": [*_stages(before), stage]}
+    with replace_folder(folder) as temporary:
+        copytree(before, temporary, dirs_exist_ok=True)
+        write(temporary)
         (temporary / SETTINGS).write_text(
             json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

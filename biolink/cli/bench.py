@@ -67,8 +67,8 @@ def _apart(documents: list[Document], others: list[Document]) -> list[Document]:
     kept = [d for d in documents if d.id not in ids and title(d) not in titles]
     if len(kept) < len(documents):
         message(
-            f"biolink: {len(documents) - len(kept)} development document(s) left out: they share id "
-            "or first line with a test document"
+            f"biolink: {len(documents) - len(kept)} development document(s) left out: they share "
+            "id or first line with a test document"
         )
     return kept
 
