@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from biolink import Document, KnowledgeBase, Mention
-from biolink.finetune.tagging import partial_nll, tagged, train_tagger
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink import Document, KnowledgeBase, Linker, Mention
+from biolink.errors import ConfigError
+from biolink.finetune.tagging import (
+    Recognising,
+    partial_nll,
+    run_recognising,
+    tagged,
+    train_tagger,
+)
+from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.tagger import TYPES, labels_of
 from biolink.kb import Concept
+from biolink.pipeline import load
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
 LABELS = labels_of(TYPES)
@@ -60,3 +68,39 @@ def test_it_learns_what_is_marked(tmp_path: Path) -> None:
     # The linking model's own weights are untouched.
     fresh = dict(bart(len(tokenizer), init_std=0.1).named_parameters())
     assert all(torch.equal(p, fresh[name]) for name, p in model.named_parameters())
+
+
+def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
+    """Of one type that stands for all; it is used with the knowledge base it was trained with."""
+    tokenizer = wordpiece(tmp_path / "model")
+    bart(len(tokenizer), init_std=0.1).save_pretrained(tmp_path / "model")
+    KnowledgeBase.from_concepts(CONCEPTS).save(tmp_path / "small.kb")
+    settings = Recognising(
+        out=tmp_path / "out",
+        model=tmp_path / "model",
+        kb=tmp_path / "small.kb",
+        train=(tmp_path / "none",),
+        types=("Concept",),
+        steps=60,
+        batch_size=2,
+        lr=3e-3,
+    )
+    lines: list[dict[str, float]] = []
+    folder = run_recognising(settings, documents(), lines.append)
+    assert lines[0]["step"] == 50
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+    assert (folder / "model.safetensors").read_bytes() == weights
+    linker = load(model=folder, kb=tmp_path / "small.kb")
+    assert isinstance(linker, Linker) and isinstance(linker.recogniser, TrainedRecogniser)
+    part = linker.with_kb(linker.kb.subset(types={"Disease"}))
+    for one in (linker, part):
+        assert one.recogniser is not None
+        found = one.recogniser(Document("1", "aspirin and heat"))
+        assert [(m.text, m.type) for m in found.mentions] == [
+            ("aspirin", "Concept"), ("heat", "Concept"),
+        ]  # fmt: skip
+        assert all(0.5 < (m.probability or 0) <= 1 for m in found.mentions)
+    other = load(model=folder, kb=KnowledgeBase.from_concepts(CONCEPTS[:3]))
+    assert isinstance(other, Linker) and isinstance(other.recogniser, DictionaryRecogniser)
+    with pytest.raises(ConfigError, match="expected mentions of the types"):
+        run_recognising(settings, [Document("1", "aspirin")])

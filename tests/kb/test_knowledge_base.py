@@ -262,3 +262,14 @@ def test_types_are_the_first_of_each_concept() -> None:
     assert kb.types == {"Disease", "Chemical"}
     assert kb.subset(types={"Disease"}).types == {"Disease"}
     assert kb.subset(ids=["3"]).types == frozenset()
+
+
+def test_what_a_part_leaves() -> None:
+    base = KnowledgeBase.from_concepts([Concept("A", "a"), Concept("B", "b"), Concept("C", "c")])
+    part = base.subset(ids=["A"])
+    left = base.without(part)
+    assert [c.id for c in left] == ["B", "C"] and left.base is base
+    assert [c.id for c in left.without(base.subset(ids=["B"]))] == ["C"]
+    assert len(base.without(base)) == 0
+    with pytest.raises(KnowledgeBaseError, match="same knowledge base"):
+        base.without(KnowledgeBase.from_concepts([Concept("A", "a")]))
