@@ -28,7 +28,15 @@ from biolink.infer.chunks import chunks
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
-from biolink.infer.tagger import Pieces, Tagger, collate, no_dictionary, pieces_of, spans_of_labels
+from biolink.infer.tagger import (
+    Pieces,
+    Tagger,
+    collate,
+    need_bart,
+    no_dictionary,
+    pieces_of,
+    spans_of_labels,
+)
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
 
@@ -114,6 +122,7 @@ class PassageEncoder(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
+        need_bart(model)
         self.encoder = copy.deepcopy(model.get_encoder())
         self.encoder.embed_tokens.weight.requires_grad_(False)
         config = model.config

@@ -33,6 +33,7 @@ __all__ = [
     "collate",
     "label_spans",
     "labels_of",
+    "need_bart",
     "no_dictionary",
     "pieces_of",
     "spans_of_labels",
@@ -183,6 +184,14 @@ def spans_of_labels(
     return spans
 
 
+def need_bart(model: Any) -> None:
+    """Raise :class:`ModelError` for an encoder of another architecture."""
+    if model.config.model_type != "bart":
+        raise ModelError(
+            f"recognisers and readers are built on BART's encoder, not on {model.config.model_type}"
+        )
+
+
 class Tagger(nn.Module):
     """The classifier.
 
@@ -198,6 +207,7 @@ class Tagger(nn.Module):
 
     def __init__(self, model: Any, shared: int = 2, types: Sequence[str] = TYPES) -> None:
         super().__init__()
+        need_bart(model)
         self.shared = shared
         self.types = tuple(types)
         #: Fingerprint of the knowledge base whose dictionary it was trained with, where known.

@@ -24,7 +24,7 @@ from biolink.infer.tagger import (
     spans_of_labels,
     window_begins,
 )
-from tests.infer.conftest import bart, wordpiece
+from tests.infer.conftest import bart, t5, wordpiece
 
 LABELS = labels_of(TYPES)
 
@@ -140,3 +140,8 @@ def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase, tokenizer: Any, m
     part = whole.with_kb(kb.subset(types={"Disease"}))
     (mention,) = part(document).mentions
     assert document.text[mention.start : mention.end] == mention.text == "fever"
+
+
+def test_another_architecture_is_refused(tokenizer: Any) -> None:
+    with pytest.raises(ModelError, match="BART's encoder, not on t5"):
+        Tagger(t5(len(tokenizer)))
