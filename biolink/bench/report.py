@@ -149,7 +149,7 @@ def _plot(rows: Sequence[Sequence[str]]) -> str:
             low, high = (float(x) for x in row[6].split(" to "))
             axes.plot([low, high], [place, place], color="#1b1f24", linewidth=1)
         axes.text(value + 2.5, place, f"{value:.1f}", va="center", fontsize=8)
-    labels = [f"{row[1]}: {row[2]}" for row in rows]
+    labels = [f"{row[0]}, {row[1]}: {row[2]}" for row in rows]
     axes.set_yticks(places, labels, fontsize=8)
     axes.set(xlim=(0, 105), xlabel="EL-F1, strict; grey: published")
     return svg(figure)
