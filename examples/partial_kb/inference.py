@@ -24,7 +24,7 @@ POLICIES = {
 
 
 def main() -> None:
-    documents = list(biolink.read(ABSTRACTS))[:8]
+    documents = list(biolink.read(ABSTRACTS))[:5]
     linker = biolink.load()
     # Any identifiers: a list in a file, a branch, one's own selection.
     wanted = [concept.id for concept in linker.kb.subset(types={"Disease"})]
