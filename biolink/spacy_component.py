@@ -84,7 +84,7 @@ def register_extensions() -> None:
         "mentions": "auto",
         "types": None,
         "nil": None,
-        "top_k": 5,
+        "top_k": None,
         "batch_size": 32,
     },
 )
@@ -96,7 +96,7 @@ def make_component(
     mentions: str,
     types: list[str] | None,
     nil: str | None,
-    top_k: int,
+    top_k: int | None,
     batch_size: int,
 ) -> LinkingComponent:
     """The component; see :class:`LinkingComponent`."""
@@ -120,7 +120,7 @@ class LinkingComponent:
     nil
         As ``biolink link --nil`` writes it.
     top_k
-        Links kept for each entity.
+        Links kept for each entity; what the linker keeps when None.
     batch_size
         Documents that are worked on together.
     """
@@ -134,7 +134,7 @@ class LinkingComponent:
         mentions: str = "auto",
         types: list[str] | None = None,
         nil: str | None = None,
-        top_k: int = 5,
+        top_k: int | None = None,
         batch_size: int = 32,
     ) -> None:
         if mentions not in ("auto", "given", "find"):
@@ -172,13 +172,10 @@ class LinkingComponent:
             # In a worker process one thread each; OpenMP's threads do not survive a fork.
             torch.set_num_threads(1)
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        nil = self.settings["nil"]
-        linker = load(
-            self.model,
-            self.kb,
-            None if nil is None else policy_written(nil),
-            top_k=self.settings["top_k"],
-        )
+        nil, top_k = self.settings["nil"], self.settings["top_k"]
+        options = {} if top_k is None else {"top_k": top_k}
+        policy = None if nil is None else policy_written(nil)
+        linker = load(self.model, self.kb, policy, **options)
         types = self.settings["types"]
         return linker if types is None else linker.with_kb(linker.kb.subset(types=set(types)))
 
