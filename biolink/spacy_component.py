@@ -173,7 +173,7 @@ class LinkingComponent:
             torch.set_num_threads(1)
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
-        options = {} if top_k is None else {"top_k": top_k}
+        options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
         policy = None if nil is None else policy_written(nil)
         linker = load(self.model, self.kb, policy, **options)
         types = self.settings["types"]
