@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -277,7 +278,8 @@ def run_retrieve_read(
         for candidate in found
         if candidate.row in sample.spans
     ]
-    least = float(np.percentile(hits, _RARE)) if hits else 0.0
+    # Rounded down: of few, none is left out.
+    least = math.floor(1000 * np.percentile(hits, _RARE, method="lower")) / 1000 if hits else 0.0
     report({"concepts of training passages that are retrieved": len(hits) / gold, "least": least})
     rng = random.Random(settings.reader.seed)
     pairs = _pairs(samples, retrieved, linker, settings.wrong_concepts, rng)
@@ -301,7 +303,7 @@ def run_retrieve_read(
     options = {
         "passage_words": settings.passage_words,
         "concepts": settings.concepts,
-        "least": round(least, 3),
+        "least": least,
     }
 
     def write(folder: Path) -> None:
