@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,16 +23,16 @@ __all__ = [
 _GLINER_WORDS = 200
 
 
-class _ByDocument:
+class _ByDocument(ABC):
     """A recogniser whose work is done in :meth:`many`."""
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found; earlier ones are replaced."""
         return self.many([document])[0]
 
+    @abstractmethod
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time."""
-        raise NotImplementedError
 
 
 def _mention(text: str, start: int, end: int, kind: str, score: float | None) -> Mention | None:
