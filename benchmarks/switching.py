@@ -3,8 +3,9 @@
     python benchmarks/switching.py --data ../shared/data [--quick]
 
 The base is the largest that the shared data allow (`--quick`: the embedded one). Parts of a half, a
-tenth and a hundredth of its concepts, drawn at random; five repetitions each, medians and range (the
-names are tokenised once). Both sides end where the first mention could be decoded: the part's name trie is there.
+tenth and a hundredth of its concepts, drawn at random; five repetitions each, medians and range
+(the names are tokenised once). Both sides end where the first mention could be decoded: the part's
+name trie is there.
 """
 
 from __future__ import annotations
