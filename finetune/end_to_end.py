@@ -13,6 +13,7 @@ from torch import Tensor
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
+from biolink.finetune.samples import no_gold
 from biolink.finetune.targets import Target, choose_target
 from biolink.infer.generation import TASK, most_source_tokens, pieces_of_text
 from biolink.infer.markup import Marks, Source, marked_ids
@@ -168,10 +169,7 @@ def run_end_to_end(
     positions = int(getattr(model.config, "max_position_embeddings", 1024) or 1024)
     samples = marked_chunks(documents, kb, tokenizer, name_of, settings.chunk_words, positions)
     if not any(sample.links for sample in samples):
-        raise ConfigError(
-            f"train = {[str(f) for f in settings.train]}; expected mentions with ids of the "
-            "knowledge base"
-        )
+        raise no_gold(settings.train)
     eos = int(model.config.eos_token_id)
     first = tokenizer.bos_token_id
     size, seed = len(samples), settings.training.seed

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
+from biolink.finetune.samples import no_gold
 from biolink.finetune.tagging import partial_nll, third
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel, load_model
@@ -261,10 +262,7 @@ def run_retrieve_read(
     samples = passage_samples(documents, kb, tokenizer, settings.passage_words)
     some = [sample for sample in samples if sample.spans]
     if not some:
-        raise ConfigError(
-            f"train = {[str(f) for f in settings.train]}; expected mentions with ids of the "
-            "knowledge base"
-        )
+        raise no_gold(settings.train)
     indexes = Indexes(kb, linking)
     encoder = _train_retriever(settings, linking, some, indexes, kb, report)
     torch.manual_seed(settings.reader.seed)

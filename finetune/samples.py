@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from biolink.documents import Document
+from biolink.errors import ConfigError
 from biolink.infer.abbreviations import Finder, expand_document, find_abbreviations
 from biolink.infer.ranker import Annotations
 from biolink.kb import KnowledgeBase, bare_id, normalise_name
 from biolink.kb.prompt import PromptForm, source_text
 
-__all__ = ["MentionSample", "annotation_counts", "mention_samples", "named_mentions"]
+__all__ = ["MentionSample", "annotation_counts", "mention_samples", "named_mentions", "no_gold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ def mention_samples(
                 )
             )
     return samples
+
+
+def no_gold(train: Sequence[Path]) -> ConfigError:
+    """The error of training files that annotate nothing that the knowledge base has."""
+    files = [str(file) for file in train]
+    return ConfigError(f"train = {files}; expected mentions with ids of the knowledge base")
 
 
 def named_mentions(

@@ -16,7 +16,7 @@ from biolink.errors import ConfigError
 from biolink.finetune.negatives import Pair, mine_pairs, read_pairs, write_pairs
 from biolink.finetune.noise import add_hidden_noise
 from biolink.finetune.objectives import fine_tuning, wrong_continuations
-from biolink.finetune.samples import MentionSample, mention_samples
+from biolink.finetune.samples import MentionSample, mention_samples, no_gold
 from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.validation import Measure, Validation
@@ -197,10 +197,7 @@ def _prepare(settings: FineTuning, documents: Sequence[Document]) -> _Parts:
     find = finder(settings.abbreviations)
     samples = [s for s in mention_samples(documents, kb, form, find) if s.rows]
     if not samples:
-        raise ConfigError(
-            f"train = {[str(f) for f in settings.train]}; expected mentions with ids of the "
-            "knowledge base"
-        )
+        raise no_gold(settings.train)
     options = LinkerOptions(
         method="generate", abbreviations=settings.abbreviations, top_k=settings.negatives.top_k
     )

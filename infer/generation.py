@@ -11,7 +11,6 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -265,6 +264,7 @@ class EndToEndLinker(TextLinker):
         self.options = options or EndToEndOptions()
         self.marks = Marks.of(model.tokenizer)
         self._indexes = Indexes(kb, model)
+        self._trie: tuple[KnowledgeBase, NameTrie] | None = None
 
     def with_kb(self, kb: KnowledgeBase) -> Self:
         """The same model over another knowledge base."""
@@ -272,14 +272,16 @@ class EndToEndLinker(TextLinker):
         other.kb = kb
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model)
-        other.__dict__.pop("trie", None)
         return other
 
-    @cached_property
+    @property
     def trie(self) -> NameTrie:
         """Of the names that may be said."""
-        full, kb = self._indexes.trie, self.searched
-        return full if kb.row_mask is None else full.restrict(kb.name_mask)
+        kb = self.searched
+        if self._trie is None or self._trie[0] is not kb:
+            full = self._indexes.trie
+            self._trie = (kb, full if kb.row_mask is None else full.restrict(kb.name_mask))
+        return self._trie[1]
 
     def _linked(self, documents: Sequence[Document]) -> list[Document]:
         most = most_source_tokens(self.model.backbone.max_source)

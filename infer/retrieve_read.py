@@ -340,6 +340,7 @@ class RetrieveReadLinker(TextLinker):
         self.encoder, self.reader = encoder, reader
         self.options = options or RetrieveReadOptions()
         self._indexes = Indexes(kb, model)
+        self._retriever: Retriever | None = None
 
     def with_kb(self, kb: KnowledgeBase) -> Self:
         """The same model over another knowledge base."""
@@ -347,13 +348,15 @@ class RetrieveReadLinker(TextLinker):
         other.kb = kb
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, donor=self._indexes)
-        other.__dict__.pop("retriever", None)
         return other
 
-    @cached_property
+    @property
     def retriever(self) -> Retriever:
         """Over the concepts that are looked for."""
-        return Retriever(self.encoder, self._indexes, self.searched)
+        kb = self.searched
+        if self._retriever is None or self._retriever.kb is not kb:
+            self._retriever = Retriever(self.encoder, self._indexes, kb)
+        return self._retriever
 
     def name_tokens(self, candidate: Candidate) -> list[int]:
         """Tokens of what the reader is told of a concept: the name found, and the preferred one."""

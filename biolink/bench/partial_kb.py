@@ -177,14 +177,10 @@ class _Runs:
                 self.folder, names, documents, _finding(linker, targets), self.progress
             )
         else:
-            found = [
-                *(
-                    predictions(
-                        self.folder, [name], documents, _alone(linker, target), self.progress
-                    )[0]
-                    for name, target in zip(names, targets, strict=True)
-                )
-            ]
+            found = []
+            for name, target in zip(names, targets, strict=True):
+                predict = _alone(linker, target)
+                found += predictions(self.folder, [name], documents, predict, self.progress)
         return {target.name: docs for target, docs in zip(targets, found, strict=True)}
 
     def _own(self, linker: Linker | TextLinker, part: Part) -> list[Document]:

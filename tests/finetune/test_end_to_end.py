@@ -90,7 +90,6 @@ def test_a_part_of_the_base(trained: EndToEnd) -> None:
     ids = {link.concept_id for m in part(TEXT).mentions for link in m.links}
     assert ids <= {"D2", "D7"}
     part.nil = PostPruning()
-    part.__dict__.pop("trie", None)
     pruned = part(TEXT)
     cancer = pruned.mentions[0]
     assert cancer.text == "cancer of the breast" and not cancer.links

@@ -75,7 +75,6 @@ def test_a_threshold_and_a_part(trained: RetrieveRead) -> None:
     part = linker.with_kb(linker.kb.subset(types={"Chemical"}))
     assert {link.concept_id for m in part(TEXT).mentions for link in m.links} <= {"D2", "D7"}
     part.nil = PostPruning()
-    part.__dict__.pop("retriever", None)
     cancer = next(m for m in part(TEXT).mentions if m.start == 0)
     assert not cancer.links and "is outside" in (cancer.nil_reason or "")
     with pytest.raises(ConfigError, match="threshold"):
