@@ -1,9 +1,9 @@
 """The seq2seq model as decoding needs it: encode once, then decode any set of rows.
 
-transformers owns the weights and the encoder. The decoder's forward pass is written out here for
-BART and T5, because generation under a trie wants what ``generate`` does not offer: cross-attention
-keys and values computed once per mention and shared by all of its hypotheses, positions and masks
-of one's own, and several names scored in one pass.
+transformers owns the weights. The decoder's forward pass is written out here for BART and T5 (and
+BART's encoder in :mod:`biolink.infer.encoder`), because generation under a trie wants what
+``generate`` does not offer: cross-attention keys and values computed once per mention and shared by
+all of its hypotheses, positions and masks of one's own, and several names scored in one pass.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from biolink.errors import ModelError
+from biolink.infer.encoder import BartEncoder
+from biolink.infer.precision import projections
 
 __all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
 
@@ -102,8 +104,10 @@ class Backbone:
         kind = self.config.model_type
         if kind == "bart":
             self._decoder: _BartDecoder | _T5Decoder = _BartDecoder(model)
+            self._encoder: BartEncoder | None = BartEncoder(model)
         elif kind in ("t5", "mt5"):
             self._decoder = _T5Decoder(model)
+            self._encoder = None
         else:
             raise ModelError(f"the architecture {kind!r} is not supported: bart, t5 and mt5 are")
         self.kind = "bart" if kind == "bart" else "t5"
@@ -131,7 +135,7 @@ class Backbone:
 
     @property
     def vocabulary_size(self) -> int:
-        return int(self.model.get_output_embeddings().weight.shape[0])
+        return int(self.model.get_output_embeddings().out_features)
 
     @property
     def max_source(self) -> int:
@@ -142,6 +146,8 @@ class Backbone:
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Encoder states [mentions, source, d] of token ids [mentions, source]."""
+        if self._encoder is not None and torch.is_inference_mode_enabled():
+            return self._encoder(input_ids, attention_mask)
         encoder = self.model.get_encoder()
         states: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
         return states
@@ -237,13 +243,12 @@ class _BartDecoder:
         return states.view(rows, steps, self.heads, width // self.heads).transpose(1, 2)
 
     def cross(self, states: Tensor) -> tuple[KeyValue, ...]:
-        return tuple(
-            (
-                self.split(layer.encoder_attn.k_proj(states)),
-                self.split(layer.encoder_attn.v_proj(states)),
-            )
-            for layer in self.decoder.layers
-        )
+        layers = []
+        for layer in self.decoder.layers:
+            attention = layer.encoder_attn
+            key, value = projections(states, attention.k_proj, attention.v_proj)
+            layers.append((self.split(key), self.split(value)))
+        return tuple(layers)
 
     def run(
         self,
@@ -264,10 +269,13 @@ class _BartDecoder:
         new = []
         for number, layer in enumerate(self.decoder.layers):
             attention = layer.self_attn
-            own = (self.split(attention.k_proj(states)), self.split(attention.v_proj(states)))
+            query, key, value = projections(
+                states, attention.q_proj, attention.k_proj, attention.v_proj
+            )
+            own = (self.split(key), self.split(value))
             new.append(own)
             keys, values = _extended(past[number] if past else None, own)
-            mixed = _attend(self.split(attention.q_proj(states)), keys, values, mask, None)
+            mixed = _attend(self.split(query), keys, values, mask, None)
             mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
             states = layer.self_attn_layer_norm(states + mixed)
             attention = layer.encoder_attn

@@ -61,8 +61,15 @@ class Indexes:
         self.progress = progress
         self._donor = donor
 
+    def _folder(self, kind: str, key: str) -> Path | None:
+        return None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
+
+    def _has(self, kind: str, key: str) -> bool:
+        folder = self._folder(kind, key)
+        return folder is not None and folder.is_dir()
+
     def _cached(self, kind: str, key: str, load: Callable[[Path], T], build: Callable[[], T]) -> T:
-        folder = None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
+        folder = self._folder(kind, key)
         if folder is not None and folder.is_dir():
             try:
                 return load(folder)
@@ -106,7 +113,12 @@ class Indexes:
     @cached_property
     def dense(self) -> DenseIndex:
         """Embeddings of the same names as ``lexical``, in the same order."""
-        key = trie_fingerprint(self.kb.fingerprint, "dense", self.model.weights_fingerprint)
+        weights = self.model.weights_fingerprint
+        key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
+        if self.model.precision != "fp32" and not self._has("dense", key):
+            # Embeddings by full weights serve every precision, not the other way round.
+            weights += self.model.precision
+            key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
 
         def build() -> DenseIndex:
             name_ids = self.lexical.name_ids

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
+from biolink.infer.precision import Precision, in_precision
 from biolink.infer.ranker import Annotations, Ranker
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
@@ -47,6 +48,8 @@ class LinkingModel:
         Weights of the combined score, or None for a model that only generates.
     folder
         Where it was loaded from.
+    precision
+        Of the backbone's weights.
     """
 
     backbone: Backbone
@@ -55,6 +58,12 @@ class LinkingModel:
     settings: dict[str, Any] = field(default_factory=dict)
     ranker: Ranker | None = None
     folder: Path | None = None
+    precision: Precision = "fp32"
+
+    def in_precision(self, precision: Precision) -> LinkingModel:
+        """The same model with weights in another precision."""
+        backbone = Backbone(in_precision(self.backbone.model, precision))
+        return replace(self, backbone=backbone, precision=precision)
 
     @cached_property
     def tokeniser_fingerprint(self) -> str:

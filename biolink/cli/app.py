@@ -99,6 +99,9 @@ def link(
     calibration: Annotated[
         str | None, typer.Option(help="Of the probabilities: what biolink calibrate wrote.")
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32, int8 (faster on a CPU) or bf16 (faster on a GPU).")
+    ] = "fp32",
     batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
 ) -> None:
     """Find mentions in text and link them to concepts."""
@@ -118,6 +121,7 @@ def link(
         types=types,
         recogniser=recogniser,
         calibration=calibration,
+        precision=precision,
         batch_size=batch_size,
     )
     if run_link(job).problems:

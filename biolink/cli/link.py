@@ -36,6 +36,7 @@ class LinkJob:
     recogniser: str | None = None
     calibration: str | None = None
     batch_size: int = 32
+    precision: str = "fp32"
 
 
 @dataclass(slots=True)
@@ -107,6 +108,7 @@ def _linker(job: LinkJob) -> Any:
             recogniser,
             lambda _, done, size: advance(done, size),
             calibration=job.calibration,
+            precision=job.precision,
             **options,
         )
     if job.types is not None:
