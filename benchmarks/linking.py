@@ -29,7 +29,8 @@ REPEATS = 5
 
 def linked(linker: Linker, documents: list[Document], window: float) -> list[Document]:
     linking.OPEN = window
-    return list(linker.pipe(documents, recognise=False))
+    # A linker of its own: this one remembers what it has linked.
+    return list(linker.with_kb(linker.kb).pipe(documents, recognise=False))
 
 
 def main() -> None:

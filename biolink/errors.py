@@ -43,6 +43,9 @@ class InputError(BiolinkError):
         where = self.source if line is None else f"{self.source}:{line}"
         super().__init__(f"{where}: {found}; expected {expected}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, int | None, str, str]]:
+        return type(self), (self.source, self.line, self.found, self.expected)
+
 
 class KnowledgeBaseError(BiolinkError):
     """A stored knowledge base or trie is damaged, foreign or does not hold what was asked for."""
@@ -60,5 +63,9 @@ class MissingDependencyError(BiolinkError):
     """An optional package is needed for what was asked."""
 
     def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
+        self._given = (package, purpose, extra)
         cure = f"pip install 'biolink[{extra}]'" if extra else f"pip install {package}"
         super().__init__(f"{purpose} needs the package {package}: {cure}")
+
+    def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str, str | None]]:
+        return type(self), self._given

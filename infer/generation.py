@@ -274,6 +274,10 @@ class EndToEndLinker(TextLinker):
             other._indexes = Indexes(kb, self.model)
         return other
 
+    def prepare(self) -> None:
+        """Build, or map, what linking looks names up in."""
+        _ = self._indexes.trie
+
     @property
     def trie(self) -> NameTrie:
         """Of the names that may be said."""

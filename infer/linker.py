@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,6 +48,12 @@ CONTEXT_SHARE = 1.0
 #: generation: what generation says weighs too little to bring them to the top
 #: (``benchmarks/linking.py``).
 OPEN = 4.0
+
+#: Tasks whose result is kept: a mention that comes again in the same words is not linked again.
+REMEMBERED = 8192
+
+#: Indexes that a method looks names up in.
+_NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
 
 #: Adds mentions to a document.
 Recogniser = Callable[[Document], Document]
@@ -205,6 +212,7 @@ class Linker:
         self.recogniser = recogniser
         self.calibration = calibration
         self._indexes = Indexes(kb, model, progress)
+        self._known: OrderedDict[tuple[LinkerOptions, Task], list[_Found]] = OrderedDict()
 
     # ------------------------------------------------------------------ public
 
@@ -267,6 +275,7 @@ class Linker:
         """The same model over another knowledge base; over a part of this one without work."""
         other = copy.copy(self)
         other.kb = kb
+        other._known = OrderedDict()
         if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
@@ -274,6 +283,11 @@ class Linker:
         for cached in ("trie", "_index_mask", "_kb_types", "_priors", "_place_of", "_of_whole"):
             other.__dict__.pop(cached, None)
         return other
+
+    def prepare(self) -> None:
+        """Build, or map, what linking looks names up in."""
+        for name in _NEEDED[self.options.method]:
+            getattr(self._indexes, name)
 
     # ------------------------------------------------------------------ parts
 
@@ -451,16 +465,25 @@ class Linker:
         ]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
-        """Ranked concepts of each task; batches are of similar length."""
-        results: list[list[_Found]] = [[] for _ in tasks]
+        """Ranked concepts of each task; those of the last tasks are remembered."""
         link = {
             "combined": self._combined,
             "generate": self._generated,
             "candidates": self._among_candidates,
         }[self.options.method]
-        for part in self._batches(tasks):
-            for place, found in zip(part, link([tasks[i] for i in part]), strict=True):
-                results[place] = found
+        known = self._known
+        unknown = [task for task in tasks if (self.options, task) not in known]
+        for part in self._batches(unknown):
+            chosen = [unknown[i] for i in part]
+            known.update(
+                ((self.options, task), found)
+                for task, found in zip(chosen, link(chosen), strict=True)
+            )
+        for task in tasks:
+            known.move_to_end((self.options, task))
+        results = [known[self.options, task] for task in tasks]
+        while len(known) > REMEMBERED:
+            known.popitem(last=False)
         return results
 
     @cached_property

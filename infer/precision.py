@@ -8,6 +8,7 @@ the whole tensor: so what is computed for a mention does not depend on the menti
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any, Literal, TypeVar, get_args
 
 import torch
@@ -42,7 +43,11 @@ class Int8Linear(nn.Module):
         weight = linear.weight.detach().float()
         scales = weight.abs().amax(1).clamp(min=1e-12).double() / 127
         zeros = torch.zeros(len(scales), dtype=torch.int64)
-        quantised = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        with warnings.catch_warnings():
+            # torch 2.13 announces that quantised tensors will go; the versions that biolink is
+            # installed with have them.
+            warnings.simplefilter("ignore", UserWarning)
+            quantised = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
         self.packed = torch.ops.quantized.linear_prepack(quantised, None)
         self.bias = None if linear.bias is None else linear.bias.detach().float()
         self.in_features, self.out_features = linear.in_features, linear.out_features

@@ -350,6 +350,10 @@ class RetrieveReadLinker(TextLinker):
             other._indexes = Indexes(kb, self.model, donor=self._indexes)
         return other
 
+    def prepare(self) -> None:
+        """Build, or map, what linking looks names up in."""
+        _ = self._indexes.dense
+
     @property
     def retriever(self) -> Retriever:
         """Over the concepts that are looked for."""

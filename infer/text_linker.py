@@ -70,6 +70,10 @@ class TextLinker(ABC):
             )
 
     @abstractmethod
+    def prepare(self) -> None:
+        """Build, or map, what linking looks names up in."""
+
+    @abstractmethod
     def with_kb(self, kb: KnowledgeBase) -> Self:
         """The same model over another knowledge base."""
 

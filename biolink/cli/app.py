@@ -103,18 +103,17 @@ def link(
         str, typer.Option(help="fp32, int8 (faster on a CPU) or bf16 (faster on a GPU).")
     ] = "fp32",
     batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
+    workers: Annotated[
+        int, typer.Option(help="Processes that link, of one thread each; one for each core.")
+    ] = 1,
 ) -> None:
     """Find mentions in text and link them to concepts."""
+    from biolink.blocks import LinkSettings
     from biolink.cli.link import LinkJob, run_link
 
-    job = LinkJob(
-        files=tuple(files or ["-"]),
+    settings = LinkSettings(
         kb=kb,
         model=model,
-        format=format,
-        to=to,
-        output=output,
-        mentions=mentions,
         method=method,
         top_k=top_k,
         nil=nil if threshold is None else "+".join(filter(None, (f"threshold={threshold}", nil))),
@@ -122,7 +121,16 @@ def link(
         recogniser=recogniser,
         calibration=calibration,
         precision=precision,
+    )
+    job = LinkJob(
+        files=tuple(files or ["-"]),
+        settings=settings,
+        format=format,
+        to=to,
+        output=output,
+        mentions=mentions,
         batch_size=batch_size,
+        workers=workers,
     )
     if run_link(job).problems:
         raise typer.Exit(1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from biolink.blocks import LinkSettings
 from biolink.calibrating import Calibrated, calibrate
 from biolink.cli.console import progress, stdout
 from biolink.cli.evaluate import _raise
-from biolink.cli.link import LinkJob, _linker, read_all
+from biolink.cli.link import loaded_for_given, read_all
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.nil import NoNil
@@ -50,12 +51,12 @@ class LinkedGold:
     kb: KnowledgeBase
 
 
-def linked_gold(job: LinkJob) -> LinkedGold:
+def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None) -> LinkedGold:
     """Link the gold mentions of files without a NIL policy and without a calibration."""
-    linker = _linker(job)
+    linker = loaded_for_given(settings)
     linker.nil = NoNil()
     linker.calibration = None
-    gold = list(read_all(job.files, job.format, _raise))
+    gold = list(read_all(files, format, _raise))
     with progress("linking", "documents") as advance:
 
         def linked() -> Iterator[Document]:
@@ -73,7 +74,7 @@ def run_calibrate(job: CalibrationJob) -> Calibrated:
     for file in job.output:
         if Path(file).suffix not in (".json", *SUFFIXES):
             raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
-    linked = linked_gold(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
+    linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     found = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
     for file in job.output:
         if file.endswith(".json"):

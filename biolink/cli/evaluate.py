@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biolink.blocks import LinkSettings
 from biolink.cli.console import message, progress, stdout
-from biolink.cli.link import LinkJob, _linker, read_all
+from biolink.cli.link import loaded_for_given, read_all
 from biolink.documents import Document
 from biolink.errors import ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
@@ -74,7 +75,7 @@ def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
             raise ConfigError(f"-o {file}: expected a name that ends in .json, .md or .html")
     # All that is returned shows what a perfect order would reach; generation returns a beam.
     top_k = 5 if job.method == "generate" else 100
-    linker = _linker(LinkJob(job.files, job.kb, job.model, method=job.method, top_k=top_k))
+    linker = loaded_for_given(LinkSettings(job.kb, job.model, job.method, top_k))
     gold = list(read_all(job.files, job.format, _raise))
     training = list(read_all(job.train, job.format, _raise))
     if job.protocol == "biosyn":

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from biolink.blocks import LinkSettings
 from biolink.cli.calibrate import linked_gold
 from biolink.cli.console import stdout
-from biolink.cli.link import LinkJob
 from biolink.errors import ConfigError
 from biolink.kb.files import replace_file
 from biolink.thresholds import Curve, find_threshold, plot_curve
@@ -46,7 +46,7 @@ def run_find_threshold(job: ThresholdJob) -> Curve:
     for file in job.output:
         if Path(file).suffix not in (".json", ".svg", ".png"):
             raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
-    linked = linked_gold(LinkJob(job.files, job.kb, job.model, job.format, types=job.types))
+    linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     curve = find_threshold(linked.documents, linked.kb, job.precision)
     for file in job.output:
         if file.endswith(".json"):

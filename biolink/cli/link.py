@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from biolink.blocks import BlockLinker, Linked, LinkSettings, blocks_of, link_in_processes
 from biolink.cli.console import message, progress, stdout
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.formats import format_of_name, load, read, write
 from biolink.kb.files import STDIO, display_name
 
-__all__ = ["LinkJob", "LinkOutcome", "read_all", "report_problems", "run_link"]
+if TYPE_CHECKING:
+    from biolink.infer.linker import Linker
+    from biolink.pipeline import AnyLinker
+
+__all__ = [
+    "LinkJob",
+    "LinkOutcome",
+    "loaded",
+    "loaded_for_given",
+    "read_all",
+    "report_problems",
+    "run_link",
+]
+
+#: ``--mentions`` as :meth:`biolink.Linker.pipe` takes it.
+RECOGNISE = {"auto": None, "given": False, "find": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +40,13 @@ class LinkJob:
     """The options of ``biolink link``."""
 
     files: tuple[str, ...]
-    kb: str | None = None
-    model: str | None = None
+    settings: LinkSettings = field(default_factory=LinkSettings)
     format: str | None = None
     to: str | None = None
     output: str = STDIO
     mentions: str = "auto"
-    method: str | None = None
-    top_k: int | None = None
-    nil: str | None = None
-    types: str | None = None
-    recogniser: str | None = None
-    calibration: str | None = None
     batch_size: int = 32
-    precision: str = "fp32"
+    workers: int = 1
 
 
 @dataclass(slots=True)
@@ -51,21 +61,21 @@ class LinkOutcome:
 
 def run_link(job: LinkJob) -> LinkOutcome:
     """Link files; a document that cannot be read or linked is a problem in the outcome."""
-    if job.mentions not in ("auto", "given", "find"):
+    if job.mentions not in RECOGNISE:
         raise ConfigError(f"--mentions is auto, given or find, not {job.mentions!r}")
     if job.batch_size < 1:
         raise ConfigError("--batch-size is at least 1")
+    if job.workers < 1:
+        raise ConfigError("--workers is at least 1")
     to = _output_format(job)
-    linker = _linker(job)
     outcome = LinkOutcome()
-    recognise = {"auto": None, "given": False, "find": True}[job.mentions]
-    with progress("linking", "documents") as advance:
-        documents = read_all(job.files, job.format, outcome.problems.append)
-        linked = _counted(_linked(linker, documents, job, recognise, outcome), outcome, advance)
+    documents = read_all(job.files, job.format, outcome.problems.append)
+    with linked_blocks(job, documents) as linked, progress("linking", "documents") as advance:
+        counted = _counted(linked, outcome, advance)
         if to == "table":
-            _print_table(linked)
+            _print_table(counted)
         else:
-            write(linked, job.output, to)
+            write(counted, job.output, to)
     report_problems(outcome.problems)
     if outcome.documents and not outcome.mentions:
         message("biolink: warning: no mention was found in any document")
@@ -87,36 +97,43 @@ def _output_format(job: LinkJob) -> str:
     return "table" if sys.stdout.isatty() else "jsonl"
 
 
-def _linker(job: LinkJob) -> Any:
-    from biolink import KnowledgeBase
-    from biolink.infer.adapters import recogniser_written
-    from biolink.infer.nil import policy_written
-    from biolink.pipeline import load as load_linker
-
-    recogniser = recogniser_written(job.recogniser) if job.recogniser else None
-    options: dict[str, Any] = {}
-    if job.top_k is not None:
-        options["top_k"] = job.top_k
-    if job.method is not None:
-        options["method"] = job.method
+def loaded(settings: LinkSettings) -> AnyLinker:
+    """The linker, with progress on stderr."""
     with progress("preparing the knowledge base") as advance:
-        kb = None if job.kb is None else KnowledgeBase.read(job.kb)
-        linker = load_linker(
-            job.model,
-            kb,
-            None if job.nil is None else policy_written(job.nil),
-            recogniser,
-            lambda _, done, size: advance(done, size),
-            calibration=job.calibration,
-            precision=job.precision,
-            **options,
+        return settings.linker(lambda _, done, size: advance(done, size))
+
+
+def loaded_for_given(settings: LinkSettings) -> Linker:
+    """The same, of a model that links given mentions.
+
+    Raises
+    ------
+    ConfigError
+        For a model that finds its own.
+    """
+    from biolink.infer.linker import Linker
+
+    linker = loaded(settings)
+    if not isinstance(linker, Linker):
+        raise ConfigError(
+            f"the model {settings.model} finds its own mentions: it cannot link given ones"
         )
-    if job.types is not None:
-        part = linker.kb.subset(types={t.strip() for t in job.types.split(",")})
-        if not len(part):
-            raise ConfigError(f"the knowledge base has no concept of the types {job.types!r}")
-        linker = linker.with_kb(part)
     return linker
+
+
+@contextmanager
+def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Iterator[Linked]]:
+    """Outcomes of the documents' blocks, from this process or from ``job.workers``."""
+    recognise = RECOGNISE[job.mentions]
+    blocks = blocks_of(documents, job.batch_size)
+    if job.workers == 1:
+        yield map(BlockLinker(loaded(job.settings), recognise), blocks)
+        return
+    with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
+        with progress("preparing the knowledge base") as advance:
+            settings = job.settings.stored(Path(folder), lambda _, done, size: advance(done, size))
+        with closing(link_in_processes(settings, blocks, job.workers, recognise)) as linked:
+            yield linked
 
 
 def read_all(
@@ -136,36 +153,17 @@ def read_all(
             on_problem(InputError(display_name(file), None, what, "a readable file"))
 
 
-def _linked(
-    linker: Any,
-    documents: Iterable[Document],
-    job: LinkJob,
-    recognise: bool | None,
-    outcome: LinkOutcome,
-) -> Iterator[Document]:
-    """Link in batches; where a batch fails, its documents are linked one by one."""
-    stream = iter(documents)
-    while block := list(islice(stream, job.batch_size)):
-        try:
-            yield from list(linker.pipe(block, job.batch_size, recognise))
-        except (BiolinkError, ValueError, RuntimeError):
-            for document in block:
-                try:
-                    yield from list(linker.pipe([document], 1, recognise))
-                except (BiolinkError, ValueError, RuntimeError) as error:
-                    what = f"document {document.id!r} cannot be linked: {error}"
-                    outcome.problems.append(BiolinkError(what))
-
-
 def _counted(
-    documents: Iterable[Document], outcome: LinkOutcome, advance: Callable[[int, int | None], None]
+    linked: Iterable[Linked], outcome: LinkOutcome, advance: Callable[[int, int | None], None]
 ) -> Iterator[Document]:
-    for document in documents:
-        outcome.documents += 1
-        outcome.mentions += len(document.mentions)
-        outcome.linked += sum(bool(mention.links) for mention in document.mentions)
-        advance(outcome.documents, None)
-        yield document
+    for block in linked:
+        outcome.problems += map(BiolinkError, block.problems)
+        for document in block.documents:
+            outcome.documents += 1
+            outcome.mentions += len(document.mentions)
+            outcome.linked += sum(bool(mention.links) for mention in document.mentions)
+            advance(outcome.documents, None)
+            yield document
 
 
 def report_problems(problems: list[BiolinkError]) -> None:

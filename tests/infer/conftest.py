@@ -81,23 +81,22 @@ def bart(vocabulary: int, **changes: Any) -> Any:
     return BartForConditionalGeneration(BartConfig(**(values | changes))).eval()
 
 
-def t5(vocabulary: int) -> Any:
+def t5(vocabulary: int, **changes: Any) -> Any:
     from transformers import T5Config, T5ForConditionalGeneration
 
     torch.manual_seed(0)
-    model = T5ForConditionalGeneration(
-        T5Config(
-            vocab_size=vocabulary,
-            d_model=32,
-            d_kv=8,
-            d_ff=64,
-            num_layers=2,
-            num_heads=4,
-            pad_token_id=0,
-            eos_token_id=3,
-            decoder_start_token_id=0,
-        )
-    ).eval()
+    values = {
+        "vocab_size": vocabulary,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+        "pad_token_id": 0,
+        "eos_token_id": 3,
+        "decoder_start_token_id": 0,
+    }
+    model = T5ForConditionalGeneration(T5Config(**(values | changes))).eval()
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data.mul_(3)

@@ -1,0 +1,222 @@
+"""Documents linked a block at a time: in this process, in worker processes, or on a cluster.
+
+What links a block is described by :class:`LinkSettings`, which any process can be sent; so every
+worker loads the model and maps the knowledge base itself, and processes of one machine share the
+maps' memory.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biolink.documents import Document
+from biolink.errors import BiolinkError, ConfigError
+
+if TYPE_CHECKING:
+    from biolink.pipeline import AnyLinker
+
+__all__ = ["BlockLinker", "LinkSettings", "Linked", "blocks_of", "link_in_processes"]
+
+#: What a document may raise; anything else is an error of biolink's.
+_OF_A_DOCUMENT = (BiolinkError, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """A linker in words: the options of ``biolink link`` that say how it links."""
+
+    kb: str | None = None
+    model: str | None = None
+    method: str | None = None
+    top_k: int | None = None
+    nil: str | None = None
+    types: str | None = None
+    recogniser: str | None = None
+    calibration: str | None = None
+    precision: str = "fp32"
+
+    def linker(self, progress: Callable[[str, int, int], None] | None = None) -> AnyLinker:
+        """Load it."""
+        from biolink.infer.adapters import recogniser_written
+        from biolink.infer.nil import policy_written
+        from biolink.kb import KnowledgeBase
+        from biolink.pipeline import load
+
+        recogniser = recogniser_written(self.recogniser) if self.recogniser else None
+        options: dict[str, Any] = {"precision": self.precision}
+        if self.top_k is not None:
+            options["top_k"] = self.top_k
+        if self.method is not None:
+            options["method"] = self.method
+        linker = load(
+            self.model,
+            None if self.kb is None else KnowledgeBase.read(self.kb),
+            None if self.nil is None else policy_written(self.nil),
+            recogniser,
+            progress,
+            calibration=self.calibration,
+            **options,
+        )
+        if self.types is not None:
+            part = linker.kb.subset(types={t.strip() for t in self.types.split(",")})
+            if not len(part):
+                raise ConfigError(f"the knowledge base has no concept of the types {self.types!r}")
+            linker = linker.with_kb(part)
+        return linker
+
+    def stored(
+        self, folder: Path, progress: Callable[[str, int, int], None] | None = None
+    ) -> LinkSettings:
+        """The same over a stored knowledge base with its indexes, so that workers only map them.
+
+        Parameters
+        ----------
+        folder
+            Where a knowledge base is written that is not stored yet.
+        """
+        if self.kb is None:
+            return self
+        from biolink.kb import KnowledgeBase
+
+        kb = KnowledgeBase.read(self.kb)
+        settings = self
+        if kb.path is None:
+            kb.save(folder / "workers.kb")
+            settings = replace(self, kb=str(folder / "workers.kb"))
+        settings.linker(progress).prepare()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A block's outcome.
+
+    Attributes
+    ----------
+    documents
+        In the order of the block, without those that could not be linked.
+    problems
+        What was wrong with those.
+    """
+
+    documents: list[Document] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class BlockLinker:
+    """Links blocks; where one fails, its documents are linked one by one.
+
+    Parameters
+    ----------
+    linker
+        What links.
+    recognise
+        As for :meth:`biolink.Linker.pipe`.
+    """
+
+    def __init__(self, linker: AnyLinker, recognise: bool | None = None) -> None:
+        self.linker, self.recognise = linker, recognise
+
+    def __call__(self, block: Sequence[Document]) -> Linked:
+        try:
+            return Linked(list(self.linker.pipe(block, len(block), self.recognise)))
+        except _OF_A_DOCUMENT:
+            done = Linked()
+            for document in block:
+                one = self.alone(document)
+                done.documents.extend(one.documents)
+                done.problems.extend(one.problems)
+            return done
+
+    def alone(self, document: Document) -> Linked:
+        """Link one document."""
+        try:
+            return Linked(list(self.linker.pipe([document], 1, self.recognise)))
+        except _OF_A_DOCUMENT as error:
+            return Linked(problems=[f"document {document.id!r} cannot be linked: {error}"])
+
+
+def blocks_of(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    """Consecutive documents, ``size`` at a time."""
+    stream = iter(documents)
+    while block := list(islice(stream, size)):
+        yield block
+
+
+_settings: tuple[LinkSettings, bool | None] | None = None
+_linker: BlockLinker | None = None
+
+
+def single_threaded() -> None:
+    """Keep this process to one thread: processes scale over cores, threads hardly."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def _begin(settings: LinkSettings, recognise: bool | None) -> None:
+    global _settings
+    _settings = (settings, recognise)
+
+
+def _link(block: list[Document]) -> Linked:
+    # Loaded with the first block: an error while a pool is set up could not be told.
+    global _linker
+    if _linker is None:
+        assert _settings is not None
+        single_threaded()
+        _linker = BlockLinker(_settings[0].linker(), _settings[1])
+    return _linker(block)
+
+
+def link_in_processes(
+    settings: LinkSettings,
+    blocks: Iterable[list[Document]],
+    workers: int,
+    recognise: bool | None = None,
+) -> Generator[Linked, None, None]:
+    """Outcomes of blocks in their order, from worker processes of one thread each.
+
+    Two blocks for each worker are held at a time. Processes are spawned, so a program that calls
+    this needs the guard ``if __name__ == "__main__":``.
+
+    Raises
+    ------
+    BiolinkError
+        What loading raises, or when a worker process dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin, (settings, recognise))
+    waiting: deque[tuple[list[Document], Future[Linked]]] = deque()
+
+    def first() -> Linked:
+        block, future = waiting.popleft()
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            ids = f"{block[0].id!r} to {block[-1].id!r}"
+            raise BiolinkError(
+                f"a worker process died while the documents {ids} and those after them were "
+                "linked; it may have run out of memory: try fewer --workers or a smaller "
+                "--batch-size"
+            ) from None
+
+    try:
+        for block in blocks:
+            waiting.append((block, pool.submit(_link, block)))
+            if len(waiting) == 2 * workers:
+                yield first()
+        while waiting:
+            yield first()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

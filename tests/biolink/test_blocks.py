@@ -1,0 +1,136 @@
+"""Blocks of documents: poison, worker processes, memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biolink.blocks import BlockLinker, LinkSettings, blocks_of, link_in_processes
+from biolink.documents import Document
+from biolink.errors import BiolinkError, InputError, MissingDependencyError, ModelError
+from biolink.kb import KnowledgeBase
+
+TEXTS = ("Fever and lung cancer.", "Aspirin for a cold.", "Nothing here.", "Breast tumor.")
+
+
+def documents(count: int) -> list[Document]:
+    return [Document(str(i), TEXTS[i % len(TEXTS)]) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def settings(model_folder: Path, kb: KnowledgeBase, tmp_path_factory: Any) -> LinkSettings:
+    folder = tmp_path_factory.mktemp("stored")
+    kb.save(folder / "x.kb")
+    return LinkSettings(str(folder / "x.kb"), str(model_folder), types="Disease").stored(folder)
+
+
+class Poisoned:
+    """A linker to which one document is poison."""
+
+    def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
+        if any(document.id == "2" for document in block):
+            raise ValueError("it is poison")
+        return block
+
+
+def test_a_poison_document_is_left_out() -> None:
+    done = BlockLinker(Poisoned())(documents(4))  # type: ignore[arg-type]
+    assert [d.id for d in done.documents] == ["0", "1", "3"]
+    assert done.problems == ["document '2' cannot be linked: it is poison"]
+
+
+def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
+    given = documents(11)
+    here = BlockLinker(settings.linker())
+    wanted = [d for block in blocks_of(given, 3) for d in here(block).documents]
+    found = [
+        d
+        for done in link_in_processes(settings, blocks_of(given, 3), workers=2)
+        for d in done.documents
+    ]
+    assert [d.id for d in found] == [str(i) for i in range(11)]
+    for one, other in zip(wanted, found, strict=True):
+        assert [(m.start, m.end) for m in one.mentions] == [
+            (m.start, m.end) for m in other.mentions
+        ]
+        for a, b in zip(one.mentions, other.mentions, strict=True):
+            assert (a.start, a.end) == (b.start, b.end)
+            assert [x.concept_id for x in a.links] == [x.concept_id for x in b.links]
+    assert any(m.links for d in found for m in d.mentions)
+    assert not any(m.type == "Chemical" and m.links for d in found for m in d.mentions)
+
+
+def test_no_more_blocks_are_read_than_workers_need(settings: LinkSettings) -> None:
+    read = 0
+
+    def counted() -> Any:
+        nonlocal read
+        for block in blocks_of(documents(40), 1):
+            read += 1
+            yield block
+
+    linked = link_in_processes(settings, counted(), workers=1)
+    next(linked)
+    assert read == 2
+    linked.close()
+    assert read == 2
+
+
+def test_what_loading_raises_is_told(tmp_path: Path) -> None:
+    wrong = LinkSettings(model=str(tmp_path))
+    with pytest.raises(ModelError, match="is not a model"):
+        list(link_in_processes(wrong, blocks_of(documents(2), 1), workers=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Deadly(LinkSettings):
+    def linker(self, progress: Any = None) -> Any:
+        os._exit(3)
+
+
+def test_a_worker_that_dies_is_told() -> None:
+    with pytest.raises(BiolinkError, match=r"a worker process died while the documents '0' to '1'"):
+        list(link_in_processes(Deadly(), blocks_of(documents(4), 2), workers=1))
+
+
+def test_errors_travel_between_processes() -> None:
+    import pickle
+
+    for error in (
+        InputError("a.txt", 3, "this", "that"),
+        MissingDependencyError("ray", "linking on a cluster", "ray"),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+
+
+_PEAK = """
+import resource, sys
+from biolink.blocks import BlockLinker, LinkSettings, blocks_of
+from biolink.documents import Document
+linker = BlockLinker(LinkSettings(sys.argv[1], sys.argv[2]).linker())
+texts = ("Fever and lung cancer of {}.", "Aspirin {} for a cold.", "Breast tumor and {}.")
+stream = (Document(str(i), texts[i % 3].format(i)) for i in range(int(sys.argv[3])))
+count = sum(len(linker(block).documents) for block in blocks_of(stream, 16))
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_twice_the_documents_take_the_same_memory(settings: LinkSettings) -> None:
+    peaks = {}
+    for size in (400, 800):
+        assert settings.kb is not None and settings.model is not None
+        out = subprocess.run(
+            [sys.executable, "-c", _PEAK, settings.kb, settings.model, str(size)],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        assert out[0] == str(size)
+        peaks[size] = int(out[1])
+    assert peaks[800] < 1.03 * peaks[400]
