@@ -106,6 +106,10 @@ def link(
     workers: Annotated[
         int, typer.Option(help="Processes that link, of one thread each; one for each core.")
     ] = 1,
+    engine: Annotated[
+        str,
+        typer.Option(help="local, or ray: a cluster; -o is then a folder of shards, gone on with."),
+    ] = "local",
 ) -> None:
     """Find mentions in text and link them to concepts."""
     from biolink.blocks import LinkSettings
@@ -131,6 +135,7 @@ def link(
         mentions=mentions,
         batch_size=batch_size,
         workers=workers,
+        engine=engine,
     )
     if run_link(job).problems:
         raise typer.Exit(1)

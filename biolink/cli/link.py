@@ -47,6 +47,7 @@ class LinkJob:
     mentions: str = "auto"
     batch_size: int = 32
     workers: int = 1
+    engine: str = "local"
 
 
 @dataclass(slots=True)
@@ -67,6 +68,10 @@ def run_link(job: LinkJob) -> LinkOutcome:
         raise ConfigError("--batch-size is at least 1")
     if job.workers < 1:
         raise ConfigError("--workers is at least 1")
+    if job.engine not in ("local", "ray"):
+        raise ConfigError(f"--engine is local or ray, not {job.engine!r}")
+    if job.engine == "ray":
+        return _on_ray(job)
     to = _output_format(job)
     outcome = LinkOutcome()
     documents = read_all(job.files, job.format, outcome.problems.append)
@@ -81,6 +86,30 @@ def run_link(job: LinkJob) -> LinkOutcome:
         message("biolink: warning: no mention was found in any document")
     elif outcome.mentions and not outcome.linked:
         message("biolink: warning: no mention was linked; is this the right knowledge base?")
+    return outcome
+
+
+def _on_ray(job: LinkJob) -> LinkOutcome:
+    """Link into a folder of shards, or go on with one."""
+    from biolink.cluster import ClusterJob, link_on_ray
+
+    if job.output == STDIO or job.to not in (None, "jsonl"):
+        raise ConfigError("--engine ray writes JSON Lines into the folder that -o names")
+    cluster_job = ClusterJob(
+        tuple(str(file if file == STDIO else Path(file).absolute()) for file in job.files),
+        str(Path(job.output).absolute()),
+        job.settings,
+        job.format,
+        RECOGNISE[job.mentions],
+        job.workers,
+    )
+    with progress("linking", "documents") as advance:
+        found = link_on_ray(cluster_job, advance)
+    outcome = LinkOutcome(found.documents, found.mentions, found.linked)
+    outcome.problems = list(map(BiolinkError, found.problems))
+    report_problems(outcome.problems)
+    if found.kept:
+        message(f"biolink: {found.kept} shard(s) of an earlier run were kept")
     return outcome
 
 

@@ -27,6 +27,7 @@ FORMATS: dict[str, str] = {
     "medline": "biolink.formats.medline",
     "pubtator": "biolink.formats.pubtator",
     "jsonl": "biolink.formats.jsonl",
+    "parquet": "biolink.formats.parquet",
     "tsv": "biolink.formats.tsv",
     "lines": "biolink.formats.lines",
     "text": "biolink.formats.text",

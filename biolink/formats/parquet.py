@@ -1,0 +1,67 @@
+"""Apache Parquet, a document per row: columns as the keys of a JSON Lines document.
+
+Needed is ``text``, or ``title`` and ``abstract``; the id is ``id``, ``pmid``, ``doc_id`` or the
+row's number. Columns of other names are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from biolink.documents import Document
+from biolink.errors import InputError
+from biolink.formats.jsonl import document_from_dict
+from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.kb.files import STDIO, display_name
+
+LABEL = "Apache Parquet, a document per row"
+SUFFIXES = (".parquet",)
+
+_COLUMNS = (
+    *("id", "pmid", "doc_id", "pmcid"),
+    *("text", "title", "abstract"),
+    *("passages", "mentions", "metadata"),
+)
+_EXPECTED = 'a row with "text" (or "title" and "abstract")'
+_ROWS = 256
+
+
+def sniff(path: str | Path, head: str) -> bool:
+    return head.startswith("PAR1")
+
+
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
+    """Stream documents; a row that is none is a problem of its own, its number from 1."""
+    name = display_name(path)
+    if str(path) == STDIO:
+        raise InputError(name, None, "a stream", "a file: Parquet is read from its end")
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = [column for column in _COLUMNS if column in file.schema_arrow.names]
+            if not {"text", "title", "abstract"} & set(columns):
+                found = f"columns {file.schema_arrow.names}"
+                raise InputError(name, None, found, '"text", or "title" and "abstract"')
+            number = 0
+            for batch in file.iter_batches(_ROWS, columns=columns):
+                for row in batch.to_pylist():
+                    number += 1
+                    try:
+                        yield document_from_dict(_without_nulls(row), str(number))
+                    except (ValueError, TypeError, KeyError) as error:
+                        problem = InputError(name, number, str(error), _EXPECTED)
+                        raise_or_report(problem, on_problem)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(name, None, f"damaged ({error})", "an Apache Parquet file") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(v) for key, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(v) for v in value]
+    return value
