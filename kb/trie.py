@@ -263,29 +263,42 @@ class NameTrie:
             bool [name ids]: names that stay. They keep their ids.
         """
         kept_names = name_mask[self.leaf_names]
-        totals = np.concatenate([[0], np.cumsum(kept_names, dtype=np.int64)])
+        totals = np.concatenate([[0], np.cumsum(kept_names, dtype=np.int32)])
         per_leaf = totals[self.leaf_indptr[1:]] - totals[self.leaf_indptr[:-1]]
-        alive = np.zeros(self.nodes, dtype=bool)
-        alive[self.leaf_nodes] = per_leaf > 0
-        for begin, end in self._inner_levels():
-            spans = self.first[begin : end + 1]
-            below = np.concatenate([[0], np.cumsum(alive[spans[0] : spans[-1]], dtype=np.int64)])
-            alive[begin:end] |= np.diff(below[spans - spans[0]]) > 0
-        alive[0] = True
-        numbers = np.cumsum(alive, dtype=np.int32) - 1
-        survivors = np.concatenate([[0], np.cumsum(alive, dtype=np.int64)])
-        # Children of a node stay contiguous, so its new slice is the count of survivors before.
-        starts = survivors[self.first[:-1]][alive]
-        first = np.append(starts, survivors[-1]).astype(np.int32)
         leaves = per_leaf > 0
-        indptr = np.concatenate([[0], np.cumsum(per_leaf[leaves])]).astype(np.int32)
-        levels = survivors[self.levels]
-        levels = np.append(levels[:1], levels[1:][np.diff(levels) > 0]).astype(np.int32)
+        alive = np.zeros(self.nodes, dtype=bool)
+        alive[self.leaf_nodes[leaves]] = True
+        alive[0] = True
+        nodes: list[np.ndarray] = []  # that stay, of each level, deepest first
+        parents: list[np.ndarray] = []  # of each of them
+        for level in range(len(self.levels) - 2, 0, -1):
+            above, begin, end = (int(x) for x in self.levels[level - 1 : level + 2])
+            places = np.flatnonzero(alive[begin:end])
+            children = np.diff(self.first[above : begin + 1])
+            parent = np.repeat(np.arange(above, begin, dtype=np.int32), children)[places]
+            alive[parent] = True
+            nodes.append((places + begin).astype(np.int32))
+            parents.append(parent)
+        kept = np.concatenate([np.zeros(1, np.int32), *nodes[::-1]])
+        parent = np.concatenate(parents[::-1]) if parents else np.empty(0, np.int32)
+        # The children of a node stay contiguous and in the order of their parents, so the lengths
+        # of the runs of equal parents are the inner nodes' numbers of children.
+        inner = np.ones(len(kept), dtype=bool)
+        inner[1:] = self.first[kept[1:]] < self.first[kept[1:] + 1]
+        begins = np.flatnonzero(np.diff(parent, prepend=-1))
+        counts = np.zeros(len(kept), dtype=np.int32)
+        if len(begins):
+            counts[inner] = np.diff(begins, append=len(parent))
+        first = np.ones(len(kept) + 1, dtype=np.int32)
+        np.cumsum(counts, dtype=np.int32, out=first[1:])
+        first[1:] += 1
+        levels = np.searchsorted(kept, self.levels).astype(np.int32)
+        levels = np.append(levels[:1], levels[1:][np.diff(levels) > 0])
         return NameTrie(
-            np.asarray(self.tok)[alive],
+            np.asarray(self.tok)[kept],
             first,
-            numbers[self.leaf_nodes[leaves]],
-            indptr,
+            np.flatnonzero(~inner).astype(np.int32),
+            np.concatenate([[0], np.cumsum(per_leaf[leaves])]).astype(np.int32),
             np.asarray(self.leaf_names)[kept_names],
             levels,
         )
