@@ -1,78 +1,181 @@
-"""The name trie of the embedded knowledge base beside a nested dict.
+"""The name trie at scale, beside a nested dict.
 
-    python benchmarks/trie.py
+    python benchmarks/trie.py [--names 10000000]
 
-Both are built from the same token rows in one run; five repetitions, medians.
+Real and made names (``benchmarks/names.py``). For each size: building in a fresh process, opening,
+a sub-trie of a tenth of the names (kept once derived: ``benchmarks/switching.py``), and a step of
+the beam search with the
+embedded model (32 mentions, five hypotheses each) as well as the search's part of it. The nested
+dict is built for the sizes up to a million. Five repetitions; building three.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import tempfile
 import time
-import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from common import REPEATS, arguments, machine, record, spread, timed
+from names import recombined_rows
 
-import biolink
-from biolink.infer.model import load_model
+from biolink import KnowledgeBase
+from biolink.infer import decode
+from biolink.infer.decode import EXACT
+from biolink.infer.model import LinkingModel, load_model
 from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
 
-REPEATS = 5
+_BUILDS = 3
 
 
-def median_ms(run: Callable[[], Any]) -> float:
-    times = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1e3
+def rows(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
+    offsets = np.array(np.load(folder / "offsets.npy", mmap_mode="r")[: count + 1])
+    return np.array(np.load(folder / "tokens.npy", mmap_mode="r")[: offsets[-1]]), offsets
 
 
-def nested(rows: list[list[int]]) -> dict[int, Any]:
+def peak() -> float:
+    """MiB of this process so far."""
+    # Not ru_maxrss: a process begins with that of the one it comes from.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def build_flat(folder: Path, count: int, target: Path) -> dict[str, float]:
+    """In a process of its own; MiB of the peak beyond what a process and its input take."""
+    tokens, offsets = rows(folder, count)
+    before = peak()
+    began = time.perf_counter()
+    trie = NameTrie.build(tokens, offsets)
+    seconds = time.perf_counter() - began
+    after = peak()
+    trie.save(target)
+    return {"seconds": seconds, "peak": after, "input": before, "nodes": trie.nodes}
+
+
+def build_dict(folder: Path, count: int, target: Path) -> dict[str, float]:
+    tokens, offsets = rows(folder, count)
+    lists = [row.tolist() for row in np.split(tokens, offsets[1:-1])]
+    before = peak()
+    began = time.perf_counter()
     root: dict[int, Any] = {}
-    for row in rows:
+    for row in lists:
         node = root
         for token in row:
             node = node.setdefault(token, {})
-    return root
+    return {"seconds": time.perf_counter() - began, "peak": peak(), "input": before}
+
+
+def apart(build: Any, *arguments: Any) -> list[dict[str, float]]:
+    """What a function returns from fresh processes."""
+    results = []
+    for _ in range(_BUILDS):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            results.append(pool.apply(build, arguments))
+    return results
+
+
+def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[float, float]:
+    """Milliseconds of a step of the search, and of its own part."""
+    inside = [0.0, 0.0]  # in the decoder, and in the vocabulary's softmax
+
+    class Timed(decode._Search):
+        def _decode(self, *given: Any) -> Any:
+            began = time.perf_counter()
+            result = super()._decode(*given)
+            inside[0] += time.perf_counter() - began
+            return result
+
+        def _log_softmax(self, states: Any) -> Any:
+            began = time.perf_counter()
+            result = super()._log_softmax(states)
+            inside[1] += time.perf_counter() - began
+            return result
+
+    memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
+    with torch.inference_mode():
+        search = Timed(model.backbone, trie, memory, model.prompts(mentions), EXACT)
+        inside[:] = [0.0, 0.0]
+        began = time.perf_counter()
+        # While every mention has its five hypotheses.
+        for _ in range(4):
+            search.advance()
+        every = time.perf_counter() - began
+    return every / 4 * 1e3, (every - sum(inside)) / 4 * 1e3
 
 
 def main() -> None:
-    kb = biolink.KnowledgeBase.open(EMBEDDED / "kb")
+    parser = arguments(__doc__)
+    parser.add_argument("--names", type=int, default=10_000_000)
+    given = parser.parse_args()
+    most = 200_000 if given.quick else given.names
+    sizes = sorted({min(size, most) for size in (100_000, 1_000_000, most)})
+    kb = KnowledgeBase.open(EMBEDDED / "kb")
     model = load_model(EMBEDDED / "model")
-    began = time.perf_counter()
-    tokens, offsets = model.form.name_rows(
-        model.tokenizer, kb.normalised_names(), model.backbone.eos_id
-    )
-    print(f"{kb.name_count:,} names tokenised in {time.perf_counter() - began:.1f} s")
-    rows = [row.tolist() for row in np.split(tokens, offsets[1:-1])]
-    trie = NameTrie.build(tokens, offsets)
-    tracemalloc.start()
-    tree = nested(rows)
-    dict_bytes = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    del tree
-    flat = median_ms(lambda: NameTrie.build(tokens, offsets))
-    dictionary = median_ms(lambda: nested(rows))
-    with tempfile.TemporaryDirectory() as folder:
-        trie.save(Path(folder) / "trie")
-        opened = median_ms(lambda: NameTrie.open(Path(folder) / "trie"))
-    mask = np.random.default_rng(0).random(len(rows)) < 0.1
-    restricted = median_ms(lambda: trie.restrict(mask))
-    print(f"{trie.nodes:,} nodes, depth {trie.depth}")
-    print("| side | build, ms | memory, MB | open, ms | sub-trie of a tenth, ms |")
-    print("| --- | --- | --- | --- | --- |")
-    print(
-        f"| flat arrays | {flat:.0f} | {trie.nbytes / 1e6:.1f} | {opened:.1f} | {restricted:.0f} |"
-    )
-    print(f"| nested dict | {dictionary:.0f} | {dict_bytes / 1e6:.1f} | | |")
-    print(f"dict / flat: build {dictionary / flat:.1f}, memory {dict_bytes / trie.nbytes:.0f}")
+    names = kb.normalised_names()
+    mentions = names[:: len(names) // 32][:32]
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        began = time.perf_counter()
+        tokens, offsets = recombined_rows(
+            model.tokenizer, model.form, names, model.backbone.eos_id, most
+        )
+        np.save(folder / "tokens.npy", tokens)
+        np.save(folder / "offsets.npy", offsets)
+        print(f"{machine()}; {most:,} names made in {time.perf_counter() - began:.0f} s")
+        del tokens, offsets
+        print(
+            "| names | side | nodes | build, s | peak, GiB (input in it) | on disk, MB | "
+            "open, ms | tenth, ms | step, ms | search's part, ms |"
+        )
+        print("|" + " --- |" * 10)
+        for size in sizes:
+            target = folder / f"trie-{size}"
+            built = apart(build_flat, folder, size, target)
+            disk = sum(file.stat().st_size for file in target.iterdir()) / 1e6
+            opened = timed(lambda target=target: NameTrie.open(target))
+            trie = NameTrie.open(target)
+            mask = np.random.default_rng(0).random(size) < 0.1
+            restricted = timed(lambda trie=trie, mask=mask: trie.restrict(mask))
+            _ = trie.height, trie.forced
+            pairs = [steps(model, trie, mentions) for _ in range(REPEATS + 1)][1:]
+            whole, search = ([pair[i] for pair in pairs] for i in (0, 1))
+            results[f"flat {size}"] = {
+                "build": built, "disk": disk, "open": opened, "restrict": restricted,
+                "step": whole, "search": search,
+            }  # fmt: skip
+            print(
+                f"| {size:,} | flat arrays | {built[0]['nodes']:,} | "
+                f"{spread([b['seconds'] for b in built])} | "
+                f"{max(b['peak'] for b in built) / 1024:.2f} "
+                f"({built[0]['input'] / 1024:.2f}) | {disk:.0f} | {spread(opened, 1e3)} | "
+                f"{spread(restricted, 1e3, 0)} | {spread(whole)} | "
+                f"{spread(search, 1, 2)} |",
+                flush=True,
+            )
+            if size <= 1_000_000:
+                dicts = apart(build_dict, folder, size, target)
+                results[f"dict {size}"] = {"build": dicts}
+                print(
+                    f"| {size:,} | nested dict | | {spread([b['seconds'] for b in dicts])} | "
+                    f"{max(b['peak'] for b in dicts) / 1024:.2f} "
+                    f"({dicts[0]['input'] / 1024:.2f}) | | | | | |",
+                    flush=True,
+                )
+                own = [statistics.median(b["peak"] - b["input"] for b in x) for x in (dicts, built)]
+                seconds = [statistics.median(b["seconds"] for b in x) for x in (dicts, built)]
+                print(
+                    f"| {size:,} | dict / flat | | {seconds[0] / seconds[1]:.1f} | "
+                    f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | | | |"
+                )
+        medians = {s: statistics.median(results[f"flat {s}"]["step"]) for s in sizes}
+        print(f"step at {most:,} / at {sizes[0]:,}: {medians[most] / medians[sizes[0]]:.2f}")
+    record(given.json, results)
 
 
 if __name__ == "__main__":
