@@ -82,7 +82,7 @@ def load(
     BiolinkError
         When the model or the knowledge base cannot be used.
     """
-    loaded = load_model(EMBEDDED / "model" if model is None else model, device)
+    loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
     if kb is None:
         kb = KnowledgeBase.open(EMBEDDED / "kb")
     elif not isinstance(kb, KnowledgeBase):

@@ -104,7 +104,7 @@ class Backbone:
         kind = self.config.model_type
         if kind == "bart":
             self._decoder: _BartDecoder | _T5Decoder = _BartDecoder(model)
-            self._encoder: BartEncoder | None = BartEncoder(model)
+            self._encoder: BartEncoder | None = BartEncoder(model.get_encoder(), self.config)
         elif kind in ("t5", "mt5"):
             self._decoder = _T5Decoder(model)
             self._encoder = None

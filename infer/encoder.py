@@ -29,31 +29,56 @@ class BartEncoder:
 
     Parameters
     ----------
-    model
-        ``BartForConditionalGeneration``; its weights are used as they are at each call.
+    encoder
+        transformers' module, or :class:`biolink.infer.bart.Stack`; its weights are used as they
+        are at each call.
+    config
+        The model's.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.encoder = model.get_encoder()
-        self.heads = model.config.encoder_attention_heads
-        self.scale = math.sqrt(model.config.d_model) if model.config.scale_embedding else 1.0
+    def __init__(self, encoder: Any, config: Any) -> None:
+        self.encoder = encoder
+        self.heads = config.encoder_attention_heads
+        self.scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """States [sources, tokens, d] of token ids [sources, tokens], 0 where there is padding."""
+    def __call__(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor,
+        inputs_embeds: Tensor | None = None,
+    ) -> Tensor:
+        """States [sources, tokens, d], 0 where there is padding.
+
+        Parameters
+        ----------
+        input_ids
+            Token ids [sources, tokens].
+        attention_mask
+            1 for real tokens.
+        inputs_embeds
+            [sources, tokens, d], scaled already, in place of token ids.
+        """
         real = attention_mask.bool()
-        lengths = real.sum(1)
         # Padding behind the longest source of a block is cut off; padding anywhere is skipped.
         ends = (real * torch.arange(1, real.shape[1] + 1, device=real.device)).amax(1)
-        width = self.encoder.layernorm_embedding.weight
-        states = width.new_zeros(*input_ids.shape, width.shape[0])
+        norm = self.encoder.layernorm_embedding.weight
+        states = norm.new_zeros(*real.shape, norm.shape[0])
         for block in self._blocks(ends):
             size = int(ends[block].max())
+            if not size:
+                continue
             mask = real[block, :size]
-            if int(lengths[block].sum()):
-                found = self._run(input_ids[block, :size], mask)
-                padded = states.new_zeros(len(block) * size, states.shape[2])
-                padded[mask.flatten()] = found
-                states[block, :size] = padded.view(len(block), size, -1)
+            flat = mask.flatten()
+            place = flat.nonzero()[:, 0]
+            if inputs_embeds is None:
+                assert input_ids is not None
+                ids = input_ids[block, :size].flatten()[place]
+                embedded = F.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
+            else:
+                embedded = inputs_embeds[block, :size].flatten(0, 1)[place]
+            padded = states.new_zeros(len(flat), states.shape[2])
+            padded[place] = self._run(embedded, mask, place)
+            states[block, :size] = padded.view(len(block), size, -1)
         return states
 
     def _blocks(self, ends: Tensor) -> Iterator[Tensor]:
@@ -67,22 +92,19 @@ class BartEncoder:
                 yield order[begin:end]
                 begin = end
 
-    def _run(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """States [real tokens, d] of a block."""
+    def _run(self, embedded: Tensor, mask: Tensor, place: Tensor) -> Tensor:
+        """States [real tokens, d] of a block's real tokens, which stand in these places."""
         encoder = self.encoder
-        rows, size = input_ids.shape
-        flat = mask.flatten()
-        place = flat.nonzero()[:, 0]
+        rows, size = mask.shape
         table = encoder.embed_positions
-        positions = (place % size) + table.offset
-        embedded = F.embedding(input_ids.flatten()[place], encoder.embed_tokens.weight) * self.scale
-        states = encoder.layernorm_embedding(embedded + F.embedding(positions, table.weight))
-        full = len(place) == len(flat)
+        positions = F.embedding((place % size) + table.offset, table.weight)
+        states = encoder.layernorm_embedding(embedded + positions)
+        full = len(place) == rows * size
         allowed = None if full else mask[:, None, None, :]
 
         def split(projected: Tensor) -> Tensor:
             if not full:
-                padded = projected.new_zeros(len(flat), projected.shape[1])
+                padded = projected.new_zeros(rows * size, projected.shape[1])
                 padded[place] = projected
                 projected = padded
             return projected.view(rows, size, self.heads, -1).transpose(1, 2)

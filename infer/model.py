@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
+from biolink.infer.bart import Bart
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.ranker import Annotations, Ranker
 from biolink.kb.files import sha256_of
@@ -150,20 +152,27 @@ class LinkingModel:
         return int(self.backbone.config.d_model)
 
 
-def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
+def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> LinkingModel:
     """Load a model folder, or a model of the local Hugging Face cache by its hub name.
 
     Nothing is downloaded.
+
+    Parameters
+    ----------
+    path
+        The folder or name.
+    device
+        Where the model goes, as torch names it.
+    light
+        For inference alone: a BART without transformers' code for it (:mod:`biolink.infer.bart`).
 
     Raises
     ------
     ModelError
         When the folder is no seq2seq model of a supported architecture.
     """
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
+    from transformers import AutoConfig, AutoTokenizer
 
-    transformers_logging.disable_progress_bar()
     folder = Path(path)
     settings: dict[str, Any] = {}
     remembered: dict[str, Annotations] = {ANNOTATIONS: {}, ABBREVIATIONS: {}}
@@ -178,10 +187,11 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
     try:
         config = AutoConfig.from_pretrained(path, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        model = AutoModelForSeq2SeqLM.from_pretrained(
-            path, config=config, dtype=torch.float32, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
+        if light and Bart.reads(folder, config):
+            model: Any = Bart.read(folder, config)
+        else:
+            model = _of_transformers(path, config)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"{path} is not a model that can be loaded offline ({first}); expected a folder with "
@@ -197,4 +207,14 @@ def load_model(path: str | Path, device: str = "cpu") -> LinkingModel:
     backbone = Backbone(model.eval().to(device))
     return LinkingModel(
         backbone, tokenizer, form, settings, ranker, folder if folder.is_dir() else None
+    )
+
+
+def _of_transformers(path: str | Path, config: Any) -> Any:
+    from transformers import AutoModelForSeq2SeqLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    return AutoModelForSeq2SeqLM.from_pretrained(
+        path, config=config, dtype=torch.float32, local_files_only=True
     )

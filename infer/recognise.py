@@ -12,6 +12,7 @@ from typing import Any
 from biolink.documents import Document, Mention
 from biolink.infer.abbreviations import Finder, find_abbreviations
 from biolink.infer.ranker import type_name
+from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
 
@@ -71,10 +72,7 @@ class DictionaryRecogniser:
 
     @cached_property
     def _stop_names(self) -> frozenset[str]:
-        # scikit-learn's list is loaded anyway; spaCy's would cost a second of start-up.
-        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-        return self._given_stop_names | frozenset(ENGLISH_STOP_WORDS)
+        return self._given_stop_names | STOP_WORDS
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that were found; earlier ones are replaced."""

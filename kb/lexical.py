@@ -1,19 +1,20 @@
 """Lexical retrieval: character n-gram TF-IDF over the names of a knowledge base.
 
-scikit-learn makes the features; the matrix is kept by feature, so a query touches only the names
-that share an n-gram with it. Names that are the same words in another order and belong to the
+scikit-learn weighs the features. A query is written in them here, because importing scikit-learn
+takes as long as linking an abstract. The matrix is kept by feature, so a query touches only the
+names that share an n-gram with it. Names that are the same words in another order and belong to the
 same concepts have the same features and are kept once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.knowledge_base import KnowledgeBase
@@ -48,26 +49,49 @@ class LexicalIndex:
     """
 
     def __init__(
-        self, vectoriser: TfidfVectorizer, by_feature: sp.csr_matrix, name_ids: np.ndarray
+        self,
+        terms: Sequence[str],
+        idf: np.ndarray,
+        by_feature: sp.csr_matrix,
+        name_ids: np.ndarray,
     ) -> None:
-        self._vectoriser = vectoriser
+        self._terms = {term: place for place, term in enumerate(terms)}
+        self._idf = np.asarray(idf, dtype=np.float32)
         self._by_feature = by_feature
         self.name_ids = name_ids
 
     @classmethod
     def build(cls, kb: KnowledgeBase) -> LexicalIndex:
         """Index the names of a base (all of them, also when a subset is given)."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         names = kb.normalised_names()
         name_ids = distinct_names(kb, names)
         vectoriser = TfidfVectorizer(**_VECTORISER)
         if not len(name_ids):
             raise KnowledgeBaseError("a knowledge base without names cannot be searched")
         matrix = vectoriser.fit_transform([names[i] for i in name_ids])
-        return cls(vectoriser, matrix.T.tocsr(), name_ids)
+        terms = [str(term) for term in vectoriser.get_feature_names_out()]
+        return cls(terms, vectoriser.idf_, matrix.T.tocsr(), name_ids)
 
     def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
         """TF-IDF vectors, rows of unit length [len(texts), features]."""
-        return self._vectoriser.transform([normalise_name(text) for text in texts])
+        indptr, indices, data = [0], [], []
+        for text in texts:
+            counts = Counter(
+                place
+                for gram in _grams(normalise_name(text))
+                if (place := self._terms.get(gram)) is not None
+            )
+            places = np.fromiter(counts, np.int32, len(counts))
+            weights = np.fromiter(counts.values(), np.float32, len(counts)) * self._idf[places]
+            indices.append(places)
+            data.append(weights / max(float(np.linalg.norm(weights)), 1e-12))
+            indptr.append(indptr[-1] + len(places))
+        shape = (len(texts), len(self._terms))
+        if not texts:
+            return sp.csr_matrix(shape, dtype=np.float32)
+        return sp.csr_matrix((np.concatenate(data), np.concatenate(indices), indptr), shape=shape)
 
     def similarities(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Cosines [len(texts), n], sparse."""
@@ -115,10 +139,10 @@ class LexicalIndex:
         np.save(folder / "indptr.npy", matrix.indptr.astype(np.int32))
         np.save(folder / "indices.npy", matrix.indices.astype(np.int32))
         np.save(folder / "data.npy", matrix.data.astype(np.float16))
-        np.save(folder / "idf.npy", self._vectoriser.idf_.astype(np.float32))
+        np.save(folder / "idf.npy", self._idf)
         np.save(folder / "name_ids.npy", self.name_ids)
-        terms = [str(term) for term in self._vectoriser.get_feature_names_out()]
-        (folder / "terms.json").write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
+        terms = json.dumps(list(self._terms), ensure_ascii=False)
+        (folder / "terms.json").write_text(terms, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> LexicalIndex:
@@ -133,13 +157,17 @@ class LexicalIndex:
             shape = (len(terms), len(arrays["name_ids"]))
             data = arrays["data"].astype(np.float32)
             matrix = sp.csr_matrix((data, arrays["indices"], arrays["indptr"]), shape=shape)
-            vectoriser = TfidfVectorizer(
-                **_VECTORISER, vocabulary={term: i for i, term in enumerate(terms)}
-            )
-            vectoriser.idf_ = arrays["idf"]
         except (OSError, ValueError, EOFError) as error:
             raise KnowledgeBaseError(f"the lexical index {folder} is damaged: {error}") from None
-        return cls(vectoriser, matrix, arrays["name_ids"])
+        return cls(terms, arrays["idf"], matrix, arrays["name_ids"])
+
+
+def _grams(text: str) -> Iterator[str]:
+    """What scikit-learn's ``char_wb`` gives: trigrams of each word with a space on either side."""
+    for word in text.lower().split():
+        padded = f" {word} "
+        for begin in range(len(padded) - 2):
+            yield padded[begin : begin + 3]
 
 
 def near_misses(

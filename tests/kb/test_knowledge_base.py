@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,6 +223,19 @@ def test_lexical_index_finds_close_names_and_survives_storage(
     (tmp_path / "idf.npy").unlink()
     with pytest.raises(KnowledgeBaseError, match="damaged"):
         LexicalIndex.load(tmp_path)
+
+
+def test_queries_are_written_as_scikit_learn_writes_them(kb: KnowledgeBase) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    names = kb.normalised_names()
+    vectoriser = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
+    vectoriser.fit([names[i] for i in LexicalIndex.build(kb).name_ids])
+    texts = ["Body heat", "fevers and   colds", "a", "\u00e9\u4e2d", "", "aspirin-like fever fever"]
+    wanted = vectoriser.transform([normalise_name(text) for text in texts]).toarray()
+    found = LexicalIndex.build(kb).vectors(texts)
+    np.testing.assert_allclose(found.toarray(), wanted, atol=1e-6)
+    assert LexicalIndex.build(kb).vectors([]).shape == (0, wanted.shape[1])
 
 
 def test_homonyms_are_told_apart(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""BART's weights alone, for inference.
+
+transformers' own module takes two seconds to import, for what a linker never uses: its forward
+passes are :mod:`biolink.infer.encoder`'s and :mod:`biolink.infer.backbone`'s. The modules here
+have transformers' names and hold the same weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from biolink.infer.encoder import BartEncoder
+
+__all__ = ["Bart", "Stack"]
+
+_OFFSET = 2  # of BART's learned positions
+
+
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Nothing: the weights are read."""
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Nothing: the weights are read."""
+
+
+class _Positions(_Embedding):
+    offset = _OFFSET
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.q_proj, self.k_proj = _Linear(width, width), _Linear(width, width)
+        self.v_proj, self.out_proj = _Linear(width, width), _Linear(width, width)
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, inner: int, activation: nn.Module, decoder: bool) -> None:
+        super().__init__()
+        self.self_attn = _Attention(width)
+        self.self_attn_layer_norm = nn.LayerNorm(width)
+        if decoder:
+            self.encoder_attn = _Attention(width)
+            self.encoder_attn_layer_norm = nn.LayerNorm(width)
+        self.activation_fn = activation
+        self.fc1, self.fc2 = _Linear(width, inner), _Linear(inner, width)
+        self.final_layer_norm = nn.LayerNorm(width)
+
+
+class Stack(nn.Module):
+    """The encoder or the decoder."""
+
+    def __init__(self, config: Any, decoder: bool) -> None:
+        super().__init__()
+        width = config.d_model
+        self.config = config
+        self.embed_tokens = _Embedding(config.vocab_size, width)
+        self.embed_positions = _Positions(config.max_position_embeddings + _OFFSET, width)
+        self.layernorm_embedding = nn.LayerNorm(width)
+        inner = config.decoder_ffn_dim if decoder else config.encoder_ffn_dim
+        count = config.decoder_layers if decoder else config.encoder_layers
+        activation = _ACTIVATIONS[config.activation_function]()
+        self.layers = nn.ModuleList(_Layer(width, inner, activation, decoder) for _ in range(count))
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+    ) -> tuple[Tensor]:
+        """The encoder's states, called as transformers' is."""
+        assert attention_mask is not None
+        return (BartEncoder(self, self.config)(input_ids, attention_mask, inputs_embeds),)
+
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+
+class Bart(nn.Module):
+    """``BartForConditionalGeneration`` without what runs it.
+
+    Parameters
+    ----------
+    config
+        transformers' ``BartConfig``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.model = nn.Module()
+        self.model.encoder = Stack(config, decoder=False)
+        self.model.decoder = Stack(config, decoder=True)
+        self.lm_head = _Linear(config.d_model, config.vocab_size, bias=False)
+        self.register_buffer("final_logits_bias", torch.zeros(1, config.vocab_size))
+
+    def get_encoder(self) -> Stack:
+        encoder: Stack = self.model.encoder
+        return encoder
+
+    def get_decoder(self) -> Stack:
+        decoder: Stack = self.model.decoder
+        return decoder
+
+    def get_output_embeddings(self) -> nn.Linear:
+        return self.lm_head
+
+    @staticmethod
+    def reads(folder: Path, config: Any) -> bool:
+        """Whether a model folder can be read so."""
+        return (
+            config.model_type == "bart"
+            and getattr(config, "activation_function", None) in _ACTIVATIONS
+            and (folder / "model.safetensors").is_file()
+        )
+
+    @classmethod
+    def read(cls, folder: Path, config: Any) -> Bart:
+        """Read ``model.safetensors`` in float32.
+
+        Raises
+        ------
+        ValueError
+            When it is not what the configuration says.
+        """
+        state = {name: t.float() for name, t in load_file(folder / "model.safetensors").items()}
+        shared = state.pop("model.shared.weight", None)
+        for name in ("model.encoder.embed_tokens", "model.decoder.embed_tokens", "lm_head"):
+            if shared is not None:
+                state.setdefault(f"{name}.weight", shared)
+        with torch.device("meta"):
+            model = cls(config)
+        state.setdefault("final_logits_bias", torch.zeros(1, config.vocab_size))
+        try:
+            model.load_state_dict(state, assign=True)
+        except RuntimeError as error:
+            raise ValueError(" ".join(str(error).split())[:200]) from None
+        return model.requires_grad_(False).eval()
