@@ -7,8 +7,10 @@ have transformers' names and hold the same weights.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
@@ -16,9 +18,16 @@ from torch import Tensor, nn
 
 from biolink.infer.encoder import BartEncoder
 
-__all__ = ["Bart", "Stack"]
+__all__ = ["Bart", "Stack", "config_of"]
 
 _OFFSET = 2  # of BART's learned positions
+#: What is read of a configuration.
+_NEEDED = {
+    *("d_model", "vocab_size", "max_position_embeddings", "scale_embedding", "dropout"),
+    *("encoder_layers", "encoder_attention_heads", "encoder_ffn_dim"),
+    *("decoder_layers", "decoder_attention_heads", "decoder_ffn_dim"),
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),
+}
 
 
 class _Linear(nn.Linear):
@@ -84,43 +93,48 @@ class Stack(nn.Module):
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
+def config_of(folder: Path) -> SimpleNamespace | None:
+    """A model folder's ``config.json``, or None where :class:`Bart` cannot read the model."""
+    file = folder / "config.json"
+    if not file.is_file() or not (folder / "model.safetensors").is_file():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or values.get("model_type") != "bart":
+        return None
+    if values.get("activation_function") not in _ACTIVATIONS or not values.keys() >= _NEEDED:
+        return None  # transformers knows the defaults of what is not said
+    return SimpleNamespace(**values)
+
+
 class Bart(nn.Module):
     """``BartForConditionalGeneration`` without what runs it.
 
     Parameters
     ----------
     config
-        transformers' ``BartConfig``.
+        transformers' ``BartConfig``, or :func:`config_of`.
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
-        self.model = nn.Module()
-        self.model.encoder = Stack(config, decoder=False)
-        self.model.decoder = Stack(config, decoder=True)
+        self.model = nn.ModuleDict(
+            {"encoder": Stack(config, decoder=False), "decoder": Stack(config, decoder=True)}
+        )
         self.lm_head = _Linear(config.d_model, config.vocab_size, bias=False)
         self.register_buffer("final_logits_bias", torch.zeros(1, config.vocab_size))
 
     def get_encoder(self) -> Stack:
-        encoder: Stack = self.model.encoder
-        return encoder
+        return cast(Stack, self.model["encoder"])
 
     def get_decoder(self) -> Stack:
-        decoder: Stack = self.model.decoder
-        return decoder
+        return cast(Stack, self.model["decoder"])
 
     def get_output_embeddings(self) -> nn.Linear:
         return self.lm_head
-
-    @staticmethod
-    def reads(folder: Path, config: Any) -> bool:
-        """Whether a model folder can be read so."""
-        return (
-            config.model_type == "bart"
-            and getattr(config, "activation_function", None) in _ACTIVATIONS
-            and (folder / "model.safetensors").is_file()
-        )
 
     @classmethod
     def read(cls, folder: Path, config: Any) -> Bart:

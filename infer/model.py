@@ -21,9 +21,10 @@ from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
-from biolink.infer.bart import Bart
+from biolink.infer.bart import Bart, config_of
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.ranker import Annotations, Ranker
+from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
@@ -164,15 +165,14 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     device
         Where the model goes, as torch names it.
     light
-        For inference alone: a BART without transformers' code for it (:mod:`biolink.infer.bart`).
+        For inference alone: where the folder allows, without transformers
+        (:mod:`biolink.infer.bart`, :mod:`biolink.infer.tokeniser`).
 
     Raises
     ------
     ModelError
         When the folder is no seq2seq model of a supported architecture.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
     folder = Path(path)
     settings: dict[str, Any] = {}
     remembered: dict[str, Annotations] = {ANNOTATIONS: {}, ABBREVIATIONS: {}}
@@ -185,13 +185,16 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
         except ValueError as error:
             raise ModelError(f"{folder / SETTINGS} is damaged: {error}") from None
     try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        if light and Bart.reads(folder, config):
+        config = config_of(folder) if light else None
+        if config is not None:
             model: Any = Bart.read(folder, config)
         else:
-            model = _of_transformers(path, config)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+            model = _model_of_transformers(path)
+        if config is not None and LightTokeniser.reads(folder):
+            tokenizer: Any = LightTokeniser(folder, config.pad_token_id)
+        else:
+            tokenizer = _tokeniser_of_transformers(path)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"{path} is not a model that can be loaded offline ({first}); expected a folder with "
@@ -210,11 +213,18 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     )
 
 
-def _of_transformers(path: str | Path, config: Any) -> Any:
-    from transformers import AutoModelForSeq2SeqLM
+def _model_of_transformers(path: str | Path) -> Any:
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    config = AutoConfig.from_pretrained(path, local_files_only=True)
     return AutoModelForSeq2SeqLM.from_pretrained(
         path, config=config, dtype=torch.float32, local_files_only=True
     )
+
+
+def _tokeniser_of_transformers(path: str | Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(path, local_files_only=True)
