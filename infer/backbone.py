@@ -22,6 +22,9 @@ from biolink.infer.precision import projections
 
 __all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
 
+#: Queries up to which the fused attention of the CPU is slower than two matrix products.
+_FEW = 8
+
 #: Keys and values of one layer, each [rows, heads, positions, head size].
 KeyValue = tuple[Tensor, Tensor]
 
@@ -195,11 +198,21 @@ class Backbone:
         return self._decoder.logits(states)
 
 
+def _attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None
+) -> Tensor:
+    """Attention of [rows, heads, T, size] queries, of that shape."""
+    if query.shape[2] > _FEW or query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    scores = torch.matmul(query, key.transpose(2, 3))
+    scores = scores * (query.shape[3] ** -0.5 if scale is None else scale) + mask
+    return torch.matmul(torch.softmax(scores, -1), value)
+
+
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None) -> Tensor:
     """Attention of [rows, heads, T, size] queries, as [rows, T, heads * size]."""
     rows, heads, steps, size = query.shape
-    mask = mask.to(query.dtype)
-    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    out = _attention(query, key, value, mask.to(query.dtype), scale)
     return out.transpose(1, 2).reshape(rows, steps, heads * size)
 
 
@@ -215,7 +228,7 @@ def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | Non
     padded = padded.view(groups, each, heads, steps, size).transpose(1, 2)
     padded = padded.reshape(groups, heads, each * steps, size)
     mask = memory.mask.to(query.dtype)
-    out = F.scaled_dot_product_attention(padded, key, value, attn_mask=mask, scale=scale)
+    out = _attention(padded, key, value, mask, scale)
     out = out.view(groups, heads, each, steps, size).permute(0, 2, 3, 1, 4)
     return out.reshape(groups * each, steps, heads * size)[memory.slots]
 
@@ -247,7 +260,8 @@ class _BartDecoder:
         for layer in self.decoder.layers:
             attention = layer.encoder_attn
             key, value = projections(states, attention.k_proj, attention.v_proj)
-            layers.append((self.split(key), self.split(value)))
+            # They are read at every step.
+            layers.append((self.split(key).contiguous(), self.split(value).contiguous()))
         return tuple(layers)
 
     def run(
@@ -311,7 +325,8 @@ class _T5Decoder:
         layers = []
         for block in self.decoder.block:
             attention = block.layer[1].EncDecAttention
-            layers.append((self.split(attention.k(states)), self.split(attention.v(states))))
+            key, value = projections(states, attention.k, attention.v)
+            layers.append((self.split(key).contiguous(), self.split(value).contiguous()))
         return tuple(layers)
 
     def run(

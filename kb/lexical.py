@@ -93,6 +93,12 @@ class LexicalIndex:
             return sp.csr_matrix(shape, dtype=np.float32)
         return sp.csr_matrix((np.concatenate(data), np.concatenate(indices), indptr), shape=shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the matrix."""
+        matrix = self._by_feature
+        return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
+
     def similarities(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Cosines [len(texts), n], sparse."""
         return (self.vectors(texts) @ self._by_feature).tocsr()
