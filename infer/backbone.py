@@ -25,6 +25,9 @@ __all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
 #: Queries up to which the fused attention of the CPU is slower than two matrix products.
 _FEW = 8
 
+#: Share of the mentions up to which rows of some get a memory of these alone.
+_PRESENT = 0.75
+
 #: Keys and values of one layer, each [rows, heads, positions, head size].
 KeyValue = tuple[Tensor, Tensor]
 
@@ -79,11 +82,19 @@ class Memory:
 
     def for_rows(self, mention_of_row: Tensor) -> Memory:
         """The memory for rows that belong to mentions [rows], ascending."""
-        counts = torch.bincount(mention_of_row, minlength=self.mask.shape[0])
+        present, group, counts = torch.unique_consecutive(
+            mention_of_row, return_inverse=True, return_counts=True
+        )
         each = int(counts.max())
         starts = torch.cumsum(counts, 0) - counts
-        place = torch.arange(len(mention_of_row), device=counts.device) - starts[mention_of_row]
-        return Memory(self.layers, self.mask, mention_of_row * each + place, each)
+        order = torch.arange(len(mention_of_row), device=counts.device)
+        memory = self
+        if len(present) <= _PRESENT * self.mask.shape[0]:
+            memory = self.select(present)
+        else:
+            group = mention_of_row
+        place = order - starts.repeat_interleave(counts)
+        return Memory(memory.layers, memory.mask, group * each + place, each)
 
 
 class Backbone:
