@@ -110,6 +110,7 @@ def link(
         str,
         typer.Option(help="local, or ray: a cluster; -o is then a folder of shards, gone on with."),
     ] = "local",
+    shard_size: Annotated[int, typer.Option(help="Documents of a shard, with --engine ray.")] = 256,
 ) -> None:
     """Find mentions in text and link them to concepts."""
     from biolink.blocks import LinkSettings
@@ -136,6 +137,7 @@ def link(
         batch_size=batch_size,
         workers=workers,
         engine=engine,
+        shard_size=shard_size,
     )
     if run_link(job).problems:
         raise typer.Exit(1)

@@ -48,6 +48,7 @@ class LinkJob:
     batch_size: int = 32
     workers: int = 1
     engine: str = "local"
+    shard_size: int = 256
 
 
 @dataclass(slots=True)
@@ -68,6 +69,8 @@ def run_link(job: LinkJob) -> LinkOutcome:
         raise ConfigError("--batch-size is at least 1")
     if job.workers < 1:
         raise ConfigError("--workers is at least 1")
+    if job.shard_size < 1:
+        raise ConfigError("--shard-size is at least 1")
     if job.engine not in ("local", "ray"):
         raise ConfigError(f"--engine is local or ray, not {job.engine!r}")
     if job.engine == "ray":
@@ -102,6 +105,7 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
         job.format,
         RECOGNISE[job.mentions],
         job.workers,
+        job.shard_size,
     )
     with progress("linking", "documents") as advance:
         found = link_on_ray(cluster_job, advance)

@@ -1,0 +1,73 @@
+"""``biolink link`` on abstracts: start-up, documents a second, peak memory, workers.
+
+    python benchmarks/pipeline.py --data ../shared/data [--abstracts 120] [--quick]
+
+Plain text in, mentions found and linked. Each form is run on so many abstracts and on twice as
+many: the rate is that of the additional ones, so start-up is not in it, and the peaks show whether
+memory grows with the corpus. Memory is that of all processes together, shared pages counted once.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from commands import Run, abstracts, link
+from common import REPEATS, arguments, machine, record, spread
+
+ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
+#: Blocks small enough that all workers have some.
+_FIND = ("--mentions", "find", "--batch-size", "8")
+FORMS = {
+    "1 process, fp32": (),
+    "2 workers, fp32": ("--workers", "2"),
+    "1 process, int8": ("--precision", "int8"),
+    "2 workers, int8": ("--workers", "2", "--precision", "int8"),
+}
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--abstracts", type=int, default=120)
+    given = parser.parse_args()
+    count = 16 if given.quick else given.abstracts
+    forms = {n: f for n, f in FORMS.items() if not given.quick or n == "2 workers, int8"}
+    repeats = 1 if given.quick else 3
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        out = str(folder / "out.jsonl")
+        link(str(ONE), "-o", out)  # the files are in memory from here on
+        starts = [link(str(ONE), "-o", out) for _ in range(1 if given.quick else REPEATS)]
+        results["one abstract"] = [run.seconds for run in starts]
+        print(machine())
+        print(f"one abstract: {spread(results['one abstract'], 1, 2)} s, {starts[0].peak:.0f} MiB")
+        for size in (count, 2 * count):
+            abstracts(given.data, size, folder / f"{size}.jsonl")
+        print(f"\n| form | documents/s | ratio | peak, MiB: {count} | {2 * count} documents |")
+        print("| --- | --- | --- | --- | --- |")
+        first: list[float] = []
+        for name, form in forms.items():
+            runs: dict[int, list[Run]] = {count: [], 2 * count: []}
+            for _ in range(repeats):
+                for size in runs:
+                    file = str(folder / f"{size}.jsonl")
+                    runs[size].append(link(file, *_FIND, "-o", out, *form))
+            rates = [count / (b.seconds - a.seconds) for a, b in zip(*runs.values(), strict=True)]
+            peaks = [max(run.peak for run in of_size) for of_size in runs.values()]
+            first = first or rates
+            results[name] = {"rates": rates, "peaks": peaks}
+            ratio = statistics.median(rates) / statistics.median(first)
+            print(
+                f"| {name} | {spread(rates, 1, 2)} | {ratio:.2f} | {peaks[0]:.0f} | "
+                f"{peaks[1]:.0f} |",
+                flush=True,
+            )
+    record(given.json, results)
+
+
+if __name__ == "__main__":
+    main()
