@@ -13,17 +13,28 @@ from pathlib import Path
 from biolink import read, write
 from biolink.documents import Document
 
-__all__ = ["Run", "abstracts", "link"]
+__all__ = ["Run", "abstracts", "link", "run"]
 
 _EVERY = 0.25  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds, and MiB at the peak: private memory and a share of what is shared (PSS)."""
+    """A command.
+
+    Attributes
+    ----------
+    seconds
+        From its start to its end.
+    peak
+        MiB of all its processes together, what they share counted once (PSS).
+    anonymous
+        MiB of that which no file backs: what cannot leave the memory.
+    """
 
     seconds: float
     peak: float
+    anonymous: float
 
 
 def abstracts(data: Path, count: int, file: Path) -> None:
@@ -51,31 +62,32 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _memory(root: int) -> float:
-    total = 0
+def _memory(root: int) -> tuple[float, float]:
+    total = anonymous = 0
     for pid in _tree(root):
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += int(text.partition("\nPss:")[2].split()[0]) if "\nPss:" in text else 0
-    return total / 1024
+        if "\nPss:" in text:
+            total += int(text.partition("\nPss:")[2].split()[0])
+            anonymous += int(text.partition("\nPss_Anon:")[2].split()[0])
+    return total / 1024, anonymous / 1024
 
 
-def link(*arguments: str, threads: int | None = None) -> Run:
-    """Run ``biolink link`` and watch it."""
+def run(*arguments: str, threads: int | None = None) -> Run:
+    """Run ``biolink`` and watch it."""
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    command = [sys.executable, "-c", "from biolink.cli import main; main()", "link", *arguments]
+    command = [sys.executable, "-c", "from biolink.cli import main; main()", *arguments]
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    peak = 0.0
+    peaks = [0.0, 0.0]
 
     def watch() -> None:
-        nonlocal peak
         while process.poll() is None:
-            peak = max(peak, _memory(process.pid))
+            peaks[:] = map(max, peaks, _memory(process.pid))
             time.sleep(_EVERY)
 
     watcher = threading.Thread(target=watch)
@@ -85,4 +97,9 @@ def link(*arguments: str, threads: int | None = None) -> Run:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)}: {errors}")
-    return Run(seconds, peak)
+    return Run(seconds, *peaks)
+
+
+def link(*arguments: str, threads: int | None = None) -> Run:
+    """Run ``biolink link`` and watch it."""
+    return run("link", *arguments, threads=threads)

@@ -9,6 +9,9 @@ processes share the memory. A subset shares everything with its base but for one
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
+from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -43,6 +46,7 @@ SCHEMA = pa.schema(
 _LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids")
 _BATCH = 20_000
 _EXAMPLES = 20
+_HELD = 25  # batches that are held in memory while a base is built
 
 
 class KnowledgeBase:
@@ -328,8 +332,8 @@ class KnowledgeBase:
         digest = hashlib.sha256(NORMALISATION.encode())
         digest.update(self._names.tobytes())
         digest.update(self._ids.tobytes())
-        for array in (self._id_rows, self._name_indptr, self._name_rows):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for values in (self._id_rows, self._name_indptr, self._name_rows):
+            digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
     # ------------------------------------------------------------------ deriving
@@ -555,7 +559,8 @@ class _Builder:
 
     def flush(self) -> None:
         if self.pending:
-            self.batches.append(_batch(self.pending))
+            batch = _batch(self.pending)
+            self.batches.append(batch if len(self.batches) < _HELD else _on_disk(batch))
             self.pending = []
 
     def finish(
@@ -598,37 +603,53 @@ class _Builder:
     def index_names(
         self, table: pa.Table
     ) -> tuple[marisa_trie.Trie, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        normalised: list[str] = []
+        # Twice, so that the names are held once, by the trie that is made of them.
+        trie = marisa_trie.Trie(key for names in self.names_of(table) for key in names)
         counts = np.zeros(table.num_rows, dtype=np.int64)
-        preferred: list[bool] = []
-        columns = zip(
-            _column(table, "id"), _column(table, "name"), _column(table, "synonyms"), strict=True
-        )
-        for row, (concept_id, name, synonyms) in enumerate(columns):
-            seen: dict[str, bool] = {}
-            for position, written in enumerate((name, *synonyms)):
-                key = normalise_name(written)
-                if key:
-                    seen.setdefault(key, position == 0)
-                else:
-                    self.note("names that normalise to nothing", f"{concept_id}: {written}")
-            normalised += seen
-            preferred += seen.values()
-            counts[row] = len(seen)
-        trie = marisa_trie.Trie(normalised)
-        name_ids = np.fromiter((trie[key] for key in normalised), np.int64, len(normalised))
-        del normalised
+        found, first = array("i"), array("b")
+        for row, names in enumerate(self.names_of(table, quiet=True)):
+            counts[row] = len(names)
+            for key, preferred in names.items():
+                found.append(trie[key])
+                first.append(preferred)
+        name_ids = np.frombuffer(found, np.int32) if found else np.empty(0, np.int32)
+        flags = np.frombuffer(first, np.int8).astype(bool) if first else np.empty(0, bool)
         rows = np.repeat(np.arange(table.num_rows, dtype=np.int32), counts)
-        flags = np.array(preferred, dtype=bool)
         # Owners of a name: preferred before synonym, then by id, so that ties are stable
         # whatever the order of the source.
-        id_column = np.array(table.column("id").to_pylist(), dtype=object)
         id_order = np.empty(table.num_rows, dtype=np.int64)
-        id_order[np.argsort(id_column, kind="stable")] = np.arange(table.num_rows)
+        id_order[pc.sort_indices(table.column("id")).to_numpy()] = np.arange(table.num_rows)
         order = np.lexsort((id_order[rows], ~flags, name_ids))
         indptr = np.zeros(len(trie) + 1, dtype=np.int64)
         np.cumsum(np.bincount(name_ids, minlength=len(trie)), out=indptr[1:])
         return trie, (indptr, rows[order], flags[order])
+
+    def names_of(self, table: pa.Table, quiet: bool = False) -> Iterator[dict[str, bool]]:
+        """For each concept: normalised name -> whether it is the preferred one."""
+        columns = zip(
+            _column(table, "id"), _column(table, "name"), _column(table, "synonyms"), strict=True
+        )
+        for concept_id, name, synonyms in columns:
+            names: dict[str, bool] = {}
+            for position, written in enumerate((name, *synonyms)):
+                key = normalise_name(written)
+                if key:
+                    names.setdefault(key, position == 0)
+                elif not quiet:
+                    self.note("names that normalise to nothing", f"{concept_id}: {written}")
+            yield names
+
+
+def _on_disk(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same, mapped from a file that is gone with it: its pages can leave the memory."""
+    handle, path = tempfile.mkstemp(prefix="biolink-")
+    os.close(handle)
+    try:
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        return pa.ipc.open_file(pa.memory_map(path)).get_batch(0)
+    finally:
+        Path(path).unlink()
 
 
 def _column(table: pa.Table, name: str) -> Iterator[Any]:

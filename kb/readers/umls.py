@@ -85,12 +85,14 @@ def read(
     conso = _file(folder, "MRCONSO")
     if conso is None:
         raise InputError(str(path), None, "no MRCONSO.RRF", "a folder with MRCONSO.RRF")
-    semantic: dict[str, list[str]] = {}
+    semantic: dict[str, tuple[str, ...]] = {}
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # there are few, so each is kept once
     trees: dict[str, str] = {}
     sty = _file(folder, "MRSTY")
     if sty is not None:
         for _, cells in _rows(sty, 6):
-            semantic.setdefault(cells[0], []).append(cells[1])
+            types_of = (*semantic.get(cells[0], ()), cells[1])
+            semantic[cells[0]] = known.setdefault(types_of, types_of)
             trees[cells[1]] = cells[2]
     elif types is not None:
         raise InputError(str(path), None, "no MRSTY.RRF", "MRSTY.RRF, to choose semantic types")
@@ -104,7 +106,7 @@ def read(
     kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
 
     def concept(cui: str, names: list[tuple[bool, str, str, str]]) -> Concept | None:
-        found = semantic.get(cui, [])
+        found = semantic.get(cui, ())
         if not names or (wanted_types is not None and not wanted_types & set(found)):
             return None
         # The UMLS's own preferred form: TS = P, STT = PF, ISPREF = Y.
