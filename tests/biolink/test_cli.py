@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from biolink import KnowledgeBase, read
+from biolink.cli import main
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -68,7 +69,12 @@ def test_kb_commands(table: Path, tmp_path: Path) -> None:
     assert "names longer than the decoder allows" in out
 
 
-def test_mistakes_are_one_line_and_leave_nothing(table: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_line_and_leave_nothing(
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     bad = tmp_path / "bad.tsv"
     bad.write_text("id\tname\nD1\n")
     cases = [
@@ -87,15 +93,22 @@ def test_mistakes_are_one_line_and_leave_nothing(table: Path, tmp_path: Path) ->
         (("link", DATA / "bc5cdr.PubTator", "--threshold", "7"), "from 0 to 1"),
         (("link", DATA / "bc5cdr.PubTator", "--mentions", "x"), "--mentions is"),
         (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "no format follows"),
+        (("link", DATA / "bc5cdr.PubTator", "--workers", "0"), "--workers is at least 1"),
+        (("link", DATA / "bc5cdr.PubTator", "--precision", "int4"), "fp32, bf16, int8"),
+        (("link", DATA / "bc5cdr.PubTator", "--engine", "x"), "--engine is local or ray"),
+        (("link", DATA / "bc5cdr.PubTator", "--engine", "ray"), "the folder that -o names"),
+        (("link", "--engine", "ray", "-o", tmp_path / "x"), "not stdin"),
     ]
     before = sorted(p.name for p in tmp_path.iterdir())
     for arguments, message in cases:
-        done = run(*arguments)
-        assert done.returncode == 1, arguments
-        assert message in done.stderr
-        assert done.stderr.startswith("biolink: error: ")
-        assert done.stderr.count("\n") == 1
-        assert "Traceback" not in done.stderr
+        monkeypatch.setattr(sys, "argv", ["biolink", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 1, arguments
+        told = capfd.readouterr().err
+        assert message in told
+        assert told.startswith("biolink: error: ")
+        assert told.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from biolink import read
 from biolink.blocks import BlockLinker, Linked, LinkSettings
+from biolink.cli.link import LinkJob, run_link
 from biolink.cluster import ClusterJob, link_on_ray
 from biolink.documents import Document
 from biolink.errors import ConfigError, InputError, ModelError
@@ -145,7 +146,9 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_cluster_of_two(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_a_cluster_of_two(
+    model_folder: Path, kb: KnowledgeBase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     texts = [f"Text {i}." for i in range(40)]
     texts[7], texts[20] = "poison", "deadly"
     files = (
@@ -164,10 +167,12 @@ def test_a_cluster_of_two(model_folder: Path, kb: KnowledgeBase, tmp_path: Path)
     # With a real model, against one process.
     kb.save(tmp_path / "x.kb")
     settings = LinkSettings(str(tmp_path / "x.kb"), str(model_folder))
-    job = ClusterJob(files[1:], str(tmp_path / "linked"), settings, workers=2, block=1)
-    assert link_on_ray(job).linked == 2
-    again = link_on_ray(job)
-    assert (again.documents, again.kept) == (0, 2)
+    out = str(tmp_path / "linked")
+    command = LinkJob(files[1:], settings, output=out, workers=2, engine="ray", shard_size=1)
+    assert run_link(command).linked == 2
+    again = run_link(command)
+    assert (again.documents, again.problems) == (0, [])
+    assert "2 shard(s) of an earlier run were kept" in capsys.readouterr().err
     linked = {d.id: d for f in (tmp_path / "linked").glob("part-*.jsonl") for d in read(f, "jsonl")}
     for document in BlockLinker(settings.linker())(list(read(files[1]))).documents:
         there = linked[document.id].mentions
@@ -184,6 +189,7 @@ def test_a_cluster_of_two(model_folder: Path, kb: KnowledgeBase, tmp_path: Path)
 
 _DRIVER = """
 import sys
+from biolink.cli.link import LinkJob, run_link
 from biolink.cluster import ClusterJob, link_on_ray
 from tests.biolink.test_cluster import MarkingSettings
 link_on_ray(ClusterJob((sys.argv[1],), sys.argv[2], MarkingSettings(slow=0.05), workers=2, block=3))
