@@ -23,7 +23,14 @@ from biolink.errors import BiolinkError, ConfigError
 if TYPE_CHECKING:
     from biolink.pipeline import AnyLinker
 
-__all__ = ["BlockLinker", "LinkSettings", "Linked", "blocks_of", "link_in_processes"]
+__all__ = [
+    "BlockLinker",
+    "LinkSettings",
+    "Linked",
+    "blocks_of",
+    "link_in_processes",
+    "single_threaded",
+]
 
 #: What a document may raise; anything else is an error of biolink's.
 _OF_A_DOCUMENT = (BiolinkError, ValueError, RuntimeError)

@@ -66,6 +66,20 @@ def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
     assert not any(m.type == "Chemical" and m.links for d in found for m in d.mentions)
 
 
+def test_a_knowledge_base_is_stored_and_indexed_for_the_workers(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "kb.tsv"
+    table.write_text("id\tname\nD1\tFever\n")
+    (tmp_path / "work").mkdir()
+    given = LinkSettings(str(table), str(model_folder), method="generate")
+    stored = given.stored(tmp_path / "work")
+    assert stored.kb == str(tmp_path / "work" / "workers.kb")
+    assert list((tmp_path / "work" / "workers.kb" / "index").glob("trie-*"))
+    assert stored.stored(tmp_path) == stored
+    assert LinkSettings().stored(tmp_path) == LinkSettings()
+
+
 def test_no_more_blocks_are_read_than_workers_need(settings: LinkSettings) -> None:
     read = 0
 
