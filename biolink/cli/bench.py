@@ -89,11 +89,12 @@ def split(
     files: Annotated[list[str], typer.Argument(help="Annotated documents.")],
     ids: Ids,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for part.jsonl and complement.jsonl.")
+        Path,
+        typer.Option("-o", "--output", help="Folder for part.jsonl, part.kb, complement.jsonl ..."),
     ],
     kb: Kb = None,
 ) -> None:
-    """Documents with the annotations of a part alone, and of its complement, to train on."""
+    """A part alone, and its complement, to train on: annotations and knowledge base."""
     from dataclasses import replace
 
     from biolink.cli.console import message
@@ -112,8 +113,9 @@ def split(
             chosen.append(document.with_mentions(m for m in mentions if m.concept_ids))
         output.mkdir(parents=True, exist_ok=True)
         write(chosen, str(output / f"{file}.jsonl"))
+        part.kb.save(output / f"{file}.kb")
         count = sum(len(document.mentions) for document in chosen)
-        message(f"wrote {output / file}.jsonl: {count} annotations")
+        message(f"wrote {output / file}.jsonl: {count} annotations, and {file}.kb")
 
 
 @bench_app.command()

@@ -254,6 +254,9 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
         for name in ("part", "complement")
     }
     assert counts == {"part": 9, "complement": 6}
+    kbs = {name: KnowledgeBase.open(tmp_path / "split" / f"{name}.kb") for name in counts}
+    assert [c.id for c in kbs["part"]] == ["D1", "D3", "D4", "D5", "D6"]
+    assert not set(kbs["part"]) & set(kbs["complement"])
 
 
 def test_only_bc5cdr_is_compared() -> None:
