@@ -70,8 +70,8 @@ def load(
         Of the probabilities, or the file of one (``biolink calibrate``); when None, the model's
         ``calibration.json``, if it has one.
     precision
-        Of the weights: ``int8`` is faster on a CPU, ``bf16`` on a GPU, at next to no cost in
-        accuracy (``benchmarks/decoding.py``).
+        Of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a GPU);
+        ``benchmarks/decoding.py`` measures what they cost in accuracy.
     options
         Fields of :class:`biolink.LinkerOptions`; for models that find mentions, of
         :class:`biolink.infer.generation.EndToEndOptions` or
