@@ -142,7 +142,7 @@ def main() -> None:
             trie = NameTrie.open(target)
             mask = np.random.default_rng(0).random(size) < 0.1
             restricted = timed(lambda trie=trie, mask=mask: trie.restrict(mask))
-            _ = trie.height, trie.forced
+            _ = trie.height
             pairs = [steps(model, trie, mentions) for _ in range(REPEATS + 1)][1:]
             whole, search = ([pair[i] for pair in pairs] for i in (0, 1))
             results[f"flat {size}"] = {

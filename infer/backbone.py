@@ -17,13 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from biolink.errors import ModelError
-from biolink.infer.encoder import BartEncoder
-from biolink.infer.precision import projections
+from biolink.infer.encoder import BartEncoder, attend
+from biolink.infer.precision import activated, projections
 
 __all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
-
-#: Queries up to which the fused attention of the CPU is slower than two matrix products.
-_FEW = 8
 
 #: Share of the mentions up to which rows of some get a memory of these alone.
 _PRESENT = 0.75
@@ -198,7 +195,7 @@ class Backbone:
 
         Returns
         -------
-        States [rows, T, d], and the new tokens' keys and values per layer.
+        States [rows, T, d], and keys and values per layer, of the past and the new tokens.
         """
         additive = torch.zeros(mask.shape, dtype=torch.float32, device=mask.device)
         additive.masked_fill_(~mask, torch.finfo(torch.float32).min)
@@ -209,21 +206,12 @@ class Backbone:
         return self._decoder.logits(states)
 
 
-def _attention(
+def _attend_own(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None
 ) -> Tensor:
-    """Attention of [rows, heads, T, size] queries, of that shape."""
-    if query.shape[2] > _FEW or query.device.type != "cpu":
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-    scores = torch.matmul(query, key.transpose(2, 3))
-    scores = scores * (query.shape[3] ** -0.5 if scale is None else scale) + mask
-    return torch.matmul(torch.softmax(scores, -1), value)
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None) -> Tensor:
     """Attention of [rows, heads, T, size] queries, as [rows, T, heads * size]."""
     rows, heads, steps, size = query.shape
-    out = _attention(query, key, value, mask.to(query.dtype), scale)
+    out = attend(query, key, value, mask.to(query.dtype), scale)
     return out.transpose(1, 2).reshape(rows, steps, heads * size)
 
 
@@ -231,7 +219,7 @@ def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | Non
     """Cross-attention; the hypotheses of a mention are further queries against its keys."""
     key, value = memory.layers[layer]
     if memory.slots is None:
-        return _attend(query, key, value, memory.mask.to(query.dtype), scale)
+        return _attend_own(query, key, value, memory.mask.to(query.dtype), scale)
     _, heads, steps, size = query.shape
     groups, each = key.shape[0], memory.each
     padded = query.new_zeros(groups * each, heads, steps, size)
@@ -239,7 +227,7 @@ def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | Non
     padded = padded.view(groups, each, heads, steps, size).transpose(1, 2)
     padded = padded.reshape(groups, heads, each * steps, size)
     mask = memory.mask.to(query.dtype)
-    out = _attention(padded, key, value, mask, scale)
+    out = attend(padded, key, value, mask, scale)
     out = out.view(groups, heads, each, steps, size).permute(0, 2, 3, 1, 4)
     return out.reshape(groups * each, steps, heads * size)[memory.slots]
 
@@ -291,16 +279,16 @@ class _BartDecoder:
         embedded = embedded + F.embedding(positions + table.offset, table.weight)
         states = F.dropout(self.decoder.layernorm_embedding(embedded), p, p > 0)
         mask = mask.to(states.dtype)
-        new = []
+        kept = []
         for number, layer in enumerate(self.decoder.layers):
             attention = layer.self_attn
             query, key, value = projections(
                 states, attention.q_proj, attention.k_proj, attention.v_proj
             )
             own = (self.split(key), self.split(value))
-            new.append(own)
             keys, values = _extended(past[number] if past else None, own)
-            mixed = _attend(self.split(query), keys, values, mask, None)
+            kept.append((keys, values))
+            mixed = _attend_own(self.split(query), keys, values, mask, None)
             mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
             states = layer.self_attn_layer_norm(states + mixed)
             attention = layer.encoder_attn
@@ -308,9 +296,9 @@ class _BartDecoder:
             mixed = _attend_memory(query, memory, number, None)
             mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
             states = layer.encoder_attn_layer_norm(states + mixed)
-            mixed = layer.fc2(layer.activation_fn(layer.fc1(states)))
+            mixed = layer.fc2(activated(layer.fc1, layer.activation_fn, states))
             states = layer.final_layer_norm(states + F.dropout(mixed, p, p > 0))
-        return states, tuple(new)
+        return states, tuple(kept)
 
     def logits(self, states: Tensor) -> Tensor:
         out: Tensor = self.model.lm_head(states) + self.model.final_logits_bias
@@ -364,15 +352,17 @@ class _T5Decoder:
         )
         bias = self.bias.relative_attention_bias(buckets).permute(0, 3, 1, 2)
         mask = mask.to(states.dtype) + bias
-        new = []
+        kept = []
         for number, block in enumerate(self.decoder.block):
             layer = block.layer[0]
             attention = layer.SelfAttention
             normed = layer.layer_norm(states)
             own = (self.split(attention.k(normed)), self.split(attention.v(normed)))
-            new.append(own)
             keys, values = _extended(past[number] if past else None, own)
-            mixed = attention.o(_attend(self.split(attention.q(normed)), keys, values, mask, 1.0))
+            kept.append((keys, values))
+            mixed = attention.o(
+                _attend_own(self.split(attention.q(normed)), keys, values, mask, 1.0)
+            )
             states = states + F.dropout(mixed, p, p > 0)
             layer = block.layer[1]
             attention = layer.EncDecAttention
@@ -383,7 +373,7 @@ class _T5Decoder:
             mixed = layer.DenseReluDense(layer.layer_norm(states))
             states = states + F.dropout(mixed, p, p > 0)
         states = F.dropout(self.decoder.final_layer_norm(states), p, p > 0)
-        return states, tuple(new)
+        return states, tuple(kept)
 
     def logits(self, states: Tensor) -> Tensor:
         if getattr(self.model.config, "tie_word_embeddings", True) and getattr(

@@ -3,23 +3,21 @@
 Hypotheses ("rows") of all mentions are run together; each carries its trie node, so the allowed
 continuations are one slice, nothing is masked over the vocabulary and nothing is looked up again
 at the end. Scores are log-softmax over the *whole* vocabulary (GenBioEL, GENRE), read at the
-allowed tokens only. Cross-attention keys are computed once per mention and shared by its rows. A
-row whose name is decided, because only one continues from its node, is scored to its end in one
-pass and takes part in the later steps of the beam with the scores known.
+allowed tokens only. Cross-attention keys are computed once per mention and shared by its rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from biolink.errors import BiolinkError, ConfigError
-from biolink.infer.backbone import Backbone, KeyValue, Memory
+from biolink.infer.backbone import Backbone, Memory
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EXACT", "FAST", "DecodingOptions", "Hypothesis", "constrained_beam_search"]
@@ -49,8 +47,6 @@ class DecodingOptions:
     prune
         Drop open hypotheses more than this many nats behind the best of their mention; None
         keeps all.
-    chains
-        Score decided names to their end in one pass. Changes no result.
     """
 
     beam: int = 5
@@ -59,7 +55,6 @@ class DecodingOptions:
     stop: Literal["topk", "best"] = "topk"
     keep: int = 5
     prune: float | None = None
-    chains: bool = True
 
     def __post_init__(self) -> None:
         if self.beam < 1 or self.keep < 1:
@@ -99,37 +94,18 @@ class Hypothesis:
     length: int
 
 
+#: A row with more continuations than this is cut down to its best before all are sorted.
+_MANY = 64
+
+
 @dataclass(slots=True)
 class _Rows:
-    """Open hypotheses: parallel arrays, ascending by mention.
-
-    ``state`` is the row's place among the rows with a decoder state, or -1 for a row that replays
-    a chain; ``chain`` is then its chain, and ``step`` the place in it.
-    """
+    """Open hypotheses: parallel arrays, ascending by mention."""
 
     mention: np.ndarray
     node: np.ndarray
     log_prob: np.ndarray
     tokens: np.ndarray  # [rows, steps so far]
-    state: np.ndarray
-    chain: np.ndarray
-    step: np.ndarray
-
-    def take(self, index: np.ndarray) -> _Rows:
-        return _Rows(*(getattr(self, name)[index] for name in self.__slots__))
-
-
-@dataclass(slots=True)
-class _States:
-    """Decoder states of rows: keys and values, and which of their positions are real."""
-
-    past: tuple[KeyValue, ...]
-    valid: Tensor  # bool [rows, positions]
-    positions: Tensor  # [rows, positions]
-
-    def take(self, index: Tensor) -> _States:
-        past = tuple((k.index_select(0, index), v.index_select(0, index)) for k, v in self.past)
-        return _States(past, self.valid[index], self.positions[index])
 
 
 @torch.inference_mode()
@@ -185,7 +161,8 @@ class _Search:
         # Mentions whose search is over leave the memory; place of each in what is left.
         self.place = np.arange(self.count)
         self.finished: list[list[Hypothesis]] = [[] for _ in prompts]
-        self.chains: list[np.ndarray] = []
+        # What an open hypothesis must beat.
+        self.bar = np.full(self.count, -np.inf)
         self.steps = 0
         self._read_prompts(prompts)
 
@@ -196,31 +173,27 @@ class _Search:
         for row, prompt in enumerate(prompts):
             tokens[row, : len(prompt)] = torch.tensor(prompt, device=self.device)
         order = torch.arange(size, device=self.device)
-        valid = order[None, :] < lengths[:, None]
+        #: bool [mentions, size]: positions of the prompt that are real.
+        self.valid = order[None, :] < lengths[:, None]
         positions = order[None, :].expand(self.count, size)
-        mask = (order[:, None] >= order[None, :])[None] & valid[:, None, :]
+        mask = (order[:, None] >= order[None, :])[None] & self.valid[:, None, :]
         # A padded position must see something, or its softmax is not a number.
         mask = mask | torch.eye(size, dtype=torch.bool, device=self.device)
-        states, past = self.backbone.decode(tokens, positions, mask, self.memory)
+        states, self.past = self.backbone.decode(tokens, positions, mask, self.memory)
         last = states[torch.arange(self.count, device=self.device), lengths - 1]
+        self.lengths = lengths
         self.prompt_lengths = lengths.cpu().numpy()
         self.prompt_log_probs = np.zeros(self.count)
         if self.options.normalise == "fairseq" and size > 1:
             log_probs = torch.log_softmax(self.backbone.logits(states[:, :-1]).float(), -1)
             chosen = log_probs.gather(2, tokens[:, 1:, None])[..., 0]
-            self.prompt_log_probs = (chosen * valid[:, 1:]).sum(1).double().cpu().numpy()
-        self.states = _States(past, valid, positions)
+            self.prompt_log_probs = (chosen * self.valid[:, 1:]).sum(1).double().cpu().numpy()
         self.log_probs = self._log_softmax(last)
-        everyone = np.arange(self.count)
-        none = np.full(self.count, -1)
         self.rows = _Rows(
-            everyone,
+            np.arange(self.count),
             np.zeros(self.count, dtype=np.int64),
             np.zeros(self.count),
             np.empty((self.count, 0), dtype=np.int64),
-            everyone,
-            none,
-            np.zeros(self.count, dtype=np.int64),
         )
 
     def _log_softmax(self, states: Tensor) -> np.ndarray:
@@ -236,8 +209,7 @@ class _Search:
         mention = self.rows.mention[parent]
         # The 2 x beam best of each mention; ties by child, that is by token.
         order = np.lexsort((child, -log_prob, mention))
-        begins = np.searchsorted(mention[order], np.arange(self.count))
-        rank = np.arange(len(order)) - begins[mention[order]]
+        rank = _ranks(mention[order])
         top = order[rank < 2 * self.options.beam]
         rank = rank[rank < 2 * self.options.beam]
         self.steps += 1
@@ -246,34 +218,45 @@ class _Search:
             self._finish(int(parent[index]), int(child[index]), float(log_prob[index]))
         going = top[~ends]
         # Of those that go on, the beam best of each mention.
-        begins = np.searchsorted(mention[going], np.arange(self.count))
-        rank = np.arange(len(going)) - begins[mention[going]]
-        going = going[rank < self.options.beam]
+        going = going[_ranks(mention[going]) < self.options.beam]
         going = going[self._worthwhile(mention[going], child[going], log_prob[going])]
         self._move(parent[going], child[going], log_prob[going])
 
     def _candidates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Allowed continuations: parent row, child node, log-probability so far."""
-        rows, trie = self.rows, self.trie
+        """Allowed continuations: parent row, child node, log-probability so far.
+
+        Of a row with many, those that the others of the same row cannot keep out.
+        """
+        rows, trie, most = self.rows, self.trie, 2 * self.options.beam
         begin = np.asarray(trie.first[rows.node], dtype=np.int64)
         counts = np.asarray(trie.first[rows.node + 1], dtype=np.int64) - begin
-        parent = np.repeat(np.arange(len(counts)), counts)
-        offset = np.arange(len(parent)) - np.repeat(np.cumsum(counts) - counts, counts)
-        child = begin[parent] + offset
-        tokens = np.asarray(trie.tok[child], dtype=np.int64)
-        state = rows.state[parent]
-        step = np.empty(len(parent))
-        alive = state >= 0
-        step[alive] = self.log_probs[state[alive], tokens[alive]]
-        for index in np.flatnonzero(~alive):
-            row = parent[index]
-            step[index] = self.chains[rows.chain[row]][rows.step[row]]
-        return parent, child, rows.log_prob[parent] + step
+        parents, children, steps = [], [], []
+        wide = counts > max(_MANY, most)
+        for row in np.flatnonzero(wide):
+            tokens = trie.tok[begin[row] : begin[row] + counts[row]]
+            step = self.log_probs[row, tokens]
+            # All that tie with the last are kept.
+            chosen = np.flatnonzero(step >= np.partition(step, -most)[-most])
+            parents.append(np.full(len(chosen), row))
+            children.append(begin[row] + chosen)
+            steps.append(step[chosen])
+        narrow = np.flatnonzero(~wide)
+        if len(narrow):
+            sizes = counts[narrow]
+            parent = np.repeat(narrow, sizes)
+            before = np.cumsum(sizes) - sizes
+            child = np.arange(len(parent)) + np.repeat(begin[narrow] - before, sizes)
+            parents.append(parent)
+            children.append(child)
+            steps.append(self.log_probs[parent, trie.tok[child]])
+        parent, child = np.concatenate(parents), np.concatenate(children)
+        return parent, child, rows.log_prob[parent] + np.concatenate(steps)
 
-    def _score(self, mention: int, log_prob: float, length: int) -> float:
+    def _scores(self, mention: Any, log_prob: Any, length: Any) -> Any:
+        """What hypotheses of so many tokens are ranked by."""
         if self.options.normalise == "fairseq":
-            log_prob += float(self.prompt_log_probs[mention])
-            length += int(self.prompt_lengths[mention]) - 1
+            log_prob = log_prob + self.prompt_log_probs[mention]
+            length = length + self.prompt_lengths[mention] - 1
         return log_prob / length**self.options.length_penalty
 
     def _finish(self, row: int, leaf: int, log_prob: float) -> None:
@@ -282,134 +265,79 @@ class _Search:
         path = [*self.rows.tokens[row].tolist(), int(self.trie.tok[leaf])]
         if self.trie.walk(path) != leaf:
             raise BiolinkError(f"internal error: {path} is no path of the name trie")
-        score = self._score(mention, log_prob, self.steps)
+        score = float(self._scores(mention, log_prob, self.steps))
         done = self.finished[mention]
         done.append(Hypothesis(leaf, score, log_prob, self.steps))
         done.sort(key=lambda h: (-h.score, h.leaf))
         del done[self.options.beam :]
+        keep = self.options.beam
+        if self.options.stop == "best":
+            keep = min(keep, self.options.keep)
+        if len(done) >= keep:
+            self.bar[mention] = done[keep - 1].score
 
     def _worthwhile(
         self, mention: np.ndarray, node: np.ndarray, log_prob: np.ndarray
     ) -> np.ndarray:
         """bool: hypotheses that are kept open; rows of a mention are adjacent, best first."""
         options = self.options
-        keep = np.ones(len(mention), dtype=bool)
         firsts = np.searchsorted(mention, mention)
+        if options.stop == "topk":
+            # The best open one decides for all of its mention.
+            keep = self._scores(mention, log_prob[firsts], self.steps) > self.bar[mention]
+        else:
+            length: Any = self.steps + 1
+            if options.length_penalty > 0:
+                length = self.steps + np.asarray(self.trie.height[node], dtype=np.int64)
+            keep = self._scores(mention, log_prob, length) > self.bar[mention]
         if options.prune is not None:
             keep &= log_prob >= log_prob[firsts] - options.prune
-        if options.stop == "topk":
-            for first in np.unique(firsts):
-                done = self.finished[mention[first]]
-                if len(done) == options.beam:
-                    best = self._score(int(mention[first]), float(log_prob[first]), self.steps)
-                    if best <= done[-1].score:
-                        keep[firsts == first] = False
-        else:
-            for index in range(len(mention)):
-                done = self.finished[mention[index]]
-                if len(done) >= min(options.keep, options.beam):
-                    longest = self.steps + int(self.trie.height[node[index]])
-                    length = longest if options.length_penalty > 0 else self.steps + 1
-                    bound = self._score(int(mention[index]), float(log_prob[index]), length)
-                    keep[index] &= bound > done[min(options.keep, options.beam) - 1].score
-        return keep
+        kept: np.ndarray = keep
+        return kept
 
     def _move(self, parent: np.ndarray, child: np.ndarray, log_prob: np.ndarray) -> None:
         """Make the chosen continuations the open hypotheses and run the decoder for them."""
-        old = self.rows
         token = np.asarray(self.trie.tok[child], dtype=np.int64)
-        rows = old.take(parent)
-        rows.node, rows.log_prob = child, log_prob
-        rows.tokens = np.concatenate([rows.tokens, token[:, None]], 1)
-        rows.step = rows.step + 1
-        fresh = np.flatnonzero(rows.state >= 0)
-        decided = np.zeros(0, dtype=np.int64)
-        if self.options.chains and len(fresh):
-            nodes = rows.node[fresh]
-            # A chain of one token and the end is an ordinary step.
-            long = self.trie.forced[nodes] & (self.trie.height[nodes] > 1)
-            fresh, decided = fresh[~long], fresh[long]
-        self._shrink(rows)
-        if len(decided):
-            self._run_chains(rows, decided)
-        if len(fresh):
-            states = self.states.take(torch.from_numpy(rows.state[fresh]).to(self.device))
-            tokens = torch.from_numpy(token[fresh])[:, None].to(self.device)
-            hidden, self.states = self._decode(states, tokens, rows.mention[fresh], None)
-            self.log_probs = self._log_softmax(hidden[:, 0])
-            rows.state[fresh] = np.arange(len(fresh))
-        self.rows = rows
+        mention = self.rows.mention[parent]
+        tokens = np.concatenate([self.rows.tokens[parent], token[:, None]], 1)
+        self.rows = _Rows(mention, child, log_prob, tokens)
+        if not len(parent):
+            return
+        self._shrink(mention)
+        order = torch.from_numpy(parent).to(self.device)
+        past = tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
+        of_row = torch.from_numpy(mention).to(self.device)
+        begin = self.lengths[of_row][:, None]
+        # The prompt, what was generated, and the new token.
+        made = torch.arange(self.steps, device=self.device)
+        valid = self.valid[of_row]
+        seen = torch.cat([valid, valid.new_ones(len(of_row), self.steps)], 1)
+        prompt = torch.arange(valid.shape[1], device=self.device)
+        earlier = torch.cat([prompt.expand(len(of_row), -1), begin + made[:-1]], 1)
+        hidden, self.past = self.backbone.decode(
+            torch.from_numpy(token)[:, None].to(self.device),
+            begin + self.steps - 1,
+            seen[:, None],
+            self.memory.for_rows(torch.from_numpy(self.place[mention]).to(self.device)),
+            past,
+            earlier,
+        )
+        self.log_probs = self._log_softmax(hidden[:, 0])
 
-    def _shrink(self, rows: _Rows) -> None:
-        """Let finished mentions leave the memory once they are half of it."""
-        alive = np.unique(rows.mention)
-        if 0 < len(alive) <= self.memory.mask.shape[0] // 2:
+    def _shrink(self, mention: np.ndarray) -> None:
+        """Let finished mentions leave the memory once they are a quarter of it."""
+        alive = np.unique(mention)
+        if len(alive) <= 0.75 * self.memory.mask.shape[0]:
             chosen = torch.from_numpy(self.place[alive]).to(self.device)
             self.memory = self.memory.select(chosen)
             self.place = np.full(self.count, -1)
             self.place[alive] = np.arange(len(alive))
 
-    def _decode(
-        self, states: _States, tokens: Tensor, mention: np.ndarray, lengths: Tensor | None
-    ) -> tuple[Tensor, _States]:
-        """Feed T tokens to rows of these mentions; ``lengths`` says how many of them are real."""
-        size = tokens.shape[1]
-        begin = torch.from_numpy(self.prompt_lengths[mention]).to(self.device) + self.steps - 1
-        order = torch.arange(size, device=self.device)
-        positions = begin[:, None] + order[None, :]
-        causal = (order[:, None] >= order[None, :])[None].expand(len(mention), size, size)
-        seen = states.valid[:, None, :].expand(-1, size, -1)
-        if lengths is not None:
-            positions = torch.minimum(positions, (begin + lengths - 1)[:, None])
-        memory = self.memory.for_rows(torch.from_numpy(self.place[mention]).to(self.device))
-        hidden, new = self.backbone.decode(
-            tokens,
-            positions,
-            torch.cat([seen, causal], 2),
-            memory,
-            states.past,
-            states.positions,
-        )
-        past = tuple(
-            (torch.cat([k, nk], 2), torch.cat([v, nv], 2))
-            for (k, v), (nk, nv) in zip(states.past, new, strict=True)
-        )
-        real = torch.ones_like(tokens, dtype=torch.bool)
-        grown = _States(
-            past,
-            torch.cat([states.valid, real], 1),
-            torch.cat([states.positions, positions], 1),
-        )
-        return hidden, grown
-
-    def _run_chains(self, rows: _Rows, decided: np.ndarray) -> None:
-        """Score decided names to their end in one pass each, all together."""
-        trie = self.trie
-        ways = []
-        for row in decided:
-            node, way = int(rows.node[row]), [int(rows.tokens[row, -1])]
-            while trie.first[node] != trie.first[node + 1]:
-                node = int(trie.first[node])
-                way.append(int(trie.tok[node]))
-            ways.append(way)
-        size = max(map(len, ways)) - 1
-        tokens = torch.full((len(ways), size), self.backbone.pad_id)
-        for number, way in enumerate(ways):
-            tokens[number, : len(way) - 1] = torch.tensor(way[:-1])
-        states = self.states.take(torch.from_numpy(rows.state[decided]).to(self.device))
-        lengths = torch.tensor([len(way) - 1 for way in ways], device=self.device)
-        hidden, _ = self._decode(states, tokens.to(self.device), rows.mention[decided], lengths)
-        real = torch.arange(size, device=self.device)[None, :] < lengths[:, None]
-        log_probs = self._log_softmax(hidden[real])
-        begin = 0
-        for row, way in zip(decided, ways, strict=True):
-            count = len(way) - 1
-            steps = log_probs[np.arange(begin, begin + count), way[1:]]
-            begin += count
-            rows.state[row] = -1
-            rows.chain[row] = len(self.chains)
-            rows.step[row] = 0
-            self.chains.append(steps.astype(np.float64))
-
     def results(self) -> list[list[Hypothesis]]:
         return self.finished
+
+
+def _ranks(groups: np.ndarray) -> np.ndarray:
+    """Place of each entry in its group; groups ascend."""
+    ranks: np.ndarray = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    return ranks

@@ -15,13 +15,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from biolink.infer.precision import projections
+from biolink.infer.precision import activated, projections
 
-__all__ = ["BartEncoder"]
+__all__ = ["BartEncoder", "attend"]
 
 #: Padded tokens of a block.
 _CPU_TOKENS = 1024
 _GPU_TOKENS = 65_536
+
+
+#: Queries up to which the CPU's fused attention is slower than two matrix products, with one
+#: thread and with several.
+_FEW, _FEW_OF_SEVERAL = 8, 160
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None = None
+) -> Tensor:
+    """Attention of [rows, heads, T, size] queries, of that shape, with an additive mask."""
+    few = _FEW if torch.get_num_threads() == 1 else _FEW_OF_SEVERAL
+    if query.device.type != "cpu" or query.shape[2] > few:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    scores = torch.matmul(query, key.transpose(2, 3))
+    scores = scores * (query.shape[3] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        scores = scores + mask
+    return torch.matmul(torch.softmax(scores, -1), value)
 
 
 class BartEncoder:
@@ -100,7 +119,10 @@ class BartEncoder:
         positions = F.embedding((place % size) + table.offset, table.weight)
         states = encoder.layernorm_embedding(embedded + positions)
         full = len(place) == rows * size
-        allowed = None if full else mask[:, None, None, :]
+        allowed = None
+        if not full:
+            allowed = states.new_zeros(rows, 1, 1, size)
+            allowed.masked_fill_(~mask[:, None, None, :], torch.finfo(states.dtype).min)
 
         def split(projected: Tensor) -> Tensor:
             if not full:
@@ -110,18 +132,14 @@ class BartEncoder:
             return projected.view(rows, size, self.heads, -1).transpose(1, 2)
 
         for layer in encoder.layers:
-            attention = layer.self_attn
-            query, key, value = projections(
-                states, attention.q_proj, attention.k_proj, attention.v_proj
-            )
-            mixed = F.scaled_dot_product_attention(
-                split(query), split(key), split(value), attn_mask=allowed
-            )
+            own = layer.self_attn
+            query, key, value = projections(states, own.q_proj, own.k_proj, own.v_proj)
+            mixed = attend(split(query), split(key), split(value), allowed)
             mixed = mixed.transpose(1, 2).reshape(rows * size, -1)
             if not full:
                 mixed = mixed[place]
-            states = layer.self_attn_layer_norm(states + attention.out_proj(mixed))
-            inner = layer.activation_fn(layer.fc1(states))
+            states = layer.self_attn_layer_norm(states + own.out_proj(mixed))
+            inner = activated(layer.fc1, layer.activation_fn, states)
             states = layer.final_layer_norm(states + layer.fc2(inner))
         out: Tensor = states
         return out

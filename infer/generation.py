@@ -159,7 +159,7 @@ def generate(
         mask = torch.ones(shape, dtype=torch.bool, device=backbone.device)
         positions = torch.full((len(rows), 1), step, device=backbone.device)
         before = None if past is None else torch.arange(step, device=backbone.device)
-        states, new = backbone.decode(
+        states, past = backbone.decode(
             tokens,
             positions,
             mask,
@@ -167,7 +167,6 @@ def generate(
             past,
             None if before is None else before[None].expand(len(rows), step),
         )
-        past = _joined(past, new)
         log_probs = torch.log_softmax(backbone.logits(states[:, 0]).float(), -1).cpu().numpy()
         rows, parents = _advance(rows, log_probs, machines, finished, beam)
         if parents != list(range(len(owner))):
@@ -189,15 +188,6 @@ def _memory(model: LinkingModel, sources: Sequence[Source]) -> Memory:
     mask = (torch.arange(size)[None] < lengths[:, None]).long()
     ids, mask = ids.to(backbone.device), mask.to(backbone.device)
     return backbone.memory(backbone.encode(ids, mask), mask)
-
-
-def _joined(past: tuple[KeyValue, ...] | None, new: tuple[KeyValue, ...]) -> tuple[KeyValue, ...]:
-    if past is None:
-        return new
-    return tuple(
-        (torch.cat([k, nk], 2), torch.cat([v, nv], 2))
-        for (k, v), (nk, nv) in zip(past, new, strict=True)
-    )
 
 
 def _advance(

@@ -1,22 +1,35 @@
-"""Weights in eight or sixteen bits.
+"""Weights as inference wants them: laid out for the processor, in sixteen or in eight bits.
 
-``int8`` multiplies with torch's FBGEMM kernels. Weights have a scale for each output, as in
-torch's dynamic quantisation. Activations have a scale for each *row*, where torch's has one for
-the whole tensor: so what is computed for a mention does not depend on the mentions beside it.
+``fp32`` and ``bf16`` multiply on a CPU with oneDNN's kernels, whose weights are laid out once: the
+BLAS behind ``torch.nn.Linear`` lays them out at every call, which is most of the time where there
+are few rows. ``int8`` multiplies with torch's FBGEMM kernels. Weights have a scale for each output,
+as in torch's dynamic quantisation. Activations have a scale for each *row*, where torch's has one
+for the whole tensor: so what is computed for a mention does not depend on the mentions beside it.
 """
 
 from __future__ import annotations
 
 import copy
+import platform
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from biolink.errors import ConfigError
 
-__all__ = ["PRECISIONS", "Int8Linear", "Precision", "in_precision", "projections"]
+__all__ = [
+    "PRECISIONS",
+    "Int8Linear",
+    "PackedLinear",
+    "Precision",
+    "activated",
+    "in_precision",
+    "projections",
+]
 
 Precision = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -27,6 +40,46 @@ _FEWEST = 64
 #: Activations are 7 bits wide: two products of 8 and 8 bits can overflow the 16 bits in which
 #: processors without VNNI add them up, and results shall not depend on the processor.
 _LEVELS = 63
+#: Rows that oneDNN is told to expect: a step of the beam search.
+_ROWS = 64
+_X86 = ("x86_64", "AMD64")
+
+
+class PackedLinear(nn.Module):
+    """A linear layer with weights in oneDNN's layout, for inference on a CPU.
+
+    Parameters
+    ----------
+    linear
+        The layer; float32, or bfloat16 where the processor has it (:func:`_packs`).
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        self.bias = None if linear.bias is None else linear.bias.detach()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        # transformers' T5 asks for it.
+        self.weight = None
+
+    def forward(self, states: Tensor, then: str = "none") -> Tensor:
+        """[..., in_features] -> [..., out_features]; ``then`` may be ``gelu``."""
+        if not states.numel():
+            return states.new_zeros(*states.shape[:-1], self.out_features)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(
+            states, self.packed, self.bias, then, [], "none"
+        )
+        return out
+
+
+def _packs(kind: torch.dtype) -> bool:
+    """Whether :class:`PackedLinear` works for weights of this kind here."""
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise") or platform.machine() not in _X86:
+        return False
+    if kind == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return kind == torch.float32
 
 
 class Int8Linear(nn.Module):
@@ -81,26 +134,54 @@ def projections(states: Tensor, *layers: Any) -> list[Tensor]:
     return [layer(states) for layer in layers]
 
 
+def activated(linear: Any, activation: Any, states: Tensor) -> Tensor:
+    """An activation function of what a linear layer makes of states, in one pass if it can be."""
+    if isinstance(linear, PackedLinear) and _is_gelu(activation):
+        return linear(states, "gelu")
+    out: Tensor = activation(linear(states))
+    return out
+
+
+def _is_gelu(activation: Any) -> bool:
+    # torch's class, and transformers' around torch's function.
+    exact = getattr(activation, "approximate", None) == "none"
+    return exact or getattr(activation, "act", None) is F.gelu
+
+
 def in_precision(module: M, precision: Precision) -> M:
-    """A model in another precision; the given one stays as it is.
+    """A model for inference in a precision; the given one stays as it is.
+
+    Its linear layers cannot be trained. Where nothing is to be done (fp32 on a GPU), it is the
+    given one.
 
     Raises
     ------
     ConfigError
-        For an unknown precision, and for int8 on a device other than the CPU.
+        For an unknown precision, for int8 on a device other than the CPU, and for a model that is
+        in a precision already.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if precision == "fp32":
-        return module
-    if precision == "bf16":
-        return copy.deepcopy(module).to(torch.bfloat16)
+    if any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules()):
+        raise ConfigError("the model is in a precision already: load it anew for another")
     device = next(module.parameters()).device
-    if device.type != "cpu":
-        raise ConfigError(f"precision='int8' runs on the CPU, not on {device}: take bf16 there")
-    other = copy.deepcopy(module)
-    for parent in list(other.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, nn.Linear) and child.out_features >= _FEWEST:
-                setattr(parent, name, Int8Linear(child))
-    return other
+    if precision == "int8":
+        if device.type != "cpu":
+            raise ConfigError(f"precision='int8' runs on the CPU, not on {device}: take bf16 there")
+        return _with_layers(module, Int8Linear)
+    if precision == "bf16":
+        module = copy.deepcopy(module).to(torch.bfloat16)
+    if device.type == "cpu" and _packs(next(module.parameters()).dtype):
+        return _with_layers(module, PackedLinear)
+    return module
+
+
+def _with_layers(module: M, kind: Callable[[nn.Linear], nn.Module]) -> M:
+    """A copy whose linear layers are of another kind; it shares all other weights."""
+    memo: dict[int, Any] = {
+        id(tensor): tensor for tensor in module.state_dict(keep_vars=True).values()
+    }
+    for child in module.modules():
+        if isinstance(child, nn.Linear) and child.out_features >= _FEWEST:
+            memo[id(child)] = kind(child)
+    return copy.deepcopy(module, memo)

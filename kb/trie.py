@@ -218,17 +218,6 @@ class NameTrie:
                 height[inner] = tallest + 1
         return height
 
-    @cached_property
-    def forced(self) -> np.ndarray:
-        """bool [nodes]: only one name continues from here, so its remaining tokens are known."""
-        forced = np.zeros(self.nodes, dtype=bool)
-        forced[self.leaf_nodes] = True
-        for begin, end in self._inner_levels():
-            spans = np.asarray(self.first[begin : end + 1])
-            single = np.flatnonzero(np.diff(spans) == 1)
-            forced[begin + single] = forced[spans[single]]
-        return forced
-
     def _inner_levels(self) -> Iterator[tuple[int, int]]:
         """Nodes of each level but the last, deepest first."""
         for level in range(len(self.levels) - 3, -1, -1):

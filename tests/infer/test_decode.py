@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from biolink.errors import BiolinkError, ConfigError, ModelError
+from biolink.infer import decode
 from biolink.infer.backbone import Backbone
 from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.score import name_log_probs, pack
@@ -83,11 +84,8 @@ def test_scores_of_given_names_equal_the_models_own(setting: Setting) -> None:
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 @pytest.mark.parametrize("stop", ["topk", "best"])
-@pytest.mark.parametrize("chains", [True, False])
-def test_wide_beam_equals_exhaustive_scoring(
-    setting: Setting, penalty: float, stop: Any, chains: bool
-) -> None:
-    options = DecodingOptions(beam=400, length_penalty=penalty, stop=stop, keep=5, chains=chains)
+def test_wide_beam_equals_exhaustive_scoring(setting: Setting, penalty: float, stop: Any) -> None:
+    options = DecodingOptions(beam=400, length_penalty=penalty, stop=stop, keep=5)
     exhaustive = (setting.sums / setting.lengths**penalty).numpy()
     for mention, found in enumerate(setting.search(options)):
         order = np.argsort(-exhaustive[mention], kind="stable")[:5]
@@ -156,7 +154,7 @@ def test_exact_rule_equals_generate_with_a_prefix_constraint(setting: Setting) -
         assert best.score == pytest.approx(float(output.sequences_scores[0]), abs=1e-4)
 
 
-@pytest.mark.parametrize("options", [EXACT, FAST, DecodingOptions(chains=False)])
+@pytest.mark.parametrize("options", [EXACT, FAST])
 def test_results_do_not_depend_on_the_batch(setting: Setting, options: DecodingOptions) -> None:
     together = setting.search(options)
     for mention in range(MENTIONS):
@@ -166,12 +164,21 @@ def test_results_do_not_depend_on_the_batch(setting: Setting, options: DecodingO
             assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_chains_change_nothing(setting: Setting) -> None:
-    with_chains = setting.search(EXACT)
-    without = setting.search(DecodingOptions(chains=False))
-    for one, other in zip(with_chains, without, strict=True):
-        assert [h.leaf for h in one] == [h.leaf for h in other]
-        assert [h.score for h in one] == pytest.approx([h.score for h in other], abs=1e-4)
+def test_cutting_rows_down_changes_nothing(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = setting.search(EXACT)
+    cut: list[int] = []
+    partition = np.partition
+
+    def counted(values: np.ndarray, kth: int) -> np.ndarray:
+        cut.append(len(values))
+        return partition(values, kth)
+
+    monkeypatch.setattr(decode, "_MANY", 3)
+    monkeypatch.setattr(np, "partition", counted)
+    assert setting.search(EXACT) == whole
+    assert min(cut) > 2 * EXACT.beam
 
 
 def test_every_output_is_a_name_and_none_repeats(setting: Setting) -> None:

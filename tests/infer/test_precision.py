@@ -12,10 +12,17 @@ from torch import nn
 
 import biolink
 from biolink.errors import ConfigError
+from biolink.infer import precision
 from biolink.infer.backbone import Backbone
 from biolink.infer.decode import constrained_beam_search
 from biolink.infer.model import load_model
-from biolink.infer.precision import Int8Linear, Precision, in_precision
+from biolink.infer.precision import (
+    Int8Linear,
+    PackedLinear,
+    Precision,
+    activated,
+    in_precision,
+)
 from biolink.kb import KnowledgeBase
 from biolink.kb.trie import NameTrie
 from tests.infer.conftest import bart, t5
@@ -33,6 +40,28 @@ def test_int8_is_near_and_each_row_is_its_own() -> None:
         assert torch.equal(Int8Linear(linear)(rows.view(5, 10, 96)).view(50, 80), found)
         nothing = Int8Linear(nn.Linear(96, 80, bias=False))(torch.zeros(2, 96))
     assert torch.equal(nothing, torch.zeros(2, 80))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_packed_layers_are_the_layers(bias: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(96, 80, bias=bias), nn.GELU())
+    packed = in_precision(model, "fp32")
+    assert isinstance(packed[0], PackedLinear)
+    assert isinstance(model[0], nn.Linear)
+    with torch.inference_mode():
+        for rows in (torch.randn(1, 96), torch.randn(3, 7, 96), torch.randn(9, 4, 96)[:, 1]):
+            torch.testing.assert_close(packed(rows), model(rows))
+            torch.testing.assert_close(activated(packed[0], packed[1], rows), model(rows))
+        assert packed(torch.empty(0, 96)).shape == (0, 80)
+    with pytest.raises(ConfigError, match="already"):
+        in_precision(packed, "int8")
+
+
+def test_without_the_kernels_layers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_packs", lambda kind: False)
+    model = bart(60)
+    assert in_precision(model, "fp32") is model
 
 
 def some_sources(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,22 +90,22 @@ def test_the_encoder_is_that_of_transformers(scale: bool) -> None:
 
 
 @pytest.mark.parametrize("make", [bart, t5])
-@pytest.mark.parametrize("precision", ["int8", "bf16"])
-def test_search_in_other_precisions(make: Any, precision: Precision) -> None:
+@pytest.mark.parametrize("kind", ["int8", "bf16"])
+def test_search_in_other_precisions(make: Any, kind: Precision) -> None:
     rng = np.random.default_rng(0)
     names = {tuple(rng.integers(4, 60, rng.integers(1, 6)).tolist()) for _ in range(100)}
     trie = NameTrie.from_sequences([[*name, 3] for name in sorted(names)])
     model = make(60, d_model=64)
     ids, mask = some_sources(12)
     scores = {}
-    for kind in ("fp32", precision):
-        backbone = Backbone(in_precision(model, kind))
+    for each in ("fp32", kind):
+        backbone = Backbone(in_precision(model, each))
         with torch.inference_mode():
             memory = backbone.memory(backbone.encode(ids, mask), mask)
         found = constrained_beam_search(backbone, trie, memory, [[backbone.start_id]] * 12)
         assert all(len(of_mention) == 5 for of_mention in found)
-        scores[kind] = [of_mention[0].score for of_mention in found]
-    error = np.abs(np.subtract(scores["fp32"], scores[precision]))
+        scores[each] = [of_mention[0].score for of_mention in found]
+    error = np.abs(np.subtract(scores["fp32"], scores[kind]))
     assert error.max() > 0
     assert error.mean() < 0.25
     assert all(type(m) is not Int8Linear for m in model.modules())
