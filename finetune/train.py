@@ -184,12 +184,11 @@ class Trainer:
         states = self.backbone.encode(batch.source, batch.source_mask)
         memory = self.backbone.memory(states, batch.source_mask)
         sums, _, log_probs = name_log_probs(self.backbone, memory, batch.packed)
-        targets = batch.packed.targets
-        wanted = targets >= 0
-        first = batch.packed.owner[wanted] == 0
+        packed = batch.packed
+        first = packed.slots % packed.names == 0
         losses = {
             "generation": smoothed_nll(
-                log_probs[first], targets[wanted][first], stage.label_smoothing
+                log_probs[packed.at[first]], packed.targets[first], stage.label_smoothing
             )
         }
         if stage.negatives:

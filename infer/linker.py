@@ -53,6 +53,9 @@ OPEN = 4.0
 REMEMBERED = 8192
 
 #: Indexes that a method looks names up in.
+#: Scores that :func:`_best` looks at together.
+_SHELF = 64
+
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
 
 #: Adds mentions to a document.
@@ -155,10 +158,10 @@ class _Read:
     """A batch of tasks: the model's memory, and similarities [tasks, indexed names]."""
 
     memory: Memory
-    ngrams: Any  # sparse
+    ngrams: Any  # sparse, hints behind the tasks
     vectors: np.ndarray
     context: np.ndarray
-    hinted: dict[str, np.ndarray]
+    hinted: dict[str, np.ndarray]  # text of a hint -> its similarity to every indexed name
 
 
 @dataclass(frozen=True, slots=True)
@@ -641,16 +644,17 @@ class Linker:
 
     def _read(self, tasks: Sequence[Task]) -> _Read:
         """What of a batch does not depend on the part of the base."""
-        lexical, dense = self._indexes.lexical, self._indexes.dense
-        mentions = [task.mention for task in tasks]
+        count = len(tasks)
+        hints = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
+        texts = [*(task.mention for task in tasks), *hints]
         memory, in_context = self.model.read([task.source for task in tasks])
-        return _Read(
-            memory,
-            lexical.similarities(mentions),
-            dense.similarities(self.model.embed(mentions)),
-            dense.similarities(in_context),
-            self._hinted(tasks),
-        )
+        ngrams = self._indexes.lexical.similarities(texts)
+        # In one call: it reads all of the index.
+        vectors = np.concatenate([self.model.embed(texts), in_context])
+        cosines = self._indexes.dense.similarities(vectors)
+        of_mentions, of_hints, context = np.split(cosines, [count, len(texts)])
+        hinted = dict(zip(hints, (ngrams[count:].toarray() + of_hints) / 2, strict=True))
+        return _Read(memory, ngrams, of_mentions, context, hinted)
 
     def _retrieved(self, tasks: Sequence[Task], read: _Read) -> list[_Retrieved]:
         """The names of this linker's part that are most similar to each task."""
@@ -695,15 +699,6 @@ class Linker:
                 )
             )
         return found
-
-    def _hinted(self, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
-        """Text of a hint -> its similarity to every indexed name."""
-        texts = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
-        if not texts:
-            return {}
-        ngrams = self._indexes.lexical.similarities(texts).toarray()
-        vectors = self._indexes.dense.similarities(self.model.embed(texts))
-        return dict(zip(texts, (ngrams + vectors) / 2, strict=True))
 
     def _remembered(self, mention: str, found: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Index rows for concepts that training documents link the mention to, if not found yet.
@@ -842,9 +837,16 @@ def _best(scores: np.ndarray, k: int) -> np.ndarray:
     """Places of the k best, ties by place."""
     if len(scores) <= k:
         return np.arange(len(scores))
+    near = None
+    if len(scores) > 4 * k * _SHELF:
+        # The best of each shelf first: k of them, and so the k best of all, reach this high.
+        shelves = scores[: len(scores) // _SHELF * _SHELF].reshape(-1, _SHELF).max(1)
+        near = np.flatnonzero(scores >= np.partition(shelves, len(shelves) - k)[len(shelves) - k])
+        scores = scores[near]
     limit = np.partition(scores, len(scores) - k)[len(scores) - k]
     above = np.flatnonzero(scores > limit)
-    return np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
+    best = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
+    return best if near is None else near[best]
 
 
 def _by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[_Found]:

@@ -1,16 +1,16 @@
 """Scoring given names of each mention in one decoder pass.
 
-The names of a mention stand behind one another in one row, after one copy of the decoder prompt;
-a mask lets each name see the prompt and itself, and positions start again after the prompt. So the
-encoder, the cross-attention's keys and the prompt are shared, and nothing depends on the other
-names.
+The names of a mention share a row: behind one copy of the decoder prompt stand the tokens of their
+prefix tree, and a mask lets each see the prompt and its own prefix. So the encoder, the
+cross-attention's keys, the prompt and common beginnings are computed once, and nothing depends on
+the other names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,82 +29,100 @@ class Packed:
     ----------
     tokens, positions
         [mentions, T].
-    segments
-        [mentions, T]: 0 is the shared part of the prompt, 1, 2, ... are the names, -1 is padding.
-    targets
-        [mentions, T]: the token that each position predicts, -1 where none is wanted.
+    mask
+        bool [mentions, T, T]: each token sees the prompt and its own prefix.
+    places
+        [predictions]: the tokens (``mention * T + place``) behind which a name goes on.
+    at, targets, slots
+        Parallel, one entry for each token of each name, name by name: the prediction that it is
+        read from, the token, and the name (``mention * names + number``).
     names
         The most names of a mention.
     """
 
     tokens: Tensor
     positions: Tensor
-    segments: Tensor
+    mask: Tensor
+    places: Tensor
+    at: Tensor
     targets: Tensor
+    slots: Tensor
     names: int
-
-    @property
-    def owner(self) -> Tensor:
-        """[mentions, T]: which of the mention's names the prediction belongs to, -1 for none."""
-        return torch.where(self.segments > 0, self.segments - 1, -1)
-
-    @property
-    def mask(self) -> Tensor:
-        """bool [mentions, T, T]: each name sees the prompt and itself."""
-        order = torch.arange(self.segments.shape[1], device=self.segments.device)
-        earlier = order[None, :, None] >= order[None, None, :]
-        own = self.segments[:, :, None] == self.segments[:, None, :]
-        return earlier & (own | (self.segments[:, None, :] == 0))
 
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
-        return Packed(
-            self.tokens.to(device),
-            self.positions.to(device),
-            self.segments.to(device),
-            self.targets.to(device),
-            self.names,
-        )
+        moved: dict[str, Any] = {
+            name: value.to(device)
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), Tensor)
+        }
+        return replace(self, **moved)
 
 
 def pack(
     prompts: Sequence[Sequence[int]], names: Sequence[Sequence[Sequence[int]]], pad_id: int
 ) -> Packed:
-    """Lay out prompts and names (each name ends with the end token).
-
-    The last prompt token predicts the first token of *every* name; since a position can hold only
-    one target, that token is repeated at the head of each name, at the prompt's last position.
-    """
-    lengths = [
-        len(prompt) - 1 + sum(len(name) for name in of_mention)
-        for prompt, of_mention in zip(prompts, names, strict=True)
-    ]
-    shape = (len(prompts), max(lengths))
+    """Lay out prompts and names (each name ends with the end token)."""
+    most = max(map(len, names))
+    trees = [_Tree(prompt) for prompt in prompts]
+    at: list[list[int]] = []
+    targets: list[int] = []
+    slots: list[int] = []
+    for number, (tree, of_mention) in enumerate(zip(trees, names, strict=True)):
+        for slot, name in enumerate(of_mention, number * most):
+            at.append(tree.add(name))
+            targets += name
+            slots += [slot] * len(name)
+    size = max(len(tree.tokens) for tree in trees)
+    shape = (len(trees), size)
     tokens = np.full(shape, pad_id, dtype=np.int64)
     positions = np.zeros(shape, dtype=np.int64)
-    segments = np.full(shape, -1, dtype=np.int64)
-    targets = np.full(shape, -1, dtype=np.int64)
-    for row, (prompt, of_mention) in enumerate(zip(prompts, names, strict=True)):
-        shared = len(prompt) - 1
-        sizes = np.array([len(name) for name in of_mention], dtype=np.int64)
-        begins = shared + np.cumsum(sizes) - sizes
-        end = lengths[row]
-        tokens[row, :shared] = prompt[:-1]
-        positions[row, :shared] = np.arange(shared)
-        segments[row, :shared] = 0
-        flat = np.fromiter(chain.from_iterable(of_mention), np.int64, end - shared)
-        targets[row, shared:end] = flat
-        tokens[row, shared + 1 : end] = flat[:-1]
-        tokens[row, begins] = prompt[-1]
-        positions[row, shared:end] = np.arange(shared, end) - np.repeat(begins - shared, sizes)
-        segments[row, shared:end] = np.repeat(np.arange(1, len(sizes) + 1), sizes)
+    # Padding sees itself, or its softmax would not be a number.
+    mask = np.broadcast_to(np.eye(size, dtype=bool), (len(trees), size, size)).copy()
+    for row, tree in enumerate(trees):
+        tokens[row, : len(tree.tokens)] = tree.tokens
+        positions[row, : len(tree.tokens)] = tree.positions
+        for place, parent in enumerate(tree.parents):
+            if parent >= 0:
+                mask[row, place] |= mask[row, parent]
+    rows = np.asarray(slots, dtype=np.int64) // most
+    flat = rows * size + np.fromiter((p for path in at for p in path), np.int64, len(rows))
+    places, predictions = np.unique(flat, return_inverse=True)
     return Packed(
         torch.from_numpy(tokens),
         torch.from_numpy(positions),
-        torch.from_numpy(segments),
-        torch.from_numpy(targets),
-        max(map(len, names)),
+        torch.from_numpy(mask),
+        torch.from_numpy(places),
+        torch.from_numpy(predictions.reshape(-1)),
+        torch.tensor(targets, dtype=torch.long),
+        torch.tensor(slots, dtype=torch.long),
+        most,
     )
+
+
+class _Tree:
+    """A prompt and the prefix tree behind it, in the order in which the decoder reads them."""
+
+    def __init__(self, prompt: Sequence[int]) -> None:
+        self.prompt = len(prompt)
+        self.tokens = list(prompt)
+        self.positions = list(range(len(prompt)))
+        self.parents = list(range(-1, len(prompt) - 1))
+        self._children: dict[tuple[int, int], int] = {}
+
+    def add(self, name: Sequence[int]) -> list[int]:
+        """For each token of a name the place that predicts it."""
+        place = self.prompt - 1
+        path = [place]
+        for token in name[:-1]:
+            below = self._children.setdefault((place, token), len(self.tokens))
+            if below == len(self.tokens):
+                self.tokens.append(token)
+                self.positions.append(self.positions[place] + 1)
+                self.parents.append(place)
+            place = below
+            path.append(place)
+        return path
 
 
 def name_log_probs(
@@ -118,18 +136,13 @@ def name_log_probs(
         [mentions, most names]: sum over each name's tokens, end token included.
     lengths
         [mentions, most names]: number of those tokens, 0 where a mention has fewer names.
-    wanted
-        [predictions, vocabulary]: the log-probabilities behind the sums, row by row of
-        ``packed.targets >= 0``.
+    log_probs
+        [predictions, vocabulary]: the log-probabilities behind the sums, as ``packed.places``.
     """
     states, _ = backbone.decode(packed.tokens, packed.positions, packed.mask, memory)
-    wanted = packed.targets >= 0
-    log_probs = torch.log_softmax(backbone.logits(states[wanted]).float(), -1)
-    chosen = log_probs.gather(1, packed.targets[wanted][:, None])[:, 0]
-    count, most = len(packed.tokens), packed.names
-    rows = torch.arange(count, device=chosen.device)[:, None].expand_as(packed.targets)[wanted]
-    slots = rows * most + packed.owner[wanted]
-    empty = chosen.new_zeros(count * most)
-    sums = empty.index_add(0, slots, chosen)
-    lengths = empty.index_add(0, slots, torch.ones_like(chosen))
-    return sums.view(-1, most), lengths.view(-1, most), log_probs
+    log_probs = torch.log_softmax(backbone.logits(states.flatten(0, 1)[packed.places]).float(), -1)
+    chosen = log_probs[packed.at, packed.targets]
+    empty = chosen.new_zeros(len(packed.tokens) * packed.names)
+    sums = empty.index_add(0, packed.slots, chosen)
+    lengths = empty.index_add(0, packed.slots, torch.ones_like(chosen))
+    return sums.view(-1, packed.names), lengths.view(-1, packed.names), log_probs

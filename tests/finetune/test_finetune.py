@@ -200,8 +200,8 @@ def test_batches_hold_targets_and_near_misses(
     assert len(ranking.source) == len(ranking.right) == 4
     assert ranking.right[:, 0].all() and (ranking.present.sum(1) > 1).all()
     assert (ranking.right <= ranking.present).all()
-    # The target is the first name: what the first segment predicts.
-    first = ranking.packed.targets[0][ranking.packed.segments[0] == 1].tolist()
+    # The target is the first name.
+    first = ranking.packed.targets[ranking.packed.slots == 0].tolist()
     assert first[-1] == one.special.end
     target = one.tokenizer.decode(first[:-1])
     assert kb.name_id(target) is not None

@@ -13,6 +13,7 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
+from biolink.infer import linker as linker_module
 from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
 from biolink.infer.hints import Hint, acronyms, appositions, hints
@@ -472,3 +473,12 @@ def test_generation_scores_what_it_can_bring_to_the_top(
         assert one.best.concept_id == other.best.concept_id
         # This model's weights of generation are 0: nothing may change.
         assert one.best.probability == pytest.approx(other.best.probability)
+
+
+@pytest.mark.parametrize("size", [5, 70, 5000, 5001])
+def test_the_best_scores_are_the_best(size: int) -> None:
+    rng = np.random.default_rng(size)
+    for scores in (rng.random(size), rng.integers(0, 3, size), np.zeros(size), np.arange(size)):
+        found = linker_module._best(scores.astype(np.float32), 7)
+        wanted = np.lexsort((np.arange(size), -scores))[:7]
+        assert sorted(found.tolist()) == sorted(wanted.tolist())
