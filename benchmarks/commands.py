@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -10,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from biolink import read, write
+from biolink import write
 from biolink.documents import Document
 
 __all__ = ["Run", "abstracts", "link", "run"]
@@ -38,13 +41,15 @@ class Run:
 
 
 def abstracts(data: Path, count: int, file: Path) -> None:
-    """Write texts of BC5CDR's and NCBI disease's training and development documents."""
-    names = ("bc5cdr/CDR_TrainingSet", "bc5cdr/CDR_DevelopmentSet", "ncbi_disease/NCBItrainset")
-    files = [f for name in names for f in sorted((data / "corpora").glob(f"{name}*"))]
-    texts = [document.text for source in files for document in read(source)]
+    """Write distinct abstracts of PubMed, title first."""
+    with lzma.open(data / "text" / "pubmed_abstracts.jsonl.xz", "rt", encoding="utf-8") as lines:
+        records = map(json.loads, lines)
+        texts = dict.fromkeys(f"{one['title']} {one['abstract']}" for one in records)
     if len(texts) < count:
         raise SystemExit(f"{len(texts)} abstracts in {data}, not {count}")
-    write((Document(str(i), text) for i, text in enumerate(texts[:count])), file)
+    # Neighbours are of one review; a part of the file shall be like the whole.
+    mixed = random.Random(0).sample(list(texts), len(texts))
+    write((Document(str(i), text) for i, text in enumerate(mixed[:count])), file)
 
 
 def _tree(root: int) -> list[int]:

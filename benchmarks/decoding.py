@@ -21,9 +21,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from common import REPEATS, arguments, machine, ratios, record, spread
 from names import recombined_rows
@@ -31,6 +33,7 @@ from torch import Tensor
 
 import biolink
 from biolink import KnowledgeBase
+from biolink.baselines import by_names, exact
 from biolink.documents import Document
 from biolink.infer import backbone as backbones
 from biolink.infer import decode, encoder
@@ -40,6 +43,7 @@ from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_
 from biolink.infer.linker import Linker, LinkerOptions, Task
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.precision import in_precision
+from biolink.kb.names import normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
@@ -296,17 +300,17 @@ def agreement(
 # ---------------------------------------------------------------------- accuracy
 
 
-def documents_of(data: Path, mentions: int) -> list[Document]:
-    """Development documents of both corpora in turn, until they have so many mentions."""
+def documents_of(data: Path, mentions: int) -> dict[str, list[Document]]:
+    """Development documents of both corpora, in turn until they have so many mentions."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "default_model"))
     from corpora import development_documents
 
-    ncbi, cdr = development_documents(data)
-    chosen, count = [], 0
-    for pair in zip(ncbi, cdr, strict=False):
-        for document in pair:
+    chosen: dict[str, list[Document]] = {"NCBI disease": [], "BC5CDR": []}
+    count = 0
+    for pair in zip(*development_documents(data), strict=False):
+        for of_corpus, document in zip(chosen.values(), pair, strict=True):
             if count < mentions:
-                chosen.append(document)
+                of_corpus.append(document)
                 count += len(document.mentions)
     return chosen
 
@@ -323,86 +327,109 @@ def recall(linked: Sequence[Document], kb: KnowledgeBase, k: int) -> float:
 
 
 def accuracy(data: Path, mentions: int) -> dict[str, Any]:
-    documents = documents_of(data, mentions)
+    corpora = documents_of(data, mentions)
+    documents = [document for of_corpus in corpora.values() for document in of_corpus]
     count = sum(len(d.mentions) for d in documents)
     model = load_model(EMBEDDED / "model", light=True)
     kb = KnowledgeBase.open(EMBEDDED / "kb")
-    exact = LinkerOptions("generate", decoding=EXACT)
-    plans = {
-        "generation, exact rule, fp32": (model, exact),
-        "generation, fast, fp32": (model, LinkerOptions("generate")),
-        "generation, fast, int8": (model.in_precision("int8"), LinkerOptions("generate")),
-        "combined (default), fp32": (model, LinkerOptions()),
-        "combined (default), int8": (model.in_precision("int8"), LinkerOptions()),
+    weights = {kind: model.in_precision(kind) for kind in ("fp32", "int8")}
+    generation = {
+        "exact rule, fp32": ("fp32", LinkerOptions("generate", decoding=EXACT)),
+        "fast, fp32": ("fp32", LinkerOptions("generate")),
+        "fast, int8": ("int8", LinkerOptions("generate")),
+        "fast, int8, one by one": ("int8", LinkerOptions("generate", batch_size=1)),
+    }
+    default = {
+        "fp32": ("fp32", LinkerOptions()),
+        "int8": ("int8", LinkerOptions()),
+        "int8, one by one": ("int8", LinkerOptions(batch_size=1)),
     }
     print(f"\n{count} mentions of {len(documents)} development documents, embedded base")
-    print("\n| linker | Recall@1 | Recall@5 | same best as the first of its kind |")
-    print("| --- | --- | --- | --- |")
+    columns = [f"{c}, Recall@{k}" for c in (*corpora, "both") for k in (1, 5)]
+    print(f"\n| linker | {' | '.join(columns)} | same best as the first of its kind |")
+    print("|" + " --- |" * (len(columns) + 2))
     results: dict[str, Any] = {}
-    firsts: dict[str, list[str | None]] = {}
-    for name, (weights, options) in plans.items():
-        linker = Linker(weights, kb, options)
-        linked = list(linker.pipe(documents, recognise=False))
-        best = [m.best.concept_id if m.best else None for d in linked for m in d.mentions]
-        first = firsts.setdefault(options.method, best)
-        same = 100 * sum(a == b for a, b in zip(first, best, strict=True)) / len(best)
-        row = (recall(linked, kb, 1), recall(linked, kb, 5), same)
-        results[name] = row
-        print(f"| {name} | {row[0]:.2f} | {row[1]:.2f} | {row[2]:.2f} % |", flush=True)
+    for method, plans in (("generation", generation), ("combined (default)", default)):
+        first: list[str | None] | None = None
+        for name, (kind, options) in plans.items():
+            linker = Linker(weights[kind], kb, options)
+            linked = list(linker.pipe(documents, recognise=False))
+            best = [m.best.concept_id if m.best else None for d in linked for m in d.mentions]
+            first = first or best
+            same = sum(a == b for a, b in zip(first, best, strict=True))
+            ncbi = len(corpora["NCBI disease"])
+            row = [
+                recall(part, kb, k)
+                for part in (linked[:ncbi], linked[ncbi:], linked)
+                for k in (1, 5)
+            ]
+            results[f"{method}, {name}"] = {"recall": row, "same": same, "of": len(best)}
+            cells = " | ".join(f"{value:.2f}" for value in row)
+            print(
+                f"| {method}, {name} | {cells} | {same} of {len(best)} ({same / len(best):.2%}) |",
+                flush=True,
+            )
     return results
 
 
-def alternatives(every: Sequence[Task]) -> dict[str, Any]:
-    """Speed of what one would use instead, over the embedded base's names."""
+def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any]:
+    """What one would use instead, over the embedded base's names: speed, memory, accuracy."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from transformers import BertConfig, BertModel
 
     kb = KnowledgeBase.open(EMBEDDED / "kb")
     model = load_model(EMBEDDED / "model", light=True)
     linker = Linker(model, kb)
-    lexical = linker.indexes.lexical
-    mentions = [task.mention for task in every]
+    texts = [task.mention for task in every]
+    names = kb.normalised_names()
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
+    matrix = vectorizer.fit_transform(names)
+    across = matrix.T.tocsr()
     torch.manual_seed(0)
     bert = BertModel(BertConfig()).eval()
-    vectors = torch.nn.functional.normalize(torch.randn(len(lexical.name_ids), 768), dim=1)
+    vectors = torch.nn.functional.normalize(torch.randn(len(names), 768), dim=1)
 
-    def dictionary() -> None:
-        for mention in mentions * 100:
-            name_id = kb.name_id(mention)
-            if name_id is not None:
-                kb.owners(name_id)
+    def dictionary(mentions: Sequence[str], _: Linker) -> list[list[int]]:
+        return exact(mentions, linker)
+
+    def ngrams(mentions: Sequence[str], _: Linker) -> list[list[int]]:
+        scores = vectorizer.transform([normalise_name(m) for m in mentions]) @ across
+        found = []
+        for begin, end in pairwise(scores.indptr):
+            order = np.argsort(-scores.data[begin:end], kind="stable")[:20]
+            found.append(scores.indices[begin:end][order].tolist())
+        return found
 
     @torch.inference_mode()
-    def encoded() -> None:
+    def encoded(mentions: Sequence[str], _: Linker) -> list[list[int]]:
         ids, mask = model.tokens(mentions, 25)
         states = bert(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
-        (torch.nn.functional.normalize(states, dim=1) @ vectors.T).topk(5)
+        unit = torch.nn.functional.normalize(states, dim=1)
+        found: list[list[int]] = (unit @ vectors.T).topk(5).indices.tolist()
+        return found
 
+    corpora = documents_of(data, count)
+    documents = [document for of_corpus in corpora.values() for document in of_corpus]
+    size = sum(f.stat().st_size for f in (EMBEDDED / "kb").glob("names.marisa"))
+    parts = (matrix.data, matrix.indices, matrix.indptr)
     results: dict[str, Any] = {}
-    print("\n| instead | mentions/s | index, MB |\n| --- | --- | --- |")
-    size = sum(f.stat().st_size for f in (EMBEDDED / "kb").glob("names.marisa")) / 1e6
-    for name, run, count, megabytes in (
-        ("exact match (marisa-trie)", dictionary, 100 * len(mentions), size),
-        (
-            "TF-IDF of character trigrams",
-            lambda: lexical.search(mentions, 5),
-            len(mentions),
-            lexical.nbytes / 1e6,
-        ),
-        (
-            "encoder of SapBERT's size, exact search (random weights: speed alone)",
-            encoded,
-            len(mentions),
-            vectors.nbytes / 1e6,
-        ),
+    print("\n| instead | mentions/s | index, MB | Recall@1 | Recall@5 |\n" + "|" + " --- |" * 5)
+    for name, choose, bytes_, trained in (
+        ("exact match (marisa-trie)", dictionary, size, True),
+        ("scikit-learn's TF-IDF, trigrams", ngrams, 2 * sum(p.nbytes for p in parts), True),
+        ("encoder of SapBERT's size, exact search", encoded, vectors.nbytes, False),
     ):
-        run()
         values = []
-        for _ in range(REPEATS):
+        for _ in range(REPEATS + 1):
             began = time.perf_counter()
-            run()
-            values.append(count / (time.perf_counter() - began))
-        results[name] = values
-        print(f"| {name} | {spread(values, 1, 0)} | {megabytes:.0f} |", flush=True)
+            choose(texts, linker)
+            values.append(len(texts) / (time.perf_counter() - began))
+        cells = "random weights | random weights"
+        if trained:
+            linked = by_names(documents, linker, choose)
+            cells = f"{recall(linked, kb, 1):.2f} | {recall(linked, kb, 5):.2f}"
+        results[name] = {"rates": values[1:], "index": bytes_, "recall": cells}
+        print(f"| {name} | {spread(values[1:], 1, 0)} | {bytes_ / 1e6:.0f} | {cells} |", flush=True)
     return results
 
 
@@ -439,7 +466,7 @@ def main() -> None:
     if given.data is not None:
         tree = {}
         results["accuracy"] = accuracy(given.data, given.mentions)
-        results["alternatives"] = alternatives(every)
+        results["alternatives"] = alternatives(given.data, every, given.mentions)
     record(given.json, results)
 
 

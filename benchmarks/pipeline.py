@@ -5,6 +5,7 @@
 Plain text in, mentions found and linked. Each form is run on so many abstracts and on twice as
 many: the rate is that of the additional ones, so start-up is not in it, and the peaks show whether
 memory grows with the corpus. Memory is that of all processes together, shared pages counted once.
+``--corpus 10000`` runs the fastest form once more, on so many abstracts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 
 from commands import Run, abstracts, link
 from common import REPEATS, arguments, machine, record, spread
+
+from biolink import read
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
 #: Blocks small enough that all workers have some.
@@ -32,6 +35,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--abstracts", type=int, default=120)
+    parser.add_argument("--corpus", type=int, help="abstracts of a long run")
     given = parser.parse_args()
     count = 16 if given.quick else given.abstracts
     forms = {n: f for n, f in FORMS.items() if not given.quick or n == "2 workers, int8"}
@@ -65,6 +69,19 @@ def main() -> None:
                 f"| {name} | {spread(rates, 1, 2)} | {ratio:.2f} | {peaks[0]:.0f} | "
                 f"{peaks[1]:.0f} |",
                 flush=True,
+            )
+        if given.corpus:
+            file = str(folder / "corpus.jsonl")
+            abstracts(given.data, given.corpus, Path(file))
+            long = link(file, *_FIND, "-o", out, *FORMS["2 workers, int8"])
+            mentions = sum(len(document.mentions) for document in read(out))
+            size = Path(out).stat().st_size
+            results["corpus"] = [given.corpus, long.seconds, long.peak, mentions, size]
+            print(
+                f"\n{given.corpus:,} abstracts, 2 workers, int8: {long.seconds:.0f} s, "
+                f"{given.corpus / long.seconds:.2f} documents/s, {mentions / given.corpus:.1f} "
+                f"mentions a document, {mentions / long.seconds:.0f} mentions/s, peak "
+                f"{long.peak:.0f} MiB, {size / given.corpus:.0f} bytes of output a document"
             )
     record(given.json, results)
 

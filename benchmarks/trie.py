@@ -4,9 +4,10 @@
 
 Real and made names (``benchmarks/names.py``). For each size: building in a fresh process, opening,
 a sub-trie of a tenth of the names (kept once derived: ``benchmarks/switching.py``), and a step of
-the beam search with the
-embedded model (32 mentions, five hypotheses each) as well as the search's part of it. The nested
-dict is built for the sizes up to a million. Five repetitions; building three.
+the beam search with the embedded model, as well as the search's part of it: the first four steps
+for 32 mentions that are names of six tokens or more at every size, so that each has its five
+hypotheses throughout. The sizes are measured in turn. The nested dict is built for the sizes up to
+a million. Five repetitions; building three.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import REPEATS, arguments, machine, record, spread, timed
+from common import REPEATS, arguments, machine, ratios, record, spread, timed
+from decoding import clocked
 from names import recombined_rows
 
 from biolink import KnowledgeBase
@@ -31,6 +33,7 @@ from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
 
 _BUILDS = 3
+_STEPS = 4
 
 
 def rows(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,33 +82,20 @@ def apart(build: Any, *arguments: Any) -> list[dict[str, float]]:
     return results
 
 
-def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[float, float]:
-    """Milliseconds of a step of the search, and of its own part."""
-    inside = [0.0, 0.0]  # in the decoder, and in the vocabulary's softmax
-
-    class Timed(decode._Search):
-        def _decode(self, *given: Any) -> Any:
-            began = time.perf_counter()
-            result = super()._decode(*given)
-            inside[0] += time.perf_counter() - began
-            return result
-
-        def _log_softmax(self, states: Any) -> Any:
-            began = time.perf_counter()
-            result = super()._log_softmax(states)
-            inside[1] += time.perf_counter() - began
-            return result
-
+def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[float, float, float]:
+    """Milliseconds of a step of the search, and of its own part; rows of the decoder in a step."""
     memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
-    with torch.inference_mode():
-        search = Timed(model.backbone, trie, memory, model.prompts(mentions), EXACT)
-        inside[:] = [0.0, 0.0]
+    with torch.inference_mode(), clocked() as seconds:
+        search = decode._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
+        seconds.clear()
+        rows = 0
         began = time.perf_counter()
-        # While every mention has its five hypotheses.
-        for _ in range(4):
+        for _ in range(_STEPS):
             search.advance()
+            rows += len(search.rows.node)
         every = time.perf_counter() - began
-    return every / 4 * 1e3, (every - sum(inside)) / 4 * 1e3
+        inside = seconds["decoder"] + seconds["projection"]
+    return every / _STEPS * 1e3, (every - inside) / _STEPS * 1e3, rows / _STEPS
 
 
 def main() -> None:
@@ -115,9 +105,11 @@ def main() -> None:
     most = 200_000 if given.quick else given.names
     sizes = sorted({min(size, most) for size in (100_000, 1_000_000, most)})
     kb = KnowledgeBase.open(EMBEDDED / "kb")
-    model = load_model(EMBEDDED / "model")
+    model = load_model(EMBEDDED / "model").in_precision("fp32")
     names = kb.normalised_names()
-    mentions = names[:: len(names) // 32][:32]
+    # The real names come first: these are there at every size.
+    long = [name for name in names[: sizes[0] : 97] if len(model.name_tokens([name])[0]) > 6]
+    mentions = long[:: len(long) // 32][:32]
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -131,9 +123,10 @@ def main() -> None:
         del tokens, offsets
         print(
             "| names | side | nodes | build, s | peak, GiB (input in it) | on disk, MB | "
-            "open, ms | tenth, ms | step, ms | search's part, ms |"
+            "open, ms | tenth, ms |"
         )
-        print("|" + " --- |" * 10)
+        print("|" + " --- |" * 8)
+        tries: dict[int, NameTrie] = {}
         for size in sizes:
             target = folder / f"trie-{size}"
             built = apart(build_flat, folder, size, target)
@@ -143,19 +136,16 @@ def main() -> None:
             mask = np.random.default_rng(0).random(size) < 0.1
             restricted = timed(lambda trie=trie, mask=mask: trie.restrict(mask))
             _ = trie.height
-            pairs = [steps(model, trie, mentions) for _ in range(REPEATS + 1)][1:]
-            whole, search = ([pair[i] for pair in pairs] for i in (0, 1))
+            tries[size] = trie
             results[f"flat {size}"] = {
                 "build": built, "disk": disk, "open": opened, "restrict": restricted,
-                "step": whole, "search": search,
             }  # fmt: skip
             print(
                 f"| {size:,} | flat arrays | {built[0]['nodes']:,} | "
                 f"{spread([b['seconds'] for b in built])} | "
                 f"{max(b['peak'] for b in built) / 1024:.2f} "
                 f"({built[0]['input'] / 1024:.2f}) | {disk:.0f} | {spread(opened, 1e3)} | "
-                f"{spread(restricted, 1e3, 0)} | {spread(whole)} | "
-                f"{spread(search, 1, 2)} |",
+                f"{spread(restricted, 1e3, 0)} |",
                 flush=True,
             )
             if size <= 1_000_000:
@@ -164,17 +154,29 @@ def main() -> None:
                 print(
                     f"| {size:,} | nested dict | | {spread([b['seconds'] for b in dicts])} | "
                     f"{max(b['peak'] for b in dicts) / 1024:.2f} "
-                    f"({dicts[0]['input'] / 1024:.2f}) | | | | | |",
+                    f"({dicts[0]['input'] / 1024:.2f}) | | | |",
                     flush=True,
                 )
                 own = [statistics.median(b["peak"] - b["input"] for b in x) for x in (dicts, built)]
                 seconds = [statistics.median(b["seconds"] for b in x) for x in (dicts, built)]
                 print(
                     f"| {size:,} | dict / flat | | {seconds[0] / seconds[1]:.1f} | "
-                    f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | | | |"
+                    f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | |"
                 )
-        medians = {s: statistics.median(results[f"flat {s}"]["step"]) for s in sizes}
-        print(f"step at {most:,} / at {sizes[0]:,}: {medians[most] / medians[sizes[0]]:.2f}")
+        for trie in tries.values():
+            steps(model, trie, mentions)  # warm
+        measured = [
+            {s: steps(model, t, mentions) for s, t in tries.items()} for _ in range(REPEATS)
+        ]
+        print("\n| names | step, ms | ratio | search's part, ms | rows |\n" + "|" + " --- |" * 5)
+        for size in sizes:
+            whole, search, rows_ = zip(*(one[size] for one in measured), strict=True)
+            first = [one[sizes[0]][0] for one in measured]
+            results[f"step {size}"] = {"step": whole, "search": search, "rows": rows_[0]}
+            print(
+                f"| {size:,} | {spread(whole)} | {spread(ratios(whole, first), 1, 2)} | "
+                f"{spread(search, 1, 2)} | {rows_[0]:.0f} |"
+            )
     record(given.json, results)
 
 

@@ -45,8 +45,9 @@ class DecodingOptions:
     keep
         Finished hypotheses that matter to ``stop="best"``.
     prune
-        Drop open hypotheses more than this many nats behind the best of their mention; None
-        keeps all.
+        Drop open hypotheses more than this many nats behind the best of their mention, open or
+        finished, whose own log-probability is counted ``1 + length_penalty`` times: a longer name
+        can still win from behind. None keeps all.
     """
 
     beam: int = 5
@@ -67,9 +68,9 @@ class DecodingOptions:
 
 #: The rule of fairseq and transformers, to the letter.
 EXACT = DecodingOptions()
-#: Stops as soon as the result is decided and drops hopeless hypotheses (performance: see
-#: ``benchmarks/RESULTS.md``).
-FAST = DecodingOptions(stop="best", keep=1, prune=8.0)
+#: Stops as soon as the best is decided and drops hopeless hypotheses; how often the best differs,
+#: and what is lost among the first five, stands in ``benchmarks/RESULTS.md``.
+FAST = DecodingOptions(stop="best", keep=1, prune=16.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ class _Search:
         self.finished: list[list[Hypothesis]] = [[] for _ in prompts]
         # What an open hypothesis must beat.
         self.bar = np.full(self.count, -np.inf)
+        # Log-probability of the best finished one.
+        self.best = np.full(self.count, -np.inf)
         self.steps = 0
         self._read_prompts(prompts)
 
@@ -266,6 +269,7 @@ class _Search:
         if self.trie.walk(path) != leaf:
             raise BiolinkError(f"internal error: {path} is no path of the name trie")
         score = float(self._scores(mention, log_prob, self.steps))
+        self.best[mention] = max(self.best[mention], log_prob)
         done = self.finished[mention]
         done.append(Hypothesis(leaf, score, log_prob, self.steps))
         done.sort(key=lambda h: (-h.score, h.leaf))
@@ -291,7 +295,8 @@ class _Search:
                 length = self.steps + np.asarray(self.trie.height[node], dtype=np.int64)
             keep = self._scores(mention, log_prob, length) > self.bar[mention]
         if options.prune is not None:
-            keep &= log_prob >= log_prob[firsts] - options.prune
+            best = np.maximum(log_prob[firsts], self.best[mention])
+            keep &= log_prob >= best * (1 + options.length_penalty) - options.prune
         kept: np.ndarray = keep
         return kept
 
