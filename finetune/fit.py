@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biolink.infer.linker import DENSE_SHARE, Candidates
+from biolink.infer.candidates import Candidates
+from biolink.infer.linker import DENSE_SHARE
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, nil_features
 
 __all__ = ["Fit", "fit_weights", "hits"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,15 @@ from biolink.errors import ConfigError
 from biolink.infer.abbreviations import Finder, expand_document, finder
 from biolink.infer.backbone import Memory
 from biolink.infer.calibration import Calibration
+from biolink.infer.candidates import (
+    Candidates,
+    Found,
+    Read,
+    Retrieved,
+    by_concept,
+    fill_in,
+    highest,
+)
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
@@ -53,9 +62,6 @@ OPEN = 4.0
 REMEMBERED = 8192
 
 #: Indexes that a method looks names up in.
-#: Scores that :func:`_best` looks at together.
-_SHELF = 64
-
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
 
 #: Adds mentions to a document.
@@ -133,47 +139,6 @@ class Task:
     hints: tuple[Hint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Candidates of one mention: parallel arrays over (name, owner), and their features."""
-
-    name_ids: np.ndarray
-    rows: np.ndarray
-    features: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class _Retrieved:
-    """Names found for a task, with their similarities: parallel arrays over names."""
-
-    name_ids: np.ndarray
-    ngrams: np.ndarray
-    vectors: np.ndarray
-    context: np.ndarray
-    hints: np.ndarray  # [names, kinds of hints]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A batch of tasks: the model's memory, and similarities [tasks, indexed names]."""
-
-    memory: Memory
-    ngrams: Any  # sparse, hints behind the tasks
-    vectors: np.ndarray
-    context: np.ndarray
-    hinted: dict[str, np.ndarray]  # text of a hint -> its similarity to every indexed name
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A concept found for a task."""
-
-    row: int
-    name_id: int
-    score: float
-    probability: float
-
-
 class Linker:
     """Links mentions of documents to concepts of a knowledge base.
 
@@ -215,7 +180,7 @@ class Linker:
         self.recogniser = recogniser
         self.calibration = calibration
         self._indexes = Indexes(kb, model, progress)
-        self._known: OrderedDict[tuple[LinkerOptions, Task], list[_Found]] = OrderedDict()
+        self._known: OrderedDict[tuple[LinkerOptions, Task], list[Found]] = OrderedDict()
 
     # ------------------------------------------------------------------ public
 
@@ -387,7 +352,7 @@ class Linker:
         if any(linker._indexes is not self._indexes for linker in linkers):
             raise ConfigError("only parts of the linker's own knowledge base are linked together")
         documents, tasks, places = self._distinct(documents)
-        found: list[list[list[_Found]]] = [[[] for _ in tasks] for _ in linkers]
+        found: list[list[list[Found]]] = [[[] for _ in tasks] for _ in linkers]
         for part in self._batches(tasks):
             chosen = [tasks[i] for i in part]
             if self.options.method == "combined":
@@ -425,7 +390,7 @@ class Linker:
         self,
         documents: Sequence[Document],
         places: Sequence[Sequence[int]],
-        found: Sequence[Sequence[_Found]],
+        found: Sequence[Sequence[Found]],
         recognised: Collection[int],
     ) -> list[Document]:
         """The documents with what was found for their mentions, NIL policy asked."""
@@ -467,7 +432,7 @@ class Linker:
             for mention, of_mention in zip(document.mentions, known, strict=True)
         ]
 
-    def link_tasks(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+    def link_tasks(self, tasks: Sequence[Task]) -> list[list[Found]]:
         """Ranked concepts of each task; those of the last tasks are remembered."""
         link = {
             "combined": self._combined,
@@ -494,7 +459,7 @@ class Linker:
         """This linker over the whole base."""
         return self.with_kb(self.kb.base)
 
-    def _linked(self, mention: Mention, found: Sequence[_Found], policy: NilPolicy) -> Mention:
+    def _linked(self, mention: Mention, found: Sequence[Found], policy: NilPolicy) -> Mention:
         mask = self.kb.row_mask
         inside = [item for item in found if mask is None or mask[item.row]]
         outside = next((item for item in found if mask is not None and not mask[item.row]), None)
@@ -518,7 +483,7 @@ class Linker:
             return replace(mention, links=(), nil_reason=said)
         return replace(mention, links=links, nil_reason=None)
 
-    def _link(self, item: _Found, rank: int, mention: Mention) -> Link:
+    def _link(self, item: Found, rank: int, mention: Mention) -> Link:
         also = [row for row in self.kb.owners(item.name_id) if row != item.row]
         probability = item.probability
         if self.calibration is not None:
@@ -554,18 +519,18 @@ class Linker:
             )
         return owners
 
-    def _concepts(self, names: Iterable[tuple[int, float, float]], task: Task) -> list[_Found]:
+    def _concepts(self, names: Iterable[tuple[int, float, float]], task: Task) -> list[Found]:
         """Concepts of ranked names (name id, score, probability), each once."""
-        found: dict[int, _Found] = {}
+        found: dict[int, Found] = {}
         for name_id, score, probability in names:
             owners = self.owners(name_id, task.type)
             for row in owners if self.options.homonyms == "all" else owners[:1]:
-                found.setdefault(row, _Found(row, name_id, score, probability))
+                found.setdefault(row, Found(row, name_id, score, probability))
         return list(found.values())
 
     # ------------------------------------------------------------------ generate
 
-    def _generated(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+    def _generated(self, tasks: Sequence[Task]) -> list[list[Found]]:
         if not len(self.trie):
             return [[] for _ in tasks]
         options = self.options.decoding
@@ -616,7 +581,7 @@ class Linker:
             )
         return results
 
-    def _among_candidates(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+    def _among_candidates(self, tasks: Sequence[Task]) -> list[list[Found]]:
         found = self._indexes.lexical.search(
             [task.mention for task in tasks],
             max(64, self.options.candidates),
@@ -642,7 +607,7 @@ class Linker:
         """Candidates of each task with their features, best retrieved first."""
         return _candidates_under([self], tasks, everything=True)[0]
 
-    def _read(self, tasks: Sequence[Task]) -> _Read:
+    def _read(self, tasks: Sequence[Task]) -> Read:
         """What of a batch does not depend on the part of the base."""
         count = len(tasks)
         hints = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
@@ -654,13 +619,13 @@ class Linker:
         cosines = self._indexes.dense.similarities(vectors)
         of_mentions, of_hints, context = np.split(cosines, [count, len(texts)])
         hinted = dict(zip(hints, (ngrams[count:].toarray() + of_hints) / 2, strict=True))
-        return _Read(memory, ngrams, of_mentions, context, hinted)
+        return Read(memory, ngrams, of_mentions, context, hinted)
 
-    def _retrieved(self, tasks: Sequence[Task], read: _Read) -> list[_Retrieved]:
+    def _retrieved(self, tasks: Sequence[Task], read: Read) -> list[Retrieved]:
         """The names of this linker's part that are most similar to each task."""
         lexical = self._indexes.lexical
         mask = self._index_mask
-        found: list[_Retrieved] = []
+        found: list[Retrieved] = []
         for place, task in enumerate(tasks):
             span = slice(read.ngrams.indptr[place], read.ngrams.indptr[place + 1])
             ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
@@ -674,8 +639,8 @@ class Linker:
             # so the n-grams' ties are broken by the embeddings.
             every = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
             count = self.options.candidates
-            best = np.union1d(_best(ngrams + 1e-3 * vectors, count), _best(vectors, count))
-            best = np.union1d(best, _best(context, count))
+            best = np.union1d(highest(ngrams + 1e-3 * vectors, count), highest(vectors, count))
+            best = np.union1d(best, highest(context, count))
             if mask is not None:
                 best = best[mask[best]]
             order = best[np.lexsort((lexical.name_ids[best], -every[best]))][: self.options.scored]
@@ -686,7 +651,7 @@ class Linker:
                 if mask is not None:
                     to_hint = np.where(mask, to_hint, -1.0)
                 known = set(order.tolist())
-                order = np.append(order, [i for i in _best(to_hint, 3) if i not in known])
+                order = np.append(order, [i for i in highest(to_hint, 3) if i not in known])
                 order = order.astype(np.int64)
                 similar.append(to_hint)
             of_hints = np.zeros((len(order), len(HINTS)))
@@ -694,7 +659,7 @@ class Linker:
                 column = HINTS.index(hint.kind)
                 of_hints[:, column] = np.maximum(of_hints[:, column], hint.weight * to_hint[order])
             found.append(
-                _Retrieved(
+                Retrieved(
                     lexical.name_ids[order], ngrams[order], vectors[order], context[order], of_hints
                 )
             )
@@ -720,7 +685,7 @@ class Linker:
                     extra.append(max(places, key=lambda place: scores[place]))
         return np.array(extra, dtype=np.int64)
 
-    def _features(self, task: Task, found: _Retrieved) -> Candidates:
+    def _features(self, task: Task, found: Retrieved) -> Candidates:
         """Candidates with all features but those of generation, which are 0."""
         exact = normalise_name(task.mention)
         annotated = self._annotated(task.mention)
@@ -758,7 +723,7 @@ class Linker:
         ids, rows = (np.array(column) for column in zip(*items, strict=True))
         return Candidates(ids, rows, np.array(features))
 
-    def _combined(self, tasks: Sequence[Task]) -> list[list[_Found]]:
+    def _combined(self, tasks: Sequence[Task]) -> list[list[Found]]:
         (found,) = _candidates_under([self], tasks, everything=False)
         return [self._ranked(candidates) for candidates in found]
 
@@ -771,14 +736,14 @@ class Linker:
         scores = ranker.scores(candidates.features)
         return candidates.name_ids[scores >= scores.max() - OPEN]
 
-    def _ranked(self, candidates: Candidates) -> list[_Found]:
+    def _ranked(self, candidates: Candidates) -> list[Found]:
         """Concepts of a task's candidates, best first."""
         ranker = self.model.ranker
         assert ranker is not None
         if not len(candidates.rows):
             return []
         scores = ranker.scores(candidates.features)
-        return _by_concept(candidates, scores, ranker.nil_score(nil_features(candidates.features)))
+        return by_concept(candidates, scores, ranker.nil_score(nil_features(candidates.features)))
 
 
 def _candidates_under(
@@ -809,61 +774,10 @@ def _candidates_under(
     ]
     for place, (sums, lengths) in enumerate(first._score_names(tasks, read.memory, names)):
         for of_part in every:
-            _fill_in(of_part[place], names[place], sums, lengths)
+            fill_in(of_part[place], names[place], sums, lengths)
     return every
-
-
-def _fill_in(
-    candidates: Candidates, scored: np.ndarray, sums: np.ndarray, lengths: np.ndarray
-) -> None:
-    """Write the features of generation; a name that was not scored has those of the worst."""
-    if not len(candidates.rows) or not len(scored):
-        return
-    places = np.minimum(np.searchsorted(scored, candidates.name_ids), len(scored) - 1)
-    known = scored[places] == candidates.name_ids
-    for name, values in (("generation_sum", sums), ("generation_mean", sums / lengths)):
-        column = np.where(known, values[places], 0.0)
-        if known.any():
-            column[~known] = column[known].min()
-        candidates.features[:, FEATURES.index(name)] = column
 
 
 def _rescaled(before: float, after: float) -> float:
     """What the rest of the probability is multiplied by where calibration changed the best's."""
     return (1 - after) / (1 - before) if before < 1 else 1.0
-
-
-def _best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places of the k best, ties by place."""
-    if len(scores) <= k:
-        return np.arange(len(scores))
-    near = None
-    if len(scores) > 4 * k * _SHELF:
-        # The best of each shelf first: k of them, and so the k best of all, reach this high.
-        shelves = scores[: len(scores) // _SHELF * _SHELF].reshape(-1, _SHELF).max(1)
-        near = np.flatnonzero(scores >= np.partition(shelves, len(shelves) - k)[len(shelves) - k])
-        scores = scores[near]
-    limit = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above = np.flatnonzero(scores > limit)
-    best = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
-    return best if near is None else near[best]
-
-
-def _by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[_Found]:
-    """Concepts by the probability of all of their names together, best name first shown."""
-    top = max(float(scores.max()), nil)
-    weights = np.exp(scores - top)
-    total = float(weights.sum()) + math.exp(nil - top)
-    found: dict[int, tuple[float, float, int]] = {}
-    for place in np.lexsort((candidates.name_ids, -scores)):
-        row, weight = int(candidates.rows[place]), float(weights[place])
-        if row in found:
-            mass, score, name_id = found[row]
-            found[row] = (mass + weight, score, name_id)
-        else:
-            found[row] = (weight, float(scores[place]), int(candidates.name_ids[place]))
-    ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-    return [
-        _Found(row, name_id, math.log(mass / total) if mass > 0 else -math.inf, mass / total)
-        for row, (mass, _, name_id) in ranked
-    ]

@@ -29,8 +29,9 @@ from biolink.documents import Document
 from biolink.finetune.fit import fit_weights
 from biolink.finetune.samples import annotation_counts, named_mentions
 from biolink.infer.abbreviations import expand_document, find_abbreviations
+from biolink.infer.candidates import Candidates
 from biolink.infer.indexes import FROZEN
-from biolink.infer.linker import Candidates, Linker, LinkerOptions, Task
+from biolink.infer.linker import Linker, LinkerOptions, Task
 from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS, SETTINGS, load_model
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
 from biolink.infer.recognise import STOP_NAMES, DictionaryRecogniser

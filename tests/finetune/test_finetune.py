@@ -22,7 +22,7 @@ from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
 from biolink.infer.backbone import pooled
-from biolink.infer.linker import Candidates
+from biolink.infer.candidates import Candidates
 from biolink.infer.ranker import FEATURES
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm

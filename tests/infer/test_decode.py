@@ -181,6 +181,32 @@ def test_cutting_rows_down_changes_nothing(
     assert min(cut) > 2 * EXACT.beam
 
 
+def test_pruning_drops_hopeless_hypotheses_alone(setting: Setting) -> None:
+    def run(prune: float | None) -> tuple[list[Any], int]:
+        rows = 0
+        decoded = setting.backbone.decode
+
+        def counted(tokens: torch.Tensor, *given: Any) -> Any:
+            nonlocal rows
+            rows += len(tokens)
+            return decoded(tokens, *given)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(setting.backbone, "decode", counted)
+            return setting.search(DecodingOptions(stop="best", keep=1, prune=prune)), rows
+
+    whole, every = run(None)
+    wide, as_many = run(1e6)
+    narrow, few = run(0.0)
+    assert wide == whole and as_many == every
+    # Random weights are unsure: with so little room hypotheses go, and what is left are names.
+    assert few < every
+    for found in narrow:
+        assert found
+        assert all(setting.name(h) >= 0 for h in found)
+        assert found == sorted(found, key=lambda h: -h.score)
+
+
 def test_every_output_is_a_name_and_none_repeats(setting: Setting) -> None:
     for found in setting.search(DecodingOptions(beam=20)):
         leaves = [h.leaf for h in found]

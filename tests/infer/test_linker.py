@@ -13,7 +13,7 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
-from biolink.infer import linker as linker_module
+from biolink.infer.candidates import highest
 from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
 from biolink.infer.hints import Hint, acronyms, appositions, hints
@@ -479,6 +479,6 @@ def test_generation_scores_what_it_can_bring_to_the_top(
 def test_the_best_scores_are_the_best(size: int) -> None:
     rng = np.random.default_rng(size)
     for scores in (rng.random(size), rng.integers(0, 3, size), np.zeros(size), np.arange(size)):
-        found = linker_module._best(scores.astype(np.float32), 7)
+        found = highest(scores.astype(np.float32), 7)
         wanted = np.lexsort((np.arange(size), -scores))[:7]
         assert sorted(found.tolist()) == sorted(wanted.tolist())
