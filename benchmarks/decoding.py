@@ -192,6 +192,8 @@ def clocked() -> Iterator[dict[str, float]]:
     clock(Backbone, "memory", "keys and values")
     clock(Backbone, "decode", "decoder")
     clock(decode._Search, "_log_softmax", "projection")
+    clock(decode._Search, "_past_of", "reordering")
+    clock(decode._Search, "_shrink", "reordering")
     clock(encoder, "attend", "attention")
     clock(backbones, "attend", "attention")
     try:
@@ -210,7 +212,7 @@ def profile(run: Callable[[Batch], Any], given: Sequence[Batch]) -> dict[str, fl
             run(batch)
         total = time.perf_counter() - began
     rows = seconds.pop("decoder rows") / sum(len(batch.prompts) for batch in given)
-    parts = ("encoder", "keys and values", "decoder", "projection")
+    parts = ("encoder", "keys and values", "decoder", "projection", "reordering")
     shares = {part: seconds[part] / total for part in parts}
     shares["search"] = 1 - sum(shares.values())
     return {**shares, "(attention in it)": seconds["attention"] / total, "rows": rows}
@@ -240,7 +242,7 @@ def speed(
     # generate gets fewer mentions, spread over all lengths: it takes its time.
     some = every[:: 4 if label != "embedded" else 2]
     sides: dict[str, Side] = {}
-    for size in (8,) if quick else (4, 8, 16):
+    for size in (8,) if quick else (4, 8, 16, 32):
         sides[f"generate + dict trie, batch {size}"] = (
             lambda batch: with_generate(backbone, tree, batch),
             batches(model, some, size),

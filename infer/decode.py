@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import BiolinkError, ConfigError
-from biolink.infer.backbone import Backbone, Memory
+from biolink.infer.backbone import Backbone, KeyValue, Memory
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EXACT", "FAST", "DecodingOptions", "Hypothesis", "constrained_beam_search"]
@@ -309,8 +309,6 @@ class _Search:
         if not len(parent):
             return
         self._shrink(mention)
-        order = torch.from_numpy(parent).to(self.device)
-        past = tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
         of_row = torch.from_numpy(mention).to(self.device)
         begin = self.lengths[of_row][:, None]
         # The prompt, what was generated, and the new token.
@@ -324,10 +322,15 @@ class _Search:
             begin + self.steps - 1,
             seen[:, None],
             self.memory.for_rows(torch.from_numpy(self.place[mention]).to(self.device)),
-            past,
+            self._past_of(parent),
             earlier,
         )
         self.log_probs = self._log_softmax(hidden[:, 0])
+
+    def _past_of(self, parent: np.ndarray) -> tuple[KeyValue, ...]:
+        """Keys and values of the rows that go on."""
+        order = torch.from_numpy(parent).to(self.device)
+        return tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
 
     def _shrink(self, mention: np.ndarray) -> None:
         """Let finished mentions leave the memory once they are a quarter of it."""

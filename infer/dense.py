@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from biolink.errors import KnowledgeBaseError
+from biolink.kb.arrays import mapped_array
 
 __all__ = ["DenseIndex"]
 
@@ -141,7 +142,7 @@ class DenseIndex:
         """Map what :meth:`save` wrote."""
         try:
             arrays = [
-                np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                mapped_array(Path(folder) / f"{name}.npy")
                 for name in ("name_ids", "codes", "scale", "projection")
             ]
         except (OSError, ValueError, EOFError) as error:

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from biolink.errors import KnowledgeBaseError
+from biolink.kb.arrays import mapped_array
 from biolink.kb.files import replace_folder, sha256_of
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import NORMALISATION
@@ -95,9 +96,7 @@ def open_store(path: str | Path) -> KnowledgeBase:
             )
     try:
         table = pa.ipc.open_file(pa.memory_map(str(folder / "concepts.arrow"))).read_all()
-        arrays = [
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
-        ]
+        arrays = [mapped_array(folder / f"{name}.npy") for name in _ARRAYS]
         names = marisa_trie.Trie().mmap(str(folder / "names.marisa"))
         ids = marisa_trie.Trie().mmap(str(folder / "ids.marisa"))
     except (pa.ArrowException, ValueError, RuntimeError, OSError) as error:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from biolink.errors import KnowledgeBaseError
+from biolink.kb.arrays import mapped_array
 from biolink.kb.files import replace_folder
 
 __all__ = ["NameTrie", "trie_fingerprint"]
@@ -337,10 +338,7 @@ class NameTrie:
             for name, size in manifest["files"].items():
                 if (folder / name).stat().st_size != size:
                     raise KnowledgeBaseError(f"{folder / name} is damaged: expected {size:,} bytes")
-            arrays = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in _ARRAYS
-            }
+            arrays = {name: mapped_array(folder / f"{name}.npy") for name in _ARRAYS}
         except (OSError, ValueError, EOFError, KeyError) as error:
             raise KnowledgeBaseError(f"the name trie {folder} is damaged: {error}") from None
         return cls(**arrays, fingerprint=str(manifest.get("fingerprint", "")))
