@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from biolink.infer.precision import activated, projections
+from biolink.infer.precision import activated, projections, whole_rows
 
 __all__ = ["BartEncoder", "attend"]
 
@@ -87,16 +87,18 @@ class BartEncoder:
             if not size:
                 continue
             mask = real[block, :size]
-            flat = mask.flatten()
-            place = flat.nonzero()[:, 0]
+            place = mask.flatten().nonzero()[:, 0]
+            # Repeated tokens fill up the last rows of the matrix products.
+            more = whole_rows(len(place)) - len(place)
+            filled = torch.cat([place, place[:1].expand(more)])
             if inputs_embeds is None:
                 assert input_ids is not None
-                ids = input_ids[block, :size].flatten()[place]
+                ids = input_ids[block, :size].flatten()[filled]
                 embedded = F.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
             else:
-                embedded = inputs_embeds[block, :size].flatten(0, 1)[place]
-            padded = states.new_zeros(len(flat), states.shape[2])
-            padded[place] = self._run(embedded, mask, place)
+                embedded = inputs_embeds[block, :size].flatten(0, 1)[filled]
+            padded = states.new_zeros(mask.numel(), states.shape[2])
+            padded[place] = self._run(embedded, mask, place, filled)
             states[block, :size] = padded.view(len(block), size, -1)
         return states
 
@@ -111,20 +113,25 @@ class BartEncoder:
                 yield order[begin:end]
                 begin = end
 
-    def _run(self, embedded: Tensor, mask: Tensor, place: Tensor) -> Tensor:
-        """States [real tokens, d] of a block's real tokens, which stand in these places."""
+    def _run(self, embedded: Tensor, mask: Tensor, place: Tensor, filled: Tensor) -> Tensor:
+        """States [real tokens, d] of a block's real tokens, which stand in these places.
+
+        ``embedded`` is of the tokens in the places ``filled``, which are these and a few again.
+        """
         encoder = self.encoder
         rows, size = mask.shape
         table = encoder.embed_positions
-        positions = F.embedding((place % size) + table.offset, table.weight)
+        positions = F.embedding((filled % size) + table.offset, table.weight)
         states = encoder.layernorm_embedding(embedded + positions)
-        full = len(place) == rows * size
+        real = len(place)
+        full = real == rows * size
         allowed = None
         if not full:
             allowed = states.new_zeros(rows, 1, 1, size)
             allowed.masked_fill_(~mask[:, None, None, :], torch.finfo(states.dtype).min)
 
         def split(projected: Tensor) -> Tensor:
+            projected = projected[:real]
             if not full:
                 padded = projected.new_zeros(rows * size, projected.shape[1])
                 padded[place] = projected
@@ -135,11 +142,9 @@ class BartEncoder:
             own = layer.self_attn
             query, key, value = projections(states, own.q_proj, own.k_proj, own.v_proj)
             mixed = attend(split(query), split(key), split(value), allowed)
-            mixed = mixed.transpose(1, 2).reshape(rows * size, -1)
-            if not full:
-                mixed = mixed[place]
+            mixed = mixed.transpose(1, 2).reshape(rows * size, -1)[filled]
             states = layer.self_attn_layer_norm(states + own.out_proj(mixed))
             inner = activated(layer.fc1, layer.activation_fn, states)
             states = layer.final_layer_norm(states + layer.fc2(inner))
-        out: Tensor = states
+        out: Tensor = states[:real]
         return out

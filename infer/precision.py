@@ -29,6 +29,7 @@ __all__ = [
     "activated",
     "in_precision",
     "projections",
+    "whole_rows",
 ]
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -65,12 +66,29 @@ class PackedLinear(nn.Module):
 
     def forward(self, states: Tensor, then: str = "none") -> Tensor:
         """[..., in_features] -> [..., out_features]; ``then`` may be ``gelu``."""
-        if not states.numel():
+        flat = states.reshape(-1, self.in_features)
+        rows = len(flat)
+        if not rows:
             return states.new_zeros(*states.shape[:-1], self.out_features)
+        more = whole_rows(rows) - rows
+        if more:
+            flat = torch.cat([flat, flat.new_zeros(more, self.in_features)])
         out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            states, self.packed, self.bias, then, [], "none"
+            flat, self.packed, self.bias, then, [], "none"
         )
-        return out
+        return out[:rows].view(*states.shape[:-1], self.out_features)
+
+
+def whole_rows(rows: int) -> int:
+    """The number of rows that oneDNN multiplies in place of these.
+
+    It compiles a kernel for each number, which takes milliseconds and half a megabyte that stays;
+    so there are few numbers.
+    """
+    for most, step in ((64, 8), (256, 32), (1024, 64), (4096, 256)):
+        if rows <= most:
+            return -(-rows // step) * step
+    return -(-rows // 1024) * 1024
 
 
 def _packs(kind: torch.dtype) -> bool:
