@@ -85,7 +85,7 @@ def whole_rows(rows: int) -> int:
     It compiles a kernel for each number, which takes milliseconds and half a megabyte that stays;
     so there are few numbers.
     """
-    for most, step in ((64, 8), (256, 32), (1024, 64), (4096, 256)):
+    for most, step in ((64, 8), (256, 16), (1024, 64), (4096, 256)):
         if rows <= most:
             return -(-rows // step) * step
     return -(-rows // 1024) * 1024

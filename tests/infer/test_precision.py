@@ -22,6 +22,7 @@ from biolink.infer.precision import (
     Precision,
     activated,
     in_precision,
+    whole_rows,
 )
 from biolink.kb import KnowledgeBase
 from biolink.kb.trie import NameTrie
@@ -56,6 +57,13 @@ def test_packed_layers_are_the_layers(bias: bool) -> None:
         assert packed(torch.empty(0, 96)).shape == (0, 80)
     with pytest.raises(ConfigError, match="already"):
         in_precision(packed, "int8")
+
+
+def test_matrix_products_come_in_few_sizes() -> None:
+    sizes = [whole_rows(rows) for rows in range(1, 8193)]
+    assert all(0 <= size - rows < max(8, 0.25 * rows) for rows, size in enumerate(sizes, 1))
+    assert len(set(sizes)) < 50
+    assert all(whole_rows(size) == size for size in sizes)
 
 
 def test_without_the_kernels_layers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
