@@ -40,7 +40,7 @@ from biolink.infer.ranker import (
     type_name,
 )
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
-from biolink.infer.score import name_log_probs, pack
+from biolink.infer.score import name_sums, pack
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
@@ -60,6 +60,9 @@ OPEN = 4.0
 
 #: Tasks whose result is kept: a mention that comes again in the same words is not linked again.
 REMEMBERED = 8192
+
+#: Tokens of names, padded, that are scored together.
+_PADDED = 4096
 
 #: Indexes that a method looks names up in.
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
@@ -565,20 +568,21 @@ class Linker:
         some = [i for i, ids in enumerate(name_ids) if len(ids)]
         if not some:
             return results
-        if len(some) < len(tasks):
-            memory = memory.select(torch.tensor(some, device=self.model.backbone.device))
         prompts = self.model.prompts([tasks[i].mention for i in some])
         names = [
             self.model.name_tokens([self.kb.name_at(int(n)) for n in name_ids[i]]) for i in some
         ]
-        packed = pack(prompts, names, self.model.backbone.pad_id).to(self.model.backbone.device)
-        sums, lengths, _ = name_log_probs(self.model.backbone, memory, packed)
-        for place, i in enumerate(some):
-            size = len(name_ids[i])
-            results[i] = (
-                sums[place, :size].double().cpu().numpy(),
-                lengths[place, :size].double().cpu().numpy(),
-            )
+        backbone = self.model.backbone
+        for part in _of_similar_size([sum(map(len, of_mention)) for of_mention in names]):
+            chosen = torch.tensor([some[place] for place in part], device=backbone.device)
+            packed = pack([prompts[p] for p in part], [names[p] for p in part], backbone.pad_id)
+            sums, lengths = name_sums(backbone, memory.select(chosen), packed.to(backbone.device))
+            for row, place in enumerate(part):
+                size = len(names[place])
+                results[some[place]] = (
+                    sums[row, :size].double().cpu().numpy(),
+                    lengths[row, :size].double().cpu().numpy(),
+                )
         return results
 
     def _among_candidates(self, tasks: Sequence[Task]) -> list[list[Found]]:
@@ -776,6 +780,18 @@ def _candidates_under(
         for of_part in every:
             fill_in(of_part[place], names[place], sums, lengths)
     return every
+
+
+def _of_similar_size(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Places of entries that are padded to one size together: not too much of it in all."""
+    part: list[int] = []
+    for place in np.argsort(sizes, kind="stable").tolist():
+        if part and (len(part) + 1) * sizes[place] > _PADDED:
+            yield part
+            part = []
+        part.append(place)
+    if part:
+        yield part
 
 
 def _rescaled(before: float, after: float) -> float:

@@ -18,7 +18,10 @@ from torch import Tensor
 
 from biolink.infer.backbone import Backbone, Memory
 
-__all__ = ["Packed", "name_log_probs", "pack"]
+__all__ = ["Packed", "name_log_probs", "name_sums", "pack"]
+
+#: Predictions whose log-probabilities over the vocabulary are in the memory together.
+_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +135,51 @@ def name_log_probs(
 
     Returns
     -------
+    sums, lengths
+        As :func:`name_sums`.
+    log_probs
+        [predictions, vocabulary]: the log-probabilities behind the sums, as ``packed.places``.
+    """
+    log_probs = _log_probs(backbone, _states(backbone, memory, packed))
+    return *_summed(packed, log_probs[packed.at, packed.targets]), log_probs
+
+
+@torch.inference_mode()
+def name_sums(backbone: Backbone, memory: Memory, packed: Packed) -> tuple[Tensor, Tensor]:
+    """Log-probability of every name, without keeping those of all other tokens.
+
+    Returns
+    -------
     sums
         [mentions, most names]: sum over each name's tokens, end token included.
     lengths
         [mentions, most names]: number of those tokens, 0 where a mention has fewer names.
-    log_probs
-        [predictions, vocabulary]: the log-probabilities behind the sums, as ``packed.places``.
     """
+    states = _states(backbone, memory, packed)
+    order = torch.argsort(packed.at, stable=True)
+    at = packed.at[order]
+    chosen = states.new_empty(len(at), dtype=torch.float32)
+    for begin in range(0, len(states), _TOGETHER):
+        log_probs = _log_probs(backbone, states[begin : begin + _TOGETHER])
+        borders = at.new_tensor([begin, begin + _TOGETHER])
+        first, behind = torch.searchsorted(at, borders).tolist()
+        of_these = order[first:behind]
+        chosen[of_these] = log_probs[at[first:behind] - begin, packed.targets[of_these]]
+    return _summed(packed, chosen)
+
+
+def _states(backbone: Backbone, memory: Memory, packed: Packed) -> Tensor:
+    """[predictions, d]."""
     states, _ = backbone.decode(packed.tokens, packed.positions, packed.mask, memory)
-    log_probs = torch.log_softmax(backbone.logits(states.flatten(0, 1)[packed.places]).float(), -1)
-    chosen = log_probs[packed.at, packed.targets]
+    return states.flatten(0, 1)[packed.places]
+
+
+def _log_probs(backbone: Backbone, states: Tensor) -> Tensor:
+    return torch.log_softmax(backbone.logits(states).float(), -1)
+
+
+def _summed(packed: Packed, chosen: Tensor) -> tuple[Tensor, Tensor]:
     empty = chosen.new_zeros(len(packed.tokens) * packed.names)
     sums = empty.index_add(0, packed.slots, chosen)
     lengths = empty.index_add(0, packed.slots, torch.ones_like(chosen))
-    return sums.view(-1, packed.names), lengths.view(-1, packed.names), log_probs
+    return sums.view(-1, packed.names), lengths.view(-1, packed.names)

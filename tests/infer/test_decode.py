@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from biolink.errors import BiolinkError, ConfigError, ModelError
-from biolink.infer import decode
+from biolink.infer import decode, score
 from biolink.infer.backbone import Backbone
 from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_search
-from biolink.infer.score import name_log_probs, pack
+from biolink.infer.score import name_log_probs, name_sums, pack
 from biolink.kb.trie import NameTrie
 from tests.infer.conftest import bart, t5
 
@@ -80,6 +80,18 @@ def test_scores_of_given_names_equal_the_models_own(setting: Setting) -> None:
                 ).logits.log_softmax(-1)[0]
             expected = sum(float(logits[len(prompt) - 1 + i, t]) for i, t in enumerate(name))
             assert float(setting.sums[mention, number]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_sums_need_not_all_log_probabilities(setting: Setting) -> None:
+    packed = pack(setting.prompts, [setting.names, *[setting.names[:7]] * (MENTIONS - 1)], 0)
+    with torch.inference_mode():
+        wanted = name_log_probs(setting.backbone, setting.memory, packed)
+    found = name_sums(setting.backbone, setting.memory, packed)
+    for one, other in zip(found, wanted, strict=False):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-5)
+    assert len(packed.places) > 2 * score._TOGETHER
+    # Common beginnings are there once.
+    assert packed.tokens.shape[1] < sum(map(len, setting.names))
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
