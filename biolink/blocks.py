@@ -7,6 +7,8 @@ maps' memory.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -142,6 +144,8 @@ class BlockLinker:
                 done.documents.extend(one.documents)
                 done.problems.extend(one.problems)
             return done
+        finally:
+            _give_back_memory()
 
     def alone(self, document: Document) -> Linked:
         """Link one document."""
@@ -149,6 +153,12 @@ class BlockLinker:
             return Linked(list(self.linker.pipe([document], 1, self.recognise)))
         except _OF_A_DOCUMENT as error:
             return Linked(problems=[f"document {document.id!r} cannot be linked: {error}"])
+
+
+def _give_back_memory() -> None:
+    """Let glibc return freed memory: tensors of many sizes leave more and more pieces of it."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def blocks_of(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
