@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["REPEATS", "arguments", "machine", "ratios", "record", "spread", "timed"]
+__all__ = ["REPEATS", "arguments", "clocked", "machine", "ratios", "record", "spread", "timed"]
 
 REPEATS = 5
 
@@ -36,6 +38,32 @@ def timed(run: Callable[[], Any], repeats: int = REPEATS) -> list[float]:
         run()
         times.append(time.perf_counter() - began)
     return times
+
+
+@contextmanager
+def clocked(*parts: tuple[Any, str, str]) -> Iterator[dict[str, float]]:
+    """Seconds inside functions (owner, name, label); one that another calls counts in both."""
+    seconds: dict[str, float] = {}
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in parts]
+
+    def timed(original: Callable[..., Any], label: str) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def run(*given: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return original(*given, **named)
+            finally:
+                seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - began
+
+        return run
+
+    try:
+        for (owner, name, original), (_, _, label) in zip(originals, parts, strict=True):
+            setattr(owner, name, timed(original, label))
+        yield seconds
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
 
 
 def spread(values: Sequence[float], scale: float = 1.0, digits: int = 1) -> str:

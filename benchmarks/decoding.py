@@ -14,7 +14,6 @@ default by generation alone and as it is, and what one would use instead.
 
 from __future__ import annotations
 
-import functools
 import gc
 import sys
 import time
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import REPEATS, arguments, machine, ratios, record, spread
+from common import REPEATS, arguments, clocked, machine, ratios, record, spread
 from names import recombined_rows
 from torch import Tensor
 
@@ -167,51 +166,40 @@ def of_base_size(model: LinkingModel) -> Backbone:
 
 
 @contextmanager
-def clocked() -> Iterator[dict[str, float]]:
-    """Seconds inside the parts of a search; attention is a part of the decoder and encoder."""
-    seconds: dict[str, float] = {}
-    rows = {"decoder rows": 0.0}
-    patched: list[tuple[Any, str, Any]] = []
+def clocked_search() -> Iterator[dict[str, float]]:
+    """Seconds inside the parts of a search, and rows of the decoder.
 
-    def clock(owner: Any, name: str, label: str) -> None:
-        original = getattr(owner, name)
+    Attention is a part of the decoder and the encoder.
+    """
+    parts = (
+        (Backbone, "encode", "encoder"),
+        (Backbone, "memory", "keys and values"),
+        (Backbone, "decode", "decoder"),
+        (decode._Search, "_log_softmax", "projection"),
+        (decode._Search, "_past_of", "reordering"),
+        (decode._Search, "_shrink", "reordering"),
+        (encoder, "attend", "attention"),
+        (backbones, "attend", "attention"),
+    )
+    with clocked(*parts) as seconds:
+        timed = Backbone.decode
 
-        @functools.wraps(original)
-        def timed(*given: Any, **named: Any) -> Any:
-            began = time.perf_counter()
-            result = original(*given, **named)
-            seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - began
-            if label == "decoder":
-                rows["decoder rows"] += given[1].shape[0]
-            return result
+        def counted(self: Backbone, tokens: Tensor, *given: Any) -> Any:
+            seconds["rows"] = seconds.get("rows", 0) + tokens.shape[0]
+            return timed(self, tokens, *given)
 
-        patched.append((owner, name, original))
-        setattr(owner, name, timed)
-
-    clock(Backbone, "encode", "encoder")
-    clock(Backbone, "memory", "keys and values")
-    clock(Backbone, "decode", "decoder")
-    clock(decode._Search, "_log_softmax", "projection")
-    clock(decode._Search, "_past_of", "reordering")
-    clock(decode._Search, "_shrink", "reordering")
-    clock(encoder, "attend", "attention")
-    clock(backbones, "attend", "attention")
-    try:
+        Backbone.decode = counted
         yield seconds
-    finally:
-        for owner, name, original in patched:
-            setattr(owner, name, original)
-        seconds.update(rows)
 
 
 def profile(run: Callable[[Batch], Any], given: Sequence[Batch]) -> dict[str, float]:
     """Shares of the time, and rows of the decoder for each mention."""
-    with clocked() as seconds:
+    with clocked_search() as seconds:
         began = time.perf_counter()
         for batch in given:
             run(batch)
         total = time.perf_counter() - began
-    rows = seconds.pop("decoder rows") / sum(len(batch.prompts) for batch in given)
+    rows = seconds.pop("rows") / sum(len(batch.prompts) for batch in given)
     parts = ("encoder", "keys and values", "decoder", "projection", "reordering")
     shares = {part: seconds[part] / total for part in parts}
     shares["search"] = 1 - sum(shares.values())

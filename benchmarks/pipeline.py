@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from commands import Run, abstracts, link
-from common import REPEATS, arguments, machine, record, spread
+from common import REPEATS, arguments, clocked, machine, record, spread
+from threadpoolctl import threadpool_limits
 
-from biolink import read
+import biolink
+from biolink import Linker, read
+from biolink.infer.dense import DenseIndex
+from biolink.infer.model import LinkingModel
+from biolink.infer.recognise import TrainedRecogniser
+from biolink.kb.lexical import LexicalIndex
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
 #: Blocks small enough that all workers have some.
@@ -29,6 +37,42 @@ FORMS = {
     "1 process, int8": ("--precision", "int8"),
     "2 workers, int8": ("--workers", "2", "--precision", "int8"),
 }
+
+
+def profile(file: Path, precision: str) -> dict[str, float]:
+    """Shares of the time of one process with one thread."""
+    documents = list(read(file))
+    linker = biolink.load(precision=precision)
+    list(linker.pipe(documents[:1]))
+    parts = (
+        (TrainedRecogniser, "many", "recognition"),
+        (LinkingModel, "read", "encoding mentions in context"),
+        (LinkingModel, "embed", "embedding mentions"),
+        (LexicalIndex, "similarities", "n-grams"),
+        (DenseIndex, "similarities", "cosines"),
+        (Linker, "_retrieved", "candidates"),
+        (Linker, "_features", "features"),
+        (Linker, "_score_names", "generation"),
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with clocked(*parts) as seconds, threadpool_limits(1):
+            began = time.perf_counter()
+            linked = list(linker.pipe(documents))
+            total = time.perf_counter() - began
+    finally:
+        torch.set_num_threads(threads)
+    shares = {label: spent / total for label, spent in seconds.items()}
+    mentions = sum(len(document.mentions) for document in linked)
+    print(
+        f"\nOne thread, {precision}: {len(documents) / total:.2f} documents/s, "
+        f"{mentions / total:.0f} mentions/s"
+    )
+    print("\n| part | share |\n| --- | --- |")
+    for label, share in (*shares.items(), ("the rest", 1 - sum(shares.values()))):
+        print(f"| {label} | {share:.1%} |")
+    return shares
 
 
 def main() -> None:
@@ -70,6 +114,9 @@ def main() -> None:
                 f"{peaks[1]:.0f} |",
                 flush=True,
             )
+        for precision in ("int8",) if given.quick else ("fp32", "int8"):
+            shares = profile(folder / f"{count}.jsonl", precision)
+            results[f"profile, {precision}"] = shares
         if given.corpus:
             file = str(folder / "corpus.jsonl")
             abstracts(given.data, given.corpus, Path(file))

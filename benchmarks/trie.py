@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import REPEATS, arguments, machine, ratios, record, spread, timed
-from decoding import clocked
+from decoding import clocked_search
 from names import recombined_rows
 
 from biolink import KnowledgeBase
@@ -85,7 +85,7 @@ def apart(build: Any, *arguments: Any) -> list[dict[str, float]]:
 def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[float, float, float]:
     """Milliseconds of a step of the search, and of its own part; rows of the decoder in a step."""
     memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
-    with torch.inference_mode(), clocked() as seconds:
+    with torch.inference_mode(), clocked_search() as seconds:
         search = decode._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
         seconds.clear()
         rows = 0
