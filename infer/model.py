@@ -66,7 +66,11 @@ class LinkingModel:
     def in_precision(self, precision: Precision) -> LinkingModel:
         """The same model with weights in another precision."""
         backbone = Backbone(in_precision(self.backbone.model, precision))
-        return replace(self, backbone=backbone, precision=precision)
+        other = replace(self, backbone=backbone, precision=precision)
+        if self.folder is None:
+            # Layers in another form are not in the state that a digest could be made of.
+            other.__dict__["weights_fingerprint"] = self.weights_fingerprint
+        return other
 
     @cached_property
     def tokeniser_fingerprint(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,13 @@ def test_a_linker_in_int8(model_folder: Path, kb: KnowledgeBase, tmp_path: Path)
     _ = plain.indexes.dense
     assert len(list((tmp_path / "x.kb" / "index").glob("dense-*"))) == 2
     assert load_model(model_folder).precision == "fp32"
+
+
+def test_weights_keep_their_fingerprint(model_folder: Path) -> None:
+    model = replace(load_model(model_folder), folder=None)
+    wanted = model.weights_fingerprint
+    assert model.in_precision("int8").weights_fingerprint == wanted
+    assert model.in_precision("fp32").weights_fingerprint == wanted
 
 
 def test_what_was_linked_is_remembered(model_folder: Path, kb: KnowledgeBase) -> None:
