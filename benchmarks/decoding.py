@@ -41,7 +41,7 @@ from biolink.infer.backbone import Backbone
 from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.linker import Linker, LinkerOptions, Task
 from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.precision import in_precision
+from biolink.infer.precision import Int8Linear, PackedLinear, in_precision
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
@@ -169,7 +169,7 @@ def of_base_size(model: LinkingModel) -> Backbone:
 def clocked_search() -> Iterator[dict[str, float]]:
     """Seconds inside the parts of a search, and rows of the decoder.
 
-    Attention is a part of the decoder and the encoder.
+    Attention is a part of the decoder and the encoder; matrix products, of all but the search.
     """
     parts = (
         (Backbone, "encode", "encoder"),
@@ -180,6 +180,8 @@ def clocked_search() -> Iterator[dict[str, float]]:
         (decode._Search, "_shrink", "reordering"),
         (encoder, "attend", "attention"),
         (backbones, "attend", "attention"),
+        (PackedLinear, "forward", "matrix products"),
+        (Int8Linear, "of_quantised", "matrix products"),
     )
     with clocked(*parts) as seconds:
         timed = Backbone.decode
@@ -203,7 +205,8 @@ def profile(run: Callable[[Batch], Any], given: Sequence[Batch]) -> dict[str, fl
     parts = ("encoder", "keys and values", "decoder", "projection", "reordering")
     shares = {part: seconds[part] / total for part in parts}
     shares["search"] = 1 - sum(shares.values())
-    return {**shares, "(attention in it)": seconds["attention"] / total, "rows": rows}
+    inner = {f"({part} in it)": seconds[part] / total for part in ("attention", "matrix products")}
+    return {**shares, **inner, "rows": rows}
 
 
 # ---------------------------------------------------------------------- speed
@@ -316,6 +319,27 @@ def recall(linked: Sequence[Document], kb: KnowledgeBase, k: int) -> float:
     return 100 * hits / total
 
 
+def compared(together: Sequence[Document], alone: Sequence[Document]) -> str:
+    """How far what is linked among others is what is linked by itself."""
+    pairs = [
+        (a.links, b.links)
+        for one, other in zip(together, alone, strict=True)
+        for a, b in zip(one.mentions, other.mentions, strict=True)
+    ]
+    first = sum([x.concept_id for x in a[:1]] == [x.concept_id for x in b[:1]] for a, b in pairs)
+    every = sum([x.concept_id for x in a] == [x.concept_id for x in b] for a, b in pairs)
+    apart = max(
+        abs(x.score - y.score)
+        for a, b in pairs
+        for x, y in zip(a, b, strict=False)
+        if x.concept_id == y.concept_id
+    )
+    return (
+        f"{first} of {len(pairs)} have the same best as among others, {every} the same concepts in "
+        f"the same order, whose scores differ by {apart:.2g} at most"
+    )
+
+
 def accuracy(data: Path, mentions: int) -> dict[str, Any]:
     corpora = documents_of(data, mentions)
     documents = [document for of_corpus in corpora.values() for document in of_corpus]
@@ -341,6 +365,7 @@ def accuracy(data: Path, mentions: int) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for method, plans in (("generation", generation), ("combined (default)", default)):
         first: list[str | None] | None = None
+        together: list[Document] = []
         for name, (kind, options) in plans.items():
             linker = Linker(weights[kind], kb, options)
             linked = list(linker.pipe(documents, recognise=False))
@@ -359,6 +384,11 @@ def accuracy(data: Path, mentions: int) -> dict[str, Any]:
                 f"| {method}, {name} | {cells} | {same} of {len(best)} ({same / len(best):.2%}) |",
                 flush=True,
             )
+            if options.batch_size == 1:
+                alone = compared(together, linked)
+                print(f"\n{method}, {name}, mention by mention: {alone}\n")
+                results[f"{method}, {name}"]["compared"] = alone
+            together = linked
     return results
 
 

@@ -29,8 +29,9 @@ from biolink.infer.recognise import TrainedRecogniser
 from biolink.kb.lexical import LexicalIndex
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
-#: Blocks small enough that all workers have some.
-_FIND = ("--mentions", "find", "--batch-size", "8")
+_FIND = ("--mentions", "find")
+#: Of the short runs: small enough that all workers have some.
+_BLOCKS = ("--batch-size", "8")
 FORMS = {
     "1 process, fp32": (),
     "2 workers, fp32": ("--workers", "2"),
@@ -103,7 +104,7 @@ def main() -> None:
             for _ in range(repeats):
                 for size in runs:
                     file = str(folder / f"{size}.jsonl")
-                    runs[size].append(link(file, *_FIND, "-o", out, *form))
+                    runs[size].append(link(file, *_FIND, *_BLOCKS, "-o", out, *form))
             rates = [count / (b.seconds - a.seconds) for a, b in zip(*runs.values(), strict=True)]
             peaks = [max(run.peak for run in of_size) for of_size in runs.values()]
             first = first or rates

@@ -1,4 +1,4 @@
-"""``biolink link --engine ray`` on one and two workers, beside the plain command.
+"""``biolink link --engine ray`` on one and two workers, beside the plain command on as many.
 
     python benchmarks/ray_scaling.py --data ../shared/data [--abstracts 256] [--quick]
 
@@ -21,6 +21,7 @@ from common import arguments, machine, record, spread
 _RAY = ("--engine", "ray", "--shard-size", "8")
 FORMS = {
     "plain command, one thread": ("-o", "out.jsonl"),
+    "plain command, 2 workers": ("--workers", "2", "--batch-size", "8", "-o", "out.jsonl"),
     "ray, 1 worker": (*_RAY, "--workers", "1", "-o", "shards"),
     "ray, 2 workers": (*_RAY, "--workers", "2", "-o", "shards"),
 }
@@ -59,9 +60,9 @@ def main() -> None:
                 f"| {name} | {spread(rates, 1, 2)} | {spread(rests)} | {max(peaks):.0f} |",
                 flush=True,
             )
-    plain, one, two = (statistics.median(results[name]["rates"]) for name in FORMS)
+    plain, both, one, two = (statistics.median(results[name]["rates"]) for name in FORMS)
     print(f"\nefficiency from 1 to 2 workers: {two / (2 * one):.2f}")
-    print(f"1 worker / plain command: {one / plain:.2f}")
+    print(f"ray / plain command: {one / plain:.2f} with one worker, {two / both:.2f} with two")
     record(given.json, results)
 
 

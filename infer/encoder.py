@@ -36,10 +36,11 @@ def attend(
     few = _FEW if torch.get_num_threads() == 1 else _FEW_OF_SEVERAL
     if query.device.type != "cpu" or query.shape[2] > few:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    # The queries are fewer numbers than the scores.
+    query = query * (query.shape[3] ** -0.5 if scale is None else scale)
     scores = torch.matmul(query, key.transpose(2, 3))
-    scores = scores * (query.shape[3] ** -0.5 if scale is None else scale)
     if mask is not None:
-        scores = scores + mask
+        scores += mask
     return torch.matmul(torch.softmax(scores, -1), value)
 
 
@@ -129,20 +130,19 @@ class BartEncoder:
         if not full:
             allowed = states.new_zeros(rows, 1, 1, size)
             allowed.masked_fill_(~mask[:, None, None, :], torch.finfo(states.dtype).min)
+            # Padding gets the first token's, which nothing sees.
+            source = place.new_zeros(rows * size)
+            source[place] = torch.arange(real, device=place.device)
 
         def split(projected: Tensor) -> Tensor:
-            projected = projected[:real]
-            if not full:
-                padded = projected.new_zeros(rows * size, projected.shape[1])
-                padded[place] = projected
-                projected = padded
+            projected = projected[:real] if full else projected.index_select(0, source)
             return projected.view(rows, size, self.heads, -1).transpose(1, 2)
 
         for layer in encoder.layers:
             own = layer.self_attn
             query, key, value = projections(states, own.q_proj, own.k_proj, own.v_proj)
             mixed = attend(split(query), split(key), split(value), allowed)
-            mixed = mixed.transpose(1, 2).reshape(rows * size, -1)[filled]
+            mixed = mixed.transpose(1, 2).reshape(rows * size, -1).index_select(0, filled)
             states = layer.self_attn_layer_norm(states + own.out_proj(mixed))
             inner = activated(layer.fc1, layer.activation_fn, states)
             states = layer.final_layer_norm(states + layer.fc2(inner))

@@ -2,8 +2,8 @@
 
 ``fp32`` and ``bf16`` multiply on a CPU with oneDNN's kernels, whose weights are laid out once: the
 BLAS behind ``torch.nn.Linear`` lays them out at every call, which is most of the time where there
-are few rows. ``int8`` multiplies with torch's FBGEMM kernels. Weights have a scale for each output,
-as in torch's dynamic quantisation. Activations have a scale for each *row*, where torch's has one
+are few rows. ``int8`` multiplies with oneDNN's, too. Weights have a scale for each output, as in
+torch's dynamic quantisation. Activations have a scale for each *row*, where torch's has one
 for the whole tensor: so what is computed for a mention does not depend on the mentions beside it.
 """
 
@@ -67,16 +67,10 @@ class PackedLinear(nn.Module):
     def forward(self, states: Tensor, then: str = "none") -> Tensor:
         """[..., in_features] -> [..., out_features]; ``then`` may be ``gelu``."""
         flat = states.reshape(-1, self.in_features)
-        rows = len(flat)
-        if not rows:
-            return states.new_zeros(*states.shape[:-1], self.out_features)
-        more = whole_rows(rows) - rows
-        if more:
-            flat = torch.cat([flat, flat.new_zeros(more, self.in_features)])
         out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            flat, self.packed, self.bias, then, [], "none"
+            _filled(flat), self.packed, self.bias, then, [], "none"
         )
-        return out[:rows].view(*states.shape[:-1], self.out_features)
+        return out[: len(flat)].view(*states.shape[:-1], self.out_features)
 
 
 def whole_rows(rows: int) -> int:
@@ -101,7 +95,7 @@ def _packs(kind: torch.dtype) -> bool:
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with int8 weights, float32 in and out, for inference.
+    """A linear layer with int8 weights, float32 in and out, for inference on a CPU.
 
     Parameters
     ----------
@@ -112,43 +106,64 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         weight = linear.weight.detach().float()
-        scales = weight.abs().amax(1).clamp(min=1e-12).double() / 127
-        zeros = torch.zeros(len(scales), dtype=torch.int64)
-        with warnings.catch_warnings():
-            # torch 2.13 announces that quantised tensors will go; the versions that biolink is
-            # installed with have them.
-            warnings.simplefilter("ignore", UserWarning)
-            quantised = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-        self.packed = torch.ops.quantized.linear_prepack(quantised, None)
+        self.scales = weight.abs().amax(1).clamp(min=1e-12) / 127
+        levels = (weight / self.scales[:, None]).round().to(torch.int8)
+        self.packed = torch.ops.onednn.qlinear_prepack(levels, [_ROWS, linear.in_features])
+        self.zeros = torch.zeros(len(levels), dtype=torch.int32)
         self.bias = None if linear.bias is None else linear.bias.detach().float()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         # transformers' T5 asks for it.
         self.weight = None
+        with warnings.catch_warnings():
+            # Once in a process, torch 2.13 announces that quantised tensors will go; the versions
+            # that biolink is installed with have them.
+            warnings.simplefilter("ignore", UserWarning)
+            _quantised(torch.zeros(1, 1))
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., in_features] -> [..., out_features]."""
-        return self.of_scaled(*_scaled(states))
+        return self.of_quantised(*_quantised(states)).view(*states.shape[:-1], self.out_features)
 
-    def of_scaled(self, states: Tensor, largest: Tensor) -> Tensor:
-        """The same for rows that are divided by their largest magnitude."""
-        product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            states, 1 / _LEVELS, _LEVELS + 1, self.packed
-        )
-        product *= largest
-        return product if self.bias is None else product.add_(self.bias)
+    def of_quantised(self, levels: Tensor, largest: Tensor) -> Tensor:
+        """[rows, out_features] of what :func:`_quantised` gives."""
+        product: Tensor = torch.ops.onednn.qlinear_pointwise(
+            levels, 1 / _LEVELS, _LEVELS + 1, self.packed, self.scales, self.zeros,
+            None, 1.0, 0, torch.float32, "none", [], "",
+        )[: len(largest)]  # fmt: skip
+        if self.bias is None:
+            return product.mul_(largest)
+        return torch.addcmul(self.bias, product, largest)
 
 
-def _scaled(states: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows with 1 as their largest magnitude, which has a fixed scale, and that magnitude."""
-    largest = states.abs().amax(-1, keepdim=True).clamp_(min=1e-12)
-    return states / largest, largest
+def _quantised(states: Tensor) -> tuple[Tensor, Tensor]:
+    """uint8 levels [whole rows, in] of rows divided by their largest magnitude, and that [rows, 1].
+
+    So the scale of the levels is the same for all rows.
+    """
+    flat = states.reshape(-1, states.shape[-1])
+    largest = flat.abs().amax(-1, keepdim=True).clamp_(min=1e-12)
+    quantised = torch.quantize_per_tensor(flat / largest, 1 / _LEVELS, _LEVELS + 1, torch.quint8)
+    # Its bytes as they are: int_repr() would take ten times as long as the quantisation.
+    levels = torch.empty(0, dtype=torch.uint8).set_(
+        quantised.untyped_storage(), 0, quantised.shape, quantised.stride()
+    )
+    return _filled(levels), largest
+
+
+def _filled(rows: Tensor) -> Tensor:
+    """With rows of zeros up to :func:`whole_rows`, of which there is one at least."""
+    more = whole_rows(max(1, len(rows))) - len(rows)
+    return torch.cat([rows, rows.new_zeros(more, rows.shape[1])]) if more else rows
 
 
 def projections(states: Tensor, *layers: Any) -> list[Tensor]:
-    """What several linear layers make of the same states, which are scaled once."""
+    """What several linear layers make of the same states, which are quantised once."""
     if all(isinstance(layer, Int8Linear) for layer in layers):
-        scaled = _scaled(states)
-        return [layer.of_scaled(*scaled) for layer in layers]
+        quantised = _quantised(states)
+        return [
+            layer.of_quantised(*quantised).view(*states.shape[:-1], layer.out_features)
+            for layer in layers
+        ]
     return [layer(states) for layer in layers]
 
 

@@ -41,7 +41,9 @@ def test_int8_is_near_and_each_row_is_its_own() -> None:
         assert torch.equal(Int8Linear(linear)(rows[7:9]), found[7:9])
         assert torch.equal(Int8Linear(linear)(rows.view(5, 10, 96)).view(50, 80), found)
         nothing = Int8Linear(nn.Linear(96, 80, bias=False))(torch.zeros(2, 96))
+        none = Int8Linear(linear)(torch.zeros(0, 96))
     assert torch.equal(nothing, torch.zeros(2, 80))
+    assert none.shape == (0, 80)
 
 
 @pytest.mark.parametrize("bias", [True, False])
