@@ -4,9 +4,10 @@
 
 Two models: the embedded default, and one of bart-base size with random weights whose output
 projection is scaled so that its choices are about as sure as a trained model's. For both the same
-mentions of the example abstracts in their context, a trie of a million real and made names, a beam
-of five, and torch's threads. ``generate`` is measured at several batch sizes; ratios are to its
-best. Repetitions go round all sides in turn, and a ratio's spread is over the repetitions.
+mentions of the example abstracts in a context of 64 tokens at most, a trie of a million real and
+made names, a beam of five, and torch's threads. ``generate`` is measured at several batch sizes;
+ratios are to its best. Repetitions go round all sides in turn, and a ratio's spread is over the
+repetitions.
 
 With ``--data``: what the faster forms cost in accuracy on development documents, the embedded
 default by generation alone and as it is, and what one would use instead.
@@ -19,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from torch import Tensor
 import biolink
 from biolink import KnowledgeBase
 from biolink.baselines import by_names, exact
-from biolink.documents import Document
+from biolink.documents import Document, Mention
 from biolink.infer import backbone as backbones
 from biolink.infer import decode, encoder
 from biolink.infer.abbreviations import expand_document, find_abbreviations
@@ -49,7 +50,18 @@ from biolink.pipeline import EMBEDDED
 
 ABSTRACTS = Path(__file__).parents[1] / "examples" / "data" / "bc5cdr_20.PubTator"
 BATCH = 32
+SOURCE = 64  # tokens of a mention in its context, at most
 SHARPNESS = 8.0  # of the random model's output projection
+
+
+def source(model: LinkingModel, text: str, mention: Mention, written: str) -> str:
+    """The mention with as many words of context as make :data:`SOURCE` tokens."""
+    for window in range(model.form.window, 0, -1):
+        form = replace(model.form, window=window)
+        found = source_text(text, mention.start, mention.end, form, written)
+        if len(model.tokenizer(found)["input_ids"]) <= SOURCE:
+            break
+    return found
 
 
 def tasks(model: LinkingModel, count: int) -> list[Task]:
@@ -59,8 +71,7 @@ def tasks(model: LinkingModel, count: int) -> list[Task]:
         document = expand_document(document, find_abbreviations)
         for m in document.mentions:
             written = m.long_form or m.text
-            source = source_text(document.text, m.start, m.end, model.form, written)
-            found[Task(source, written, m.type)] = None
+            found[Task(source(model, document.text, m, written), written, m.type)] = None
     return sorted(list(found)[:count], key=lambda task: len(task.source))
 
 
