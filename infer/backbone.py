@@ -20,10 +20,10 @@ from biolink.errors import ModelError
 from biolink.infer.encoder import BartEncoder, attend
 from biolink.infer.precision import activated, projections
 
-__all__ = ["Backbone", "Memory", "pooled", "span_vectors"]
+__all__ = ["FEW_ENOUGH", "Backbone", "Memory", "pooled", "span_vectors"]
 
-#: Share of the mentions up to which rows of some get a memory of these alone.
-_PRESENT = 0.75
+#: Share of the mentions up to which a memory of some alone is made.
+FEW_ENOUGH = 0.75
 
 #: Keys and values of one layer, each [rows, heads, positions, head size].
 KeyValue = tuple[Tensor, Tensor]
@@ -86,7 +86,7 @@ class Memory:
         starts = torch.cumsum(counts, 0) - counts
         order = torch.arange(len(mention_of_row), device=counts.device)
         memory = self
-        if len(present) <= _PRESENT * self.mask.shape[0]:
+        if len(present) <= FEW_ENOUGH * self.mask.shape[0]:
             memory = self.select(present)
         else:
             group = mention_of_row

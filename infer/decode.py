@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import BiolinkError, ConfigError
-from biolink.infer.backbone import Backbone, KeyValue, Memory
+from biolink.infer.backbone import FEW_ENOUGH, Backbone, KeyValue, Memory
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EXACT", "FAST", "DecodingOptions", "Hypothesis", "constrained_beam_search"]
@@ -333,9 +333,9 @@ class _Search:
         return tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
 
     def _shrink(self, mention: np.ndarray) -> None:
-        """Let finished mentions leave the memory once they are a quarter of it."""
+        """Let finished mentions leave the memory once there are enough of them."""
         alive = np.unique(mention)
-        if len(alive) <= 0.75 * self.memory.mask.shape[0]:
+        if len(alive) <= FEW_ENOUGH * self.memory.mask.shape[0]:
             chosen = torch.from_numpy(self.place[alive]).to(self.device)
             self.memory = self.memory.select(chosen)
             self.place = np.full(self.count, -1)
