@@ -190,8 +190,8 @@ def in_precision(module: M, precision: Precision) -> M:
     Raises
     ------
     ConfigError
-        For an unknown precision, for int8 on a device other than the CPU, and for a model that is
-        in a precision already.
+        For an unknown precision, for int8 on a device other than the CPU or without oneDNN, and for
+        a model that is in a precision already.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
@@ -201,6 +201,8 @@ def in_precision(module: M, precision: Precision) -> M:
     if precision == "int8":
         if device.type != "cpu":
             raise ConfigError(f"precision='int8' runs on the CPU, not on {device}: take bf16 there")
+        if not torch.backends.mkldnn.is_available():
+            raise ConfigError("precision='int8' needs a build of torch with oneDNN: take fp32")
         return _with_layers(module, Int8Linear)
     if precision == "bf16":
         module = copy.deepcopy(module).to(torch.bfloat16)

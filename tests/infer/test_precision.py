@@ -127,6 +127,12 @@ def test_unknown_precisions_are_refused() -> None:
         in_precision(bart(60), "int4")  # type: ignore[arg-type]
 
 
+def test_int8_needs_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="oneDNN"):
+        in_precision(bart(60), "int8")
+
+
 def test_a_linker_in_int8(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
     kb.save(tmp_path / "x.kb")
     linker = biolink.load(model_folder, tmp_path / "x.kb", precision="int8", method="generate")
