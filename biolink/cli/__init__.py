@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -13,6 +14,8 @@ def main() -> None:
     from biolink.cli.app import app
     from biolink.errors import BiolinkError
 
+    # As with an interrupt from the keyboard, what is half written goes.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except BiolinkError as error:

@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,21 @@ def test_evaluation_with_everything(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
     done = run("compare", tmp_path / "a.md", tmp_path / "a.json")
     assert "expected a report of biolink evaluate" in done.stderr
+
+
+def test_what_is_half_written_goes_when_the_command_is_ended(tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    command = [
+        sys.executable, "-c", "from biolink.cli import main; main()",
+        "convert", "-", "--format", "jsonl", "-o", str(target),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(b'{"id": "1", "text": "Fever."}\n')
+    process.stdin.flush()
+    while not any(tmp_path.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 143
+    assert not any(tmp_path.iterdir())
