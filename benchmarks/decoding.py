@@ -192,6 +192,7 @@ def clocked_search() -> Iterator[dict[str, float]]:
         (encoder, "attend", "attention"),
         (backbones, "attend", "attention"),
         (PackedLinear, "forward", "matrix products"),
+        (PackedLinear, "plus", "matrix products"),
         (Int8Linear, "of_quantised", "matrix products"),
     )
     with clocked(*parts) as seconds:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from biolink.errors import ModelError
 from biolink.infer.encoder import BartEncoder, attend
-from biolink.infer.precision import activated, projections
+from biolink.infer.precision import activated, added, projections
 
 __all__ = ["FEW_ENOUGH", "Backbone", "Memory", "pooled", "span_vectors"]
 
@@ -238,6 +238,12 @@ def _extended(past: KeyValue | None, new: KeyValue) -> KeyValue:
     return torch.cat([past[0], new[0]], 2), torch.cat([past[1], new[1]], 2)
 
 
+def _residual(states: Tensor, linear: Any, inner: Tensor, dropout: float) -> Tensor:
+    if dropout:
+        return states + F.dropout(linear(inner), dropout)
+    return added(states, linear, inner)
+
+
 class _BartDecoder:
     """Post-norm decoder of BART (Lewis et al., 2020)."""
 
@@ -289,15 +295,13 @@ class _BartDecoder:
             keys, values = _extended(past[number] if past else None, own)
             kept.append((keys, values))
             mixed = _attend_own(self.split(query), keys, values, mask, None)
-            mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
-            states = layer.self_attn_layer_norm(states + mixed)
+            states = layer.self_attn_layer_norm(_residual(states, attention.out_proj, mixed, p))
             attention = layer.encoder_attn
             query = self.split(attention.q_proj(states))
             mixed = _attend_memory(query, memory, number, None)
-            mixed = F.dropout(attention.out_proj(mixed), p, p > 0)
-            states = layer.encoder_attn_layer_norm(states + mixed)
-            mixed = layer.fc2(activated(layer.fc1, layer.activation_fn, states))
-            states = layer.final_layer_norm(states + F.dropout(mixed, p, p > 0))
+            states = layer.encoder_attn_layer_norm(_residual(states, attention.out_proj, mixed, p))
+            inner = activated(layer.fc1, layer.activation_fn, states)
+            states = layer.final_layer_norm(_residual(states, layer.fc2, inner, p))
         return states, tuple(kept)
 
     def logits(self, states: Tensor) -> Tensor:
@@ -360,15 +364,12 @@ class _T5Decoder:
             own = (self.split(attention.k(normed)), self.split(attention.v(normed)))
             keys, values = _extended(past[number] if past else None, own)
             kept.append((keys, values))
-            mixed = attention.o(
-                _attend_own(self.split(attention.q(normed)), keys, values, mask, 1.0)
-            )
-            states = states + F.dropout(mixed, p, p > 0)
+            mixed = _attend_own(self.split(attention.q(normed)), keys, values, mask, 1.0)
+            states = _residual(states, attention.o, mixed, p)
             layer = block.layer[1]
             attention = layer.EncDecAttention
             query = self.split(attention.q(layer.layer_norm(states)))
-            mixed = attention.o(_attend_memory(query, memory, number, 1.0))
-            states = states + F.dropout(mixed, p, p > 0)
+            states = _residual(states, attention.o, _attend_memory(query, memory, number, 1.0), p)
             layer = block.layer[2]
             mixed = layer.DenseReluDense(layer.layer_norm(states))
             states = states + F.dropout(mixed, p, p > 0)

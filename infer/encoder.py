@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from biolink.infer.precision import activated, projections, whole_rows
+from biolink.infer.precision import activated, added, projections, whole_rows
 
 __all__ = ["BartEncoder", "attend"]
 
@@ -143,8 +143,8 @@ class BartEncoder:
             query, key, value = projections(states, own.q_proj, own.k_proj, own.v_proj)
             mixed = attend(split(query), split(key), split(value), allowed)
             mixed = mixed.transpose(1, 2).reshape(rows * size, -1).index_select(0, filled)
-            states = layer.self_attn_layer_norm(states + own.out_proj(mixed))
+            states = layer.self_attn_layer_norm(added(states, own.out_proj, mixed))
             inner = activated(layer.fc1, layer.activation_fn, states)
-            states = layer.final_layer_norm(states + layer.fc2(inner))
+            states = layer.final_layer_norm(added(states, layer.fc2, inner))
         out: Tensor = states[:real]
         return out

@@ -27,6 +27,7 @@ __all__ = [
     "PackedLinear",
     "Precision",
     "activated",
+    "added",
     "in_precision",
     "projections",
     "whole_rows",
@@ -71,6 +72,15 @@ class PackedLinear(nn.Module):
             _filled(flat), self.packed, self.bias, then, [], "none"
         )
         return out[: len(flat)].view(*states.shape[:-1], self.out_features)
+
+    def plus(self, states: Tensor, others: Tensor) -> Tensor:
+        """``others + self(states)``; others are [..., out_features]."""
+        flat = others.reshape(-1, self.out_features)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise.binary(
+            _filled(states.reshape(-1, self.in_features)), _filled(flat), self.packed, self.bias,
+            "add",
+        )  # fmt: skip
+        return out[: len(flat)].view(others.shape)
 
 
 def whole_rows(rows: int) -> int:
@@ -172,6 +182,14 @@ def activated(linear: Any, activation: Any, states: Tensor) -> Tensor:
     if isinstance(linear, PackedLinear) and _is_gelu(activation):
         return linear(states, "gelu")
     out: Tensor = activation(linear(states))
+    return out
+
+
+def added(states: Tensor, linear: Any, inner: Tensor) -> Tensor:
+    """``states + linear(inner)``, in one pass if it can be."""
+    if isinstance(linear, PackedLinear):
+        return linear.plus(inner, states)
+    out: Tensor = states + linear(inner)
     return out
 
 

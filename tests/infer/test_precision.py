@@ -22,6 +22,7 @@ from biolink.infer.precision import (
     PackedLinear,
     Precision,
     activated,
+    added,
     in_precision,
     whole_rows,
 )
@@ -57,6 +58,9 @@ def test_packed_layers_are_the_layers(bias: bool) -> None:
         for rows in (torch.randn(1, 96), torch.randn(3, 7, 96), torch.randn(9, 4, 96)[:, 1]):
             torch.testing.assert_close(packed(rows), model(rows))
             torch.testing.assert_close(activated(packed[0], packed[1], rows), model(rows))
+            others = torch.randn(*rows.shape[:-1], 80)
+            wanted = others + model[0](rows)
+            torch.testing.assert_close(added(others, packed[0], rows), wanted)
         assert packed(torch.empty(0, 96)).shape == (0, 80)
     with pytest.raises(ConfigError, match="already"):
         in_precision(packed, "int8")
