@@ -24,6 +24,8 @@ __all__ = ["Block", "Shards", "link_shard", "numbered_blocks"]
 
 _JOB = "job.json"
 _VERSION = 1
+#: Documents of a shard that are worked on together; memory is given back after them.
+_TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,11 @@ def link_shard(shards: Shards, linker: BlockLinker, block: Block) -> Linked:
     before = shards.attempted(block.name)
     if before is None:
         shards.attempt(block.name)
-        done = linker(block.documents) if block.documents else Linked()
+        done = Linked()
+        for part in blocks_of(block.documents, _TOGETHER):
+            linked = linker(part)
+            done.documents.extend(linked.documents)
+            done.problems.extend(linked.problems)
     else:
         done = Linked()
         deaths = Counter(before)
