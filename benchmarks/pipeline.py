@@ -10,7 +10,6 @@ memory grows with the corpus. Memory is that of all processes together, shared p
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import torch
 from commands import Run, abstracts, link
-from common import REPEATS, arguments, clocked, machine, record, spread
+from common import REPEATS, arguments, clocked, machine, ratios, record, spread
 from threadpoolctl import threadpool_limits
 
 import biolink
@@ -84,35 +83,36 @@ def main() -> None:
     given = parser.parse_args()
     count = 16 if given.quick else given.abstracts
     forms = {n: f for n, f in FORMS.items() if not given.quick or n == "2 workers, int8"}
-    repeats = 1 if given.quick else 3
+    repeats = 1 if given.quick else REPEATS
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         out = str(folder / "out.jsonl")
         link(str(ONE), "-o", out)  # the files are in memory from here on
-        starts = [link(str(ONE), "-o", out) for _ in range(1 if given.quick else REPEATS)]
+        starts = [link(str(ONE), "-o", out) for _ in range(repeats)]
         results["one abstract"] = [run.seconds for run in starts]
         print(machine())
         print(f"one abstract: {spread(results['one abstract'], 1, 2)} s, {starts[0].peak:.0f} MiB")
         for size in (count, 2 * count):
             abstracts(given.data, size, folder / f"{size}.jsonl")
+        runs: dict[str, dict[int, list[Run]]] = {n: {count: [], 2 * count: []} for n in forms}
+        for _ in range(repeats):
+            for name, form in forms.items():
+                for size in (count, 2 * count):
+                    file = str(folder / f"{size}.jsonl")
+                    runs[name][size].append(link(file, *_FIND, *_BLOCKS, "-o", out, *form))
         print(f"\n| form | documents/s | ratio | peak, MiB: {count} | {2 * count} documents |")
         print("| --- | --- | --- | --- | --- |")
         first: list[float] = []
-        for name, form in forms.items():
-            runs: dict[int, list[Run]] = {count: [], 2 * count: []}
-            for _ in range(repeats):
-                for size in runs:
-                    file = str(folder / f"{size}.jsonl")
-                    runs[size].append(link(file, *_FIND, *_BLOCKS, "-o", out, *form))
-            rates = [count / (b.seconds - a.seconds) for a, b in zip(*runs.values(), strict=True)]
-            peaks = [max(run.peak for run in of_size) for of_size in runs.values()]
+        for name, of_form in runs.items():
+            pairs = zip(*of_form.values(), strict=True)
+            rates = [count / (b.seconds - a.seconds) for a, b in pairs]
+            peaks = [max(run.peak for run in of_size) for of_size in of_form.values()]
             first = first or rates
             results[name] = {"rates": rates, "peaks": peaks}
-            ratio = statistics.median(rates) / statistics.median(first)
             print(
-                f"| {name} | {spread(rates, 1, 2)} | {ratio:.2f} | {peaks[0]:.0f} | "
-                f"{peaks[1]:.0f} |",
+                f"| {name} | {spread(rates, 1, 2)} | {spread(ratios(rates, first), 1, 2)} | "
+                f"{peaks[0]:.0f} | {peaks[1]:.0f} |",
                 flush=True,
             )
         for precision in ("int8",) if given.quick else ("fp32", "int8"):

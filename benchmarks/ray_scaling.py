@@ -1,22 +1,21 @@
 """``biolink link --engine ray`` on one and two workers, beside the plain command on as many.
 
-    python benchmarks/ray_scaling.py --data ../shared/data [--abstracts 256] [--quick]
+    python benchmarks/ray_scaling.py --data ../shared/data [--abstracts 48] [--quick]
 
 A worker has one thread, and so has the plain command here. Times are of the whole command, the
 start of the cluster included; the rate is that of the second half, from a run on half as many
-abstracts. Efficiency: the rate of two workers over twice that of one.
+abstracts. Efficiency: the rate of two workers over twice that of one. Repetitions go round all
+forms.
 """
 
 from __future__ import annotations
 
 import shutil
-import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from commands import abstracts, link
-from common import arguments, machine, record, spread
+from common import REPEATS, arguments, machine, ratios, record, spread
 
 _RAY = ("--engine", "ray", "--shard-size", "8")
 FORMS = {
@@ -30,20 +29,19 @@ FORMS = {
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--abstracts", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--abstracts", type=int, default=48)
     given = parser.parse_args()
     count = 32 if given.quick else given.abstracts
-    results: dict[str, Any] = {}
+    rates: dict[str, list[float]] = {name: [] for name in FORMS}
+    rests: dict[str, list[float]] = {name: [] for name in FORMS}
+    peaks: dict[str, list[float]] = {name: [] for name in FORMS}
     print(machine())
-    print("| form | documents/s | start and end, s | peak, MiB |\n| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for size in (count // 2, count):
             abstracts(given.data, size, folder / f"{size}.jsonl")
-        for name, form in FORMS.items():
-            rates, rests, peaks = [], [], []
-            for _ in range(1 if given.quick else given.repeats):
+        for _ in range(1 if given.quick else REPEATS):
+            for name, form in FORMS.items():
                 seconds = []
                 for size in (count // 2, count):
                     shutil.rmtree(folder / "shards", ignore_errors=True)
@@ -52,18 +50,22 @@ def main() -> None:
                         *form[:-1], str(folder / form[-1]), threads=1,
                     )  # fmt: skip
                     seconds.append(run.seconds)
-                    peaks.append(run.peak)
-                rates.append((count - count // 2) / (seconds[1] - seconds[0]))
-                rests.append(seconds[1] - count / rates[-1])
-            results[name] = {"rates": rates, "rests": rests, "peaks": peaks}
-            print(
-                f"| {name} | {spread(rates, 1, 2)} | {spread(rests)} | {max(peaks):.0f} |",
-                flush=True,
-            )
-    plain, both, one, two = (statistics.median(results[name]["rates"]) for name in FORMS)
-    print(f"\nefficiency from 1 to 2 workers: {two / (2 * one):.2f}")
-    print(f"ray / plain command: {one / plain:.2f} with one worker, {two / both:.2f} with two")
-    record(given.json, results)
+                    peaks[name].append(run.peak)
+                rates[name].append((count - count // 2) / (seconds[1] - seconds[0]))
+                rests[name].append(seconds[1] - count / rates[name][-1])
+    print("| form | documents/s | start and end, s | peak, MiB |\n| --- | --- | --- | --- |")
+    for name in FORMS:
+        print(
+            f"| {name} | {spread(rates[name], 1, 2)} | {spread(rests[name])} | "
+            f"{max(peaks[name]):.0f} |"
+        )
+    plain, both, one, two = rates.values()
+    print(f"\nefficiency from 1 to 2 workers: {spread(ratios(two, [2 * r for r in one]), 1, 2)}")
+    print(
+        f"ray / plain command: {spread(ratios(one, plain), 1, 2)} with one worker, "
+        f"{spread(ratios(two, both), 1, 2)} with two"
+    )
+    record(given.json, {"rates": rates, "rests": rests, "peaks": peaks})
 
 
 if __name__ == "__main__":

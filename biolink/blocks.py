@@ -51,6 +51,7 @@ class LinkSettings:
     recogniser: str | None = None
     calibration: str | None = None
     precision: str = "fp32"
+    names_first: bool = False
 
     def linker(self, progress: Callable[[str, int, int], None] | None = None) -> AnyLinker:
         """Load it."""
@@ -65,6 +66,8 @@ class LinkSettings:
             options["top_k"] = self.top_k
         if self.method is not None:
             options["method"] = self.method
+        if self.names_first:
+            options["names_first"] = True
         linker = load(
             self.model,
             None if self.kb is None else KnowledgeBase.read(self.kb),

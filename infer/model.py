@@ -28,6 +28,7 @@ from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.files import sha256_of
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
+from biolink.kb.trie import NameTrie
 
 __all__ = ["LinkingModel", "load_model"]
 
@@ -137,6 +138,10 @@ class LinkingModel:
     def name_tokens(self, names: Sequence[str]) -> list[list[int]]:
         """Token ids of names, each with its end token."""
         return self.form.name_ids(self.tokenizer, names, self.backbone.eos_id)
+
+    def leaves(self, trie: NameTrie, mentions: Sequence[str]) -> list[int | None]:
+        """The leaf of each mention that is a name of the trie after normalisation, else None."""
+        return [trie.walk(name) for name in self.name_tokens(mentions)]
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], batch: int = 64) -> np.ndarray:

@@ -75,6 +75,12 @@ def link(
     method: Annotated[
         str | None, typer.Option(help="combined, generate or candidates; what the model is for.")
     ] = None,
+    names_first: Annotated[
+        bool,
+        typer.Option(
+            "--names-first", help="With --method generate: link names to themselves, no model run."
+        ),
+    ] = False,
     top_k: Annotated[int | None, typer.Option(help="Links kept for each mention; 5.")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="NIL below this probability, from 0 to 1.")
@@ -126,6 +132,7 @@ def link(
         recogniser=recogniser,
         calibration=calibration,
         precision=precision,
+        names_first=names_first,
     )
     job = LinkJob(
         files=tuple(files or ["-"]),

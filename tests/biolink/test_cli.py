@@ -99,6 +99,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (("link", DATA / "bc5cdr.PubTator", "--engine", "x"), "--engine is local or ray"),
         (("link", DATA / "bc5cdr.PubTator", "--engine", "ray"), "the folder that -o names"),
         (("link", "--engine", "ray", "-o", tmp_path / "x"), "not stdin"),
+        (("link", DATA / "bc5cdr.PubTator", "--names-first"), "goes with the method generate"),
     ]
     before = sorted(p.name for p in tmp_path.iterdir())
     for arguments, message in cases:
@@ -133,6 +134,14 @@ def test_link_the_embedded_default(tmp_path: Path) -> None:
     documents = list(read(out))
     assert [d.text for d in documents] == [d.text for d in read(DATA / "ncbi_disease.PubTator")]
     assert sum(len(d.mentions) for d in documents) == 17
+
+
+def test_names_first() -> None:
+    done = run("link", "--method", "generate", "--names-first", stdin=b"Naloxone for asthma.")
+    assert done.returncode == 0, done.stderr
+    found = [m["links"] for m in json.loads(done.stdout)["mentions"]]
+    assert [[link["concept_id"] for link in links] for links in found] == [["D009270"], ["D001249"]]
+    assert {link["score"] for links in found for link in links} == {0.0}
 
 
 def test_a_bad_document_does_not_stop_the_run(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
+from biolink.infer.backbone import Memory
 from biolink.infer.candidates import highest
 from biolink.infer.decode import DecodingOptions
 from biolink.infer.dense import DenseIndex
@@ -136,6 +137,45 @@ def test_generated_names_are_names_of_the_kb(model: LinkingModel, kb: KnowledgeB
     for link in links:
         assert link.concept_id in {c.id for c in kb.lookup(link.name)}
         assert 0 <= link.probability <= 1
+
+
+def test_names_first_links_names_without_the_model(
+    model: LinkingModel, kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("fever", "aspirin", "ill")
+    plain = Linker(model, kb, LinkerOptions(method="generate"))(document(*words))
+    linker = Linker(model, kb, LinkerOptions(method="generate", names_first=True))
+    read: list[str] = []
+
+    def counted(self: LinkingModel, sources: list[str]) -> tuple[Memory, np.ndarray]:
+        read.extend(sources)
+        return unwatched(self, sources)
+
+    unwatched = LinkingModel.read
+    monkeypatch.setattr(LinkingModel, "read", counted)
+    first, second, third = linker(document(*words, type="Disease")).mentions
+    assert len(read) == 1  # "ill" is no name
+    assert [(x.concept_id, x.name, x.score, x.probability) for x in first.links] == [
+        ("D1", "Fever", 0.0, 1.0)
+    ]
+    assert (first.best.also, second.best.concept_id) == (("D7",), "D2")
+    assert [x.concept_id for x in third.links] == [x.concept_id for x in plain.mentions[2].links]
+    # Case and punctuation do not matter.
+    other = Document("1", "FEVER; is", mentions=(Mention(0, 6, "FEVER;"),))
+    assert linker(other).mentions[0].best.score == 0.0
+    # A name of the part alone is one; where no owner's type matches, the model decides.
+    part = linker.with_kb(kb.subset(types={"Chemical"}))
+    assert [m.best.concept_id for m in part(document("fever", "aspirin")).mentions] == ["D7", "D2"]
+    read.clear()
+    diseases = kb.subset(types={"Disease"})
+    assert linker.with_kb(diseases)(document("aspirin")).mentions[0].best.concept_id != "D2"
+    matching = LinkerOptions(method="generate", names_first=True, match_types=True)
+    strict = Linker(model, diseases, matching)(document("fever", type="Chemical"))
+    assert len(read) == 2 and "D1" not in {x.concept_id for x in strict.mentions[0].links}
+    nothing = linker.with_kb(kb.subset(ids=[]))(document("fever")).mentions[0]
+    assert nothing.best is None and nothing.nil_reason
+    with pytest.raises(ConfigError, match="names_first goes with the method generate"):
+        LinkerOptions(names_first=True)
 
 
 def test_generation_equals_exhaustive_scoring_of_all_names(
