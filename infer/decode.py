@@ -104,9 +104,14 @@ class _Rows:
     """Open hypotheses: parallel arrays, ascending by mention."""
 
     mention: np.ndarray
-    node: np.ndarray
     log_prob: np.ndarray
+    nodes: np.ndarray  # [rows, 1 + steps so far], the root first
     tokens: np.ndarray  # [rows, steps so far]
+
+    @property
+    def node(self) -> np.ndarray:
+        """Where each stands."""
+        return self.nodes[:, -1]
 
 
 @torch.inference_mode()
@@ -194,8 +199,8 @@ class _Search:
         self.log_probs = self._log_softmax(last)
         self.rows = _Rows(
             np.arange(self.count),
-            np.zeros(self.count, dtype=np.int64),
             np.zeros(self.count),
+            np.zeros((self.count, 1), dtype=np.int64),
             np.empty((self.count, 0), dtype=np.int64),
         )
 
@@ -217,7 +222,10 @@ class _Search:
         rank = rank[rank < 2 * self.options.beam]
         self.steps += 1
         ends = self.trie.first[child[top]] == self.trie.first[child[top] + 1]
-        for index in top[ends & (rank < self.options.beam)]:
+        over = top[ends & (rank < self.options.beam)]
+        if len(over):
+            self._check(parent[over], child[over])
+        for index in over:
             self._finish(int(parent[index]), int(child[index]), float(log_prob[index]))
         going = top[~ends]
         # Of those that go on, the beam best of each mention.
@@ -262,12 +270,21 @@ class _Search:
             length = length + self.prompt_lengths[mention] - 1
         return log_prob / length**self.options.length_penalty
 
+    def _check(self, rows: np.ndarray, leaves: np.ndarray) -> None:
+        """Checked always: what was fed to the decoder is a path of the trie."""
+        trie = self.trie
+        nodes = np.concatenate([self.rows.nodes[rows], leaves[:, None]], 1)
+        before, after = nodes[:, :-1], nodes[:, 1:]
+        # A leaf's token is fed to nobody.
+        is_path = (trie.first[before] <= after) & (after < trie.first[before + 1])
+        is_path[:, :-1] &= trie.tok[after[:, :-1]] == self.rows.tokens[rows]
+        if not is_path.all():
+            wrong = int(rows[~is_path.all(1)][0])
+            path = self.rows.tokens[wrong].tolist()
+            raise BiolinkError(f"internal error: {path} is no path of the name trie")
+
     def _finish(self, row: int, leaf: int, log_prob: float) -> None:
         mention = int(self.rows.mention[row])
-        # Checked always: what was fed to the decoder is a path of the trie.
-        path = [*self.rows.tokens[row].tolist(), int(self.trie.tok[leaf])]
-        if self.trie.walk(path) != leaf:
-            raise BiolinkError(f"internal error: {path} is no path of the name trie")
         score = float(self._scores(mention, log_prob, self.steps))
         self.best[mention] = max(self.best[mention], log_prob)
         done = self.finished[mention]
@@ -305,7 +322,8 @@ class _Search:
         token = np.asarray(self.trie.tok[child], dtype=np.int64)
         mention = self.rows.mention[parent]
         tokens = np.concatenate([self.rows.tokens[parent], token[:, None]], 1)
-        self.rows = _Rows(mention, child, log_prob, tokens)
+        nodes = np.concatenate([self.rows.nodes[parent], child[:, None]], 1)
+        self.rows = _Rows(mention, log_prob, nodes, tokens)
         if not len(parent):
             return
         self._shrink(mention)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -132,8 +133,20 @@ def _output_format(job: LinkJob) -> str:
 
 def loaded(settings: LinkSettings) -> AnyLinker:
     """The linker, with progress on stderr."""
-    with progress("preparing the knowledge base") as advance:
+    with progress("preparing the knowledge base") as advance, _no_collection():
         return settings.linker(lambda _, done, size: advance(done, size))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without looking for cycles: what is imported and loaded stays, and there is much of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def loaded_for_given(settings: LinkSettings) -> Linker:

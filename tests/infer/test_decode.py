@@ -107,6 +107,22 @@ def test_wide_beam_equals_exhaustive_scoring(setting: Setting, penalty: float, s
             assert hypothesis.length == len(setting.names[number])
 
 
+@pytest.mark.parametrize("wrong", ["tokens", "nodes"])
+@torch.inference_mode()
+def test_what_is_no_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -> None:
+    search = decode._Search(
+        setting.backbone, setting.trie, setting.memory, setting.prompts, DecodingOptions(beam=400)
+    )
+    search.advance()
+    search.advance()
+    # Paths are exchanged; what is scored goes on as before.
+    of_rows = getattr(search.rows, wrong)
+    of_rows[:, 1] = np.roll(of_rows[:, 1], 100)
+    with pytest.raises(BiolinkError, match="is no path of the name trie"):
+        while len(search.rows.node):
+            search.advance()
+
+
 def test_fairseq_normalisation_counts_the_prompt(setting: Setting) -> None:
     options = DecodingOptions(beam=400, normalise="fairseq")
     for mention, found in enumerate(setting.search(options)):
