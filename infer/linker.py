@@ -101,9 +101,10 @@ class LinkerOptions:
     batch_size
         Mentions that are run together.
     names_first
-        In ``generate``, a mention that is one of the names after normalisation is linked to that
-        name without the model, with score 0 and probability 1, and gets no other name. What that
-        costs in accuracy stands in ``benchmarks/RESULTS.md``.
+        In ``generate``, a mention that is one of the names after normalisation is linked to the
+        owners of that name without the model, with score 0 and probability 1. What else is wanted
+        comes from the names most similar by n-grams; their probability is the cosine and the score
+        its logarithm. ``benchmarks/RESULTS.md`` says what that costs in accuracy.
     """
 
     method: Literal["combined", "generate", "candidates"] = "combined"
@@ -264,7 +265,10 @@ class Linker:
 
     def prepare(self) -> None:
         """Build, or map, what linking looks names up in."""
-        for name in _NEEDED[self.options.method]:
+        needed = _NEEDED[self.options.method]
+        if self.options.names_first and self.options.top_k > 1:
+            needed = (*needed, "lexical")
+        for name in needed:
             getattr(self._indexes, name)
 
     # ------------------------------------------------------------------ parts
@@ -545,17 +549,34 @@ class Linker:
     # ------------------------------------------------------------------ generate
 
     def _named(self, tasks: Sequence[Task]) -> dict[Task, list[Found]]:
-        """Concepts of the tasks whose mention is a name."""
+        """Concepts of the tasks whose mention is a name.
+
+        First its owners, then what owns the most similar names.
+        """
         if not len(self.trie):
             return {}
         leaves = self.model.leaves(self.trie, [task.mention for task in tasks])
-        found = {
-            task: self._concepts(self._names_at(leaf, 0.0, 1.0), task)
-            for task, leaf in zip(tasks, leaves, strict=True)
-            if leaf is not None
-        }
-        # Types that do not match may have left nothing.
-        return {task: concepts for task, concepts in found.items() if concepts}
+        owned: dict[Task, dict[int, Found]] = {}
+        for task, leaf in zip(tasks, leaves, strict=True):
+            if leaf is not None:
+                found: dict[int, Found] = {}
+                for name_id, score, probability in self._names_at(leaf, 0.0, 1.0):
+                    for row in self.owners(name_id, task.type):
+                        found.setdefault(row, Found(row, name_id, score, probability))
+                # Where no owner's type matches, the model decides.
+                if found:
+                    owned[task] = found
+        if owned and self.options.top_k > 1:
+            mask = None if self.kb.row_mask is None else self.kb.name_mask
+            similar = self._indexes.lexical.search(
+                [task.mention for task in owned], self.options.candidates, mask
+            )
+            for (task, found), (ids, cosines) in zip(owned.items(), similar, strict=True):
+                clipped = np.clip(cosines.astype(np.float64), 1e-9, 1.0).tolist()
+                names = zip(map(int, ids), map(math.log, clipped), clipped, strict=True)
+                for item in self._concepts(names, task):
+                    found.setdefault(item.row, item)
+        return {task: list(found.values()) for task, found in owned.items()}
 
     def _names_at(
         self, leaf: int, score: float, probability: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -155,9 +156,20 @@ def test_names_first_links_names_without_the_model(
     monkeypatch.setattr(LinkingModel, "read", counted)
     first, second, third = linker(document(*words, type="Disease")).mentions
     assert len(read) == 1  # "ill" is no name
-    assert [(x.concept_id, x.name, x.score, x.probability) for x in first.links] == [
-        ("D1", "Fever", 0.0, 1.0)
+    # First the owners of the name, then those of similar names, each once.
+    assert [(x.concept_id, x.name, x.score, x.probability) for x in first.links[:2]] == [
+        ("D1", "Fever", 0.0, 1.0),
+        ("D7", "fever", 0.0, 1.0),
     ]
+    tumour = linker(document("breast tumor")).mentions[0].links
+    assert tumour[0].concept_id == "D3" and len(tumour) > 1
+    assert len({x.concept_id for x in tumour}) == len(tumour)
+    for one, other in pairwise(tumour):
+        assert 0.0 >= one.score > other.score
+        assert other.probability == pytest.approx(math.exp(other.score))
+    assert len(read) == 1
+    alone = Linker(model, kb, LinkerOptions(method="generate", names_first=True, top_k=1))
+    assert [x.concept_id for x in alone(document("fever")).mentions[0].links] == ["D1"]
     assert (first.best.also, second.best.concept_id) == (("D7",), "D2")
     assert [x.concept_id for x in third.links] == [x.concept_id for x in plain.mentions[2].links]
     # Case and punctuation do not matter.
