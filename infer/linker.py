@@ -102,9 +102,9 @@ class LinkerOptions:
         Mentions that are run together.
     names_first
         In ``generate``, a mention that is one of the names after normalisation is linked to the
-        owners of that name without the model, with score 0 and probability 1. What else is wanted
-        comes from the names most similar by n-grams; their probability is the cosine and the score
-        its logarithm. ``benchmarks/RESULTS.md`` says what that costs in accuracy.
+        owners of that name without the model, with probability 1. Behind them come the names that
+        begin with it, shortest first; their probability is the share of their tokens that the
+        mention is. The score is its logarithm. ``benchmarks/RESULTS.md`` says what that costs.
     """
 
     method: Literal["combined", "generate", "candidates"] = "combined"
@@ -265,10 +265,7 @@ class Linker:
 
     def prepare(self) -> None:
         """Build, or map, what linking looks names up in."""
-        needed = _NEEDED[self.options.method]
-        if self.options.names_first and self.options.top_k > 1:
-            needed = (*needed, "lexical")
-        for name in needed:
+        for name in _NEEDED[self.options.method]:
             getattr(self._indexes, name)
 
     # ------------------------------------------------------------------ parts
@@ -551,32 +548,32 @@ class Linker:
     def _named(self, tasks: Sequence[Task]) -> dict[Task, list[Found]]:
         """Concepts of the tasks whose mention is a name.
 
-        First its owners, then what owns the most similar names.
+        First its owners, then those of names that begin with it.
         """
         if not len(self.trie):
             return {}
-        leaves = self.model.leaves(self.trie, [task.mention for task in tasks])
-        owned: dict[Task, dict[int, Found]] = {}
-        for task, leaf in zip(tasks, leaves, strict=True):
-            if leaf is not None:
-                found: dict[int, Found] = {}
-                for name_id, score, probability in self._names_at(leaf, 0.0, 1.0):
-                    for row in self.owners(name_id, task.type):
-                        found.setdefault(row, Found(row, name_id, score, probability))
-                # Where no owner's type matches, the model decides.
-                if found:
-                    owned[task] = found
-        if owned and self.options.top_k > 1:
-            mask = None if self.kb.row_mask is None else self.kb.name_mask
-            similar = self._indexes.lexical.search(
-                [task.mention for task in owned], self.options.candidates, mask
-            )
-            for (task, found), (ids, cosines) in zip(owned.items(), similar, strict=True):
-                clipped = np.clip(cosines.astype(np.float64), 1e-9, 1.0).tolist()
-                names = zip(map(int, ids), map(math.log, clipped), clipped, strict=True)
-                for item in self._concepts(names, task):
-                    found.setdefault(item.row, item)
-        return {task: list(found.values()) for task, found in owned.items()}
+        top_k = self.options.top_k
+        # Several names may be one concept's.
+        most = 1 if top_k == 1 else 2 * top_k
+        every = self.model.named(self.trie, [task.mention for task in tasks], most)
+        named: dict[Task, list[Found]] = {}
+        for task, leaves in zip(tasks, every, strict=True):
+            found: dict[int, Found] = {}
+            for leaf, share in leaves:
+                names = list(self._names_at(leaf, math.log(share), share))
+                if share == 1:
+                    for name_id, score, probability in names:
+                        for row in self.owners(name_id, task.type):
+                            found.setdefault(row, Found(row, name_id, score, probability))
+                    # Where no owner's type matches, the model decides.
+                    if not found:
+                        break
+                else:
+                    for item in self._concepts(names, task):
+                        found.setdefault(item.row, item)
+            if found:
+                named[task] = list(found.values())
+        return named
 
     def _names_at(
         self, leaf: int, score: float, probability: float

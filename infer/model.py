@@ -139,9 +139,34 @@ class LinkingModel:
         """Token ids of names, each with its end token."""
         return self.form.name_ids(self.tokenizer, names, self.backbone.eos_id)
 
-    def leaves(self, trie: NameTrie, mentions: Sequence[str]) -> list[int | None]:
-        """The leaf of each mention that is a name of the trie after normalisation, else None."""
-        return [trie.walk(name) for name in self.name_tokens(mentions)]
+    def named(
+        self, trie: NameTrie, mentions: Sequence[str], most: int = 1
+    ) -> list[list[tuple[int, float]]]:
+        """Leaves of the names that mentions are, after normalisation, and of those that go on.
+
+        Parameters
+        ----------
+        most
+            Leaves for each mention.
+
+        Returns
+        -------
+        For each mention leaves of the trie with the share of the name's tokens that the mention is:
+        the mention itself with 1 first, then the names that begin with it, shortest first; nothing
+        where the mention is no name.
+        """
+        found: list[list[tuple[int, float]]] = []
+        for tokens in self.name_tokens(mentions):
+            node = trie.walk(tokens[:-1])
+            if node is None or trie.walk(tokens) is None:
+                found.append([])
+                continue
+            size = len(tokens)
+            # The end token, one step away, makes the mention itself.
+            leaves, steps = trie.below(node, most)
+            shares = [size / (size + step - 1) for step in steps]
+            found.append(list(zip(leaves, shares, strict=True)))
+        return found
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], batch: int = 64) -> np.ndarray:

@@ -199,6 +199,30 @@ class NameTrie:
             node = begin + place
         return node
 
+    def below(self, node: int, most: int) -> tuple[list[int], list[int]]:
+        """Leaves below a node, the nearest first and those as near by token, and how far they are.
+
+        Parameters
+        ----------
+        most
+            Leaves after which the search ends; it reads no level further down than it must.
+        """
+        leaves: list[int] = []
+        steps: list[int] = []
+        level = np.array([node], dtype=np.int64)
+        step = 0
+        while len(level) and len(leaves) < most:
+            step += 1
+            begin = np.asarray(self.first[level], dtype=np.int64)
+            counts = np.asarray(self.first[level + 1], dtype=np.int64) - begin
+            before = np.cumsum(counts) - counts
+            level = np.arange(counts.sum()) + np.repeat(begin - before, counts)
+            ends = self.first[level] == self.first[level + 1]
+            leaves += level[ends].tolist()
+            steps += [step] * (len(leaves) - len(steps))
+            level = level[~ends]
+        return leaves[:most], steps[:most]
+
     def allowed(self, prefix: Sequence[int]) -> np.ndarray:
         """Tokens that may follow a prefix; empty when no name begins so or one ends there."""
         node = self.walk(prefix)

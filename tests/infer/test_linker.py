@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -156,17 +155,18 @@ def test_names_first_links_names_without_the_model(
     monkeypatch.setattr(LinkingModel, "read", counted)
     first, second, third = linker(document(*words, type="Disease")).mentions
     assert len(read) == 1  # "ill" is no name
-    # First the owners of the name, then those of similar names, each once.
-    assert [(x.concept_id, x.name, x.score, x.probability) for x in first.links[:2]] == [
+    assert [(x.concept_id, x.name, x.score, x.probability) for x in first.links] == [
         ("D1", "Fever", 0.0, 1.0),
         ("D7", "fever", 0.0, 1.0),
     ]
-    tumour = linker(document("breast tumor")).mentions[0].links
-    assert tumour[0].concept_id == "D3" and len(tumour) > 1
-    assert len({x.concept_id for x in tumour}) == len(tumour)
-    for one, other in pairwise(tumour):
-        assert 0.0 >= one.score > other.score
-        assert other.probability == pytest.approx(math.exp(other.score))
+    # Behind the owners come names that begin with the mention.
+    longer = linker(document("cancer", text="cancer")).mentions[0].links
+    assert [x.name for x in longer] == ["Cancer", "cancer", "cancer of the breast"]
+    assert [x.concept_id for x in longer] == ["D5", "D4", "D3"]
+    size = len(model.name_tokens(["cancer"])[0])
+    share = size / len(model.name_tokens(["cancer of the breast"])[0])
+    assert [x.probability for x in longer] == [1.0, 1.0, pytest.approx(share)]
+    assert longer[2].score == pytest.approx(math.log(share))
     assert len(read) == 1
     alone = Linker(model, kb, LinkerOptions(method="generate", names_first=True, top_k=1))
     assert [x.concept_id for x in alone(document("fever")).mentions[0].links] == ["D1"]

@@ -55,6 +55,21 @@ def test_allowed_tokens_equal_brute_force_for_every_prefix(rows: list[list[int]]
         assert list(trie.allowed(prefix)) == sorted(expected)
 
 
+@given(bodies, st.integers(1, 50))
+def test_leaves_below_a_node_are_the_nearest_first(rows: list[list[int]], most: int) -> None:
+    sequences = with_end(rows)
+    trie = NameTrie.from_sequences(sequences)
+    for prefix in {tuple(s[:n]) for s in sequences for n in range(len(s))}:
+        longer = {tuple(s) for s in sequences if tuple(s[: len(prefix)]) == prefix}
+        ordered = sorted(longer, key=lambda s: (len(s), s))[:most]
+        node = trie.walk(prefix)
+        assert node is not None
+        leaves, steps = trie.below(node, most)
+        # Which of those that are as near are left out does not matter.
+        assert steps == [len(s) - len(prefix) for s in ordered]
+        assert set(leaves) <= {trie.walk(s) for s in longer} and len(set(leaves)) == len(leaves)
+
+
 @given(bodies, st.data())
 def test_restricting_equals_a_fresh_build(rows: list[list[int]], data: st.DataObject) -> None:
     sequences = with_end(rows)
