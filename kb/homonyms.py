@@ -52,6 +52,7 @@ def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
     return KnowledgeBase.from_concepts(
         concepts(),
         prefix=kb.manifest.get("prefix", ""),
+        prefixes=kb.manifest.get("prefixes", ()),
         sources=kb.manifest.get("sources", ()),
         options={**kb.manifest.get("options", {}), OPTION: True},
     )

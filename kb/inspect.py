@@ -64,7 +64,7 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "names after normalisation": kb.name_count,
         "names shared by several concepts": len(_homonyms(kb)),
         "concepts with a definition": definitions,
-        "prefix": kb.manifest.get("prefix", "") or "(none)",
+        "prefix": _prefixes_written(kb),
         "fingerprint": kb.fingerprint,
         "semantic types": dict(types.most_common(20)),
         "sources of the concepts": dict(sources.most_common(20)),
@@ -73,6 +73,11 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
             for source in kb.manifest.get("sources", ())
         ],
     }
+
+
+def _prefixes_written(kb: KnowledgeBase) -> str:
+    rules = [f"{prefix} (ids like {pattern.pattern})" for pattern, prefix in kb.prefixes.rules]
+    return ", ".join([kb.prefixes.default or "(none)", *rules])
 
 
 def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:

@@ -26,7 +26,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.concept import Concept, bare_id
+from biolink.kb.concept import Concept
+from biolink.kb.curies import Prefixes
 from biolink.kb.names import NORMALISATION, normalise_name
 
 __all__ = ["KnowledgeBase"]
@@ -93,6 +94,7 @@ class KnowledgeBase:
         concepts: Iterable[Concept],
         *,
         prefix: str = "",
+        prefixes: Iterable[tuple[str, str]] = (),
         sources: Iterable[Mapping[str, str]] = (),
         options: Mapping[str, Any] | None = None,
     ) -> KnowledgeBase:
@@ -101,11 +103,35 @@ class KnowledgeBase:
         Concepts that repeat an id are merged into its first occurrence. Empty names are left
         out, and a concept without any name is kept with its id as its name; the manifest counts
         all three under ``problems``.
+
+        Parameters
+        ----------
+        concepts
+            The concepts.
+        prefix
+            CURIE prefix of the ids (``mesh``).
+        prefixes
+            (regular expression, prefix) for ids of other origin: the first expression that
+            matches the whole id decides (``[("[0-9]{6}", "OMIM")]``).
+        sources
+            Where the concepts come from, for the manifest.
+        options
+            How they were read, for the manifest.
         """
+        return cls._built(concepts, Prefixes.of(prefix, prefixes), sources, options)
+
+    @classmethod
+    def _built(
+        cls,
+        concepts: Iterable[Concept],
+        prefixes: Prefixes,
+        sources: Iterable[Mapping[str, str]] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> KnowledgeBase:
         builder = _Builder()
         for concept in concepts:
             builder.add(concept)
-        return builder.finish(cls, prefix, list(map(dict, sources)), dict(options or {}))
+        return builder.finish(cls, prefixes, list(map(dict, sources)), dict(options or {}))
 
     @classmethod
     def read(cls, path: str | Path, format: str | None = None, **options: Any) -> KnowledgeBase:
@@ -194,12 +220,8 @@ class KnowledgeBase:
         return None
 
     def bare_id(self, concept_id: str) -> str:
-        """The id without this base's prefix, or without one of those that corpora put on ids."""
-        concept_id = concept_id.strip()
-        prefix = self.manifest.get("prefix", "")
-        if prefix and concept_id.lower().startswith(f"{prefix.lower()}:"):
-            return concept_id[len(prefix) + 1 :]
-        return bare_id(concept_id)
+        """The id without one of this base's prefixes or of those that corpora put on ids."""
+        return self.prefixes.bare(concept_id)
 
     def resolve(self, concept_id: str) -> str | None:
         """The id under which this base holds the concept, or None."""
@@ -207,9 +229,13 @@ class KnowledgeBase:
         return None if row is None else self.id_at(row)
 
     def curie(self, concept_id: str) -> str:
-        """The id with this base's prefix; an id that has one already is returned as it is."""
-        prefix = self.manifest.get("prefix", "")
-        return concept_id if ":" in concept_id or not prefix else f"{prefix}:{concept_id}"
+        """The id with its prefix; an id that has one already is returned as it is."""
+        return self.prefixes.curie(concept_id)
+
+    @cached_property
+    def prefixes(self) -> Prefixes:
+        """The CURIE prefixes of the ids."""
+        return Prefixes.in_manifest(self.manifest)
 
     # ------------------------------------------------------------------ rows and name ids
 
@@ -442,9 +468,9 @@ class KnowledgeBase:
                 yield concept
             yield from appended
 
-        return KnowledgeBase.from_concepts(
+        return KnowledgeBase._built(
             merged(),
-            prefix=self.manifest.get("prefix", ""),
+            self.prefixes.joined(other.prefixes),
             sources=[*self.manifest.get("sources", ()), *other.manifest.get("sources", ())],
             options=self.manifest.get("options", {}),
         )
@@ -462,11 +488,11 @@ class KnowledgeBase:
             if found is not None:
                 extra.setdefault(found, []).append(name)
             else:
-                new.setdefault(bare_id(concept_id), []).append(name)
+                new.setdefault(self.bare_id(concept_id), []).append(name)
         added = (
             (i, [name for name, _ in Counter(given).most_common()]) for i, given in new.items()
         )
-        return KnowledgeBase.from_concepts(
+        return KnowledgeBase._built(
             chain(
                 (
                     replace(concept, synonyms=(*concept.synonyms, *extra.get(concept.id, ())))
@@ -474,7 +500,7 @@ class KnowledgeBase:
                 ),
                 (Concept(id=i, name=given[0], synonyms=tuple(given[1:])) for i, given in added),
             ),
-            prefix=self.manifest.get("prefix", ""),
+            self.prefixes,
             sources=self.manifest.get("sources", ()),
             options=self.manifest.get("options", {}),
         )
@@ -483,9 +509,9 @@ class KnowledgeBase:
         """A subset as a base of its own (rows and name ids are numbered anew)."""
         if self._base is None:
             return self
-        return KnowledgeBase.from_concepts(
+        return KnowledgeBase._built(
             self,
-            prefix=self.manifest.get("prefix", ""),
+            self.prefixes,
             sources=self.manifest.get("sources", ()),
             options=self.manifest.get("options", {}),
         )
@@ -566,7 +592,7 @@ class _Builder:
     def finish(
         self,
         cls: type[KnowledgeBase],
-        prefix: str,
+        prefixes: Prefixes,
         sources: list[dict[str, str]],
         options: dict[str, Any],
     ) -> KnowledgeBase:
@@ -582,7 +608,7 @@ class _Builder:
         ids, id_rows = self.index_ids(table)
         names, arrays = self.index_names(table)
         manifest = {
-            "prefix": prefix,
+            **prefixes.to_manifest(),
             "normalisation": NORMALISATION,
             "sources": sources,
             "options": options,

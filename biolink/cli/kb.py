@@ -76,6 +76,7 @@ def build(
                 merged = KnowledgeBase.from_concepts(
                     counted(source),
                     prefix=READERS[name].prefix,
+                    prefixes=READERS[name].prefixes,
                     sources=[
                         {"file": f.name, "sha256": sha256_of(f)} for f in files if f.is_file()
                     ],

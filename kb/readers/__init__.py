@@ -2,7 +2,7 @@
 
 A reader module has ``LABEL`` (what it reads, for people), ``sniff(path, head)`` and
 ``read(path, **options)``, which yields concepts as a stream. ``prefix`` of the registry's entry
-is the CURIE prefix that the base knows.
+is the CURIE prefix of the ids, ``prefixes`` names that of ids of other origin.
 """
 
 from __future__ import annotations
@@ -30,17 +30,20 @@ class Reader:
 
     module: str
     prefix: str = ""
+    prefixes: tuple[tuple[str, str], ...] = ()
 
     def load(self) -> ModuleType:
         return import_module(self.module)
 
+
+_OMIM = ((r"[0-9]{6}", "OMIM"),)
 
 #: In the order in which they are asked whether a file is theirs.
 READERS: dict[str, Reader] = {
     "umls-rrf": Reader("biolink.kb.readers.umls", "umls"),
     "mesh-xml": Reader("biolink.kb.readers.mesh_xml", "mesh"),
     "mesh-tables": Reader("biolink.kb.readers.mesh_tables", "mesh"),
-    "ctd": Reader("biolink.kb.readers.ctd", "mesh"),
+    "ctd": Reader("biolink.kb.readers.ctd", "mesh", _OMIM),
     "obo": Reader("biolink.kb.readers.obo"),
     "obographs": Reader("biolink.kb.readers.obographs"),
     "sssom": Reader("biolink.kb.readers.sssom"),
@@ -103,6 +106,7 @@ def read_knowledge_base(
     return KnowledgeBase.from_concepts(
         concepts,
         prefix=READERS[name].prefix,
+        prefixes=READERS[name].prefixes,
         sources=[{"file": file.name, "sha256": sha256_of(file)} for file in files],
         options={"format": name, **options},
     )

@@ -287,3 +287,37 @@ def test_what_a_part_leaves() -> None:
     assert len(base.without(base)) == 0
     with pytest.raises(KnowledgeBaseError, match="same knowledge base"):
         base.without(KnowledgeBase.from_concepts([Concept("A", "a")]))
+
+
+def test_ids_of_several_origins_have_their_own_prefixes(tmp_path: Path) -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("D003920", "diabetes"), Concept("253300", "atrophy"), Concept("HP:1", "sign")],
+        prefix="mesh",
+        prefixes=[("[0-9]{6}", "OMIM"), ("[0-9]+", "other")],
+    )
+    kb.save(tmp_path / "x.kb")
+    derived = (
+        kb,
+        KnowledgeBase.open(tmp_path / "x.kb"),
+        kb.subset(ids=["D003920", "253300", "HP:1"]).materialise(),
+        kb.with_names([("D003920", "sugar")]),
+        kb.merge(KnowledgeBase.from_concepts([Concept("N", "new")])),
+        disambiguated(kb),
+    )
+    for base in derived:
+        assert base.curie("253300") == "OMIM:253300"
+        assert base.curie("1234567") == "other:1234567"  # the whole id must match
+        assert base.curie("D003920") == "mesh:D003920"
+        assert base.curie("HP:1") == "HP:1"
+        for written in ("253300", "OMIM:253300", "omim:253300", " OMIM:253300 "):
+            assert base[written].name == "atrophy"
+        for written in ("mesh:D003920", "MESH:D003920"):
+            assert base.resolve(written) == "D003920"
+    added = KnowledgeBase.from_concepts([Concept("N", "new")], prefix="x").merge(kb)
+    assert added.curie("253300") == "OMIM:253300"
+
+
+@pytest.mark.parametrize("rule", [("[", "OMIM"), ("a",), ("a", 5), "ab", ("a", "")])
+def test_rules_of_prefixes_are_checked(rule: object) -> None:
+    with pytest.raises(KnowledgeBaseError, match=r"prefix|regular expression"):
+        KnowledgeBase.from_concepts([Concept("1", "one")], prefixes=[rule])  # type: ignore[list-item]
