@@ -14,9 +14,19 @@ import numpy as np
 import torch
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.arrays import mapped_array
+from biolink.kb.arrays import check_finite, check_range, mapped_array
+from biolink.kb.sealed import Kind, check_files, read_manifest, seal
 
 __all__ = ["DenseIndex"]
+
+_ARRAYS = ("name_ids", "codes", "scale", "projection")
+KIND = Kind(
+    "biolink-dense",
+    1,
+    "index of embeddings",
+    tuple(f"{name}.npy" for name in _ARRAYS),
+    "build it again",
+)
 
 DIMENSIONS = 128
 _BLOCK = 32_768
@@ -132,22 +142,61 @@ class DenseIndex:
         array: np.ndarray = result.numpy()
         return array
 
-    def save(self, folder: str | Path) -> None:
-        """Write ``.npy`` arrays into an existing folder."""
-        for name in ("name_ids", "codes", "scale", "projection"):
+    def save(self, folder: str | Path, fingerprint: str = "") -> None:
+        """Write ``.npy`` arrays and a manifest into an existing folder.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        fingerprint
+            Of what the index was built from; :meth:`load` can ask for it.
+        """
+        for name in _ARRAYS:
             np.save(Path(folder) / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        seal(Path(folder), KIND, {"fingerprint": fingerprint})
 
     @classmethod
-    def load(cls, folder: str | Path) -> DenseIndex:
-        """Map what :meth:`save` wrote."""
-        try:
-            arrays = [
-                mapped_array(Path(folder) / f"{name}.npy")
-                for name in ("name_ids", "codes", "scale", "projection")
-            ]
-        except (OSError, ValueError, EOFError) as error:
-            raise KnowledgeBaseError(f"the dense index {folder} is damaged: {error}") from None
-        return cls(*arrays)
+    def load(
+        cls, folder: str | Path, fingerprint: str | None = None, names: int | None = None
+    ) -> DenseIndex:
+        """Map what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        fingerprint
+            What it must have been built from; None for anything.
+        names
+            How many name ids there are; None when it is not known.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            When it is damaged, or was built from something else.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder, KIND)
+        if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
+            raise KnowledgeBaseError(
+                f"{folder} was built from other names or by another model: {KIND.cure}"
+            )
+        check_files(folder, KIND, manifest)
+        file = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        name_ids = mapped_array(file["name_ids"], np.int32)
+        codes = mapped_array(file["codes"], np.int8, dimensions=2)
+        scale = mapped_array(file["scale"], np.float32)
+        projection = mapped_array(file["projection"], np.float32, dimensions=2)
+        if len(codes) != len(name_ids):
+            raise KIND.damage(file["codes"], f"has {len(codes):,} rows, not {len(name_ids):,}")
+        for name, size in (("scale", len(scale)), ("projection", projection.shape[1])):
+            if size != codes.shape[1]:
+                raise KIND.damage(file[name], f"has {size} dimensions, not {codes.shape[1]}")
+        check_range(file["name_ids"], name_ids, 2**31 if names is None else names, distinct=True)
+        check_finite(file["scale"], scale)
+        check_finite(file["projection"], projection)
+        return cls(name_ids, codes, scale, projection)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

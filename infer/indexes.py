@@ -1,7 +1,9 @@
 """What a linker looks names up in: the trie, the n-gram index and the embeddings of a base.
 
 Each is built when it is first needed and cached beside a stored knowledge base, under a
-fingerprint of what it was made from; where that folder cannot be written it stays in memory.
+fingerprint of what it was made from; where that folder cannot be written it stays in memory. A
+damaged one is built anew with a warning; in the installed package, whose files are as they were
+shipped, it is an error.
 """
 
 from __future__ import annotations
@@ -14,21 +16,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from biolink.errors import KnowledgeBaseError
+from biolink.errors import InputError, KnowledgeBaseError
 from biolink.infer.dense import DenseIndex
 from biolink.infer.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.files import replace_folder
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.names import NORMALISATION
+from biolink.kb.sealed import FROZEN
 from biolink.kb.trie import NameTrie, trie_fingerprint
 
 __all__ = ["FROZEN", "Indexes"]
 
 log = logging.getLogger(__name__)
-
-#: A file of this name in ``index/`` says that nothing more is cached there.
-FROZEN = "FROZEN"
 
 T = TypeVar("T", NameTrie, LexicalIndex, DenseIndex)
 #: Called with (what is done, done, all) while an index is built.
@@ -68,22 +68,27 @@ class Indexes:
         folder = self._folder(kind, key)
         return folder is not None and folder.is_dir()
 
-    def _cached(self, kind: str, key: str, load: Callable[[Path], T], build: Callable[[], T]) -> T:
+    def _cached(
+        self, kind: str, key: str, load: Callable[[Path, str, int], T], build: Callable[[], T]
+    ) -> T:
         folder = self._folder(kind, key)
+        frozen = folder is not None and (folder.parent / FROZEN).exists()
         if folder is not None and folder.is_dir():
             try:
-                return load(folder)
+                return load(folder, key, self.kb.name_slots)
             except KnowledgeBaseError as error:
-                log.warning("%s; it is built anew", error)
+                if frozen:
+                    raise
+                log.warning("%s; this is done now", error)
         index = build()
-        if folder is not None and not (folder.parent / FROZEN).exists():
+        if folder is not None and not frozen:
             try:
                 if isinstance(index, NameTrie):
                     index.save(folder)
                 else:
                     with replace_folder(folder) as temporary:
-                        index.save(temporary)
-            except OSError as error:
+                        index.save(temporary, key)
+            except (OSError, InputError) as error:
                 log.info("the %s index is not cached: %s", kind, error)
         return index
 
@@ -98,7 +103,7 @@ class Indexes:
             rows = model.form.name_rows(model.tokenizer, names, model.backbone.eos_id)
             return NameTrie.build(*rows, fingerprint=key)
 
-        return self._cached("trie", key, lambda folder: NameTrie.open(folder, key), build)
+        return self._cached("trie", key, NameTrie.open, build)
 
     @cached_property
     def lexical(self) -> LexicalIndex:

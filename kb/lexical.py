@@ -17,11 +17,21 @@ import numpy as np
 import scipy.sparse as sp
 
 from biolink.errors import KnowledgeBaseError
+from biolink.kb.arrays import check_ascending, check_finite, check_range, mapped_array
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
+from biolink.kb.sealed import Kind, check_files, read_manifest, seal
 
 __all__ = ["LexicalIndex", "distinct_names", "near_misses"]
 
+_ARRAYS = ("indptr", "indices", "data", "idf", "name_ids")
+KIND = Kind(
+    "biolink-lexical",
+    1,
+    "n-gram index",
+    ("terms.json", *(f"{name}.npy" for name in _ARRAYS)),
+    "build it again",
+)
 _VECTORISER = {"analyzer": "char_wb", "ngram_range": (3, 3), "dtype": np.float32}
 
 
@@ -72,7 +82,10 @@ class LexicalIndex:
             raise KnowledgeBaseError("a knowledge base without names cannot be searched")
         matrix = vectoriser.fit_transform([names[i] for i in name_ids])
         terms = [str(term) for term in vectoriser.get_feature_names_out()]
-        return cls(terms, vectoriser.idf_, matrix.T.tocsr(), name_ids)
+        by_feature = matrix.T.tocsr()
+        # As it is stored, so that an index that was just built finds what a stored one finds.
+        by_feature.data = by_feature.data.astype(np.float16).astype(np.float32)
+        return cls(terms, vectoriser.idf_, by_feature, name_ids)
 
     def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
         """TF-IDF vectors, rows of unit length [len(texts), features]."""
@@ -138,8 +151,16 @@ class LexicalIndex:
             results.append((ids[order], values[order]))
         return results
 
-    def save(self, folder: str | Path) -> None:
-        """Write ``.npy`` arrays and the n-grams as JSON into an existing folder."""
+    def save(self, folder: str | Path, fingerprint: str = "") -> None:
+        """Write ``.npy`` arrays, the n-grams as JSON and a manifest into an existing folder.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        fingerprint
+            Of what the index was built from; :meth:`load` can ask for it.
+        """
         folder = Path(folder)
         matrix = self._by_feature
         np.save(folder / "indptr.npy", matrix.indptr.astype(np.int32))
@@ -149,23 +170,62 @@ class LexicalIndex:
         np.save(folder / "name_ids.npy", self.name_ids)
         terms = json.dumps(list(self._terms), ensure_ascii=False)
         (folder / "terms.json").write_text(terms, encoding="utf-8")
+        seal(folder, KIND, {"fingerprint": fingerprint})
 
     @classmethod
-    def load(cls, folder: str | Path) -> LexicalIndex:
-        """Read what :meth:`save` wrote."""
+    def load(
+        cls, folder: str | Path, fingerprint: str | None = None, names: int | None = None
+    ) -> LexicalIndex:
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        fingerprint
+            What it must have been built from; None for anything.
+        names
+            How many name ids there are; None when it is not known.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            When it is damaged, or was built from something else.
+        """
         folder = Path(folder)
+        manifest = read_manifest(folder, KIND)
+        if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
+            raise KnowledgeBaseError(f"{folder} was built from other names: {KIND.cure}")
+        check_files(folder, KIND, manifest)
+        file = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        types = (np.int32, np.int32, np.float16, np.float32, np.int32)
+        arrays = {
+            name: mapped_array(file[name], dtype)
+            for name, dtype in zip(_ARRAYS, types, strict=True)
+        }
         try:
             terms = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
-            arrays = {
-                name: np.load(folder / f"{name}.npy", allow_pickle=False)
-                for name in ("indptr", "indices", "data", "idf", "name_ids")
-            }
-            shape = (len(terms), len(arrays["name_ids"]))
-            data = arrays["data"].astype(np.float32)
-            matrix = sp.csr_matrix((data, arrays["indices"], arrays["indptr"]), shape=shape)
-        except (OSError, ValueError, EOFError) as error:
-            raise KnowledgeBaseError(f"the lexical index {folder} is damaged: {error}") from None
-        return cls(terms, arrays["idf"], matrix, arrays["name_ids"])
+        except (OSError, ValueError, RecursionError) as error:
+            raise KIND.damage(folder / "terms.json", f"cannot be read ({error})") from None
+        if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
+            raise KIND.damage(folder / "terms.json", "is no list of texts")
+        indices, name_ids = arrays["indices"], arrays["name_ids"]
+        for name, size in (
+            ("indptr", len(terms) + 1),
+            ("idf", len(terms)),
+            ("data", len(indices)),
+        ):
+            if len(arrays[name]) != size:
+                raise KIND.damage(file[name], f"has {len(arrays[name]):,} elements, not {size:,}")
+        check_ascending(file["indptr"], arrays["indptr"], 0, len(indices))
+        check_range(file["indices"], indices, len(name_ids))
+        check_range(file["name_ids"], name_ids, 2**31 if names is None else names, distinct=True)
+        check_finite(file["idf"], arrays["idf"])
+        check_finite(file["data"], arrays["data"])
+        data = arrays["data"].astype(np.float32)
+        shape = (len(terms), len(name_ids))
+        matrix = sp.csr_matrix((data, indices, arrays["indptr"]), shape=shape)
+        return cls(terms, arrays["idf"], matrix, name_ids)
 
 
 def _grams(text: str) -> Iterator[str]:

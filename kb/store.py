@@ -9,6 +9,7 @@
 ``name_indptr.npy``       name i is owned by ``name_rows[indptr[i]:indptr[i + 1]]``
 ``name_rows.npy``         rows, preferred owners first
 ``name_preferred.npy``    whether the name is that row's preferred name
+``checked.json``          written when the store is first opened; see :mod:`biolink.kb.sealed`
 ========================  ==========================================================
 """
 
@@ -23,15 +24,16 @@ import numpy as np
 import pyarrow as pa
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.arrays import mapped_array
-from biolink.kb.files import replace_folder, sha256_of
-from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.arrays import check_ascending, check_range, mapped_array
+from biolink.kb.files import replace_folder
+from biolink.kb.knowledge_base import SCHEMA, KnowledgeBase
 from biolink.kb.names import NORMALISATION
+from biolink.kb.sealed import MANIFEST, Kind, changed_files, check_files, read_manifest, seal
 
 __all__ = ["FORMAT", "VERSION", "is_store", "open_store", "save_store", "verify_store"]
 
 FORMAT = "biolink-kb"
-VERSION = 1
+VERSION = 2
 _ARRAYS = ("id_rows", "name_indptr", "name_rows", "name_preferred")
 _FILES = (
     "concepts.arrow",
@@ -39,15 +41,22 @@ _FILES = (
     "ids.marisa",
     *(f"{name}.npy" for name in _ARRAYS),
 )
+KIND = Kind(FORMAT, VERSION, "knowledge base", _FILES, "build it again with `biolink kb build`")
 
 
 def is_store(path: str | Path) -> bool:
-    """Whether the folder says of itself that it is a stored knowledge base."""
+    """Whether the folder is a stored knowledge base, be it damaged.
+
+    Its manifest says so, or it holds files that only a store holds together.
+    """
+    folder = Path(path)
     try:
-        manifest = json.loads((Path(path) / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        manifest = None
+    if isinstance(manifest, dict) and "format" in manifest:
+        return bool(manifest["format"] == FORMAT)
+    return sum((folder / name).is_file() for name in _FILES) > 1
 
 
 def save_store(kb: KnowledgeBase, path: str | Path) -> None:
@@ -63,89 +72,60 @@ def save_store(kb: KnowledgeBase, path: str | Path) -> None:
         kb._ids.save(str(folder / "ids.marisa"))
         for name in _ARRAYS:
             np.save(folder / f"{name}.npy", getattr(kb, f"_{name}"), allow_pickle=False)
-        manifest: dict[str, Any] = {
-            "format": FORMAT,
-            "version": VERSION,
-            **{key: value for key, value in kb.manifest.items() if key not in _COMPUTED},
-            "counts": {"concepts": len(kb), "names": kb.name_count},
-            "fingerprint": kb.fingerprint,
-            "files": {
-                name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
-                for name in _FILES
-            },
-        }
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        entries = {key: value for key, value in kb.manifest.items() if key not in _COMPUTED}
+        counts = {"concepts": len(kb), "names": kb.name_count}
+        seal(folder, KIND, {**entries, "counts": counts, "fingerprint": kb.fingerprint})
 
 
-_COMPUTED = {"format", "version", "counts", "fingerprint", "files", "subset_of"}
+_COMPUTED = {"format", "version", "counts", "fingerprint", "files", "checksum", "subset_of"}
 
 
 def open_store(path: str | Path) -> KnowledgeBase:
     """Map a stored knowledge base; see :meth:`KnowledgeBase.open`."""
     folder = Path(path)
     manifest = _manifest(folder)
-    for name, expected in manifest["files"].items():
-        file = folder / name
-        size = file.stat().st_size if file.is_file() else None
-        if size != expected["bytes"]:
-            found = "is missing" if size is None else f"has {size:,} bytes"
-            raise KnowledgeBaseError(
-                f"{file} {found}; expected {expected['bytes']:,} bytes. The store is damaged: "
-                "build it again with `biolink kb build`"
-            )
+    check_files(folder, KIND, manifest)
     try:
         table = pa.ipc.open_file(pa.memory_map(str(folder / "concepts.arrow"))).read_all()
-        arrays = [mapped_array(folder / f"{name}.npy") for name in _ARRAYS]
         names = marisa_trie.Trie().mmap(str(folder / "names.marisa"))
         ids = marisa_trie.Trie().mmap(str(folder / "ids.marisa"))
     except (pa.ArrowException, ValueError, RuntimeError, OSError) as error:
-        raise KnowledgeBaseError(
-            f"{folder} is damaged ({error}): build it again with `biolink kb build`"
-        ) from None
-    id_rows, indptr, rows, preferred = arrays
-    if len(indptr) != len(names) + 1 or len(id_rows) != len(ids) or len(rows) != len(preferred):
-        raise KnowledgeBaseError(
-            f"{folder} is damaged: its arrays do not fit its names; build it again with "
-            "`biolink kb build`"
+        raise KIND.damage(folder, f"cannot be read ({error})") from None
+    if not table.schema.equals(SCHEMA):
+        raise KIND.damage(folder / "concepts.arrow", "has other columns")
+    count, owned = table.num_rows, len(names)
+    if (count, owned) != (manifest["counts"]["concepts"], manifest["counts"]["names"]):
+        raise KIND.damage(
+            folder, f"holds {count:,} concepts and {owned:,} names, not those of its manifest"
         )
+    file = {name: folder / f"{name}.npy" for name in _ARRAYS}
+    id_rows = mapped_array(file["id_rows"], np.int32)
+    indptr = mapped_array(file["name_indptr"], np.int64)
+    rows = mapped_array(file["name_rows"], np.int32)
+    preferred = mapped_array(file["name_preferred"], np.bool_)
+    for name, array, size in (
+        ("id_rows", id_rows, len(ids)),
+        ("name_indptr", indptr, owned + 1),
+        ("name_preferred", preferred, len(rows)),
+    ):
+        if len(array) != size:
+            raise KIND.damage(file[name], f"has {len(array):,} elements; expected {size:,}")
+    check_range(file["id_rows"], id_rows, count)
+    check_ascending(file["name_indptr"], indptr, 0, len(rows))
+    check_range(file["name_rows"], rows, count)
     return KnowledgeBase(table, names, ids, id_rows, indptr, rows, preferred, manifest, folder)
 
 
 def verify_store(path: str | Path) -> list[str]:
     """Names of the store's files whose content is not what was written (reads all of them)."""
     folder = Path(path)
-    return [
-        name
-        for name, expected in _manifest(folder)["files"].items()
-        if not (folder / name).is_file() or sha256_of(folder / name) != expected["sha256"]
-    ]
+    return changed_files(folder, _manifest(folder))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    file = folder / "manifest.json"
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except OSError:
+    manifest = read_manifest(folder, KIND)
+    if manifest.get("normalisation") != NORMALISATION:
         raise KnowledgeBaseError(
-            f"{folder} is not a stored knowledge base: it has no manifest.json"
-        ) from None
-    except ValueError as error:
-        raise KnowledgeBaseError(
-            f"{file} is damaged ({error}): build the knowledge base again"
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise KnowledgeBaseError(f'{file} does not say "format": "{FORMAT}"')
-    if manifest.get("version") != VERSION:
-        raise KnowledgeBaseError(
-            f"{folder} has version {manifest.get('version')} of the store; this biolink reads "
-            f"version {VERSION}: build it again with `biolink kb build`"
-        )
-    if manifest.get("normalisation") != NORMALISATION or set(manifest.get("files", ())) != set(
-        _FILES
-    ):
-        raise KnowledgeBaseError(
-            f"{folder} was written with another normalisation or other files than this biolink "
-            "uses: build it again with `biolink kb build`"
+            f"{folder} was written with another normalisation than this biolink uses: {KIND.cure}"
         )
     return manifest

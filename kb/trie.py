@@ -14,24 +14,31 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.arrays import mapped_array
+from biolink.kb.arrays import check_ascending, check_range, mapped_array
 from biolink.kb.files import replace_folder
+from biolink.kb.sealed import Kind, check_files, read_manifest, seal
 
 __all__ = ["NameTrie", "trie_fingerprint"]
 
 FORMAT = "biolink-trie"
-VERSION = 1
+VERSION = 2
 _ARRAYS = ("tok", "first", "leaf_nodes", "leaf_indptr", "leaf_names", "levels")
+KIND = Kind(
+    FORMAT,
+    VERSION,
+    "name trie",
+    tuple(f"{name}.npy" for name in _ARRAYS),
+    "build it again",
+)
 
 
 def trie_fingerprint(names: str, normalisation: str, tokeniser: str, form: str = "") -> str:
     """Fingerprint under which a trie is stored: it fits these names, tokenised so, only."""
-    parts = json.dumps([VERSION, names, normalisation, tokeniser, form])
+    parts = json.dumps([1, names, normalisation, tokeniser, form])
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -324,19 +331,22 @@ class NameTrie:
         with replace_folder(path) as folder:
             for name in _ARRAYS:
                 np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-            manifest = {
-                "format": FORMAT,
-                "version": VERSION,
-                "fingerprint": self.fingerprint,
-                "files": {
-                    f"{name}.npy": (folder / f"{name}.npy").stat().st_size for name in _ARRAYS
-                },
-            }
-            (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            seal(folder, KIND, {"fingerprint": self.fingerprint})
 
     @classmethod
-    def open(cls, path: str | Path, fingerprint: str | None = None) -> NameTrie:
+    def open(
+        cls, path: str | Path, fingerprint: str | None = None, names: int | None = None
+    ) -> NameTrie:
         """Map a stored trie.
+
+        Parameters
+        ----------
+        path
+            The folder.
+        fingerprint
+            What it must have been built from; None for anything.
+        names
+            How many name ids there are; None when it is not known.
 
         Raises
         ------
@@ -344,28 +354,26 @@ class NameTrie:
             When it is damaged, foreign, or stored under another fingerprint.
         """
         folder = Path(path)
-        try:
-            manifest: Any = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise KnowledgeBaseError(f"{folder} is not a stored name trie") from None
-        if (
-            not isinstance(manifest, dict)
-            or manifest.get("format") != FORMAT
-            or manifest.get("version") != VERSION
-        ):
-            raise KnowledgeBaseError(f"{folder} is not a name trie of version {VERSION}")
+        manifest = read_manifest(folder, KIND)
         if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
             raise KnowledgeBaseError(
                 f"{folder} was built from other names or another tokeniser: build it again"
             )
-        try:
-            for name, size in manifest["files"].items():
-                if (folder / name).stat().st_size != size:
-                    raise KnowledgeBaseError(f"{folder / name} is damaged: expected {size:,} bytes")
-            arrays = {name: mapped_array(folder / f"{name}.npy") for name in _ARRAYS}
-        except (OSError, ValueError, EOFError, KeyError) as error:
-            raise KnowledgeBaseError(f"the name trie {folder} is damaged: {error}") from None
-        return cls(**arrays, fingerprint=str(manifest.get("fingerprint", "")))
+        check_files(folder, KIND, manifest)
+        file = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        arrays = {name: mapped_array(file[name], np.int32) for name in _ARRAYS[1:]}
+        tok = mapped_array(file["tok"], np.uint16, np.int32)
+        nodes, leaves = len(tok), len(arrays["leaf_nodes"])
+        for name, size in (("first", nodes + 1), ("leaf_indptr", leaves + 1)):
+            if len(arrays[name]) != size:
+                raise KIND.damage(file[name], f"has {len(arrays[name]):,} elements, not {size:,}")
+        check_ascending(file["first"], arrays["first"], 1, nodes)
+        check_range(file["leaf_nodes"], arrays["leaf_nodes"], nodes, distinct=True)
+        leaf_names = arrays["leaf_names"]
+        check_ascending(file["leaf_indptr"], arrays["leaf_indptr"], 0, len(leaf_names))
+        check_range(file["leaf_names"], leaf_names, 2**31 if names is None else names)
+        check_ascending(file["levels"], arrays["levels"], 0, nodes, strictly=True)
+        return cls(tok, **arrays, fingerprint=str(manifest.get("fingerprint", "")))
 
 
 def _sorted_rows(tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -1,0 +1,195 @@
+"""Sealed folders: data files beside a manifest that says what each of them holds.
+
+A stored knowledge base is one, and so is each of its indexes. ``manifest.json`` carries format,
+version, the size and sha256 of every file and a checksum of itself. On opening, the manifest and
+the sizes are always checked. The contents are compared with their sha256 once for each copy: the
+stamp ``checked.json`` keeps the sizes and times of the files that were found whole. Where no stamp
+can be kept (a read-only place, the installed package), contents of up to ``UNSTAMPED`` bytes are
+compared at each opening, which takes a twentieth of a second for the embedded base; of larger
+folders only the tries, whose damage could end the process, and the rest by
+``biolink kb validate``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biolink.errors import KnowledgeBaseError
+from biolink.kb.files import sha256_of
+
+__all__ = [
+    "FROZEN",
+    "MANIFEST",
+    "STAMP",
+    "Kind",
+    "changed_files",
+    "check_files",
+    "is_frozen",
+    "read_manifest",
+    "seal",
+]
+
+MANIFEST = "manifest.json"
+STAMP = "checked.json"
+UNSTAMPED = 256 * 2**20
+
+#: A file of this name in ``index/`` says that nothing more is written into the store.
+FROZEN = "FROZEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a sealed folder holds.
+
+    Attributes
+    ----------
+    format, version
+        What its manifest must say.
+    label
+        What messages call it.
+    files
+        Its files, without the manifest.
+    cure
+        What to do when it is damaged.
+    """
+
+    format: str
+    version: int
+    label: str
+    files: tuple[str, ...]
+    cure: str
+
+    def damage(self, place: Path, what: str) -> KnowledgeBaseError:
+        """The error for a damaged folder or file of this kind."""
+        folder = place if place.name not in (*self.files, MANIFEST) else place.parent
+        cure = "install the package again" if is_frozen(folder) else self.cure
+        return KnowledgeBaseError(f"{place} {what}. The {self.label} is damaged: {cure}")
+
+
+def is_frozen(folder: Path) -> bool:
+    """Whether the store that the folder is, or that it is an index of, says so."""
+    return (folder / "index" / FROZEN).exists() or (folder.parent / FROZEN).exists()
+
+
+def seal(folder: Path, kind: Kind, entries: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose files have been written."""
+    manifest: dict[str, Any] = {
+        "format": kind.format,
+        "version": kind.version,
+        **entries,
+        "files": {
+            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
+            for name in kind.files
+        },
+    }
+    manifest = json.loads(json.dumps(manifest))
+    manifest["checksum"] = _checksum(manifest)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
+    """The manifest, checked.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        When the folder is of another kind or version, or the manifest is damaged or missing.
+    """
+    file = folder / MANIFEST
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if any((folder / name).exists() for name in kind.files):
+            raise kind.damage(file, "is missing") from None
+        raise KnowledgeBaseError(
+            f"{folder} is not a stored {kind.label}: it has no {MANIFEST}"
+        ) from None
+    except OSError as error:
+        raise KnowledgeBaseError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise kind.damage(file, f"is no JSON ({error})") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != kind.format:
+        raise KnowledgeBaseError(
+            f'{folder} is not a {kind.label}: {file} does not say "format": "{kind.format}"'
+        )
+    if manifest.get("version") != kind.version:
+        raise KnowledgeBaseError(
+            f"{folder} has version {manifest.get('version')} of the {kind.label}; this biolink "
+            f"reads version {kind.version}: {kind.cure}"
+        )
+    if manifest.get("checksum") != _checksum(manifest):
+        raise kind.damage(file, "is not what was written")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or set(files) != set(kind.files):
+        raise kind.damage(file, f"names other files than {', '.join(kind.files)}")
+    return manifest
+
+
+def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
+    """Check that the files are those that were written.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        When one is missing, has another size or another content; it names the file.
+    """
+    found: dict[str, list[int]] = {}
+    for name, expected in manifest["files"].items():
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            raise kind.damage(folder / name, "is missing") from None
+        if status.st_size != expected["bytes"]:
+            raise kind.damage(
+                folder / name, f"has {status.st_size:,} bytes; expected {expected['bytes']:,} bytes"
+            )
+        # The time of the last change of status tells a copy that keeps the other times.
+        found[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    stamp = {"checksum": manifest["checksum"], "files": found}
+    stamped = not is_frozen(folder) and os.access(folder, os.W_OK)
+    if stamped and _stamp(folder) == stamp:
+        return
+    names: Iterable[str] = kind.files
+    if not stamped and sum(size for size, _, _ in found.values()) > UNSTAMPED:
+        names = [name for name in kind.files if name.endswith(".marisa")]
+    for name in changed_files(folder, manifest, names):
+        raise kind.damage(folder / name, "is not what was written (its sha256 is another)")
+    if stamped:
+        with contextlib.suppress(OSError):
+            (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def _stamp(folder: Path) -> Any:
+    try:
+        return json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def changed_files(
+    folder: Path, manifest: Mapping[str, Any], names: Iterable[str] | None = None
+) -> list[str]:
+    """Those of the files (of all when None) whose content is not what was written."""
+    files = manifest["files"]
+    changed = []
+    for name in files if names is None else names:
+        try:
+            whole = sha256_of(folder / name) == files[name]["sha256"]
+        except OSError:
+            whole = False
+        if not whole:
+            changed.append(name)
+    return changed

@@ -1,0 +1,86 @@
+"""Indexes beside a stored base: the same results from the cache, damage mended or told."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biolink.errors import KnowledgeBaseError
+from biolink.infer.indexes import FROZEN, Indexes
+from biolink.infer.model import load_model
+from biolink.kb import KnowledgeBase
+
+KINDS = ("trie", "lexical", "dense")
+
+
+@pytest.fixture
+def stored(kb: KnowledgeBase, model_folder: Path, tmp_path: Path) -> Path:
+    kb.save(tmp_path / "x.kb")
+    indexes = Indexes(KnowledgeBase.open(tmp_path / "x.kb"), load_model(model_folder))
+    assert all(getattr(indexes, kind) is not None for kind in KINDS)
+    return tmp_path / "x.kb"
+
+
+def test_what_was_built_and_what_was_cached_find_the_same_bytes(
+    kb: KnowledgeBase, stored: Path, model_folder: Path
+) -> None:
+    model = load_model(model_folder)
+    built, cached = Indexes(kb, model), Indexes(KnowledgeBase.open(stored), model)
+    texts = ["fever", "cancers of breast", "kennedys", "zzz", ""]
+    for mine, other in zip(
+        built.lexical.search(texts, 9), cached.lexical.search(texts, 9), strict=True
+    ):
+        assert mine[0].tobytes() == other[0].tobytes()
+        assert mine[1].tobytes() == other[1].tobytes()
+    queries = model.embed(texts)
+    mine, other = built.dense.similarities(queries), cached.dense.similarities(queries)
+    assert mine.tobytes() == other.tobytes()
+    assert list(map(str, built.trie)) == list(map(str, cached.trie))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["flipped", "removed", "manifest", "foreign"])
+def test_a_damaged_index_is_built_anew_or_refused(
+    stored: Path,
+    model_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    how: str,
+) -> None:
+    (folder,) = (stored / "index").glob(f"{kind}-*")
+    file = max(folder.glob("*.npy"), key=lambda f: f.stat().st_size)
+    whole = {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "checked.json"}
+    if how == "flipped":
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    elif how == "removed":
+        file.unlink()
+    elif how == "manifest":
+        (folder / "manifest.json").unlink()
+    else:  # the index of another base under this one's name
+        other = KnowledgeBase.open(stored).with_names([("D1", "pyrexia")])
+        other.save(stored.parent / "y.kb")
+        of_other = Indexes(KnowledgeBase.open(stored.parent / "y.kb"), load_model(model_folder))
+        assert getattr(of_other, kind) is not None
+        (taken,) = (stored.parent / "y.kb" / "index").glob(f"{kind}-*")
+        shutil.rmtree(folder)
+        shutil.copytree(taken, folder)
+    (stored / "index" / FROZEN).write_text("")
+    with pytest.raises(KnowledgeBaseError, match=kind):
+        getattr(Indexes(KnowledgeBase.open(stored), load_model(model_folder)), kind)
+    (stored / "index" / FROZEN).unlink()
+    with caplog.at_level(logging.WARNING):
+        getattr(Indexes(KnowledgeBase.open(stored), load_model(model_folder)), kind)
+    assert "this is done now" in caplog.text
+    for name, content in whole.items():
+        assert (folder / name).read_bytes() == content
+
+
+def test_embeddings_are_in_the_order_of_the_names(stored: Path, model_folder: Path) -> None:
+    indexes = Indexes(KnowledgeBase.open(stored), load_model(model_folder))
+    assert np.array_equal(indexes.dense.name_ids, indexes.lexical.name_ids)
