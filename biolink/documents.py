@@ -37,6 +37,11 @@ class Link:
         Ids of the other concepts that own the name.
     long_form
         The long form that was linked in place of the abbreviated mention, or None.
+    preferred_name
+        The concept's preferred name, whatever name it was reached through ("Breast Neoplasms"
+        beside "Cancer, Breast").
+    curie
+        The id with the prefix of its vocabulary ("mesh:D001943").
     """
 
     concept_id: str
@@ -47,6 +52,8 @@ class Link:
     shared: bool = False
     also: tuple[str, ...] = ()
     long_form: str | None = None
+    preferred_name: str = ""
+    curie: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -503,8 +503,9 @@ class Linker:
         probability = item.probability
         if self.calibration is not None:
             probability = self.calibration(probability)
+        concept_id = self.kb.id_at(item.row)
         return Link(
-            concept_id=self.kb.id_at(item.row),
+            concept_id=concept_id,
             name=self.kb.written_name(item.row, item.name_id),
             score=item.score,
             probability=probability,
@@ -512,6 +513,8 @@ class Linker:
             shared=bool(also),
             also=tuple(self.kb.id_at(row) for row in also),
             long_form=mention.long_form,
+            preferred_name=self.kb.preferred_name_at(item.row),
+            curie=self.kb.curie(concept_id),
         )
 
     def owners(self, name_id: int, mention_type: str) -> list[int]:

@@ -98,16 +98,19 @@ class TextLinker(ABC):
         for name_id, row, score, probability in found:
             kept = links if mask is None or mask[row] else outside
             owners = base.owners(name_id)
+            concept_id = base.id_at(row)
             best = max(best, probability)
             kept.append(
                 Link(
-                    concept_id=base.id_at(row),
+                    concept_id=concept_id,
                     name=base.written_name(row, name_id),
                     score=score,
                     probability=probability,
                     rank=len(kept) + 1,
                     shared=len(owners) > 1,
                     also=tuple(base.id_at(other) for other in owners if other != row),
+                    preferred_name=base.preferred_name_at(row),
+                    curie=base.curie(concept_id),
                 )
             )
         mention = Mention(start, end, text[start:end], probability=best)

@@ -314,6 +314,10 @@ class KnowledgeBase:
         """Id of the concept in this row."""
         return str(self._table.column("id")[row].as_py())
 
+    def preferred_name_at(self, row: int) -> str:
+        """Preferred name of the concept in this row, as it is written."""
+        return str(self._table.column("name")[row].as_py())
+
     def types_at(self, row: int) -> tuple[str, ...]:
         """Semantic types of the concept in this row."""
         return tuple(self._table.column("types")[row].as_py() or ())

@@ -32,7 +32,7 @@ from biolink.infer.ranker import FEATURES, type_agreement
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.kb import Concept
 from biolink.pipeline import load
-from tests.infer.conftest import bart, wordpiece
+from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
 TEXT = "spinal and bulbar muscular atrophy (SBMA) is ill. "
 TEXT += "SBMA and fever and breast tumors with aspirin"
@@ -49,6 +49,15 @@ def document(*words: str, text: str = TEXT, **fields: str) -> Document:
         start = text.index(word)
         mentions.append(Mention(start, start + len(word), word, **fields))
     return Document("1", text, mentions=tuple(mentions))
+
+
+@pytest.mark.parametrize("method", ["combined", "generate", "candidates"])
+def test_links_know_preferred_name_and_curie(model: LinkingModel, method: str) -> None:
+    kb = KnowledgeBase.from_concepts(CONCEPTS, prefix="mesh")
+    linker = Linker(model, kb, LinkerOptions(method=method))  # type: ignore[arg-type]
+    for link in linker(document("breast tumor")).mentions[0].links:
+        assert link.preferred_name == kb[link.concept_id].name
+        assert link.curie == f"mesh:{link.concept_id}"
 
 
 def test_combined_ranks_by_the_weights(model: LinkingModel, kb: KnowledgeBase) -> None:
