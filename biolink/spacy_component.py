@@ -2,8 +2,9 @@
 
 ``nlp.add_pipe("biolink")`` links the entities that an earlier component found, or finds its own.
 Each linked entity has ``ent.kb_id_`` and ``ent._.links``; what is NIL says why in
-``ent._.nil_reason``. Everything is kept as plain values in ``doc.user_data["biolink"]``, so it
-survives ``Doc.to_bytes``, ``DocBin(store_user_data=True)`` and several processes.
+``ent._.nil_reason``. Links lie in spaCy's own extension storage as plain values, so they go with
+``Span.as_doc(copy_user_data=True)``, ``Doc.from_docs``, ``Doc.to_bytes``,
+``DocBin(store_user_data=True)`` and documents that several processes work on.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spacy import util
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
 from biolink.documents import Document, Link, Mention
@@ -30,15 +31,24 @@ __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
 log = logging.getLogger(__name__)
 
-#: Key of a document's ``user_data``.
-KEY = "biolink"
+#: The extension of spans that holds label -> what is known of the span under this label. spaCy
+#: keeps an extension's values by the span's offsets, and span groups can hold a span twice.
+STORAGE = "biolink_record"
+Span.set_extension(STORAGE, default=None, force=True)
+
+MENTIONS = ("auto", "given", "find", "add")
 _SETTINGS = "settings.json"
 
 
+def _records(span: Span) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] | None = span._.get(STORAGE)
+    return found or {}
+
+
 def _record(span: Span) -> dict[str, Any]:
-    records = span.doc.user_data.get(KEY, {})
-    found: dict[str, Any] = records.get(f"{span.start_char}:{span.end_char}", {})
-    return found
+    """What is known of a span; of one whose label has been changed, what is known of its place."""
+    records = _records(span)
+    return records.get(span.label_) or next(iter(records.values()), {})
 
 
 def links_of(span: Span) -> tuple[Link, ...]:
@@ -86,6 +96,8 @@ def register_extensions() -> None:
         "nil": None,
         "top_k": None,
         "batch_size": 32,
+        "spans_key": None,
+        "overwrite": False,
     },
 )
 def make_component(
@@ -98,9 +110,22 @@ def make_component(
     nil: str | None,
     top_k: int | None,
     batch_size: int,
+    spans_key: str | None,
+    overwrite: bool,
 ) -> LinkingComponent:
     """The component; see :class:`LinkingComponent`."""
-    return LinkingComponent(nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size)
+    return LinkingComponent(
+        nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A document, the spans that are to be linked, and whether more are looked for."""
+
+    doc: Doc
+    given: Sequence[Span]
+    find: bool
 
 
 class LinkingComponent:
@@ -113,8 +138,10 @@ class LinkingComponent:
     model, kb
         Folders; the embedded ones when None.
     mentions
-        ``given``: the entities that the document has. ``find``: entities are found, beside those
-        that the document has where they do not overlap. ``auto``: found in documents without any.
+        ``given``: the entities that the document has are linked. ``find``: entities are found,
+        beside those that the document has where they do not overlap. ``add``: both. ``auto``:
+        ``given`` in documents that have entities, ``find`` in those without any; entities that
+        another biolink component found do not count, so that two components add to each other.
     types
         Link to concepts of these semantic types only.
     nil
@@ -123,6 +150,11 @@ class LinkingComponent:
         Links kept for each entity; what the linker keeps when None.
     batch_size
         Documents that are worked on together.
+    spans_key
+        Work on the span group ``doc.spans[spans_key]`` in place of ``doc.ents``; its spans may
+        overlap.
+    overwrite
+        Link entities that have a ``kb_id_`` already, too. Else they stay as they are.
     """
 
     def __init__(
@@ -136,16 +168,18 @@ class LinkingComponent:
         nil: str | None = None,
         top_k: int | None = None,
         batch_size: int = 32,
+        spans_key: str | None = None,
+        overwrite: bool = False,
     ) -> None:
-        if mentions not in ("auto", "given", "find"):
-            raise ConfigError(f"mentions is auto, given or find, not {mentions!r}")
+        if mentions not in MENTIONS:
+            raise ConfigError(f"mentions is one of {', '.join(MENTIONS)}, not {mentions!r}")
         if batch_size < 1:
             raise ConfigError(f"batch_size is at least 1, not {batch_size}")
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {
             "mentions": mentions, "types": types, "nil": nil, "top_k": top_k,
-            "batch_size": batch_size,
+            "batch_size": batch_size, "spans_key": spans_key, "overwrite": overwrite,
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
@@ -197,21 +231,71 @@ class LinkingComponent:
         """Link a stream of documents, in order, in batches."""
         docs = iter(stream)
         while block := list(islice(docs, self.settings["batch_size"])):
-            given: list[tuple[int, Document]] = []
-            found: list[tuple[int, Document]] = []
-            for place, doc in enumerate(block):
-                wanted = self.settings["mentions"]
-                document = _document(doc)
-                if wanted != "find" and (wanted == "given" or doc.ents):
-                    given.append((place, document))
-                else:
-                    found.append((place, document))
-            for part, recognise in ((given, False), (found, True)):
-                if part:
-                    linked = self.linker.pipe([document for _, document in part], None, recognise)
-                    for (place, _), document in zip(part, linked, strict=True):
-                        _annotate(block[place], document, anew=recognise)
+            tasks = [self._task(doc) for doc in block]
+            self._link([task for task in tasks if task.given], recognise=False)
+            self._link([task for task in tasks if task.find], recognise=True)
             yield from block
+
+    def _task(self, doc: Doc) -> _Task:
+        """What is to be done with a document."""
+        mentions = self.settings["mentions"]
+        spans = [span for span in self._spans(doc) if span.start < span.end]
+        of_others = [span for span in spans if not _found_here(span)]
+        find = mentions in ("find", "add") or (mentions == "auto" and not of_others)
+        if mentions == "find":
+            return _Task(doc, (), find)
+        given = spans if mentions == "given" else of_others
+        overwrite = self.settings["overwrite"]
+        return _Task(doc, [span for span in given if overwrite or not span.kb_id], find)
+
+    def _spans(self, doc: Doc) -> list[Span]:
+        key = self.settings["spans_key"]
+        return list(doc.ents if key is None else doc.spans.get(key, ()))
+
+    def _link(self, tasks: Sequence[_Task], recognise: bool) -> None:
+        """Link the given spans of documents, or find and link more."""
+        if not tasks:
+            return
+        documents = [_document(task.doc, () if recognise else task.given) for task in tasks]
+        for task, document in zip(tasks, self.linker.pipe(documents, None, recognise), strict=True):
+            if recognise:
+                self._add(task.doc, document)
+            else:
+                self._set(task, document)
+
+    def _set(self, task: _Task, document: Document) -> None:
+        """Give the links to the spans that were linked."""
+        linked = {
+            _place(span): _linked(span, mention, found=_found_here(span))
+            for span, mention in zip(task.given, document.mentions, strict=True)
+        }
+        self._put(task.doc, [linked.get(_place(span), span) for span in self._spans(task.doc)])
+
+    def _add(self, doc: Doc, document: Document) -> None:
+        """Add what was found: whole tokens, and entities only where there is none yet.
+
+        What another biolink component found and could not link gives way to a link.
+        """
+        overlapping = self.settings["spans_key"] is not None
+        spans = self._spans(doc)
+        for mention in document.mentions:
+            label = mention.type or "ENTITY"
+            span = doc.char_span(mention.start, mention.end, label=label, alignment_mode="expand")
+            if span is None:
+                continue
+            here = [other for other in spans if _in_the_way(span, other, overlapping)]
+            if all(_gives_way(other, mention) for other in here):
+                spans = [other for other in spans if other not in here]
+                spans.append(_linked(span, mention, found=True))
+        self._put(doc, spans)
+
+    def _put(self, doc: Doc, spans: list[Span]) -> None:
+        key = self.settings["spans_key"]
+        if key is None:
+            doc.set_ents(spans)
+            return
+        attributes = doc.spans[key].attrs if key in doc.spans else {}
+        doc.spans[key] = SpanGroup(doc, name=key, attrs=attributes, spans=spans)
 
     # ------------------------------------------------------------------ storing
 
@@ -250,45 +334,52 @@ class LinkingComponent:
         return self
 
 
-def _document(doc: Doc) -> Document:
+def _document(doc: Doc, spans: Iterable[Span]) -> Document:
     return Document(
         "",
         doc.text,
-        mentions=tuple(Mention(e.start_char, e.end_char, e.text, type=e.label_) for e in doc.ents),
+        mentions=tuple(
+            Mention(span.start_char, span.end_char, span.text, type=span.label_) for span in spans
+        ),
     )
 
 
-def _annotate(doc: Doc, document: Document, anew: bool) -> None:
-    """Write links to a document's entities; found ones are added where nothing is in the way."""
-    records: dict[str, Any] = {}
-    entities = list(doc.ents) if anew else []
-    pairs = _found(doc, document) if anew else zip(doc.ents, document.mentions, strict=True)
-    for ent, mention in pairs:
-        best = mention.best
-        span = Span(
-            doc,
-            ent.start,
-            ent.end,
-            label=ent.label,
-            kb_id="" if best is None else best.concept_id,
-            span_id=ent.id,
-        )
-        entities.append(span)
-        links = [{**asdict(link), "also": list(link.also)} for link in mention.links]
-        record: dict[str, Any] = {"links": links}
-        if mention.nil_reason is not None:
-            record["nil_reason"] = mention.nil_reason
-        records[f"{span.start_char}:{span.end_char}"] = record
-    doc.set_ents(entities)
-    doc.user_data[KEY] = {**doc.user_data.get(KEY, {}), **records}
+def _place(span: Span) -> tuple[int, int, int]:
+    return span.start, span.end, span.label
 
 
-def _found(doc: Doc, document: Document) -> Iterator[tuple[Span, Mention]]:
-    """Mentions as spans of whole tokens (one that ends within a token is widened to it)."""
-    taken = {token for ent in doc.ents for token in range(ent.start, ent.end)}
-    for mention in document.mentions:
-        label = mention.type or "ENTITY"
-        span = doc.char_span(mention.start, mention.end, label=label, alignment_mode="expand")
-        if span is not None and not taken & set(range(span.start, span.end)):
-            taken |= set(range(span.start, span.end))
-            yield span, mention
+def _found_here(span: Span) -> bool:
+    """Whether a biolink component found the span."""
+    return bool(_record(span).get("found"))
+
+
+def _gives_way(span: Span, mention: Mention) -> bool:
+    return _found_here(span) and not span.kb_id and bool(mention.links)
+
+
+def _in_the_way(span: Span, other: Span, overlapping: bool) -> bool:
+    if overlapping:
+        return bool(span.start == other.start and span.end == other.end)
+    return bool(span.start < other.end and other.start < span.end)
+
+
+def _linked(span: Span, mention: Mention, found: bool) -> Span:
+    """The span with the mention's best concept; all its links go into spaCy's storage."""
+    best = mention.best
+    linked = Span(
+        span.doc,
+        span.start,
+        span.end,
+        label=span.label,
+        kb_id="" if best is None else best.concept_id,
+        span_id=span.id,
+    )
+    record: dict[str, Any] = {
+        "links": [{**asdict(link), "also": list(link.also)} for link in mention.links]
+    }
+    if mention.nil_reason is not None:
+        record["nil_reason"] = mention.nil_reason
+    if found:
+        record["found"] = True
+    linked._.set(STORAGE, {**_records(linked), linked.label_: record})
+    return linked

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
-from spacy.tokens import DocBin, Span
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
 from biolink import spacy_component
 from biolink.errors import ConfigError, ModelError
@@ -134,7 +136,143 @@ def test_it_is_pickled_without_its_linker(folders: dict[str, str]) -> None:
 
 
 def test_wrong_settings(folders: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="auto, given or find"):
+    with pytest.raises(ConfigError, match="auto, given, find, add"):
         pipeline(folders, mentions="some")
     with pytest.raises(ConfigError, match="batch_size"):
         pipeline(folders, batch_size=0)
+
+
+def ruled(folders: dict[str, str], patterns: list[dict[str, str]], **config: Any) -> Any:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.add_pipe("biolink", config={**folders, **config})
+    return nlp
+
+
+def test_links_go_with_parts_of_a_document_and_with_documents_made_of_several(
+    folders: dict[str, str],
+) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("biolink", config=folders)
+    doc = nlp("Nothing here. A fever came. Then aspirin and breast cancer.")
+    wanted = {e.text: e._.links for e in doc.ents}
+    assert set(wanted) == {"fever", "aspirin", "breast cancer"} and all(wanted.values())
+    for number, names in ((1, {"fever"}), (2, {"aspirin", "breast cancer"})):
+        part = list(doc.sents)[number].as_doc(copy_user_data=True)
+        assert {e.text: e._.links for e in part.ents} == {n: wanted[n] for n in names}
+        stored = DocBin(store_user_data=True, docs=[part]).to_bytes()
+        (again,) = DocBin(store_user_data=True).from_bytes(stored).get_docs(nlp.vocab)
+        assert {e.text: e._.links for e in again.ents} == {n: wanted[n] for n in names}
+    slice_ = doc[8:]
+    assert {e.text: e._.links for e in slice_.ents} == {
+        n: wanted[n] for n in ("aspirin", "breast cancer")
+    }
+    docs = [nlp("A fever."), doc, nlp("aspirin")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # spaCy warns of what it leaves out
+        both = Doc.from_docs(docs)
+    assert [(e.text, e._.links[0].concept_id == e.kb_id_) for e in both.ents] == [
+        (name, True) for name in ("fever", "fever", "aspirin", "breast cancer", "aspirin")
+    ]
+
+
+@pytest.mark.parametrize("order", [("Disease", "Chemical"), ("Chemical", "Disease")])
+def test_two_components_add_to_each_other(folders: dict[str, str], order: tuple[str, ...]) -> None:
+    nlp = spacy.blank("en")
+    for kind in order:
+        nlp.add_pipe("biolink", name=kind, config={**folders, "types": [kind]})
+    types = {concept.id: concept.types[0] for concept in CONCEPTS}
+    for doc in [nlp(TEXTS[2]), *nlp.pipe([TEXTS[2]] * 2, n_process=2, batch_size=1)]:
+        found = {e.text: types[e.kb_id_] for e in doc.ents}
+        assert (found["aspirin"], found["breast cancer"]) == ("Chemical", "Disease")
+        # "fever" is a name of both: the first stays.
+        assert found["fever"] == order[0]
+        assert all(e._.links[0].concept_id == e.kb_id_ for e in doc.ents)
+
+
+def test_what_one_component_left_nil_another_links(folders: dict[str, str]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("biolink", name="strict", config={**folders, "nil": "threshold=1"})
+    nlp.add_pipe("biolink", name="lenient", config=folders)
+    (ent,) = nlp(TEXTS[0]).ents
+    assert ent.kb_id_ == ent._.links[0].concept_id and ent._.nil_reason is None
+    nlp = spacy.blank("en")
+    nlp.add_pipe("biolink", name="lenient", config=folders)
+    nlp.add_pipe("biolink", name="strict", config={**folders, "nil": "threshold=1"})
+    (ent,) = nlp(TEXTS[0]).ents
+    assert ent.kb_id_ == ent._.links[0].concept_id and ent._.nil_reason is None
+
+
+def test_a_concept_that_is_set_stays_unless_asked(folders: dict[str, str]) -> None:
+    def preset(doc: Doc) -> Doc:
+        doc.ents = [Span(doc, 1, 2, "THING", kb_id="mine"), Span(doc, 4, 5, "THING")]
+        return doc
+
+    Language.component("preset", func=preset)
+    for overwrite in (False, True):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("preset")
+        nlp.add_pipe("biolink", config={**folders, "overwrite": overwrite})
+        fever, lung = nlp(TEXTS[0]).ents
+        assert lung.kb_id_ and lung._.links
+        assert (fever.kb_id_ == "mine") is not overwrite
+        assert bool(fever._.links) is overwrite
+
+
+def test_given_entities_are_linked_and_more_are_found(folders: dict[str, str]) -> None:
+    patterns = [{"label": "THING", "pattern": "lung", "id": "mine"}]
+    for mentions, wanted in (
+        ("add", [("fever", True), ("lung", True)]),
+        ("find", [("fever", True), ("lung", False)]),
+        ("given", [("lung", True)]),
+        ("auto", [("lung", True)]),
+    ):
+        doc = ruled(folders, patterns, mentions=mentions)(TEXTS[0])
+        assert [(e.text, bool(e.kb_id_)) for e in doc.ents] == wanted, mentions
+        assert [bool(e._.links) for e in doc.ents] == [linked for _, linked in wanted]
+        (lung,) = (e for e in doc.ents if e.text == "lung")
+        assert (lung.label_, lung.id_) == ("THING", "mine")
+    doc = ruled(folders, patterns, mentions="add")("Nothing.")
+    assert not doc.ents
+
+
+def test_spans_of_a_group_are_linked(folders: dict[str, str]) -> None:
+    def group(doc: Doc) -> Doc:
+        spans = [Span(doc, 4, 5, "A"), Span(doc, 1, 5, "B"), Span(doc, 4, 5, "C")]
+        doc.spans["sc"] = SpanGroup(doc, name="sc", attrs={"scores": [3, 2, 1]}, spans=spans)
+        return doc
+
+    Language.component("group", func=group)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("group")
+    nlp.add_pipe("biolink", config={**folders, "spans_key": "sc"})
+    doc = nlp(TEXTS[0])
+    assert not doc.ents
+    assert [(s.text, s.label_) for s in doc.spans["sc"]] == [
+        ("lung", "A"), ("fever of the lung", "B"), ("lung", "C"),
+    ]  # fmt: skip
+    assert all(s.kb_id_ and s.kb_id_ == s._.links[0].concept_id for s in doc.spans["sc"])
+    assert doc.spans["sc"].attrs == {"scores": [3, 2, 1]}
+    copy = Doc(nlp.vocab).from_bytes(doc.to_bytes())
+    assert [s._.links for s in copy.spans["sc"]] == [s._.links for s in doc.spans["sc"]]
+    nlp = spacy.blank("en")
+    nlp.add_pipe("group")
+    nlp.add_pipe("biolink", config={**folders, "spans_key": "sc", "mentions": "add"})
+    doc = nlp(TEXTS[0])
+    assert [s.text for s in doc.spans["sc"]] == [
+        "lung", "fever of the lung", "lung", "fever",
+    ]  # fmt: skip
+    # A group that is not there yet is made.
+    doc = pipeline(folders, spans_key="found")(TEXTS[2])
+    assert [s.text for s in doc.spans["found"]] == ["aspirin", "breast cancer", "fever"]
+    assert not doc.ents and all(s._.links for s in doc.spans["found"])
+
+
+def test_settings_are_stored(folders: dict[str, str], tmp_path: Path) -> None:
+    nlp = pipeline(folders, spans_key="sc", overwrite=True, mentions="add")
+    nlp.to_disk(tmp_path / "pipeline")
+    settings = spacy.load(tmp_path / "pipeline").get_pipe("biolink").settings
+    assert (settings["spans_key"], settings["overwrite"], settings["mentions"]) == (
+        "sc", True, "add",
+    )  # fmt: skip
