@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from biolink.errors import ConfigError
-from biolink.kb.names import normalise_name
+from biolink.kb.names import fold, normalise_name
 
 __all__ = ["PromptForm", "source_text"]
 
@@ -62,7 +62,7 @@ class PromptForm:
 
     def prompt(self, mention: str) -> str:
         """Text of the decoder prompt for a mention."""
-        mention = " ".join(mention.split())
+        mention = " ".join(fold(mention).split())
         if self.lower:
             mention = mention.lower()
         return self.decoder_prompt.replace("{mention}", mention)
@@ -105,7 +105,7 @@ def source_text(
 ) -> str:
     """Encoder input for the mention ``text[start:end]``: left START mention END right.
 
-    The window is cut so that the mention stays and both sides are as balanced as the text
+    Text and mention are folded (:func:`biolink.kb.names.fold`), as names are. The window is cut so that the mention stays and both sides are as balanced as the text
     allows.
 
     Parameters
@@ -123,9 +123,9 @@ def source_text(
     # depend on the length of the document; 24 characters a word is ample, and if it is not the
     # window is a little shorter.
     reach = form.window * 24
-    left = text[max(0, start - reach) : start].split()
-    right = text[end : end + reach].split()
-    words = (text[start:end] if mention is None else mention).split()
+    left = fold(text[max(0, start - reach) : start]).split()
+    right = fold(text[end : end + reach]).split()
+    words = fold(text[start:end] if mention is None else mention).split()
     room = max(0, form.window - len(words))
     keep_left = min(len(left), max(room // 2, room - len(right)))
     keep_right = min(len(right), room - keep_left)
