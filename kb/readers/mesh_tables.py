@@ -15,6 +15,7 @@ from pathlib import Path
 from biolink.errors import InputError
 from biolink.kb.concept import Concept
 from biolink.kb.files import numbered_lines, peek
+from biolink.kb.readers.mesh_tops import TOPS
 
 LABEL = "MeSH tables: descriptor terms, tree numbers, scope notes, supplementary names (folder)"
 
@@ -122,6 +123,8 @@ def read(path: str | Path, supplementary: bool = True, permuted: bool = True) ->
     if "trees" in roles:
         for row in _rows(roles["trees"]):
             types[row["DescriptorUI"]][branch_type(row["TreeNumber"])] = None
+        for number, ui in TOPS.items():
+            types[ui][branch_type(number)] = None
     notes = {}
     if "notes" in roles:
         notes = {row["DescriptorUI"]: row["ScopeNote"] for row in _rows(roles["notes"])}

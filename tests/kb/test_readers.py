@@ -157,6 +157,18 @@ def test_mesh_tables(tmp_path: Path) -> None:
         list(read_concepts(tmp_path))
 
 
+def test_mesh_tables_know_the_tops_of_the_tree(tmp_path: Path) -> None:
+    """The published tables of tree numbers leave out what has no dot in it."""
+    terms = "DescriptorUI\tDescriptorName\tTermName\tRecordPreferredTermYN\n"
+    for ui, name in (("D009369", "Neoplasms"), ("D008055", "Lipids"), ("D001943", "Breast Cancer")):
+        terms += f"{ui}\t{name}\t{name}\tY\n"
+    (tmp_path / "terms.tsv").write_text(terms)
+    (tmp_path / "trees.tsv").write_text("DescriptorUI\tTreeNumber\nD001943\tC04.588.180\n")
+    kb = KnowledgeBase.read(tmp_path)
+    assert [c.types for c in kb] == [("Disease",), ("Chemical",), ("Disease",)]
+    assert "D009369" in kb.subset(types={"Disease"})
+
+
 def test_ctd(tmp_path: Path) -> None:
     file = tmp_path / "CTD_diseases.tsv"
     file.write_text(
