@@ -89,9 +89,9 @@ def _pieces(text: str) -> list[tuple[int, str]]:
 def fold(text: str) -> str:
     """One spelling for what Unicode writes in several ways; the case stays.
 
-    Compatibility forms (NFKC: ligatures, full width, sub- and superscripts), marks on Latin
-    and Greek letters, letters such as sharp s, Greek letters (written as their names, unless they stand in a word of the
-    Greek language), trade marks, and characters that cannot be seen.
+    Compatibility forms (NFKC: ligatures, full width, sub- and superscripts), marks on Latin and
+    Greek letters, letters such as sharp s, Greek letters (written as their names, unless they
+    stand in a word of the Greek language), trade marks, and characters that cannot be seen.
 
     >>> fold("H₂O₂ and β-carotene in ﬁbrosis, Ménière"), fold("5 µg of TNF-α")
     ('H2O2 and beta-carotene in fibrosis, Meniere', '5 ug of TNF-alpha')

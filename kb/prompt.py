@@ -105,8 +105,8 @@ def source_text(
 ) -> str:
     """Encoder input for the mention ``text[start:end]``: left START mention END right.
 
-    Text and mention are folded (:func:`biolink.kb.names.fold`), as names are. The window is cut so that the mention stays and both sides are as balanced as the text
-    allows.
+    Text and mention are folded (:func:`biolink.kb.names.fold`), as names are. The window is cut
+    so that the mention stays and both sides are as balanced as the text allows.
 
     Parameters
     ----------
