@@ -12,14 +12,26 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from corpora import document_sets
+from corpora import (
+    DEVELOPMENT,
+    FURTHER,
+    MAIN,
+    development_documents,
+    document_sets,
+    training_documents,
+)
 
+from biolink.documents import Document
 from biolink.finetune.samples import named_mentions
+from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
+from biolink.infer.ranker import type_name
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts
@@ -38,6 +50,11 @@ SOURCES = {
     "kb/mondo/mondo_exactmatch_mesh.sssom.tsv.gz": "MONDO labels, CC BY 4.0; mappings CC0 1.0",
     "kb/mondo/mondo_exactmatch_omim.sssom.tsv.gz": "MONDO labels, CC BY 4.0; mappings CC0 1.0",
     "kb/doid/doid-2018-07-05.obographs.json.gz": "Human Disease Ontology, CC0 1.0",
+}
+#: Annotated documents, whose mentions name concepts that the sources above lack.
+DOCUMENTS = {
+    **dict.fromkeys((*MAIN, *DEVELOPMENT), "NLM/NCBI, U.S. government work"),
+    **dict.fromkeys(FURTHER, "NLM/NCBI, U.S. government work; NLM-Chem CC0 1.0"),
 }
 
 
@@ -136,10 +153,64 @@ def build(data: Path) -> KnowledgeBase:
         prefixes=[(r"\d{6}", "OMIM")],
         sources=[
             {"file": name, "licence": licence, "sha256": sha256_of(data / name)}
-            for name, licence in SOURCES.items()
+            for name, licence in (SOURCES | DOCUMENTS).items()
         ],
         options={"recipe": "examples/default_model/build_kb.py"},
     )
+
+
+#: What the source of a concept says that documents alone name.
+ANNOTATED = {"training": "training documents", "development": "development documents"}
+_ID = re.compile(r"[CD]\d{6}(\d{3})?|\d{6}")
+
+
+def annotated_concepts(base: KnowledgeBase, documents: list[Document], part: str) -> list[Concept]:
+    """Concepts that documents link mentions to and that the base lacks.
+
+    Their names are the mentions, most frequent first, without short forms and without those that
+    are another concept's name already; a concept that has no name then is left out.
+    """
+    names: dict[str, Counter[str]] = {}
+    types: dict[str, Counter[str]] = {}
+    for document in documents:
+        for mention in expand_document(document, find_abbreviations).mentions:
+            ids = {base.bare_id(i) for i in mention.concept_ids}
+            concept_id = ids.pop() if len(ids) == 1 else ""
+            written = mention.long_form or mention.text
+            wanted = _ID.fullmatch(concept_id) and concept_id not in base
+            if wanted and not may_be_short(written) and not base.lookup(written):
+                names.setdefault(concept_id, Counter())[written] += 1
+                kind = type_name(mention.type).capitalize()
+                types.setdefault(concept_id, Counter())[kind] += 1
+    return [
+        Concept(
+            id=concept_id,
+            name=given.most_common(1)[0][0],
+            synonyms=tuple(name for name, _ in given.most_common()[1:]),
+            types=(types[concept_id].most_common(1)[0][0],),
+            source=ANNOTATED[part],
+        )
+        for concept_id, given in sorted(names.items())
+    ]
+
+
+def with_annotated(data: Path, base: KnowledgeBase) -> KnowledgeBase:
+    """The base with the concepts that only training and development documents name."""
+    for part, corpora in (
+        ("training", training_documents(data)),
+        ("development", development_documents(data)),
+    ):
+        documents = [document for corpus in corpora for document in corpus]
+        added = annotated_concepts(base, documents, part)
+        print(f"{part} documents add {len(added):,} concepts")
+        base = KnowledgeBase.from_concepts(
+            chain(base, added),
+            prefix=base.manifest["prefix"],
+            prefixes=base.manifest["prefixes"],
+            sources=base.manifest["sources"],
+            options=base.manifest["options"],
+        )
+    return base
 
 
 def with_every_ontology(data: Path, base: KnowledgeBase) -> KnowledgeBase:
@@ -159,7 +230,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    kb = build(arguments.data)
+    kb = with_annotated(arguments.data, build(arguments.data))
     kb.save(arguments.out / "kb")
     print(kb)
     for part, documents in document_sets(arguments.data).items():
