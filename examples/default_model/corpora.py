@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 from biolink.documents import Document
 from biolink.formats import load
 from biolink.infer.ranker import type_name
+from biolink.kb import KnowledgeBase
+from biolink.kb.readers import read_concepts
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
 CDR = "corpora/bc5cdr/CDR_{}Set.PubTator.txt.gz"
@@ -20,6 +24,9 @@ DEVELOPMENT = (NCBI.format("develop"), CDR.format("Development"))
 TEST = (NCBI.format("test"), CDR.format("Test"))
 #: Used for training beside the main corpora.
 FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
+#: Never used for training: the weights of the combined score are fitted on them, too.
+TMVAR = "corpora/tmvar3/tmVar3_Train.PubTator.gz"
+CRAFT = ("corpora/craft/craft_train.PubTator.gz", "corpora/craft/craft_dev.PubTator.gz")
 
 
 def _read(file: Path) -> Iterator[Document]:
@@ -72,3 +79,32 @@ def document_sets(data: Path) -> dict[str, list[Document]]:
     training = [d for corpus in training_documents(data) for d in corpus]
     development = [d for corpus in development_documents(data) for d in corpus]
     return {"training": training, "final": [*training, *development]}
+
+
+def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]:
+    """Documents that the shipped model was not trained on and that belong to no test set.
+
+    tmVar 3's training set has ids of MeSH and OMIM. CRAFT's diseases (MONDO) and chemicals (ChEBI)
+    count where the class has an exact match, or a name, that is one concept's alone.
+    """
+    seen = [d for name in (*MAIN, *FURTHER, *DEVELOPMENT, *TEST) for d in read_corpus(data, name)]
+    names: dict[str, set[str]] = {}
+    for concept in read_concepts(data / "kb/mondo/mondo_exactmatch_mesh.sssom.tsv.gz"):
+        for xref in concept.xrefs:
+            names.setdefault(xref, set()).update({concept.id} & {kb.resolve(concept.id)})
+    with gzip.open(data / "kb/chebi/bel_chebi_map.tsv.gz", "rt", encoding="utf-8") as stream:
+        for name, chebi in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
+            names.setdefault(chebi, set()).update(concept.id for concept in kb.lookup(name))
+    same = {i: ids for i, ids in names.items() if len(ids) == 1}
+    found: dict[str, list[Document]] = {"tmVar 3": without(read_corpus(data, TMVAR), seen)}
+    for label, wanted in (("CRAFT diseases", "MONDO"), ("CRAFT chemicals", "CHEBI")):
+        found[label] = [
+            document.with_mentions(
+                replace(mention, type=type_name(wanted).capitalize(), concept_ids=tuple(ids))
+                for mention in document.mentions
+                if mention.type == wanted and len(ids := same.get(mention.concept_ids[0], ())) == 1
+            )
+            for name in CRAFT
+            for document in _read(data / name)
+        ]
+    return found
