@@ -25,7 +25,7 @@ from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import denoising_batch
 from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import prompt_of, save_model, start_from
+from biolink.pretrain.start import check_model_target, prompt_of, save_model, start_from
 
 __all__ = ["EndToEnd", "MarkedChunk", "marked_chunks", "run_end_to_end"]
 
@@ -152,6 +152,7 @@ def run_end_to_end(
     documents
         The content of ``settings.train``.
     """
+    check_model_target(settings.out / "model")
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form: PromptForm = prompt_of(settings.model, {})
     marks = Marks.of(tokenizer)

@@ -36,7 +36,7 @@ from biolink.kb import KnowledgeBase
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import extend_model
+from biolink.pretrain.start import check_model_target, extend_model
 
 __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_read"]
 
@@ -256,6 +256,7 @@ def run_retrieve_read(
     documents
         The content of ``settings.train``.
     """
+    check_model_target(settings.out / "model")
     linking = load_model(settings.model)
     model, tokenizer = linking.backbone.model, linking.tokenizer
     kb = KnowledgeBase.read(settings.kb)

@@ -31,7 +31,7 @@ from biolink.infer.tagger import (
 )
 from biolink.kb import KnowledgeBase
 from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import extend_model
+from biolink.pretrain.start import check_model_target, extend_model
 
 __all__ = [
     "Recognising",
@@ -220,6 +220,7 @@ def run_recognising(
     documents
         The content of ``settings.train``. All of their mentions are taken to be marked.
     """
+    check_model_target(settings.out / "model")
     linking = load_model(settings.model)
     kb = KnowledgeBase.read(settings.kb)
     dictionary = DictionaryRecogniser(kb, stop_names_of(linking.folder))

@@ -33,7 +33,13 @@ from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import generation_batch
 from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import prompt_of, save_model, source_limit, start_from
+from biolink.pretrain.start import (
+    check_model_target,
+    prompt_of,
+    save_model,
+    source_limit,
+    start_from,
+)
 
 __all__ = ["FineTuning", "Negatives", "run_fine_tuning", "run_negatives"]
 
@@ -183,6 +189,7 @@ class _Parts:
 
 
 def _prepare(settings: FineTuning, documents: Sequence[Document]) -> _Parts:
+    check_model_target(settings.out / "model")
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form = prompt_of(settings.model, settings.prompt)
     if settings.soft_prompt:

@@ -23,7 +23,7 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.files import replace_folder
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.names import NORMALISATION
-from biolink.kb.sealed import FROZEN
+from biolink.kb.sealed import FROZEN, is_index
 from biolink.kb.trie import NameTrie, trie_fingerprint
 
 __all__ = ["FROZEN", "Indexes"]
@@ -86,7 +86,7 @@ class Indexes:
                 if isinstance(index, NameTrie):
                     index.save(folder)
                 else:
-                    with replace_folder(folder) as temporary:
+                    with replace_folder(folder, is_index, "a stored index") as temporary:
                         index.save(temporary, key)
             except (OSError, InputError) as error:
                 log.info("the %s index is not cached: %s", kind, error)

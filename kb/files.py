@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import gzip
 import hashlib
 import io
@@ -10,15 +11,17 @@ import lzma
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from biolink.errors import InputError
+from biolink.kb.temporary import older, temporary_beside, unwritable
 
 __all__ = [
+    "check_folder_target",
     "display_name",
+    "holds_only",
     "numbered_lines",
     "open_binary",
     "open_text",
@@ -137,70 +140,198 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
     """Write text to a temporary name beside ``path`` and rename it when all went well.
 
     ``-`` writes to stdout. The name's ``.gz`` or ``.xz`` decides the compression. Line ends are
-    written as given.
+    written as given. A device or a pipe is written to as it is.
+
+    Raises
+    ------
+    InputError
+        When the place cannot be written, or is full.
     """
     if str(path) == STDIO:
-        stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-        try:
+        with contextlib.closing(_StandardOutput()) as raw, _text_into(raw, "") as stream:
             yield stream
-            stream.flush()
-        finally:
-            stream.detach()
         return
-    target = Path(path)
-    suffix = target.suffix.lower()
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise InputError(
-            str(path), None, error.strerror or str(error), "a place that can be written"
-        ) from None
-    os.close(handle)
-    try:
-        binary = _create(temporary, suffix)
-        with binary, io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
-            yield text
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _create(path: str, suffix: str) -> IO[bytes]:
-    if suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "wb"))
-    if suffix == ".xz":
-        return cast(IO[bytes], lzma.open(path, "wb"))
-    return Path(path).open("wb")
+    suffix = Path(path).suffix.lower()
+    target = _resolved(path)
+    if target.is_dir():
+        raise InputError(str(path), None, "a folder", "the name of a file to write")
+    if target.exists() and not target.is_file():
+        try:
+            device = target.open("wb", buffering=0)
+        except OSError as error:
+            raise unwritable(path, error) from None
+        with device, _Told(device, path) as raw, _text_into(raw, suffix) as stream:
+            yield stream
+        return
+    with temporary_beside(target, folder=False) as (temporary, handle):
+        with (
+            os.fdopen(os.dup(handle), "wb", buffering=0) as file,
+            _Told(file, path) as raw,
+            _text_into(raw, suffix) as stream,
+        ):
+            yield stream
+        try:
+            temporary.replace(target)
+        except OSError as error:
+            raise unwritable(path, error) from None
 
 
 @contextlib.contextmanager
-def replace_folder(path: str | Path) -> Iterator[Path]:
+def _text_into(raw: io.RawIOBase, suffix: str) -> Iterator[IO[str]]:
+    """Text that is compressed as the suffix says."""
+    with contextlib.ExitStack() as stack:
+        binary: IO[bytes] = stack.enter_context(io.BufferedWriter(raw))
+        if suffix == ".gz":
+            binary = cast(IO[bytes], stack.enter_context(gzip.open(binary, "wb")))
+        elif suffix == ".xz":
+            binary = stack.enter_context(lzma.open(binary, "wb"))
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+
+
+class _Told(io.RawIOBase):
+    """Bytes on their way to a file, whose errors name it."""
+
+    def __init__(self, file: IO[bytes], name: str | Path) -> None:
+        self._file, self._name = file, name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable(self._name, error) from None
+
+
+class _StandardOutput(_Told):
+    """Bytes on their way to stdout, which is not closed behind them."""
+
+    def __init__(self) -> None:
+        if sys.stdout is None or sys.stdout.closed:
+            raise InputError("<stdout>", None, "closed", "a stream that can be written")
+        super().__init__(sys.stdout.buffer, "<stdout>")
+
+    def flush(self) -> None:
+        if not self.closed:
+            try:
+                self._file.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise unwritable(self._name, error) from None
+
+
+def _resolved(path: str | Path) -> Path:
+    """Where a name leads: what a link points to is written, the link stays."""
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(str(path), None, str(error), "the name of a file or folder") from None
+
+
+def check_folder_target(path: str | Path, is_own: Callable[[Path], bool], kind: str) -> None:
+    """Refuse a place at which no folder of the kind may be written; see :func:`replace_folder`.
+
+    Called before the work, so that it is not done in vain.
+
+    Raises
+    ------
+    InputError
+        When something else stands there, or the place cannot be written.
+    """
+    target = _resolved(path)
+    if any(target == kept or target in kept.parents for kept in _kept_folders()):
+        found = "the current or the home folder, or one above it"
+        raise InputError(str(path), None, found, f"a folder of its own for {kind}")
+    if target.is_dir():
+        try:
+            empty = not any(target.iterdir())
+        except OSError as error:
+            raise unwritable(path, error) from None
+        if not empty and not is_own(target):
+            found = f"a folder with something else in it ({_contents(target)})"
+            expected = f"a new or empty folder, or {kind} to replace"
+            raise InputError(str(path), None, found, expected)
+    elif target.exists():
+        raise InputError(str(path), None, "a file", f"the name of a folder for {kind}")
+    parent = next(above for above in target.parents if above.exists())
+    if not parent.is_dir():
+        raise InputError(str(path), None, f"{parent} is a file", "a folder to write into")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(str(path), None, f"{parent} cannot be written", "a folder that can")
+
+
+def _kept_folders() -> list[Path]:
+    kept = []
+    for place in (Path.cwd, Path.home):
+        with contextlib.suppress(OSError, RuntimeError):
+            kept.append(place().resolve())
+    return kept or [Path("/")]
+
+
+def _contents(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir())
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def holds_only(folder: Path, patterns: Iterable[str]) -> bool:
+    """Whether the name of everything in a folder is one of the patterns.
+
+    >>> holds_only(Path("no-such-folder"), ["*.json"])
+    False
+    """
+    allowed = [*patterns, ".DS_Store"]
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return False
+    return all(any(fnmatch.fnmatchcase(name, one) for one in allowed) for name in names)
+
+
+@contextlib.contextmanager
+def replace_folder(path: str | Path, is_own: Callable[[Path], bool], kind: str) -> Iterator[Path]:
     """Fill a temporary folder beside ``path`` and rename it when all went well.
 
-    An older folder at ``path`` is replaced; it stays untouched when the block fails.
+    An older folder of the same kind at ``path`` is replaced; it stays untouched when the block
+    fails. Anything else that stands there is refused.
+
+    Parameters
+    ----------
+    path
+        What is written.
+    is_own
+        Whether a folder that is not empty is of the kind, all of it.
+    kind
+        What messages call it: "a stored knowledge base".
+
+    Raises
+    ------
+    InputError
+        When something else stands there, or the place cannot be written, or is full.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    check_folder_target(path, is_own, kind)
+    target = _resolved(path)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / target.name)
-            temporary.rename(target)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    with temporary_beside(target, folder=True) as (temporary, _):
+        try:
+            yield temporary
+            if target.exists():
+                # Somebody may have put something there in the meantime.
+                check_folder_target(path, is_own, kind)
+                old = older(temporary)
+                target.rename(old)
+                temporary.rename(target)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                temporary.rename(target)
+        except OSError as error:
+            raise unwritable(path, error) from None
 
 
 def sha256_of(path: str | Path) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.files import sha256_of
+from biolink.kb.files import holds_only, sha256_of
 
 __all__ = [
     "FROZEN",
@@ -32,6 +32,7 @@ __all__ = [
     "changed_files",
     "check_files",
     "is_frozen",
+    "is_index",
     "read_manifest",
     "seal",
 ]
@@ -71,6 +72,11 @@ class Kind:
         folder = place if place.name not in (*self.files, MANIFEST) else place.parent
         cure = "install the package again" if is_frozen(folder) else self.cure
         return KnowledgeBaseError(f"{place} {what}. The {self.label} is damaged: {cure}")
+
+
+def is_index(folder: Path) -> bool:
+    """Whether a folder holds an index and nothing else, be it damaged."""
+    return holds_only(folder, ("*.npy", "*.json"))
 
 
 def is_frozen(folder: Path) -> bool:

@@ -25,12 +25,20 @@ import pyarrow as pa
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
-from biolink.kb.files import replace_folder
+from biolink.kb.files import check_folder_target, holds_only, replace_folder
 from biolink.kb.knowledge_base import SCHEMA, KnowledgeBase
 from biolink.kb.names import NORMALISATION
-from biolink.kb.sealed import MANIFEST, Kind, changed_files, check_files, read_manifest, seal
+from biolink.kb.sealed import MANIFEST, STAMP, Kind, changed_files, check_files, read_manifest, seal
 
-__all__ = ["FORMAT", "VERSION", "is_store", "open_store", "save_store", "verify_store"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "check_store_target",
+    "is_store",
+    "open_store",
+    "save_store",
+    "verify_store",
+]
 
 FORMAT = "biolink-kb"
 VERSION = 2
@@ -59,10 +67,28 @@ def is_store(path: str | Path) -> bool:
     return sum((folder / name).is_file() for name in _FILES) > 1
 
 
+def check_store_target(path: str | Path) -> None:
+    """Refuse a place at which no store may be written, before there is one to write.
+
+    Raises
+    ------
+    InputError
+        When anything but an empty folder or another store stands there.
+    """
+    check_folder_target(path, _is_all_store, _A_STORE)
+
+
+_A_STORE = "a stored knowledge base"
+
+
+def _is_all_store(folder: Path) -> bool:
+    return is_store(folder) and holds_only(folder, (*_FILES, MANIFEST, STAMP, "index"))
+
+
 def save_store(kb: KnowledgeBase, path: str | Path) -> None:
     """Write the folder under a temporary name and rename it; a subset is numbered anew."""
     kb = kb.materialise()
-    with replace_folder(path) as folder:
+    with replace_folder(path, _is_all_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
             pa.ipc.new_file(sink, kb._table.schema) as writer,

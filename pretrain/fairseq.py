@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ModelError
-from biolink.kb.files import replace_folder
+from biolink.pretrain.start import check_model_target, model_folder
 from biolink.pretrain.vocabulary import barts_tokenizer, byte_level
 
 __all__ = ["convert", "fairseq_ids", "read_checkpoint", "read_dictionary"]
@@ -153,6 +153,7 @@ def convert(
     """
     from transformers import BartForConditionalGeneration
 
+    check_model_target(output)
     weights, arguments = read_checkpoint(checkpoint)
     if "encoder.embed_tokens.weight" not in weights or "encoder.layers.0.fc1.weight" not in weights:
         raise ModelError(f"{checkpoint}: has no encoder layers; expected a BART checkpoint")
@@ -178,7 +179,7 @@ def convert(
     if wrong:
         raise ModelError(f"{checkpoint}: {wrong[0]!r} does not fit; expected BART's weights")
     read = _tokenizer(checkpoint.parent, dictionary, tokenizer, rows)
-    with replace_folder(output) as folder:
+    with model_folder(output) as folder:
         model.save_pretrained(folder)
         if read is not None:
             read.save_pretrained(folder)

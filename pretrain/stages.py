@@ -19,7 +19,13 @@ from biolink.pretrain.objectives import generation, preferences
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import denoising_batch, generation_batch
 from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import prompt_of, save_model, source_limit, start_from
+from biolink.pretrain.start import (
+    check_model_target,
+    prompt_of,
+    save_model,
+    source_limit,
+    start_from,
+)
 from biolink.pretrain.stream import DenoisingStream, Reader, packed_dataset
 
 __all__ = ["Denoising", "KBGuided", "run_denoising", "run_kb_guided"]
@@ -127,6 +133,7 @@ def run_denoising(settings: Denoising, read: Reader, report: Report = lambda rec
     report
         Called with each line of the log.
     """
+    check_model_target(settings.out / "model")
     model, tokenizer = start_from(
         settings.model,
         settings.config,
@@ -170,6 +177,7 @@ def kb_guided_samples(settings: KBGuided) -> KBGuidedSamples:
 
 def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> Path:
     """Train, or go on; returns the model folder."""
+    check_model_target(settings.out / "model")
     model, tokenizer = start_from(
         settings.model,
         settings.config,

@@ -4,17 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
 from biolink.errors import ConfigError, ModelError
-from biolink.kb.files import replace_folder
+from biolink.kb.files import check_folder_target, holds_only, replace_folder
 from biolink.kb.prompt import PromptForm
 
-__all__ = ["extend_model", "prompt_of", "save_model", "source_limit", "start_from"]
+__all__ = [
+    "check_model_target",
+    "extend_model",
+    "model_folder",
+    "prompt_of",
+    "save_model",
+    "source_limit",
+    "start_from",
+]
 
 SETTINGS = "biolink.json"
+_MARKS = (SETTINGS, "config.json", "tokenizer_config.json")
+_PARTS = (
+    *("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.npy", "*.npz"),
+    *("*.md", "LICENSE*", "NOTICE*", ".gitattributes"),
+)
+_A_MODEL = "a model folder"
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder holds a model or a tokeniser and nothing else, be it damaged."""
+    return holds_only(folder, _PARTS) and any((folder / name).is_file() for name in _MARKS)
+
+
+def check_model_target(folder: str | Path) -> None:
+    """Refuse a place at which no model may be written, before there is one to write.
+
+    Raises
+    ------
+    InputError
+        When anything but an empty folder or another model stands there.
+    """
+    check_folder_target(folder, is_model_folder, _A_MODEL)
+
+
+def model_folder(folder: str | Path) -> AbstractContextManager[Path]:
+    """A temporary folder that becomes the model folder when all went well.
+
+    Raises
+    ------
+    InputError
+        When anything but an empty folder or another model stands there.
+    """
+    return replace_folder(folder, is_model_folder, _A_MODEL)
 
 
 def start_from(
@@ -136,7 +178,7 @@ def save_model(
         **further,
         "training": [*_stages(before), stage],
     }
-    with replace_folder(folder) as temporary:
+    with model_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         (temporary / SETTINGS).write_text(
@@ -178,7 +220,7 @@ def extend_model(
     if (before / SETTINGS).is_file():
         settings = json.loads((before / SETTINGS).read_text(encoding="utf-8"))
     settings |= {**further, "training": [*_stages(before), stage]}
-    with replace_folder(folder) as temporary:
+    with model_folder(folder) as temporary:
         copytree(before, temporary, dirs_exist_ok=True)
         write(temporary)
         (temporary / SETTINGS).write_text(

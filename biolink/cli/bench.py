@@ -84,6 +84,16 @@ def _parts(name: str, kb: KnowledgeBase, ids: Path) -> tuple[Part, Part]:
     return part, complement
 
 
+def _is_split(folder: Path) -> bool:
+    from biolink.kb.files import holds_only
+    from biolink.kb.store import is_store
+
+    parts = ("part", "complement")
+    names = [f"{part}{suffix}" for part in parts for suffix in (".jsonl", ".kb")]
+    stores = [folder / f"{part}.kb" for part in parts if (folder / f"{part}.kb").exists()]
+    return holds_only(folder, names) and all(map(is_store, stores))
+
+
 @bench_app.command()
 def split(
     files: Annotated[list[str], typer.Argument(help="Annotated documents.")],
@@ -99,7 +109,9 @@ def split(
 
     from biolink.cli.console import message
     from biolink.formats import write
+    from biolink.kb.files import check_folder_target
 
+    check_folder_target(output, _is_split, "a split of an earlier run")
     documents = _documents(files)
     for part, file in zip(
         _parts("part", _knowledge_base(kb), ids), ("part", "complement"), strict=True

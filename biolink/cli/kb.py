@@ -58,7 +58,9 @@ def build(
     from biolink.kb import KnowledgeBase
     from biolink.kb.files import sha256_of
     from biolink.kb.readers import READERS, read_concepts, sniff_format
+    from biolink.kb.store import check_store_target
 
+    check_store_target(output)
     with progress("reading", "concepts") as advance:
 
         def counted(source: str) -> Any:
@@ -158,7 +160,9 @@ def subset(
     from biolink.cli.console import message
     from biolink.errors import ConfigError
     from biolink.kb.files import numbered_lines
+    from biolink.kb.store import check_store_target
 
+    check_store_target(output)
     if ids is None and types is None and sources is None:
         raise ConfigError("choose a part with --ids, --types or --sources")
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
@@ -183,7 +187,9 @@ def disambiguate(
     """Write names that several concepts share with a distinguishing string (BELHD)."""
     from biolink.cli.console import message
     from biolink.kb.homonyms import disambiguated
+    from biolink.kb.store import check_store_target
 
+    check_store_target(output)
     base = _open(source)
     told_apart = disambiguated(base)
     told_apart.save(output)

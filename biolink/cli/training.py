@@ -81,14 +81,14 @@ def tokenizer(
 ) -> None:
     """Learn a byte-level BPE tokeniser, or extend a model's vocabulary."""
     from biolink.cli.console import message
-    from biolink.kb.files import replace_folder
-    from biolink.pretrain.start import start_from
+    from biolink.pretrain.start import check_model_target, model_folder, start_from
     from biolink.pretrain.vocabulary import extend_vocabulary, train_bpe
     from biolink.texts import read_texts
 
+    check_model_target(output)
     model = start_from(extend, {}, None) if extend is not None else None
     learned = train_bpe(read_texts([str(file) for file in files]), size)
-    with replace_folder(output) as folder:
+    with model_folder(output) as folder:
         if model is None:
             learned.save_pretrained(folder)
         else:

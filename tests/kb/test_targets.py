@@ -1,0 +1,271 @@
+"""Files and folders that are written: what is replaced, what is refused, what is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from biolink.cli.app import app
+from biolink.errors import InputError
+from biolink.kb import Concept, KnowledgeBase
+from biolink.kb.files import check_folder_target, holds_only, replace_file, replace_folder
+from biolink.kb.store import check_store_target
+from biolink.pretrain.start import check_model_target
+
+
+def is_note(folder: Path) -> bool:
+    return holds_only(folder, ("note.txt",))
+
+
+def write_note(folder: Path, text: str = "new") -> None:
+    with replace_folder(folder, is_note, "a folder of notes") as temporary:
+        (temporary / "note.txt").write_text(text)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_absent_empty_and_own_folders_are_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "notes"
+    for text in ("first", "second"):
+        write_note(target, text)
+        assert (target / "note.txt").read_text() == text
+    (tmp_path / "empty").mkdir()
+    write_note(tmp_path / "empty")
+    assert names(tmp_path / "empty") == ["note.txt"]
+    assert names(tmp_path) == ["empty", "new"]
+    assert names(tmp_path / "new") == ["notes"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    write_note(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "real") == ["note.txt"]
+
+
+@pytest.mark.parametrize("inside", ["thesis/one.txt", "paper.pdf", "note.txt/deeper"])
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, inside: str) -> None:
+    file = tmp_path / "mine" / inside
+    file.parent.mkdir(parents=True)
+    file.write_text("x")
+    (tmp_path / "mine" / "more.txt").write_text("x")
+    for function in (check_store_target, check_model_target, write_note):
+        with pytest.raises(InputError, match="something else in it"):
+            function(tmp_path / "mine")
+    assert file.read_text() == "x"
+    assert names(tmp_path) == ["mine"]
+
+
+def test_files_and_places_that_are_in_use_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x")
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    (here / "inner").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here / "inner")
+    for target in ("/", ".", "", "..", here, here / "inner", home, tmp_path, tmp_path / "file"):
+        with pytest.raises(InputError):
+            write_note(Path(target))
+        with pytest.raises(InputError):
+            check_store_target(target)
+    for target in (tmp_path / "file" / "below", tmp_path / "file" / "further" / "below"):
+        with pytest.raises(InputError, match="is a file"):
+            write_note(target)
+    assert names(tmp_path) == ["file", "here", "home"]
+
+
+def test_a_failure_leaves_the_older_folder(tmp_path: Path) -> None:
+    write_note(tmp_path / "notes", "old")
+    with (
+        pytest.raises(RuntimeError),
+        replace_folder(tmp_path / "notes", is_note, "notes") as temporary,
+    ):
+        (temporary / "note.txt").write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "notes" / "note.txt").read_text() == "old"
+    assert names(tmp_path) == ["notes"]
+
+
+def test_what_appears_during_the_work_is_spared(tmp_path: Path) -> None:
+    target = tmp_path / "notes"
+    with pytest.raises(InputError), replace_folder(target, is_note, "notes") as temporary:
+        (temporary / "note.txt").write_text("x")
+        target.mkdir()
+        (target / "mine").write_text("x")
+    assert names(target) == ["mine"]
+
+
+def test_a_damaged_store_can_be_built_again_but_not_with_something_in_it(tmp_path: Path) -> None:
+    kb = KnowledgeBase.from_concepts([Concept("1", "asthma")])
+    store = tmp_path / "a.kb"
+    kb.save(store)
+    (store / "manifest.json").write_text("{")
+    kb.save(store)
+    assert len(KnowledgeBase.open(store)) == 1
+    (store / "thesis.txt").write_text("x")
+    with pytest.raises(InputError, match=r"thesis\.txt|something else"):
+        kb.save(store)
+    assert (store / "thesis.txt").exists()
+
+
+COMMANDS = [
+    ("kb", "build", "a.csv", "-o"),
+    ("kb", "subset", "a.kb", "--ids", "ids.txt", "-o"),
+    ("kb", "disambiguate", "a.kb", "-o"),
+    ("bench", "split", "d.jsonl", "--ids", "ids.txt", "--kb", "a.kb", "-o"),
+    ("convert-checkpoint", "model.pt", "-o"),
+    ("pretrain", "tokenizer", "text.txt", "-o"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: "-".join(command[:2]))
+def test_commands_refuse_before_they_work(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    KnowledgeBase.from_concepts([Concept("1", "asthma"), Concept("2", "gout")]).save("a.kb")
+    (tmp_path / "mine" / "thesis").mkdir(parents=True)
+    (tmp_path / "file.txt").write_text("x")
+    (tmp_path / "ids.txt").write_text("1\n")
+    before = names(tmp_path)
+    for target in ("mine", "file.txt", "."):
+        # Neither a.csv nor model.pt exists: nothing was read before the target was looked at.
+        result = CliRunner().invoke(app, [*command, target])
+        assert isinstance(result.exception, InputError), result.output
+        assert target in str(result.exception)
+        assert "expected" in str(result.exception)
+    assert names(tmp_path) == before
+    assert names(tmp_path / "mine") == ["thesis"]
+
+
+def test_a_split_replaces_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    KnowledgeBase.from_concepts([Concept("1", "asthma"), Concept("2", "gout")]).save("a.kb")
+    (tmp_path / "d.jsonl").write_text('{"id": "1", "text": "asthma"}\n')
+    (tmp_path / "ids.txt").write_text("1\n")
+    arguments = ["bench", "split", "d.jsonl", "--ids", "ids.txt", "--kb", "a.kb", "-o", "out"]
+    for _ in range(2):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.exception
+    assert names(tmp_path / "out") == [
+        *("complement.jsonl", "complement.kb", "part.jsonl", "part.kb")
+    ]
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from biolink.kb.files import holds_only, replace_file, replace_folder
+
+    if sys.argv[1] == "file":
+        with replace_file(sys.argv[2]) as stream:
+            stream.write("half")
+            stream.flush()
+            {end}
+    else:
+        with replace_folder(sys.argv[2], lambda folder: True, "notes") as folder:
+            (folder / "note.txt").write_text("half")
+            {end}
+"""
+
+
+def start(kind: str, target: Path, end: str) -> subprocess.Popen[str]:
+    program = textwrap.dedent(KILLED).format(end=end)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, kind, str(target)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+
+
+def put(kind: str, target: Path) -> None:
+    if kind == "folder":
+        write_note(target)
+    else:
+        with replace_file(target) as stream:
+            stream.write("new")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_next_run_removes_what_a_killed_one_left(kind: str, tmp_path: Path) -> None:
+    target = tmp_path / "out.d"
+    killed = start(kind, target, "os.kill(os.getpid(), signal.SIGKILL)")
+    assert killed.wait() == -signal.SIGKILL
+    assert len(names(tmp_path)) == 1
+    assert not target.exists()
+    put(kind, target)
+    assert names(tmp_path) == ["out.d"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_living_run_writes_is_left_alone(kind: str, tmp_path: Path) -> None:
+    target = tmp_path / "out.d"
+    living = start(kind, target, "print('ready', flush=True); input()")
+    assert living.stdout is not None
+    assert living.stdout.readline() == "ready\n"
+    put(kind, target)
+    assert len(names(tmp_path)) == 2
+    living.communicate("go on\n")
+    assert living.returncode == 0
+    content = target if kind == "file" else target / "note.txt"
+    assert content.read_text() == "half"
+    assert names(tmp_path) == ["out.d"]
+
+
+def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
+    target = tmp_path / "notes"
+    write_note(target, "old")
+    # As after a kill between the two renames.
+    target.rename(tmp_path / ".notes.biolink-1.old")
+    with (
+        pytest.raises(RuntimeError),
+        replace_folder(target, is_note, "notes"),
+    ):
+        raise RuntimeError
+    assert (target / "note.txt").read_text() == "old"
+    assert names(tmp_path) == ["notes"]
+
+
+def test_devices_and_pipes_are_written_and_stay(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+    with replace_file(pipe) as stream:
+        stream.write("through")
+    assert reader.communicate()[0] == "through"
+    with replace_file("/dev/null") as stream:
+        stream.write("away")
+    assert pipe.is_fifo()
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(InputError, match="a folder"), replace_file(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("size", [3, 300_000])
+def test_a_full_disk_is_one_clear_error(size: int) -> None:
+    with (
+        pytest.raises(InputError, match="/dev/full: No space left"),
+        replace_file("/dev/full") as stream,
+    ):
+        stream.write("x" * size)
+
+
+def test_target_check_is_the_same_for_every_kind(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    check_folder_target(tmp_path / "x", lambda folder: False, "anything")
+    check_folder_target(tmp_path / "new" / "x", lambda folder: False, "anything")
+    assert names(tmp_path) == ["x"]
