@@ -22,7 +22,9 @@ from torch import Tensor
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.bart import Bart, config_of
-from biolink.infer.precision import Precision, in_precision
+from biolink.infer.cores import each_on_a_core
+from biolink.infer.encoder import most_tokens, of_similar_size
+from biolink.infer.precision import Precision, in_precision, is_packed
 from biolink.infer.ranker import Annotations, Ranker
 from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.files import sha256_of
@@ -168,17 +170,40 @@ class LinkingModel:
             found.append(list(zip(leaves, shares, strict=True)))
         return found
 
-    @torch.inference_mode()
-    def embed(self, texts: Sequence[str], batch: int = 64) -> np.ndarray:
-        """Unit vectors float32 [texts, width]: mean of the encoder's states over a bare text."""
+    def packed(self) -> LinkingModel:
+        """The same model with its weights laid out for much inference; itself where they are."""
+        plain = self.precision == "fp32" and not is_packed(self.backbone.model)
+        return self.in_precision("fp32") if plain else self
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 [texts, width]: mean of the encoder's states over a bare text.
+
+        Texts of similar length run together. Of many, each core takes a part; so a vector does not
+        depend on the texts beside it, nor on the number of cores, but for rounding.
+        """
         cleaned = [normalise_name(text) or text.lower() for text in texts]
         vectors = np.empty((len(texts), self.width), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(cleaned[i]))
-        for begin in range(0, len(order), batch):
-            part = order[begin : begin + batch]
-            ids, mask = self.tokens([cleaned[i] for i in part], _MENTION_LIMIT)
+        if not cleaned:
+            return vectors
+        rows = self.tokenizer(cleaned, truncation=True, max_length=_MENTION_LIMIT)["input_ids"]
+        sizes = [len(row) for row in rows]
+        device, pad = self.backbone.device, self.backbone.pad_id
+
+        @torch.inference_mode()
+        def embed_some(part: list[int]) -> None:
+            longest = sizes[part[-1]]
+            lengths = torch.tensor([sizes[i] for i in part])
+            ids = torch.tensor([rows[i] + [pad] * (longest - sizes[i]) for i in part]).to(device)
+            mask = (torch.arange(longest) < lengths[:, None]).long().to(device)
             unit = pooled(self.backbone.encode(ids, mask), mask)
             vectors[part] = unit.float().cpu().numpy()
+
+        parts = list(of_similar_size(sizes, most_tokens(device)))
+        if device.type == "cpu":
+            each_on_a_core(embed_some, parts)
+        else:
+            for part in parts:
+                embed_some(part)
         return vectors
 
     @property

@@ -29,6 +29,7 @@ __all__ = [
     "activated",
     "added",
     "in_precision",
+    "is_packed",
     "projections",
     "whole_rows",
 ]
@@ -199,6 +200,11 @@ def _is_gelu(activation: Any) -> bool:
     return exact or getattr(activation, "act", None) is F.gelu
 
 
+def is_packed(module: nn.Module) -> bool:
+    """Whether :func:`in_precision` has laid out a model's weights."""
+    return any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules())
+
+
 def in_precision(module: M, precision: Precision) -> M:
     """A model for inference in a precision; the given one stays as it is.
 
@@ -213,7 +219,7 @@ def in_precision(module: M, precision: Precision) -> M:
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules()):
+    if is_packed(module):
         raise ConfigError("the model is in a precision already: load it anew for another")
     device = next(module.parameters()).device
     if precision == "int8":
