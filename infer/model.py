@@ -6,6 +6,7 @@ text, decoder prompt ``{mention} is``, names after a space, generation alone.
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import json
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
 from biolink.kb.trie import NameTrie
 
-__all__ = ["LinkingModel", "load_model"]
+__all__ = ["LinkingModel", "check_device", "load_model"]
 
 SETTINGS = "biolink.json"
 ANNOTATIONS = "annotations.json"
@@ -65,6 +66,19 @@ class LinkingModel:
     ranker: Ranker | None = None
     folder: Path | None = None
     precision: Precision = "fp32"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A model that only infers is opened from its folder again; another goes with its weights.
+
+        The same for copies: threads of one process need none.
+        """
+        model = self.backbone.model
+        if self.folder is None or not (isinstance(model, Bart) or is_packed(model)):
+            return copyreg.__newobj__, (type(self),), dict(self.__dict__)  # type: ignore[attr-defined]
+        light = isinstance(model, Bart)
+        opened = (self.folder.absolute(), str(self.backbone.device), light, self.precision)
+        changes = {"form": self.form, "settings": self.settings, "ranker": self.ranker}
+        return _opened_again, (*opened, is_packed(model), self.weights_fingerprint, changes)
 
     def in_precision(self, precision: Precision) -> LinkingModel:
         """The same model with weights in another precision."""
@@ -231,7 +245,10 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     ------
     ModelError
         When the folder is no seq2seq model of a supported architecture.
+    ConfigError
+        When there is no such device.
     """
+    check_device(device)
     folder = Path(path)
     settings: dict[str, Any] = {}
     remembered: dict[str, Annotations] = {ANNOTATIONS: {}, ABBREVIATIONS: {}}
@@ -270,6 +287,50 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     return LinkingModel(
         backbone, tokenizer, form, settings, ranker, folder if folder.is_dir() else None
     )
+
+
+def _opened_again(
+    folder: Path,
+    device: str,
+    light: bool,
+    precision: Precision,
+    packed: bool,
+    fingerprint: str,
+    changes: dict[str, Any],
+) -> LinkingModel:
+    """What a pickled model becomes."""
+    model = load_model(folder, device, light)
+    if model.weights_fingerprint != fingerprint:
+        raise ModelError(f"{folder}: its weights are others than when the linker was written")
+    model = replace(model, **changes)
+    return model.in_precision(precision) if packed or precision != "fp32" else model
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine, or this build of torch, does not have.
+
+    >>> check_device("cpu")
+
+    Raises
+    ------
+    ConfigError
+        Naming the devices that there are.
+    """
+    kind = str(device).partition(":")[0]
+    try:
+        if kind == "meta":
+            raise RuntimeError("it computes nothing")
+        torch.empty(1, device=torch.device(device))
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        first = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        known = ["cpu"]
+        if torch.cuda.is_available():
+            known += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            known.append("mps")
+        raise ConfigError(
+            f"device {device!r} cannot be used ({first}); expected {' or '.join(known)}"
+        ) from None
 
 
 def _model_of_transformers(path: str | Path) -> Any:

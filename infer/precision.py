@@ -66,6 +66,14 @@ class PackedLinear(nn.Module):
         # transformers' T5 asks for it.
         self.weight = None
 
+    # What oneDNN has laid out cannot be written: it goes as plain weights.
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"packed": self.packed.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(self.packed, _ROWS)
+
     def forward(self, states: Tensor, then: str = "none") -> Tensor:
         """[..., in_features] -> [..., out_features]; ``then`` may be ``gelu``."""
         flat = states.reshape(-1, self.in_features)
@@ -119,7 +127,7 @@ class Int8Linear(nn.Module):
         weight = linear.weight.detach().float()
         self.scales = weight.abs().amax(1).clamp(min=1e-12) / 127
         levels = (weight / self.scales[:, None]).round().to(torch.int8)
-        self.packed = torch.ops.onednn.qlinear_prepack(levels, [_ROWS, linear.in_features])
+        self.packed = self._laid_out(levels)
         self.zeros = torch.zeros(len(levels), dtype=torch.int32)
         self.bias = None if linear.bias is None else linear.bias.detach().float()
         self.in_features, self.out_features = linear.in_features, linear.out_features
@@ -130,6 +138,19 @@ class Int8Linear(nn.Module):
             # that biolink is installed with have them.
             warnings.simplefilter("ignore", UserWarning)
             _quantised(torch.zeros(1, 1))
+
+    @staticmethod
+    def _laid_out(levels: Tensor) -> Tensor:
+        packed: Tensor = torch.ops.onednn.qlinear_prepack(levels, [_ROWS, levels.shape[1]])
+        return packed
+
+    def __getstate__(self) -> dict[str, Any]:
+        # oneDNN keeps the inputs in rows.
+        return self.__dict__ | {"packed": self.packed.to_dense().T.contiguous()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.packed = self._laid_out(self.packed)
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., in_features] -> [..., out_features]."""
