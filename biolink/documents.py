@@ -13,6 +13,9 @@ from typing import Any
 
 __all__ = ["Document", "Link", "Mention", "Passage"]
 
+#: Characters of a text that :func:`repr` shows.
+_SHOWN = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -154,6 +157,13 @@ class Document:
                     f"document {self.id!r}: mention {mention.start}-{mention.end} says "
                     f"{mention.text!r} but the text there is {found!r}"
                 )
+
+    def __repr__(self) -> str:
+        size = len(self.text)
+        shown = repr(self.text if size <= _SHOWN else self.text[:_SHOWN] + "…")
+        if size > _SHOWN:
+            shown += f" ({size:,} characters)"
+        return f"<Document {self.id!r}: {shown}, {len(self.mentions)} mentions>"
 
     def with_mentions(self, mentions: Iterable[Mention]) -> Document:
         """The same document with other mentions."""

@@ -10,6 +10,7 @@ from typing import Any
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, MissingDependencyError, ModelError
 from biolink.infer.chunks import chunks
+from biolink.infer.spans import tidied
 
 __all__ = [
     "GivenMentions",
@@ -35,15 +36,14 @@ class _ByDocument(ABC):
         """The same for documents at a time."""
 
 
-def _mention(text: str, start: int, end: int, kind: str, score: float | None) -> Mention | None:
-    """A mention without white space around it, or None when nothing is left."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    if start == end:
-        return None
+def _mention(text: str, start: int, end: int, kind: str, score: float | None) -> Mention:
     return Mention(start, end, text[start:end], type=kind, probability=score)
+
+
+def _with_found(document: Document, mentions: Iterable[Mention]) -> Document:
+    """The document with what another package found, cut where mentions may not run on."""
+    some = [mention for mention in mentions if mention.start < mention.end]
+    return document.with_mentions(tidied(document, some))
 
 
 class SpacyRecogniser(_ByDocument):
@@ -74,10 +74,13 @@ class SpacyRecogniser(_ByDocument):
         """The documents with the pipeline's entities as mentions."""
         parsed = self.nlp.pipe([document.text for document in documents])
         return [
-            document.with_mentions(
-                Mention(e.start_char, e.end_char, e.text, type=e.label_)
-                for e in doc.ents
-                if self.labels is None or e.label_ in self.labels
+            _with_found(
+                document,
+                (
+                    Mention(e.start_char, e.end_char, e.text, type=e.label_)
+                    for e in doc.ents
+                    if self.labels is None or e.label_ in self.labels
+                ),
             )
             for document, doc in zip(documents, parsed, strict=True)
         ]
@@ -136,19 +139,18 @@ class HuggingFaceRecogniser(_ByDocument):
         some = [document for document in documents if document.text.strip()]
         found = iter(self.pipeline([document.text for document in some]) if some else ())
         return [
-            document.with_mentions(self._mentions(document.text, next(found)))
+            _with_found(document, self._mentions(document.text, next(found)))
             if document.text.strip()
             else document.with_mentions(())
             for document in documents
         ]
 
     def _mentions(self, text: str, entities: Iterable[dict[str, Any]]) -> list[Mention]:
-        mentions = (
+        return [
             _mention(text, int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"]))
             for e in entities
             if self.labels is None or e["entity_group"] in self.labels
-        )
-        return [mention for mention in mentions if mention is not None]
+        ]
 
 
 class GlinerRecogniser(_ByDocument):
@@ -180,20 +182,16 @@ class GlinerRecogniser(_ByDocument):
 
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with GLiNER's entities as mentions."""
-        return [document.with_mentions(self._mentions(document.text)) for document in documents]
+        return [_with_found(document, self._mentions(document.text)) for document in documents]
 
     def _mentions(self, text: str) -> list[Mention]:
-        mentions = []
-        for begin, end in chunks(text, _GLINER_WORDS):
+        return [
+            _mention(text, begin + e["start"], begin + e["end"], e["label"], float(e["score"]))
+            for begin, end in chunks(text, _GLINER_WORDS)
             for e in self.model.predict_entities(
                 text[begin:end], self.labels, threshold=self.threshold
-            ):
-                found = _mention(
-                    text, begin + e["start"], begin + e["end"], e["label"], float(e["score"])
-                )
-                if found is not None:
-                    mentions.append(found)
-        return sorted(mentions, key=lambda m: (m.start, m.end))
+            )
+        ]
 
 
 class GivenMentions(_ByDocument):

@@ -11,7 +11,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -255,6 +255,9 @@ class EndToEndLinker(TextLinker):
         self.marks = Marks.of(model.tokenizer)
         self._indexes = Indexes(kb, model)
         self._trie: tuple[KnowledgeBase, NameTrie] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_trie": None}
 
     def with_kb(self, kb: KnowledgeBase) -> Self:
         """The same model over another knowledge base."""

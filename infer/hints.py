@@ -17,7 +17,8 @@ from itertools import pairwise
 from typing import Literal
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import long_form_of, may_be_short
+from biolink.infer.abbreviations import Definition, Definitions, long_form_of, may_be_short
+from biolink.kb.names import fold
 
 __all__ = ["HINTS", "Hint", "acronyms", "appositions", "hints"]
 
@@ -25,8 +26,8 @@ Kind = Literal["apposition", "acronym", "abbreviation"]
 #: Kinds of hints, in the order of their features.
 HINTS: tuple[Kind, ...] = ("apposition", "acronym", "abbreviation")
 
-_OPENING = re.compile(r"\s*[(\[]\s*")
-_CLOSING = re.compile(r"\s*[)\],;]")
+_OPENING = re.compile(r" *[(\[] *")
+_CLOSING = re.compile(r" *[)\],;]")
 _LONG_FORMS = 3  # of a short form, the most frequent
 
 
@@ -49,13 +50,13 @@ class Hint:
     weight: float = 1.0
 
 
-def appositions(document: Document) -> dict[str, str]:
+def appositions(document: Document) -> Definitions:
     """Text of a mention -> text of the mention that it is put beside in brackets.
 
-    Both directions are given; where a text stands beside several, the first counts. Mentions of
-    different types are not equated.
+    Both directions are given; where a text stands beside several, the nearest before a mention
+    counts. Mentions of different types are not equated.
     """
-    found: dict[str, str] = {}
+    found: list[Definition] = []
     mentions = sorted(document.mentions, key=lambda m: (m.start, m.end))
     for one, other in pairwise(mentions):
         if (
@@ -64,9 +65,10 @@ def appositions(document: Document) -> dict[str, str]:
             and _OPENING.fullmatch(document.text[one.end : other.start])
             and _CLOSING.match(document.text, other.end)
         ):
-            found.setdefault(other.text, one.long_form or one.text)
-            found.setdefault(one.text, other.long_form or other.text)
-    return found
+            place = (one.start, other.end)
+            found.append(Definition(other.text, one.long_form or one.text, *place))
+            found.append(Definition(one.text, other.long_form or other.text, *place))
+    return Definitions(found)
 
 
 def acronyms(document: Document) -> dict[str, str]:
@@ -115,18 +117,19 @@ def hints(
 
 def _of_mention(
     mention: Mention,
-    beside: Mapping[str, str],
+    beside: Definitions,
     letters: Mapping[str, str],
     abbreviations: Mapping[str, Mapping[str, int]],
 ) -> tuple[Hint, ...]:
     found: list[Hint] = []
     if mention.text in beside:
-        found.append(Hint("apposition", beside[mention.text]))
+        found.append(Hint("apposition", beside.held(mention.text, mention.start)))
     if mention.text in letters:
         found.append(Hint("acronym", letters[mention.text]))
     if mention.long_form is None:
-        short = mention.text
-        known = abbreviations.get(short) or abbreviations.get(short.removesuffix("s")) or {}
+        folded = fold(mention.text)
+        forms = (mention.text, folded, folded.removesuffix("s"))
+        known = next((abbreviations[form] for form in forms if form in abbreviations), {})
         total = sum(known.values())
         common = sorted((long for long in known if long), key=lambda long: (-known[long], long))
         found += [Hint("abbreviation", long, known[long] / total) for long in common[:_LONG_FORMS]]

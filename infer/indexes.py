@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -60,6 +60,13 @@ class Indexes:
         self.model = model
         self.progress = progress
         self._donor = donor
+        #: Kinds of indexes that lie beside the base.
+        self._stored: set[str] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What lies beside the base is mapped again; whom to tell of progress is not known there.
+        kept = {name: value for name, value in vars(self).items() if name not in self._stored}
+        return kept | {"progress": None}
 
     def _folder(self, kind: str, key: str) -> Path | None:
         return None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
@@ -75,7 +82,9 @@ class Indexes:
         frozen = folder is not None and (folder.parent / FROZEN).exists()
         if folder is not None and folder.is_dir():
             try:
-                return load(folder, key, self.kb.name_slots)
+                index = load(folder, key, self.kb.name_slots)
+                self._stored.add(kind)
+                return index
             except KnowledgeBaseError as error:
                 if frozen:
                     raise
@@ -88,6 +97,7 @@ class Indexes:
                 else:
                     with replace_folder(folder, is_index, "a stored index") as temporary:
                         index.save(temporary, key)
+                self._stored.add(kind)
             except (OSError, InputError) as error:
                 log.info("the %s index is not cached: %s", kind, error)
         return index

@@ -8,8 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,7 +32,8 @@ from biolink.infer.encoder import of_similar_size
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NO_CANDIDATE, Likelier, NilPolicy, NoNil, Seen
+from biolink.infer.nil import NAMES_NOTHING, NO_CANDIDATE, Likelier, NilPolicy, NoNil, Seen
+from biolink.infer.piping import Piping, state_without_caches
 from biolink.infer.ranker import (
     FEATURES,
     nil_features,
@@ -42,6 +42,7 @@ from biolink.infer.ranker import (
 )
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.score import name_sums, pack
+from biolink.infer.spans import names_something
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
@@ -59,7 +60,7 @@ CONTEXT_SHARE = 1.0
 #: (``benchmarks/linking.py``).
 OPEN = 4.0
 
-#: Tasks whose result is kept: a mention that comes again in the same words is not linked again.
+#: Tasks whose result is kept: documents that come again in the same batch are not linked again.
 REMEMBERED = 8192
 
 #: Tokens of names, padded, that are scored together.
@@ -151,7 +152,11 @@ class Task:
     hints: tuple[Hint, ...] = ()
 
 
-class Linker:
+#: What a batch of tasks gave.
+_Known = OrderedDict[tuple[LinkerOptions, tuple[Task, ...]], list[list[Found]]]
+
+
+class Linker(Piping):
     """Links mentions of documents to concepts of a knowledge base.
 
     Parameters
@@ -192,45 +197,26 @@ class Linker:
         self.recogniser = recogniser
         self.calibration = calibration
         self._indexes = Indexes(kb, model, progress)
-        self._known: OrderedDict[tuple[LinkerOptions, Task], list[Found]] = OrderedDict()
+        self._known: _Known = OrderedDict()
 
     # ------------------------------------------------------------------ public
 
-    def __call__(self, document: str | Document) -> Document:
-        """Link one text or document; mentions are found where it has none."""
-        if isinstance(document, str):
-            document = Document("", document)
-        (linked,) = self.pipe([document], recognise=None)
-        return linked
+    def __repr__(self) -> str:
+        finds = self.recogniser
+        name = (
+            "no recogniser" if finds is None else getattr(finds, "__name__", type(finds).__name__)
+        )
+        return f"<Linker: {self.options.method}, {len(self.kb):,} concepts, {name}>"
 
-    def pipe(
-        self,
-        documents: Iterable[str | Document],
-        batch_size: int | None = None,
-        recognise: bool | None = None,
-    ) -> Iterator[Document]:
-        """Link a stream of documents, in order, never holding all of it.
+    def __getstate__(self) -> dict[str, Any]:
+        return state_without_caches(self) | {"_known": OrderedDict()}
 
-        Parameters
-        ----------
-        documents
-            Texts or documents.
-        batch_size
-            Documents that are worked on together; 32 when None.
-        recognise
-            True: find mentions anew. False: link those that are there. None: find them in
-            documents that have none.
-        """
+    def _check_recognise(self, recognise: bool | None) -> None:
         if recognise and self.recogniser is None:
             raise ConfigError("recognise=True needs a recogniser")
-        stream = iter(documents)
-        while block := list(islice(stream, batch_size or 32)):
-            given = [
-                Document(str(number), document) if isinstance(document, str) else document
-                for number, document in enumerate(block)
-            ]
-            prepared, found = self._recognised(given, recognise)
-            yield from self.link_documents(prepared, found)
+
+    def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
+        return self.link_documents(*self._recognised(documents, recognise))
 
     def _recognised(
         self, documents: list[Document], recognise: bool | None
@@ -253,15 +239,12 @@ class Linker:
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """The same model over another knowledge base; over a part of this one without work."""
-        other = copy.copy(self)
+        other = copy.copy(self)  # without what was cached for this one
         other.kb = kb
-        other._known = OrderedDict()
         if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other._indexes = Indexes(kb, self.model, self._indexes.progress, self._indexes)
-        for cached in ("trie", "_index_mask", "_kb_types", "_priors", "_place_of", "_of_whole"):
-            other.__dict__.pop(cached, None)
         return other
 
     def prepare(self) -> None:
@@ -445,30 +428,28 @@ class Linker:
         ]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[Found]]:
-        """Ranked concepts of each task; those of the last tasks are remembered."""
+        """Ranked concepts of each task.
+
+        The last batches are remembered, whole: rounding depends on what a task is run with, and
+        so what is found is the same to the last bit, whatever was linked before.
+        """
         link = {
             "combined": self._combined,
             "generate": self._generated,
             "candidates": self._among_candidates,
         }[self.options.method]
-        known = self._known
-        unknown = [task for task in tasks if (self.options, task) not in known]
-        if self.options.names_first:
-            named = self._named(unknown)
-            known.update(((self.options, task), found) for task, found in named.items())
-            unknown = [task for task in unknown if task not in named]
+        found = self._named(tasks) if self.options.names_first else {}
+        unknown = [task for task in dict.fromkeys(tasks) if task not in found]
         for part in self._batches(unknown):
-            chosen = [unknown[i] for i in part]
-            known.update(
-                ((self.options, task), found)
-                for task, found in zip(chosen, link(chosen), strict=True)
-            )
-        for task in tasks:
-            known.move_to_end((self.options, task))
-        results = [known[self.options, task] for task in tasks]
-        while len(known) > REMEMBERED:
-            known.popitem(last=False)
-        return results
+            batch = tuple(unknown[i] for i in part)
+            key = (self.options, batch)
+            if key not in self._known:
+                self._known[key] = link(batch)
+            self._known.move_to_end(key)
+            found.update(zip(batch, self._known[key], strict=True))
+        while sum(len(batch) for _, batch in self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return [found[task] for task in tasks]
 
     @cached_property
     def _of_whole(self) -> Linker:
@@ -476,6 +457,8 @@ class Linker:
         return self.with_kb(self.kb.base)
 
     def _linked(self, mention: Mention, found: Sequence[Found], policy: NilPolicy) -> Mention:
+        if not names_something(mention.text):
+            return replace(mention, links=(), nil_reason=NAMES_NOTHING)
         mask = self.kb.row_mask
         inside = [item for item in found if mask is None or mask[item.row]]
         outside = next((item for item in found if mask is not None and not mask[item.row]), None)
@@ -494,10 +477,20 @@ class Linker:
             nil = max(0.0, 1 - sum(item.probability for item in found))
             nil *= _rescaled(inside[0].probability, links[0].probability)
         other = None if outside is None else self._link(outside, 0, mention)
-        said = policy.reason(Seen(links, nil, other, mention.probability))
+        named = self._is_name_of(inside[0], mention)
+        said = policy.reason(Seen(links, nil, other, mention.probability, named))
         if said is not None:
             return replace(mention, links=(), nil_reason=said)
         return replace(mention, links=links, nil_reason=None)
+
+    def _is_name_of(self, item: Found, mention: Mention) -> bool:
+        """Whether the mention is a name of this concept alone, of no other type."""
+        written = mention.long_form or mention.text
+        if self.kb.name_at(item.name_id) != normalise_name(written):
+            return False
+        types = self.kb.types_at(item.row)
+        agreement = type_agreement(mention.type, types, self._kb_types)
+        return self.kb.owners(item.name_id) == [item.row] and agreement >= 0
 
     def _link(self, item: Found, rank: int, mention: Mention) -> Link:
         also = [row for row in self.kb.owners(item.name_id) if row != item.row]

@@ -18,6 +18,7 @@ from biolink.infer.calibration import log_odds
 
 __all__ = [
     "COMBINED",
+    "NAMES_NOTHING",
     "NO_CANDIDATE",
     "AnyOf",
     "Combination",
@@ -30,12 +31,20 @@ __all__ = [
     "Threshold",
     "combined_features",
     "policy_from",
+    "policy_of",
     "policy_values",
     "policy_written",
 ]
 
 #: Reason of a mention for which nothing was found at all.
 NO_CANDIDATE = "no candidate"
+#: Reason of a mention in which no letter and no digit stands.
+NAMES_NOTHING = "neither letter nor digit"
+
+#: NIL's probability above which even a name of the base is not linked (:class:`Likelier`).
+_SURE = 0.9
+#: A recogniser's probability from which on it is believed that a name stands there.
+_MARKED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,16 @@ class Seen:
         None where there is none, and for policies that are not ``whole``.
     span
         Probability of the mention itself, where a recogniser gave one.
+    named
+        The mention is a name of the best concept and of no other, and the concept's type is not
+        another than the mention's.
     """
 
     links: Sequence[Link]
     nil: float = 0.0
     outside: Link | None = None
     span: float | None = None
+    named: bool = False
 
 
 class NilPolicy(Protocol):
@@ -100,11 +113,16 @@ class NoNil(_OfThePart):
 
 @dataclass(frozen=True)
 class Likelier(_OfThePart):
-    """NIL where that is likelier than every concept."""
+    """NIL where that is likelier than every concept.
+
+    A mention that is a name of one concept alone, and that a recogniser marked, says itself what
+    it is: it is NIL only where that is nearly certain.
+    """
 
     def reason(self, seen: Seen) -> str | None:
         best = seen.links[0].probability
-        if seen.nil > best:
+        marked = seen.span is None or seen.span >= _MARKED
+        if seen.nil > best and not (seen.named and marked and seen.nil <= _SURE):
             return f"NIL has probability {seen.nil:.3f}, the best concept {best:.3f}"
         return None
 
@@ -272,10 +290,22 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
         raise ConfigError(f"unknown NIL policy {kind!r}: known are {', '.join(_KINDS)}")
     if kind == "any":
         rest = {"policies": tuple(policy_from(one) for one in rest.get("policies", ()))}
+    cls = _KINDS[kind]
+    needed = {field.name for field in fields(cls)}
+    if rest.keys() - needed:
+        raise ConfigError(f"NIL policy {kind!r} takes no {', '.join(sorted(rest.keys() - needed))}")
+    if kind == "combination" and needed - rest.keys():
+        raise ConfigError(
+            "NIL policy 'combination' has weights that are fitted on development documents "
+            "(biolink.calibrating.fit_combination): a model that has them uses them without being "
+            "told"
+        )
+    if needed - rest.keys():
+        raise ConfigError(f"NIL policy {kind!r} needs a number, as in {kind}=0.5")
     try:
-        policy: NilPolicy = _KINDS[kind](**rest)
-    except TypeError as error:
-        raise ConfigError(f"NIL policy {kind!r}: {error}") from None
+        policy: NilPolicy = cls(**rest)
+    except (TypeError, ValueError):
+        raise ConfigError(f"NIL policy {kind!r}: {rest} are no numbers") from None
     return policy
 
 
@@ -284,10 +314,18 @@ def policy_written(text: str) -> NilPolicy:
 
     >>> policy_written("threshold=0.4+post-pruning").policies
     (Threshold(value=0.4), PostPruning())
+
+    Raises
+    ------
+    ConfigError
+        When it is none.
     """
     policies = []
     for part in text.split("+"):
-        kind, equals, value = part.strip().partition("=")
+        kind, equals, value = (piece.strip() for piece in part.partition("="))
+        if kind not in _KINDS or kind == "any":
+            known = ", ".join(_WRITTEN)
+            raise ConfigError(f"unknown NIL policy {part!r}: known are {known}, joined by +")
         values: dict[str, Any] = {"kind": kind}
         if equals:
             try:
@@ -296,3 +334,30 @@ def policy_written(text: str) -> NilPolicy:
                 raise ConfigError(f"NIL policy {part!r}: expected a number after =") from None
         policies.append(policy_from(values))
     return policies[0] if len(policies) == 1 else AnyOf(tuple(policies))
+
+
+_WRITTEN = ("none", "likelier", "threshold=P", "post-pruning", "margin=N")
+
+
+def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
+    """A policy in whatever form it is given: itself, as the command line writes it, a threshold.
+
+    >>> policy_of(0.5), policy_of("likelier")
+    (Threshold(value=0.5), Likelier())
+
+    Raises
+    ------
+    ConfigError
+        When it is none of these.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return policy_written(given)
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return Threshold(float(given))
+    if not callable(getattr(given, "reason", None)) or isinstance(given, type):
+        raise ConfigError(
+            f"nil is {given!r}; expected a NIL policy, a text such as 'threshold=0.5' or a number"
+        )
+    return given

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import Finder, find_abbreviations
+from biolink.infer.abbreviations import Finder, definitions, find_abbreviations
 from biolink.infer.ranker import type_name
+from biolink.infer.spans import balanced, is_written, segments, source_span, tidied
 from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.names import fold, fold_aligned
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
 
@@ -25,6 +27,8 @@ STOP_NAMES = "stop_names.json"
 _WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
 # What may stand between two words of one mention: at most three marks, no sentence end.
 _GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
+#: Where words stand in a text, and the words as names have them.
+Words = list[tuple[int, int, str]]
 _MAX_WORDS = 12
 _SHORT = 4
 
@@ -64,7 +68,6 @@ class DictionaryRecogniser:
         self.kb = kb
         self._abbreviations = abbreviations
         self._given_stop_names = frozenset(stop_names)
-        self._names = kb._names
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
         """The same settings for another knowledge base."""
@@ -77,44 +80,45 @@ class DictionaryRecogniser:
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that were found; earlier ones are replaced."""
         text = document.text
-        words = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
-        spans: list[tuple[int, int, int]] = []
-        position = 0
-        while position < len(words):
-            found = self._longest(text, words, position)
-            if found is None:
-                position += 1
-            else:
-                last, name_id = found
-                spans.append((words[position][0], words[last][1], name_id))
-                position = last + 1
-        mentions = [
-            Mention(start, end, text[start:end], type=self._type(name_id))
-            for start, end, name_id in spans
-        ]
+        mentions: list[Mention] = []
+        for begin, end in segments(document):
+            line = text[begin:end]
+            words = _words(line)
+            position = 0
+            while position < len(words):
+                found = self._longest(line, words, position)
+                if found is None:
+                    position += 1
+                    continue
+                start, behind, name_id, position = found
+                span = (begin + start, begin + behind)
+                mentions.append(Mention(*span, text[slice(*span)], type=self._type(name_id)))
         return document.with_mentions(self._with_abbreviations(document, mentions))
 
-    def _longest(
-        self, text: str, words: list[tuple[int, int, str]], first: int
-    ) -> tuple[int, int] | None:
+    def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
+        """Start and end of the longest name from a word on, its id and the word behind it."""
+        names = self.kb._names
         key = ""
         best = None
         for last in range(first, min(first + _MAX_WORDS, len(words))):
             if last > first:
-                gap = text[words[last - 1][1] : words[last][0]]
+                gap = fold(text[words[last - 1][1] : words[last][0]])
                 if not _GAP.fullmatch(gap):
                     break
                 key += " "
             stem = key
             key += words[last][2]
+            span = None
             for form in (key, *(stem + singular for singular in _singulars(words[last][2]))):
-                name_id = self._names.get(form)
+                name_id = names.get(form)
                 if name_id is not None and self._usable(
                     text[words[first][0] : words[last][1]], form, name_id
                 ):
-                    best = (last, name_id)
+                    span = balanced(text, words[first][0], words[last][1])
                     break
-            if not self._names.has_keys_with_prefix(key):
+            if span is not None:
+                best = (*span, name_id, last + 1)
+            if not names.has_keys_with_prefix(key):
                 break
         return best
 
@@ -141,17 +145,35 @@ class DictionaryRecogniser:
         taken = [False] * (len(document.text) + 1)
         for mention in mentions:
             taken[mention.start : mention.end] = [True] * (mention.end - mention.start)
+        found = definitions(document, self._abbreviations)
         extra = []
-        for short, long in self._abbreviations(document.text).items():
-            name_id = self.kb.name_id(long)
-            if name_id is None or normalise_name(long) in self._stop_names:
-                continue
+        for short in found:
             for match in re.finditer(rf"(?<![\w-]){re.escape(short)}(?!\w)", document.text):
-                if not any(taken[match.start() : match.end()]):
-                    extra.append(
-                        Mention(match.start(), match.end(), short, type=self._type(name_id))
-                    )
+                start, end = match.span()
+                long = found.held(short, start)
+                name_id = self.kb.name_id(long)
+                if (
+                    name_id is not None
+                    and normalise_name(long) not in self._stop_names
+                    and not any(taken[start:end])
+                ):
+                    extra.append(Mention(start, end, match.group(), type=self._type(name_id)))
+                    taken[start:end] = [True] * (end - start)
         return sorted((*mentions, *extra), key=lambda m: (m.start, m.end))
+
+
+def _words(text: str) -> Words:
+    """Words of a text, in the form of names, with their places in the text as it is written."""
+    folded, places = fold_aligned(text)
+    if not folded.isascii():
+        # Punctuation of other scripts parts words as ASCII's does.
+        folded = "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
+    found = []
+    for match in _WORD.finditer(folded):
+        word = match.group()
+        key = word.lower() if word.isascii() else normalise_name(word)
+        found.append((*source_span(text, places, *match.span()), key))
+    return found
 
 
 def _singulars(word: str) -> tuple[str, ...]:
@@ -185,12 +207,15 @@ class TrainedRecogniser:
     ) -> None:
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
 
-    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser:
+    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | DictionaryRecogniser:
         """The same for a part of the knowledge base: mentions of types that it has.
 
         A mention whose concept is not in the part is found all the same: whether it is NIL is the
-        linker's to say.
+        linker's to say. The classifier knows the names of one base; for another the dictionary of
+        its names finds mentions.
         """
+        if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
+            return self.dictionary.with_kb(kb)
         return TrainedRecogniser(self.tagger, self.tokenizer, self.dictionary, kb)
 
     def __call__(self, document: Document) -> Document:
@@ -200,11 +225,16 @@ class TrainedRecogniser:
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time, which is faster."""
         found = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
-        if self.kb is None:
-            return found
-        whole = {type_name(kind) for kind in self.dictionary.kb.types}
-        missing = whole - {type_name(kind) for kind in self.kb.types}
+        missing: set[str] = set()
+        if self.kb is not None:
+            whole = {type_name(kind) for kind in self.dictionary.kb.types}
+            missing = whole - {type_name(kind) for kind in self.kb.types}
+        is_name = partial(is_written, self.dictionary.kb)
         return [
-            document.with_mentions(m for m in document.mentions if type_name(m.type) not in missing)
+            document.with_mentions(
+                mention
+                for mention in tidied(document, document.mentions, is_name)
+                if type_name(mention.type) not in missing
+            )
             for document in found
         ]

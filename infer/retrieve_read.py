@@ -342,6 +342,9 @@ class RetrieveReadLinker(TextLinker):
         self._indexes = Indexes(kb, model)
         self._retriever: Retriever | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_retriever": None}
+
     def with_kb(self, kb: KnowledgeBase) -> Self:
         """The same model over another knowledge base."""
         other = copy.copy(self)

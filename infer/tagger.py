@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
 from biolink.infer.ranker import type_name
+from biolink.infer.spans import of_a_word, source_span
+from biolink.kb.names import fold_aligned
 
 __all__ = [
     "TAGGER",
@@ -101,6 +103,9 @@ def pieces_of(
 ) -> Pieces:
     """Word pieces of a document with what the tagger knows of each.
 
+    The text is read in the one form that names have (:func:`biolink.kb.names.fold`); offsets are
+    into the text as it is written.
+
     Parameters
     ----------
     dictionary
@@ -109,15 +114,19 @@ def pieces_of(
         That are recognised. With a single one, whatever the dictionary finds is of it.
     """
     text = document.text
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+    folded, places = fold_aligned(text)
+    encoded = tokenizer(
+        folded, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    found = [source_span(text, places, *span) for span in encoded["offset_mapping"]]
+    offsets = np.array(found, dtype=np.int32).reshape(-1, 2)
     shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
-    found = typed_spans(dictionary(document).mentions, types)
+    covered = typed_spans(dictionary(document).mentions, types)
     return Pieces(
         np.array(encoded["input_ids"], dtype=np.int64),
         offsets,
         shapes,
-        label_spans(offsets, found, types),
+        label_spans(offsets, covered, types),
     )
 
 
@@ -167,7 +176,8 @@ def spans_of_labels(
     """
     labels = list(labels)
     for place, ((_, end), (start, _)) in enumerate(pairwise(offsets.tolist())):
-        joined = end == start and text[end - 1].isalnum() and text[start].isalnum()
+        # Pieces of one character overlap: a Greek letter is read as its name.
+        joined = start < end or (end == start and of_a_word(text, end - 1) and of_a_word(text, end))
         if joined and labels[place] != labels[place + 1]:
             labels[place + 1] = 0 if labels[place] == 0 else labels[place] + labels[place] % 2
     spans: list[Span] = []

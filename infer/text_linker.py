@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from typing import Any, Self
 
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy, NoNil, Seen
+from biolink.infer.piping import Piping
+from biolink.infer.spans import is_written, tidied
 from biolink.kb import KnowledgeBase
 
 __all__ = ["TextLinker"]
 
 
-class TextLinker(ABC):
+class TextLinker(Piping):
     """Finds and links mentions in one go.
+
+    Mentions that a document has are replaced; those that are found do not overlap.
 
     Parameters
     ----------
@@ -41,33 +45,21 @@ class TextLinker(ABC):
         """The concepts that are looked for: of the part, or of the whole base."""
         return self.kb.base if self.nil is not None and self.nil.whole else self.kb
 
-    def __call__(self, document: str | Document) -> Document:
-        """Find and link the mentions of one text."""
-        (linked,) = self.pipe([document])
-        return linked
-
-    def pipe(
-        self,
-        documents: Iterable[str | Document],
-        batch_size: int | None = None,
-        recognise: bool | None = None,
-    ) -> Iterator[Document]:
-        """Find and link the mentions of a stream of documents, in order.
-
-        Mentions that a document has are replaced; those that are found do not overlap.
-
-        Raises
-        ------
-        ConfigError
-            For ``recognise=False``: given mentions cannot be linked so.
-        """
+    def _check_recognise(self, recognise: bool | None) -> None:
         if recognise is False:
             raise ConfigError("this model finds its own mentions: it cannot link given ones")
-        stream = iter(documents)
-        while block := list(islice(stream, batch_size or 32)):
-            yield from self._linked(
-                [Document(str(i), d) if isinstance(d, str) else d for i, d in enumerate(block)]
+
+    def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
+        self._check_recognise(recognise)
+        return [
+            document.with_mentions(
+                tidied(document, document.mentions, partial(is_written, self.kb.base), whole=True)
             )
+            for document in self._linked(documents)
+        ]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self.kb):,} concepts>"
 
     @abstractmethod
     def prepare(self) -> None:

@@ -198,6 +198,23 @@ class KnowledgeBase:
             raise KeyError(concept_id)
         return self.concept_at(row)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A stored base is opened again, a part is one bit a concept.
+        if self._base is not None:
+            return _part_of, (self._base, self._row_mask)
+        if self.path is not None:
+            return _opened_again, (self.path.absolute(), self.fingerprint)
+        return KnowledgeBase, (
+            self._table,
+            self._names,
+            self._ids,
+            self._id_rows,
+            self._name_indptr,
+            self._name_rows,
+            self._name_preferred,
+            self.manifest,
+        )
+
     def __repr__(self) -> str:
         return f"<KnowledgeBase: {len(self):,} concepts, {self.name_count:,} names>"
 
@@ -526,6 +543,17 @@ class KnowledgeBase:
             sources=self.manifest.get("sources", ()),
             options=self.manifest.get("options", {}),
         )
+
+
+def _part_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:
+    return base._masked(mask)
+
+
+def _opened_again(path: Path, fingerprint: str) -> KnowledgeBase:
+    kb = KnowledgeBase.open(path)
+    if kb.fingerprint != fingerprint:
+        raise KnowledgeBaseError(f"{path} is another knowledge base than the one that was pickled")
+    return kb
 
 
 def _concept(record: dict[str, Any]) -> Concept:

@@ -1,0 +1,232 @@
+"""What every linker takes, and how it works through a stream of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, Literal, overload
+
+from biolink.documents import Document, Mention
+from biolink.errors import ConfigError
+
+__all__ = ["Piping", "document_of", "state_without_caches", "with_spans"]
+
+#: Documents that are worked on together.
+BATCH = 32
+
+
+def document_of(item: object, doc_id: str = "") -> Document:
+    """A text as a document, or the document that was given.
+
+    Raises
+    ------
+    ConfigError
+        When it is neither, or a text that is no Unicode.
+    """
+    if isinstance(item, str):
+        item = Document(doc_id, item)
+    if not isinstance(item, Document):
+        cure = ": decode it to a text first" if isinstance(item, bytes | bytearray) else ""
+        raise ConfigError(
+            f"a {type(item).__name__} cannot be linked{cure}; expected a text or a Document"
+        )
+    try:
+        item.text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"document {item.id!r} has a lone surrogate (U+{ord(item.text[error.start]):04X}) at "
+            f"{error.start}; expected Unicode text"
+        ) from None
+    return item
+
+
+def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
+    """The document with mentions at these places.
+
+    >>> with_spans(Document("", "asthma and gout"), [(0, 6), (11, 15)]).mentions[1].text
+    'gout'
+
+    Raises
+    ------
+    ConfigError
+        When a span is no pair of offsets into the text.
+    """
+    size = len(document.text)
+    if isinstance(spans, str) or not isinstance(spans, Iterable):
+        raise ConfigError(f"spans is {spans!r}; expected a list of (start, end)")
+    mentions = []
+    for span in spans:
+        pair = tuple(span) if isinstance(span, Iterable) and not isinstance(span, str) else ()
+        if len(pair) != 2 or any(isinstance(p, bool) or not isinstance(p, int) for p in pair):
+            raise ConfigError(f"the span {span!r} is no pair of whole numbers (start, end)")
+        start, end = pair
+        if not 0 <= start < end <= size:
+            raise ConfigError(
+                f"the span {start}-{end} lies outside the text of {size} characters, or is empty"
+            )
+        mentions.append(Mention(start, end, document.text[start:end]))
+    return document.with_mentions(mentions)
+
+
+def state_without_caches(thing: object) -> dict[str, Any]:
+    """What of an object is kept when it is pickled or copied: all but its cached properties."""
+    cls = type(thing)
+    return {
+        name: value
+        for name, value in vars(thing).items()
+        if not isinstance(getattr(cls, name, None), cached_property)
+    }
+
+
+class Piping(ABC):
+    """Takes texts and documents, one or a stream."""
+
+    @abstractmethod
+    def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
+        """Documents that are linked together, in order."""
+
+    def __call__(
+        self, document: str | Document, spans: Iterable[Sequence[int]] | None = None
+    ) -> Document:
+        """Link one text or document; mentions are found where it has none.
+
+        Parameters
+        ----------
+        document
+            A text or a document.
+        spans
+            Link the mentions at these offsets, (start, end), in place of those that the document
+            has or that would be found.
+
+        Examples
+        --------
+        >>> import biolink
+        >>> linker = biolink.load()
+        >>> [m.text for m in linker("Aspirin for asthma.").mentions]
+        ['Aspirin', 'asthma']
+        >>> linker("Aspirin for asthma.", spans=[(0, 7)]).mentions[0].best.preferred_name
+        'Aspirin'
+
+        Raises
+        ------
+        ConfigError
+            When it is neither a text nor a document, or a span is not within it.
+        """
+        given = document_of(document)
+        if spans is not None:
+            given = with_spans(given, spans)
+        (linked,) = self._block([given], None if spans is None else False)
+        return linked
+
+    @overload
+    def pipe(
+        self,
+        documents: Iterable[str | Document],
+        batch_size: int | None = None,
+        recognise: bool | None = None,
+        *,
+        as_tuples: Literal[False] = False,
+        progress: bool = False,
+    ) -> Iterator[Document]: ...
+
+    @overload
+    def pipe(
+        self,
+        documents: Iterable[tuple[str | Document, Any]],
+        batch_size: int | None = None,
+        recognise: bool | None = None,
+        *,
+        as_tuples: Literal[True],
+        progress: bool = False,
+    ) -> Iterator[tuple[Document, Any]]: ...
+
+    def pipe(
+        self,
+        documents: Iterable[Any],
+        batch_size: int | None = None,
+        recognise: bool | None = None,
+        *,
+        as_tuples: bool = False,
+        progress: bool = False,
+    ) -> Iterator[Any]:
+        """Link a stream of documents, in order, never holding all of it.
+
+        Parameters
+        ----------
+        documents
+            Texts or documents. A text's document has its number in the stream, from 0, as its id.
+        batch_size
+            Documents that are worked on together; 32 when None.
+        recognise
+            True: find mentions anew. False: link those that are there. None: find them in
+            documents that have none.
+        as_tuples
+            The stream is of pairs (text or document, anything), and so is what comes back.
+        progress
+            Show on stderr how many are done.
+
+        Examples
+        --------
+        >>> import biolink
+        >>> linker = biolink.load()
+        >>> for document, year in linker.pipe([("Gout is old.", 1683)], as_tuples=True):
+        ...     print(year, document.mentions[0].best.preferred_name)
+        1683 Gout
+
+        Raises
+        ------
+        ConfigError
+            When an argument, or what the stream gives, is not what it should be.
+        """
+        if isinstance(documents, str | bytes | Document) or not isinstance(documents, Iterable):
+            raise ConfigError(
+                f"pipe was given a {type(documents).__name__}; expected a list or a stream of "
+                "texts or documents (for a single one, call the linker itself)"
+            )
+        if batch_size is not None and (isinstance(batch_size, bool) or not _natural(batch_size)):
+            raise ConfigError(f"batch_size is a whole number from 1, not {batch_size!r}")
+        if recognise not in (True, False, None):
+            raise ConfigError(f"recognise is True, False or None, not {recognise!r}")
+        self._check_recognise(recognise)
+        stream = self._piped(documents, batch_size or BATCH, recognise, as_tuples)
+        return _shown(stream, documents) if progress else stream
+
+    @abstractmethod
+    def _check_recognise(self, recognise: bool | None) -> None:
+        """Raise :class:`ConfigError` for what this linker cannot do."""
+
+    def _piped(
+        self, documents: Iterable[Any], size: int, recognise: bool | None, as_tuples: bool
+    ) -> Iterator[Any]:
+        numbered = enumerate(documents)
+        while block := list(islice(numbered, size)):
+            pairs = [_pair(item) if as_tuples else (item, None) for _, item in block]
+            given = [
+                document_of(item, str(number))
+                for (number, _), (item, _) in zip(block, pairs, strict=True)
+            ]
+            for linked, (_, context) in zip(self._block(given, recognise), pairs, strict=True):
+                yield (linked, context) if as_tuples else linked
+
+
+def _natural(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
+
+
+def _pair(item: object) -> tuple[object, object]:
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise ConfigError(
+            f"as_tuples=True was given a {type(item).__name__}; expected pairs of a text or "
+            "document and anything"
+        )
+    return item[0], item[1]
+
+
+def _shown(stream: Iterator[Any], documents: Iterable[Any]) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    size = len(documents) if hasattr(documents, "__len__") else None
+    return iter(track(stream, "linking", total=size, console=Console(stderr=True)))
