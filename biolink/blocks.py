@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document
-from biolink.errors import BiolinkError, ConfigError
+from biolink.errors import BiolinkError
 
 if TYPE_CHECKING:
     from biolink.pipeline import AnyLinker
@@ -55,34 +55,24 @@ class LinkSettings:
 
     def linker(self, progress: Callable[[str, int, int], None] | None = None) -> AnyLinker:
         """Load it."""
-        from biolink.infer.adapters import recogniser_written
-        from biolink.infer.nil import policy_written
-        from biolink.kb import KnowledgeBase
         from biolink.pipeline import load
 
-        recogniser = recogniser_written(self.recogniser) if self.recogniser else None
-        options: dict[str, Any] = {"precision": self.precision}
+        options: dict[str, Any] = {"precision": self.precision, "types": self.types}
         if self.top_k is not None:
             options["top_k"] = self.top_k
         if self.method is not None:
             options["method"] = self.method
         if self.names_first:
             options["names_first"] = True
-        linker = load(
+        return load(
             self.model,
-            None if self.kb is None else KnowledgeBase.read(self.kb),
-            None if self.nil is None else policy_written(self.nil),
-            recogniser,
+            self.kb,
+            self.nil,
+            self.recogniser,
             progress,
             calibration=self.calibration,
             **options,
         )
-        if self.types is not None:
-            part = linker.kb.subset(types={t.strip() for t in self.types.split(",")})
-            if not len(part):
-                raise ConfigError(f"the knowledge base has no concept of the types {self.types!r}")
-            linker = linker.with_kb(part)
-        return linker
 
     def stored(
         self, folder: Path, progress: Callable[[str, int, int], None] | None = None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer import generation, retrieve_read
+from biolink.infer.adapters import recogniser_written
 from biolink.infer.calibration import CALIBRATION, Calibration
 from biolink.infer.generation import EndToEndLinker, EndToEndOptions
 from biolink.infer.linker import Linker, LinkerOptions, Recogniser
 from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.nil import NilPolicy, policy_from
+from biolink.infer.nil import NilPolicy, policy_from, policy_of
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
 from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
@@ -29,6 +32,9 @@ T = TypeVar("T")
 EMBEDDED = Path(__file__).parent / "embedded"
 
 
+#: Semantic types that a message lists.
+_LISTED = 30
+
 #: What :func:`load` gives: it follows what the model was trained for.
 AnyLinker = Linker | EndToEndLinker | RetrieveReadLinker
 
@@ -36,12 +42,13 @@ AnyLinker = Linker | EndToEndLinker | RetrieveReadLinker
 def load(
     model: str | Path | None = None,
     kb: str | Path | KnowledgeBase | None = None,
-    nil: NilPolicy | None = None,
-    recogniser: Recogniser | None = None,
+    nil: NilPolicy | str | float | None = None,
+    recogniser: Recogniser | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     device: str = "cpu",
     calibration: Calibration | str | Path | None = None,
     precision: Precision = "fp32",
+    types: str | Iterable[str] | None = None,
     **options: Any,
 ) -> AnyLinker:
     """A linker; without arguments the embedded default, which works offline.
@@ -55,13 +62,16 @@ def load(
     kb
         A knowledge base, or the path of a stored or readable one; the embedded one when None.
     nil
-        When a mention gets no link. When None, what the model's ``biolink.json`` says under
-        ``nil`` (:func:`biolink.infer.nil.policy_values`). If it says nothing: mentions that are
-        given are always linked, those that are found are not where NIL is likelier than every
-        concept.
+        When a mention gets no link: a policy, what ``--nil`` of the command line takes
+        (``"threshold=0.5+post-pruning"``), or a number, the threshold. When None, what the
+        model's ``biolink.json`` says under ``nil`` (:func:`biolink.infer.nil.policy_values`). If
+        it says nothing: mentions that are given are always linked, those that are found are not
+        where NIL is likelier than every concept (:class:`biolink.Likelier`).
     recogniser
-        Finds mentions in plain text. When None: for the embedded knowledge base the recogniser
-        that was trained with the embedded model, for another a dictionary of its names.
+        Finds mentions in plain text: a function from document to document, or what
+        ``--recogniser`` of the command line takes (``"spacy:NAME"``). When None: for the embedded
+        knowledge base the recogniser that was trained with the embedded model, for another a
+        dictionary of its names.
     progress
         Told about indexes that are built for a new knowledge base.
     device
@@ -72,21 +82,43 @@ def load(
     precision
         Of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a GPU);
         ``benchmarks/decoding.py`` measures what they cost in accuracy.
+    types
+        Only concepts of these semantic types are linked to: a list, or a text with commas.
     options
         Fields of :class:`biolink.LinkerOptions`; for models that find mentions, of
         :class:`biolink.infer.generation.EndToEndOptions` or
         :class:`biolink.infer.retrieve_read.RetrieveReadOptions`.
 
+    Examples
+    --------
+    >>> import biolink
+    >>> linker = biolink.load(types="Chemical", nil=0.5)
+    >>> [(m.text, m.best.curie) for m in linker("Aspirin helps.").mentions]
+    [('Aspirin', 'mesh:D001241')]
+
     Raises
     ------
     BiolinkError
-        When the model or the knowledge base cannot be used.
+        When the model or the knowledge base cannot be used, or an argument is not what it should
+        be.
     """
+    _check_device(device)
+    nil = policy_of(nil)
+    if isinstance(recogniser, str):
+        recogniser = recogniser_written(recogniser, device)
+    elif recogniser is not None and not callable(recogniser):
+        raise ConfigError(
+            f"recogniser is {recogniser!r}; expected a function from document to document, or a "
+            "text such as 'spacy:NAME'"
+        )
+    if not isinstance(calibration, Calibration | str | Path | None):
+        raise ConfigError(f"calibration is {calibration!r}; expected a calibration or its file")
+    if not isinstance(model, str | Path | None):
+        raise ConfigError(f"model is {model!r}; expected the path of a model folder")
+    kb = _knowledge_base(kb)
+    if types is not None:
+        kb = _of_types(kb, types)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
-    if kb is None:
-        kb = KnowledgeBase.open(EMBEDDED / "kb")
-    elif not isinstance(kb, KnowledgeBase):
-        kb = KnowledgeBase.read(kb)
     if nil is None and "nil" in loaded.settings:
         nil = policy_from(loaded.settings["nil"])
     task = loaded.settings.get("task")
@@ -126,15 +158,55 @@ def load(
     return linker
 
 
+def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:
+    """A base in whatever form it is given."""
+    if kb is None:
+        return KnowledgeBase.open(EMBEDDED / "kb")
+    if isinstance(kb, KnowledgeBase):
+        return kb
+    if not isinstance(kb, str | Path):
+        raise ConfigError(
+            f"kb is {kb!r}; expected a KnowledgeBase, or the path of a stored or readable one"
+        )
+    return KnowledgeBase.read(kb)
+
+
+def _of_types(kb: KnowledgeBase, types: str | Iterable[str]) -> KnowledgeBase:
+    """The part of a base that has these semantic types, whatever their case."""
+    given = types.split(",") if isinstance(types, str) else types
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"types is {types!r}; expected a list of semantic types")
+    wanted = [str(kind).strip() for kind in given]
+    written = {kind.lower(): kind for kind in sorted(kb.every_type)}
+    unknown = [kind for kind in wanted if kind.lower() not in written]
+    if unknown or not wanted:
+        known = sorted(written.values())
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        exist = f"its types are {', '.join(known[:_LISTED])}{more}" if known else "it has no types"
+        named = ", ".join(map(repr, unknown)) or "none"
+        raise ConfigError(f"the knowledge base has no concept of the types {named}: {exist}")
+    return kb.subset(types={written[kind.lower()] for kind in wanted})
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=torch.device(device)).item()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"device {device!r} cannot be used here ({first}); expected cpu, or cuda, cuda:1 and "
+            "the like where torch has such a device"
+        ) from None
+
+
 def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
     """Options of a linker: what is given before what the model says."""
     settings = {**loaded.settings.get("linker", {}), **given}
-    try:
-        return cls(**settings)
-    except TypeError:
-        known = sorted(cls.__dataclass_fields__)  # type: ignore[attr-defined]
-        unknown = sorted(set(settings) - set(known))
-        raise ConfigError(f"unknown options {unknown}: known are {known}") from None
+    known = sorted(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown options {unknown}: known are {known}")
+    return cls(**settings)
 
 
 def _text_linker(
@@ -167,5 +239,10 @@ def _default() -> AnyLinker:
 
 
 def link(text: str) -> Document:
-    """Link one text with the embedded default, which is loaded once."""
+    """Link one text with the embedded default, which is loaded once.
+
+    >>> import biolink
+    >>> biolink.link("Aspirin for asthma.").mentions[1].best.preferred_name
+    'Asthma'
+    """
     return _default()(text)

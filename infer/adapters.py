@@ -225,10 +225,10 @@ class GivenMentions(_ByDocument):
         return result
 
 
-def recogniser_written(text: str) -> _ByDocument:
+def recogniser_written(text: str, device: str = "cpu") -> _ByDocument:
     """A recogniser as the command line writes it: ``KIND:NAME`` or ``KIND:NAME=LABEL,LABEL``.
 
-    Kinds are ``spacy``, ``hf`` and ``gliner`` (which needs labels).
+    Kinds are ``spacy``, ``hf`` (which runs on the device) and ``gliner`` (which needs labels).
 
     Raises
     ------
@@ -245,5 +245,5 @@ def recogniser_written(text: str) -> _ByDocument:
     if kind == "spacy":
         return SpacyRecogniser(name, labels or None)
     if kind == "hf":
-        return HuggingFaceRecogniser(name, labels or None)
+        return HuggingFaceRecogniser(name, labels or None, device)
     return GlinerRecogniser(name, labels)

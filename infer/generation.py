@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from biolink.documents import Document, Mention
-from biolink.errors import ConfigError
 from biolink.infer.backbone import KeyValue, Memory
 from biolink.infer.chunks import chunks
 from biolink.infer.indexes import Indexes
 from biolink.infer.markup import DONE, ENTITY, OUTSIDE, Machine, Marks, Source, State, source_of
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
+from biolink.infer.piping import need_natural
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
 from biolink.kb.trie import NameTrie
@@ -54,8 +54,7 @@ class EndToEndOptions:
 
     def __post_init__(self) -> None:
         for name in ("chunk_words", "beam", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+            need_natural(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NAMES_NOTHING, NO_CANDIDATE, Likelier, NilPolicy, NoNil, Seen
-from biolink.infer.piping import Piping, state_without_caches
+from biolink.infer.piping import Piping, need_natural, state_without_caches
 from biolink.infer.ranker import (
     FEATURES,
     nil_features,
@@ -126,8 +126,7 @@ class LinkerOptions:
         if self.homonyms not in ("rank", "all"):
             raise ConfigError(f"homonyms is rank or all, not {self.homonyms!r}")
         for name in ("top_k", "candidates", "scored", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+            need_natural(name, getattr(self, name))
         if self.names_first and self.method != "generate":
             raise ConfigError(f"names_first goes with the method generate, not {self.method}")
 
@@ -279,8 +278,7 @@ class Linker(Piping):
 
     @cached_property
     def _kb_types(self) -> set[str]:
-        column = self.kb.base._table.column("types").combine_chunks()
-        return {type_name(t) for t in set(column.flatten().unique().to_pylist()) if t}
+        return set(map(type_name, self.kb.base.every_type))
 
     @cached_property
     def _priors(self) -> dict[int, int]:

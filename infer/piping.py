@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
+from numbers import Integral
 from typing import Any, Literal, overload
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError
 
-__all__ = ["Piping", "document_of", "state_without_caches", "with_spans"]
+__all__ = ["Piping", "document_of", "need_natural", "state_without_caches", "with_spans"]
 
 #: Documents that are worked on together.
 BATCH = 32
@@ -59,15 +60,21 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
     mentions = []
     for span in spans:
         pair = tuple(span) if isinstance(span, Iterable) and not isinstance(span, str) else ()
-        if len(pair) != 2 or any(isinstance(p, bool) or not isinstance(p, int) for p in pair):
+        if len(pair) != 2 or not all(map(_is_offset, pair)):
             raise ConfigError(f"the span {span!r} is no pair of whole numbers (start, end)")
-        start, end = pair
+        start, end = map(int, pair)
         if not 0 <= start < end <= size:
             raise ConfigError(
                 f"the span {start}-{end} lies outside the text of {size} characters, or is empty"
             )
         mentions.append(Mention(start, end, document.text[start:end]))
     return document.with_mentions(mentions)
+
+
+def need_natural(name: str, value: object) -> None:
+    """Raise :class:`ConfigError` for a setting that is no whole number from 1."""
+    if not _is_offset(value) or value < 1:  # type: ignore[operator]
+        raise ConfigError(f"{name} is a whole number from 1, not {value!r}")
 
 
 def state_without_caches(thing: object) -> dict[str, Any]:
@@ -185,8 +192,8 @@ class Piping(ABC):
                 f"pipe was given a {type(documents).__name__}; expected a list or a stream of "
                 "texts or documents (for a single one, call the linker itself)"
             )
-        if batch_size is not None and (isinstance(batch_size, bool) or not _natural(batch_size)):
-            raise ConfigError(f"batch_size is a whole number from 1, not {batch_size!r}")
+        if batch_size is not None:
+            need_natural("batch_size", batch_size)
         if recognise not in (True, False, None):
             raise ConfigError(f"recognise is True, False or None, not {recognise!r}")
         self._check_recognise(recognise)
@@ -211,8 +218,8 @@ class Piping(ABC):
                 yield (linked, context) if as_tuples else linked
 
 
-def _natural(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
+def _is_offset(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _pair(item: object) -> tuple[object, object]:

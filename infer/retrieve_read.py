@@ -28,6 +28,7 @@ from biolink.infer.chunks import chunks
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
+from biolink.infer.piping import need_natural
 from biolink.infer.tagger import (
     Pieces,
     Tagger,
@@ -95,8 +96,7 @@ class RetrieveReadOptions:
 
     def __post_init__(self) -> None:
         for name in ("passage_words", "concepts", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+            need_natural(name, getattr(self, name))
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.threshold}")
 

@@ -362,6 +362,12 @@ class KnowledgeBase:
         codes = np.unique(np.from_dlpack(encoded.indices)[first[some]])
         return frozenset(encoded.dictionary[int(code)].as_py() for code in codes)
 
+    @cached_property
+    def every_type(self) -> frozenset[str]:
+        """All semantic types of the concepts of the base, also where a concept has several."""
+        column = self._table.column("types").combine_chunks()
+        return frozenset(kind for kind in column.flatten().unique().to_pylist() if kind)
+
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""
         wanted = self.name_at(name_id)
