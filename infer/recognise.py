@@ -102,8 +102,8 @@ class DictionaryRecogniser:
         best = None
         for last in range(first, min(first + _MAX_WORDS, len(words))):
             if last > first:
-                gap = fold(text[words[last - 1][1] : words[last][0]])
-                if not _GAP.fullmatch(gap):
+                gap = text[words[last - 1][1] : words[last][0]]
+                if not _GAP.fullmatch(_with_hyphens(fold(gap))):
                     break
                 key += " "
             stem = key
@@ -162,14 +162,18 @@ class DictionaryRecogniser:
         return sorted((*mentions, *extra), key=lambda m: (m.start, m.end))
 
 
+def _with_hyphens(folded: str) -> str:
+    """A folded text with a hyphen for every other mark that names are normalised without."""
+    if folded.isascii():
+        return folded
+    return "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
+
+
 def _words(text: str) -> Words:
     """Words of a text, in the form of names, with their places in the text as it is written."""
     folded, places = fold_aligned(text)
-    if not folded.isascii():
-        # Punctuation of other scripts parts words as ASCII's does.
-        folded = "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
     found = []
-    for match in _WORD.finditer(folded):
+    for match in _WORD.finditer(_with_hyphens(folded)):
         word = match.group()
         key = word.lower() if word.isascii() else normalise_name(word)
         found.append((*source_span(text, places, *match.span()), key))
