@@ -23,6 +23,7 @@ from biolink.documents import Document
 from biolink.errors import BiolinkError
 
 if TYPE_CHECKING:
+    from biolink.kb import KnowledgeBase
     from biolink.pipeline import AnyLinker
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "blocks_of",
     "link_in_processes",
     "single_threaded",
+    "with_curies",
 ]
 
 #: What a document may raise; anything else is an error of biolink's.
@@ -52,12 +54,18 @@ class LinkSettings:
     calibration: str | None = None
     precision: str = "fp32"
     names_first: bool = False
+    device: str = "cpu"
+    curies: bool = False
 
     def linker(self, progress: Callable[[str, int, int], None] | None = None) -> AnyLinker:
         """Load it."""
         from biolink.pipeline import load
 
-        options: dict[str, Any] = {"precision": self.precision, "types": self.types}
+        options: dict[str, Any] = {
+            "precision": self.precision,
+            "types": self.types,
+            "device": self.device,
+        }
         if self.top_k is not None:
             options["top_k"] = self.top_k
         if self.method is not None:
@@ -122,14 +130,18 @@ class BlockLinker:
         What links.
     recognise
         As for :meth:`biolink.Linker.pipe`.
+    curies
+        Write the links' concepts with the prefixes of their vocabularies.
     """
 
-    def __init__(self, linker: AnyLinker, recognise: bool | None = None) -> None:
-        self.linker, self.recognise = linker, recognise
+    def __init__(
+        self, linker: AnyLinker, recognise: bool | None = None, curies: bool = False
+    ) -> None:
+        self.linker, self.recognise, self.curies = linker, recognise, curies
 
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:
-            return Linked(list(self.linker.pipe(block, len(block), self.recognise)))
+            return Linked(self._linked(block))
         except _OF_A_DOCUMENT:
             done = Linked()
             for document in block:
@@ -140,12 +152,36 @@ class BlockLinker:
         finally:
             _give_back_memory()
 
+    def _linked(self, block: Sequence[Document]) -> list[Document]:
+        linked = list(self.linker.pipe(block, len(block), self.recognise))
+        if not self.curies:
+            return linked
+        return [with_curies(document, self.linker.kb) for document in linked]
+
     def alone(self, document: Document) -> Linked:
         """Link one document."""
         try:
-            return Linked(list(self.linker.pipe([document], 1, self.recognise)))
+            return Linked(self._linked([document]))
         except _OF_A_DOCUMENT as error:
             return Linked(problems=[f"document {document.id!r} cannot be linked: {error}"])
+
+
+def with_curies(document: Document, kb: KnowledgeBase) -> Document:
+    """The document, its links' concepts with the prefixes of their vocabularies."""
+    return document.with_mentions(
+        replace(
+            mention,
+            links=tuple(
+                replace(
+                    link,
+                    concept_id=kb.curie(link.concept_id),
+                    also=tuple(map(kb.curie, link.also)),
+                )
+                for link in mention.links
+            ),
+        )
+        for mention in document.mentions
+    )
 
 
 def _give_back_memory() -> None:
@@ -185,7 +221,8 @@ def _link(block: list[Document]) -> Linked:
     if _linker is None:
         assert _settings is not None
         single_threaded()
-        _linker = BlockLinker(_settings[0].linker(), _settings[1])
+        settings, recognise = _settings
+        _linker = BlockLinker(settings.linker(), recognise, settings.curies)
     return _linker(block)
 
 

@@ -47,6 +47,8 @@ class ClusterJob:
         Actors, each of one thread and on one core.
     block
         Documents of a shard.
+    text_column
+        Of tables: the column that holds the texts.
     """
 
     files: tuple[str, ...]
@@ -56,12 +58,13 @@ class ClusterJob:
     recognise: bool | None = None
     workers: int = 1
     block: int = 256
+    text_column: str | None = None
 
     def described(self) -> dict[str, Any]:
         """What the shards depend on, as JSON can hold it."""
         files = [{"file": file, "bytes": Path(file).stat().st_size} for file in self.files]
         values = {"files": files, "settings": asdict(self.settings)}
-        for name in ("format", "recognise", "block"):
+        for name in ("format", "recognise", "block", "text_column"):
             values[name] = getattr(self, name)
         return values
 
@@ -96,8 +99,11 @@ class _Reader:
     def __call__(self, batch: _Batch) -> Iterator[_Batch]:
         shards = Shards(self.job.folder)
         for number in batch["item"].tolist():
-            file, size = self.job.files[number], self.job.block
-            for block in numbered_blocks(number, file, self.job.format, size, shards):
+            job = self.job
+            options = {} if job.text_column is None else {"text_column": job.text_column}
+            for block in numbered_blocks(
+                number, job.files[number], job.format, job.block, shards, options
+            ):
                 yield {"block": np.array([pickle.dumps(block)], dtype=object)}
 
 
@@ -127,7 +133,8 @@ class _Linking:
     def _link(self, block: Block) -> Linked:
         if self.linker is None:
             single_threaded()
-            self.linker = BlockLinker(self.job.settings.linker(), self.job.recognise)
+            settings = self.job.settings
+            self.linker = BlockLinker(settings.linker(), self.job.recognise, settings.curies)
         return link_shard(Shards(self.job.folder), self.linker, block)
 
 

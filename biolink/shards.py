@@ -46,7 +46,12 @@ class Block:
 
 
 def numbered_blocks(
-    number: int, file: str, format: str | None, size: int, shards: Shards
+    number: int,
+    file: str,
+    format: str | None,
+    size: int,
+    shards: Shards,
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[Block]:
     """Blocks of a file for which there is no shard yet.
 
@@ -56,11 +61,15 @@ def numbered_blocks(
         Of the file among the job's.
     size
         Documents of a block.
+    options
+        Further ones of :func:`biolink.read`.
     """
     problems: list[str] = []
     place = -1
     try:
-        documents = read(file, format, lambda problem: problems.append(str(problem)))
+        documents = read(
+            file, format, lambda problem: problems.append(str(problem)), **(options or {})
+        )
         for place, documents_of_block in enumerate(blocks_of(documents, size)):
             name = f"part-{number:05d}-{place:06d}"
             told, problems[:] = tuple(problems), ()

@@ -11,7 +11,6 @@ import lzma
 import os
 import shutil
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -20,7 +19,6 @@ from biolink.errors import InputError
 from biolink.kb.temporary import older, temporary_beside, unwritable
 
 __all__ = [
-    "DAMAGED",
     "check_folder_target",
     "display_name",
     "holds_only",
@@ -35,8 +33,6 @@ __all__ = [
 ]
 
 STDIO = "-"
-#: What reading a damaged gzip or xz file raises.
-DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 def display_name(path: str | Path) -> str:
@@ -88,7 +84,7 @@ def open_text(path: str | Path) -> Iterator[IO[str]]:
         raise InputError(
             display_name(path), None, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text"
         ) from None
-    except DAMAGED as error:
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise InputError(
             display_name(path), None, f"damaged compression ({error})", "a whole file"
         ) from None
@@ -117,7 +113,7 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         raise InputError(
             display_name(path), number, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text"
         ) from None
-    except DAMAGED as error:
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise InputError(
             display_name(path), number + 1, f"damaged compression ({error})", "a whole file"
         ) from None
@@ -133,7 +129,7 @@ def peek(path: str | Path, size: int = 4096) -> str:
     with open_binary(path) as stream:
         try:
             return stream.read(size).decode("utf-8", errors="replace").removeprefix("\ufeff")
-        except (OSError, *DAMAGED) as error:
+        except (OSError, EOFError, lzma.LZMAError) as error:
             raise InputError(
                 str(path), None, f"damaged compression ({error})", "a whole file"
             ) from None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from biolink.cli.bench import bench_app
+from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
 from biolink.cli.training import (
     convert_checkpoint,
@@ -34,9 +35,17 @@ app.command()(convert_checkpoint)
 app.command()(export_pairs)
 
 Files = Annotated[
-    list[str] | None, typer.Argument(help="Files to read, gzip and xz included; - is stdin.")
+    list[str] | None,
+    typer.Argument(
+        help="Files to read, gzip and xz included, and folders with all files below; - is stdin."
+    ),
 ]
-Format = Annotated[str | None, typer.Option(help="Format of the input; found by content.")]
+Format = Annotated[
+    str | None, typer.Option(help="Format of the input; else name and content say it.")
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help="Of CSV and TSV: the column that holds the texts.")
+]
 To = Annotated[str | None, typer.Option(help="Format of the output; follows the output's name.")]
 Output = Annotated[str, typer.Option("-o", "--output", help="File to write; - is stdout.")]
 
@@ -58,12 +67,16 @@ def _root(
     """Link biomedical text to a knowledge base."""
 
 
-@app.command()
+@app.command(cls=WithFormats)
 def link(
     files: Files = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", help="A text to link; may be repeated.")
+    ] = None,
     kb: Annotated[str | None, typer.Option(help="Knowledge base: NAME.kb or any readable.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
     format: Format = None,
+    text_column: TextColumn = None,
     to: To = None,
     output: Output = "-",
     mentions: Annotated[
@@ -108,6 +121,15 @@ def link(
     precision: Annotated[
         str, typer.Option(help="fp32, int8 (faster on a CPU) or bf16 (faster on a GPU).")
     ] = "fp32",
+    device: Annotated[
+        str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")
+    ] = "cpu",
+    curies: Annotated[
+        bool,
+        typer.Option(
+            "--curies", help="Write concepts with their prefix, mesh:D001249 for D001249."
+        ),
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
     workers: Annotated[
         int, typer.Option(help="Processes that link, of one thread each; one for each core.")
@@ -133,11 +155,15 @@ def link(
         calibration=calibration,
         precision=precision,
         names_first=names_first,
+        device=device,
+        curies=curies,
     )
     job = LinkJob(
-        files=tuple(files or ["-"]),
+        files=tuple(files or ()),
+        texts=tuple(text or ()),
         settings=settings,
         format=format,
+        text_column=text_column,
         to=to,
         output=output,
         mentions=mentions,
@@ -150,17 +176,18 @@ def link(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=WithFormats)
 def convert(
     files: Files = None,
     format: Format = None,
+    text_column: TextColumn = None,
     to: To = None,
     output: Output = "-",
 ) -> None:
     """Convert documents from one format to another."""
     from biolink.cli.convert import run_convert
 
-    if run_convert(tuple(files or ["-"]), format, to, output):
+    if run_convert(tuple(files or ["-"]), format, to, output, text_column):
         raise typer.Exit(1)
 
 

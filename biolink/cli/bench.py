@@ -51,7 +51,7 @@ def _knowledge_base(kb: str | None) -> KnowledgeBase:
 
 def _documents(files: Iterable[str]) -> list[Document]:
     from biolink.cli.evaluate import _raise
-    from biolink.cli.link import read_all
+    from biolink.cli.inputs import read_all
 
     return list(read_all(files, None, _raise))
 

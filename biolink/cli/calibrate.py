@@ -10,7 +10,8 @@ from biolink.blocks import LinkSettings
 from biolink.calibrating import Calibrated, calibrate
 from biolink.cli.console import progress, stdout
 from biolink.cli.evaluate import _raise
-from biolink.cli.link import loaded_for_given, read_all
+from biolink.cli.inputs import read_all
+from biolink.cli.link import loaded_for_given
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.nil import NoNil

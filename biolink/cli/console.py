@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Advance", "message", "progress", "stdout"]
+__all__ = ["Advance", "message", "progress", "report_problems", "stdout"]
 
 #: Called with (how much is done, of how much or None).
 Advance = Callable[[int, int | None], None]
@@ -19,6 +19,15 @@ Advance = Callable[[int, int | None], None]
 def message(text: str) -> None:
     """One line on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def report_problems(problems: Sequence[Exception], done: int = 0) -> None:
+    """Say on stderr what could not be read or linked, and whether something else was done."""
+    for problem in problems:
+        message(f"biolink: {problem}")
+    if problems:
+        rest = "; everything else was done" if done else ""
+        message(f"biolink: {len(problems)} problem(s){rest}")
 
 
 def stdout() -> Console:

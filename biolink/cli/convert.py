@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from biolink.cli.console import progress
-from biolink.cli.link import read_all, report_problems
+from collections.abc import Iterator
+
+from biolink.cli.console import progress, report_problems
+from biolink.cli.inputs import read_all, some_documents
+from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import format_of_name, write
 from biolink.kb.files import STDIO
@@ -12,20 +15,32 @@ __all__ = ["run_convert"]
 
 
 def run_convert(
-    files: tuple[str, ...], format: str | None, to: str | None, output: str
+    files: tuple[str, ...],
+    format: str | None,
+    to: str | None,
+    output: str,
+    text_column: str | None = None,
 ) -> list[BiolinkError]:
     """Convert files into one; returns the problems."""
     name = to or (None if output == STDIO else format_of_name(output))
     if name is None:
         raise ConfigError("give the output's format with --to, or a name with -o")
     problems: list[BiolinkError] = []
-    with progress("converting", "documents") as advance:
+    done = 0
+    try:
+        documents = some_documents(
+            read_all(files, format, problems.append, text_column, output), problems
+        )
+        with progress("converting", "documents") as advance:
 
-        def counted() -> object:
-            for number, document in enumerate(read_all(files, format, problems.append), 1):
-                advance(number, None)
-                yield document
+            def counted() -> Iterator[Document]:
+                nonlocal done
+                for document in documents:
+                    done += 1
+                    advance(done, None)
+                    yield document
 
-        write(counted(), output, name)  # type: ignore[arg-type]
-    report_problems(problems)
+            write(counted(), output, name)
+    finally:
+        report_problems(problems, done)
     return problems

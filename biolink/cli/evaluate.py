@@ -10,7 +10,8 @@ from typing import Any
 
 from biolink.blocks import LinkSettings
 from biolink.cli.console import message, progress, stdout
-from biolink.cli.link import loaded_for_given, read_all
+from biolink.cli.inputs import read_all
+from biolink.cli.link import loaded_for_given
 from biolink.documents import Document
 from biolink.errors import ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate

@@ -6,11 +6,15 @@ import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from typer import Context
+from typer.core import TyperCommand
 
 from biolink.cli.console import stdout
 from biolink.errors import ModelError
 
-__all__ = ["formats_markdown", "print_formats", "print_info"]
+__all__ = ["WithFormats", "formats_markdown", "print_formats", "print_info"]
 
 _PACKAGES = ("torch", "transformers", "spacy", "scispacy", "marisa-trie", "pyarrow", "numpy")
 
@@ -23,10 +27,27 @@ def formats_markdown() -> str:
     lines = ["| documents | read | write | what |", "| --- | --- | --- | --- |"]
     for info in describe():
         label = info.label + (f" ({', '.join(info.suffixes)})" if info.suffixes else "")
-        lines.append(f"| `{info.name}` | yes | {'yes' if info.writes else 'no'} | {label} |")
+        reads, writes = ("yes" if can else "no" for can in (info.reads, info.writes))
+        lines.append(f"| `{info.name}` | {reads} | {writes} | {label} |")
     lines += ["", "| knowledge bases | what |", "| --- | --- |"]
     lines += [f"| `{name}` | {reader.load().LABEL} |" for name, reader in READERS.items()]
     return "\n".join(lines)
+
+
+class WithFormats(TyperCommand):
+    """A command whose help ends with the formats of documents, found when help is asked for."""
+
+    def format_epilog(self, ctx: Context, formatter: Any) -> None:
+        """Write the formats that can be read and written."""
+        from biolink.formats import describe
+
+        infos = describe()
+        reads = ", ".join(info.name for info in infos if info.reads)
+        writes = ", ".join(info.name for info in infos if info.writes)
+        if self.name == "link":
+            writes += ", table (for reading; the default on a terminal)"
+        with formatter.section("Formats (biolink formats says more)"):
+            formatter.write_dl([("--format", reads), ("--to", writes)])
 
 
 def print_formats() -> None:

@@ -8,15 +8,17 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biolink.blocks import BlockLinker, Linked, LinkSettings, blocks_of, link_in_processes
-from biolink.cli.console import message, progress, stdout
-from biolink.documents import Document
-from biolink.errors import BiolinkError, ConfigError, InputError
-from biolink.formats import format_of_name, load, read, write
-from biolink.kb.files import STDIO, display_name
+from biolink.cli.console import message, progress, report_problems, stdout
+from biolink.cli.inputs import documents_of, files_of, read_all, some_documents
+from biolink.documents import Document, Mention
+from biolink.errors import BiolinkError, ConfigError
+from biolink.formats import format_of_name, load, write
+from biolink.kb.files import STDIO
 
 if TYPE_CHECKING:
     from biolink.infer.linker import Linker
@@ -27,8 +29,6 @@ __all__ = [
     "LinkOutcome",
     "loaded",
     "loaded_for_given",
-    "read_all",
-    "report_problems",
     "run_link",
 ]
 
@@ -40,9 +40,11 @@ RECOGNISE = {"auto": None, "given": False, "find": True}
 class LinkJob:
     """The options of ``biolink link``."""
 
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     settings: LinkSettings = field(default_factory=LinkSettings)
     format: str | None = None
+    text_column: str | None = None
     to: str | None = None
     output: str = STDIO
     mentions: str = "auto"
@@ -78,19 +80,31 @@ def run_link(job: LinkJob) -> LinkOutcome:
         return _on_ray(job)
     to = _output_format(job)
     outcome = LinkOutcome()
-    documents = read_all(job.files, job.format, outcome.problems.append)
-    with linked_blocks(job, documents) as linked, progress("linking", "documents") as advance:
-        counted = _counted(linked, outcome, advance)
-        if to == "table":
-            _print_table(counted)
-        else:
-            write(counted, job.output, to)
-    report_problems(outcome.problems)
+    try:
+        documents = some_documents(_documents(job, outcome), outcome.problems)
+        with linked_blocks(job, documents) as linked, progress("linking", "documents") as advance:
+            counted = _counted(linked, outcome, advance)
+            if to == "table":
+                _print_table(counted)
+            else:
+                write(counted, job.output, to)
+    finally:
+        report_problems(outcome.problems, outcome.documents)
     if outcome.documents and not outcome.mentions:
         message("biolink: warning: no mention was found in any document")
     elif outcome.mentions and not outcome.linked:
         message("biolink: warning: no mention was linked; is this the right knowledge base?")
     return outcome
+
+
+def _documents(job: LinkJob, outcome: LinkOutcome) -> Iterator[Document]:
+    """The texts and the files of a job; standard input when it has neither."""
+    files = job.files or (() if job.texts else (STDIO,))
+    told = outcome.problems.append
+    return chain(
+        documents_of(job.texts),
+        read_all(files, job.format, told, job.text_column, job.output),
+    )
 
 
 def _on_ray(job: LinkJob) -> LinkOutcome:
@@ -99,20 +113,28 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
 
     if job.output == STDIO or job.to not in (None, "jsonl"):
         raise ConfigError("--engine ray writes JSON Lines into the folder that -o names")
+    if job.texts or not job.files or STDIO in job.files:
+        raise ConfigError("--engine ray reads files that every machine sees, not stdin or --text")
+    problems: list[BiolinkError] = []
+    files = files_of(job.files, problems.append)
+    if not files:
+        report_problems(problems)
+        raise ConfigError("there is no file to link")
     cluster_job = ClusterJob(
-        tuple(str(file if file == STDIO else Path(file).absolute()) for file in job.files),
+        tuple(str(Path(file).absolute()) for file in files),
         str(Path(job.output).absolute()),
         job.settings,
         job.format,
         RECOGNISE[job.mentions],
         job.workers,
         job.shard_size,
+        job.text_column,
     )
     with progress("linking", "documents") as advance:
         found = link_on_ray(cluster_job, advance)
     outcome = LinkOutcome(found.documents, found.mentions, found.linked)
-    outcome.problems = list(map(BiolinkError, found.problems))
-    report_problems(outcome.problems)
+    outcome.problems = [*problems, *map(BiolinkError, found.problems)]
+    report_problems(outcome.problems, found.documents + found.kept)
     if found.kept:
         message(f"biolink: {found.kept} shard(s) of an earlier run were kept")
     return outcome
@@ -173,30 +195,13 @@ def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Itera
     recognise = RECOGNISE[job.mentions]
     blocks = blocks_of(documents, job.batch_size)
     if job.workers == 1:
-        yield map(BlockLinker(loaded(job.settings), recognise), blocks)
+        yield map(BlockLinker(loaded(job.settings), recognise, job.settings.curies), blocks)
         return
     with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
         with progress("preparing the knowledge base") as advance:
             settings = job.settings.stored(Path(folder), lambda _, done, size: advance(done, size))
         with closing(link_in_processes(settings, blocks, job.workers, recognise)) as linked:
             yield linked
-
-
-def read_all(
-    files: Iterable[str], format: str | None, on_problem: Callable[[InputError], None]
-) -> Iterator[Document]:
-    """The documents of several files; a file that cannot be read is a problem, too."""
-    for file in files:
-        if file != STDIO and not Path(file).exists():
-            on_problem(InputError(file, None, "no such file", "a file of documents"))
-            continue
-        try:
-            yield from read(file, format, on_problem)
-        except InputError as error:
-            on_problem(error)
-        except OSError as error:
-            what = error.strerror or str(error)
-            on_problem(InputError(display_name(file), None, what, "a readable file"))
 
 
 def _counted(
@@ -212,15 +217,8 @@ def _counted(
             yield document
 
 
-def report_problems(problems: list[BiolinkError]) -> None:
-    """Say on stderr what could not be read or linked."""
-    for problem in problems:
-        message(f"biolink: {problem}")
-    if problems:
-        message(f"biolink: {len(problems)} problem(s); everything else was done")
-
-
 def _print_table(documents: Iterable[Document]) -> None:
+    """A table of each document; columns that say nothing in it are left out."""
     from rich.table import Table
     from rich.text import Text
 
@@ -228,18 +226,44 @@ def _print_table(documents: Iterable[Document]) -> None:
     for document in documents:
         title = document.text.strip().splitlines()[0] if document.text.strip() else ""
         table = Table(title=Text(f"{document.id}  {title[:90]}"), title_justify="left")
-        for column in ("offsets", "mention", "type", "concept", "name", "probability"):
-            number = column in ("offsets", "probability")
-            table.add_column(column, justify="right" if number else "left", no_wrap=number)
-        for mention in document.mentions:
-            best = mention.best
-            note = f" = {best.long_form}" if best and best.long_form else ""
+        rows = [_table_row(mention) for mention in document.mentions]
+        for number, column in enumerate(_TABLE):
+            if number in _ALWAYS or any(row[number] for row in rows):
+                digits = column in ("offsets", "probability")
+                table.add_column(column, justify="right" if digits else "left", no_wrap=digits)
+        for row in rows:
             table.add_row(
-                f"{mention.start}-{mention.end}",
-                Text(mention.text + note),
-                Text(mention.type),
-                Text(best.concept_id if best else "NIL"),
-                Text(best.name if best else mention.nil_reason or ""),
-                f"{best.probability:.2f}" if best else "",
+                *(
+                    Text(cell)
+                    for number, cell in enumerate(row)
+                    if number in _ALWAYS or any(other[number] for other in rows)
+                )
             )
         console.print(table)
+
+
+_TABLE = (
+    "offsets", "mention", "type", "concept", "name", "found as", "probability", "why NIL",
+)  # fmt: skip
+_ALWAYS = range(5)
+
+
+def _table_row(mention: Mention) -> tuple[str, ...]:
+    """The cells of :data:`_TABLE`; "found as" says the name if it is not the preferred one."""
+    best = mention.best
+    note = f" = {best.long_form}" if best and best.long_form else ""
+    place = f"{mention.start}-{mention.end}"
+    if best is None:
+        nil = mention.nil_reason or "not linked"
+        return (place, mention.text, mention.type, "NIL", "", "", "", nil)
+    preferred = best.preferred_name or best.name
+    return (
+        place,
+        mention.text + note,
+        mention.type,
+        best.curie or best.concept_id,
+        preferred,
+        "" if best.name == preferred else best.name,
+        f"{best.probability:.2f}",
+        "",
+    )

@@ -41,6 +41,7 @@ class FormatInfo:
     name: str
     label: str
     suffixes: tuple[str, ...]
+    reads: bool
     writes: bool
 
 
@@ -61,7 +62,13 @@ def describe() -> list[FormatInfo]:
     """All formats."""
     modules = {name: load(name) for name in FORMATS}
     return [
-        FormatInfo(name, module.LABEL, tuple(module.SUFFIXES), hasattr(module, "write"))
+        FormatInfo(
+            name,
+            module.LABEL,
+            tuple(module.SUFFIXES),
+            hasattr(module, "read"),
+            hasattr(module, "write"),
+        )
         for name, module in modules.items()
     ]
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept, Dropped, Record
+from biolink.kb.concept import Concept
 from biolink.kb.files import display_name, numbered_lines
-from biolink.kb.readers.iris import curie_of
 
 LABEL = "OBO"
 
@@ -37,7 +36,7 @@ def _value(text: str) -> str:
 
 def read(
     path: str | Path, scopes: str = "exact,related,broad,narrow", obsolete: bool = False
-) -> Iterator[Record]:
+) -> Iterator[Concept]:
     """Stream the terms.
 
     Parameters
@@ -83,11 +82,10 @@ def _term(
     namespace: str,
     kept: set[str],
     obsolete: bool,
-) -> Iterator[Record]:
+) -> Iterator[Concept]:
     fields: dict[str, list[str]] = {}
     synonyms: dict[str, None] = {}
     definitions = []
-    others = 0
     for number, tag, value in lines:
         if tag == "synonym" or tag.endswith("_synonym"):
             match = _QUOTED.match(value)
@@ -96,8 +94,6 @@ def _term(
             scope = match[2] if tag == "synonym" else tag.removesuffix("_synonym").upper()
             if (scope if scope in {"EXACT", "BROAD", "NARROW"} else "RELATED") in kept:
                 synonyms[_plain(match[1])] = None
-            else:
-                others += 1
         elif tag == "def":
             match = _QUOTED.match(value)
             if match is None:
@@ -105,20 +101,12 @@ def _term(
             definitions.append(_plain(match[1]))
         else:
             fields.setdefault(tag, []).append(_value(value))
-    term_id = fields.get("id", [""])[0]
-    if not term_id:
+    if not fields.get("id"):
         raise InputError(source, begin, "a term without an id", "id: ...")
-    if fields.get("is_obsolete") == ["true"] and not obsolete:
-        # Where several could take its place (or some are only to be considered), none does.
-        by = [*fields.get("replaced_by", ()), *_replaced_by(fields)]
-        yield Dropped("obsolete", term_id, replaced_by=by[0] if len(set(by)) == 1 else "")
-        return
     name = fields.get("name", [""])[0]
-    if others:
-        yield Dropped("synonyms of other scopes", term_id, others)
-    if not name and not synonyms:
-        yield Dropped("without a name", term_id)
+    if (fields.get("is_obsolete") == ["true"] and not obsolete) or not (name or synonyms):
         return
+    term_id = fields["id"][0]
     synonyms.pop(name, None)
     yield Concept(
         id=term_id,
@@ -130,13 +118,3 @@ def _term(
         alternative_ids=tuple(fields.get("alt_id", ())),
         source=term_id.partition(":")[0],
     )
-
-
-def _replaced_by(fields: dict[str, list[str]]) -> Iterator[str]:
-    """What ``property_value: IAO:0100001 MONDO:1`` says."""
-    for value in fields.get("property_value", ()):
-        predicate, _, rest = value.partition(" ")
-        if re.split(r"[/#]", predicate)[-1] in ("IAO:0100001", "IAO_0100001", "replaced_by"):
-            written = rest.strip().strip('"').split('"')[0].split(" ")[0]
-            if written:
-                yield curie_of(written) or written

@@ -1,0 +1,154 @@
+"""The documents that a command is given: files, folders, standard input and texts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from biolink.cli.console import message
+from biolink.documents import Document
+from biolink.errors import BiolinkError, ConfigError, InputError
+from biolink.formats import read
+from biolink.kb.files import STDIO, display_name
+
+__all__ = ["documents_of", "files_of", "read_all", "some_documents"]
+
+OnProblem = Callable[[BiolinkError], None]
+
+
+def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:
+    """The files that names mean: a folder stands for the files in it and below it, sorted.
+
+    Names that begin with a dot are left out, as ``ls`` leaves them out, and so is the file that
+    the command itself writes. Whatever else in a folder cannot be read is a problem.
+
+    Parameters
+    ----------
+    names
+        Files, folders and ``-``.
+    on_problem
+        Told of folders without a file, and of what is in a folder and no file.
+    output
+        Where the command writes.
+    """
+    files: list[str] = []
+    for name in names:
+        if name == STDIO or not Path(name).is_dir():
+            files.append(name)
+            continue
+        found = list(_below(Path(name), on_problem))
+        if output != STDIO:
+            found = [file for file in found if not _same(file, output)]
+        if not found:
+            on_problem(InputError(name, None, "a folder without files", "documents in it"))
+        files += map(str, found)
+    return files
+
+
+def _below(folder: Path, on_problem: OnProblem) -> Iterator[Path]:
+    def told(error: OSError) -> None:
+        what = error.strerror or str(error)
+        on_problem(InputError(str(error.filename), None, what, "a readable folder"))
+
+    for place, folders, names in os.walk(folder, onerror=told):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(place, name)
+            if name.startswith("."):
+                continue
+            if file.exists() and not file.is_file():
+                on_problem(InputError(str(file), None, "neither file nor folder", "a file"))
+            else:
+                yield file
+
+
+def _same(file: Path, other: str) -> bool:
+    try:
+        return file.samefile(other)
+    except OSError:
+        return False
+
+
+def read_all(
+    names: Iterable[str],
+    format: str | None,
+    on_problem: OnProblem,
+    text_column: str | None = None,
+    output: str = STDIO,
+) -> Iterator[Document]:
+    """The documents of several files and folders; a file that cannot be read is a problem, too.
+
+    Parameters
+    ----------
+    names, output
+        As for :func:`files_of`.
+    format
+        Of the files; found by content when None.
+    on_problem
+        Told of what cannot be read.
+    text_column
+        Of tables: the column that holds the texts.
+    """
+    options = {} if text_column is None else {"text_column": text_column}
+    for file in files_of(names, on_problem, output):
+        if file != STDIO and not Path(file).exists():
+            on_problem(InputError(file, None, "no such file", "a file of documents"))
+            continue
+        if file == STDIO and sys.stdin is not None and sys.stdin.isatty():
+            message("biolink: reading from the terminal; end the text with Ctrl-D")
+        try:
+            yield from read(file, format, on_problem, **options)
+        except InputError as error:
+            on_problem(error)
+        except OSError as error:
+            what = error.strerror or str(error)
+            on_problem(InputError(display_name(file), None, what, "a readable file"))
+
+
+def documents_of(texts: Sequence[str]) -> Iterator[Document]:
+    """Texts of the command line as documents, numbered from 1.
+
+    >>> [document.id for document in documents_of(["Asthma.", "Gout."])]
+    ['1', '2']
+
+    Raises
+    ------
+    ConfigError
+        For bytes that are not UTF-8.
+    """
+    for number, text in enumerate(texts, 1):
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigError(f"--text {number}: bytes that are not UTF-8") from None
+        yield Document(str(number), text)
+
+
+def some_documents(documents: Iterable[Document], problems: Sequence[object]) -> Iterator[Document]:
+    """The documents, once it is known that there is one.
+
+    Nothing is loaded and no output is opened for input that cannot be read at all.
+
+    Parameters
+    ----------
+    documents
+        As :func:`read_all` gives them.
+    problems
+        Where the reading tells its problems.
+
+    Raises
+    ------
+    ConfigError
+        When there are problems, and no document.
+    """
+    stream = iter(documents)
+    first = next(stream, None)
+    if first is None:
+        if problems:
+            raise ConfigError("no document could be read, so nothing was written")
+        message("biolink: warning: the input has no documents")
+        return iter(())
+    return chain((first,), stream)

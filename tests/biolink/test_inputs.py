@@ -1,0 +1,186 @@
+"""What the commands read: files, folders, texts; and what they say when there is nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from biolink import read
+from biolink.blocks import LinkSettings, with_curies
+from biolink.cli import main
+from biolink.cli.convert import run_convert
+from biolink.cli.inputs import documents_of, files_of, read_all
+from biolink.cli.link import LinkJob, run_link
+from biolink.documents import Document, Link, Mention
+from biolink.errors import BiolinkError, ConfigError
+from biolink.kb import KnowledgeBase
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three texts in two levels, a hidden file, a file that is no text, a pipe, a broken link."""
+    place = tmp_path / "in"
+    (place / "sub").mkdir(parents=True)
+    (place / "b.txt").write_text("A fever.")
+    (place / "a.txt").write_text("aspirin")
+    (place / "sub" / "c.txt").write_text("Nothing.")
+    (place / ".hidden.txt").write_text("Hidden.")
+    (place / "picture.txt").write_bytes(b"\xff\xfe\x00\x81")
+    (place / "broken.txt").symlink_to("nowhere.txt")
+    os.mkfifo(place / "pipe")
+    return place
+
+
+def test_a_folder_stands_for_the_files_in_it(folder: Path) -> None:
+    problems: list[BiolinkError] = []
+    found = files_of([str(folder), "x.txt", "-"], problems.append)
+    names = ["a.txt", "b.txt", "broken.txt", "picture.txt", "sub/c.txt"]
+    assert found == [*(str(folder / name) for name in names), "x.txt", "-"]
+    assert [str(p) for p in problems] == [
+        f"{folder}/pipe: neither file nor folder; expected a file"
+    ]
+    # What the command writes is not read.
+    assert str(folder / "a.txt") not in files_of(
+        [str(folder)], problems.append, str(folder / "a.txt")
+    )
+
+
+def test_what_cannot_be_read_in_a_folder_is_told(folder: Path) -> None:
+    problems: list[BiolinkError] = []
+    documents = list(read_all([str(folder)], None, problems.append))
+    assert [d.text for d in documents] == ["aspirin", "A fever.", "Nothing."]
+    told = "\n".join(map(str, problems))
+    assert len(problems) == 3
+    assert "pipe: neither file nor folder" in told
+    assert "broken.txt: no such file" in told
+    assert "picture.txt" in told
+    empty = folder / "empty"
+    empty.mkdir()
+    assert list(read_all([str(empty)], None, problems.append)) == []
+    assert "a folder without files" in str(problems[-1])
+
+
+def test_texts_become_documents() -> None:
+    assert [(d.id, d.text) for d in documents_of(["One.", ""])] == [("1", "One."), ("2", "")]
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        list(documents_of(["\udce9"]))
+
+
+@pytest.fixture
+def settings(kb: KnowledgeBase, model_folder: Path, tmp_path: Path) -> LinkSettings:
+    kb.save(tmp_path / "x.kb")
+    return LinkSettings(str(tmp_path / "x.kb"), str(model_folder))
+
+
+def test_texts_and_a_folder_are_linked(
+    folder: Path, settings: LinkSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    job = LinkJob((str(folder),), ("Fever.",), settings, output=str(out))
+    outcome = run_link(job)
+    assert [d.text for d in read(out)] == ["Fever.", "aspirin", "A fever.", "Nothing."]
+    assert (outcome.documents, outcome.linked, len(outcome.problems)) == (4, 3, 3)
+    assert "3 problem(s); everything else was done" in capsys.readouterr().err
+    # The output lies in the folder that is read, and is there already.
+    for _ in range(2):
+        outcome = run_link(replace(job, texts=(), output=str(folder / "linked.jsonl")))
+        assert outcome.documents == 3
+
+
+def test_one_and_two_workers_write_the_same_bytes(
+    folder: Path, settings: LinkSettings, tmp_path: Path
+) -> None:
+    written = []
+    for workers in (1, 2, 1):
+        out = tmp_path / f"{workers}.jsonl"
+        job = LinkJob((str(folder),), ("breast tumor " * 30,), settings, output=str(out))
+        run_link(replace(job, workers=workers, batch_size=2))
+        written.append(out.read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
+@pytest.mark.parametrize("name", ["none.txt", "empty", "picture.txt"])
+def test_when_nothing_can_be_read_nothing_is_written_and_that_is_said(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "picture.txt").write_bytes(b"\xff\xfe\x00\x81")
+    out = tmp_path / "out.jsonl"
+    for command in ("link", "convert"):
+        arguments = ["biolink", command, str(tmp_path / name), "-o", str(out)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 1
+        told = capfd.readouterr().err
+        assert f"{tmp_path / name}: " in told and "1 problem(s)\n" in told
+        assert "no document could be read, so nothing was written" in told
+        assert "everything else" not in told
+        assert not out.exists()
+
+
+def test_an_empty_input_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.jsonl").write_text("")
+    out = tmp_path / "out.jsonl"
+    assert run_convert((str(tmp_path / "x.jsonl"),), "jsonl", None, str(out)) == []
+    assert "the input has no documents" in capsys.readouterr().err
+    assert out.read_text() == ""
+
+
+def test_links_with_the_prefixes_of_their_vocabularies() -> None:
+    kb = KnowledgeBase.from_concepts([], prefix="mesh", prefixes=[("[0-9]{6}", "OMIM")])
+    links = (Link("D1", "a", 0.0, 0.5, 1, also=("253300",)), Link("HP:1", "b", 0.0, 0.2, 2))
+    document = Document("1", "fever", mentions=(Mention(0, 5, "fever", links=links),))
+    (mention,) = with_curies(document, kb).mentions
+    assert [(link.concept_id, link.also) for link in mention.links] == [
+        ("mesh:D1", ("OMIM:253300",)), ("HP:1", ()),
+    ]  # fmt: skip
+
+
+def test_curies_are_written_and_understood_as_gold(
+    settings: LinkSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = KnowledgeBase.read(settings.kb or "")
+    prefixed = KnowledgeBase.from_concepts(kb, prefix="X")
+    prefixed.save(tmp_path / "prefixed.kb")
+    asked = replace(settings, kb=str(tmp_path / "prefixed.kb"), curies=True)
+    out = tmp_path / "out.jsonl"
+    run_link(LinkJob((), ("aspirin for breast cancer",), asked, output=str(out)))
+    (document,) = read(out)
+    ids = [link.concept_id for m in document.mentions for link in m.links]
+    assert ids and all(i.startswith("X:D") for i in ids)
+    gold = tmp_path / "gold.PubTator"
+    run_convert((str(out),), None, None, str(gold))
+    assert [m.concept_ids[0] for d in read(gold) for m in d.mentions] == [
+        m.links[0].concept_id for m in document.mentions
+    ]
+    arguments = ["biolink", "evaluate", gold, "--kb", tmp_path / "prefixed.kb"]
+    arguments += ["--model", settings.model, "-o", tmp_path / "r.json"]
+    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+    try:
+        main()
+    except SystemExit as stopped:
+        assert not stopped.code
+    assert json.loads((tmp_path / "r.json").read_text())["strict"]["recall_at_1"] == 1.0
+
+
+def test_help_lists_the_formats(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("link", "convert"):
+        monkeypatch.setattr(sys, "argv", ["biolink", command, "--help"])
+        with pytest.raises(SystemExit):
+            main()
+        told = " ".join(capsys.readouterr().out.split())
+        for name in ("pubtator", "bioc-xml", "medline", "tsv"):
+            assert name in told
+        assert ("table (for reading" in told) == (command == "link")
+        assert "medline" not in told.split("--to")[-1]
