@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fnmatch
 import gzip
@@ -10,7 +11,9 @@ import io
 import lzma
 import os
 import shutil
+import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -55,48 +58,98 @@ def open_binary(path: str | Path) -> IO[bytes]:
     Raises
     ------
     InputError
-        When the file cannot be read.
+        When the file cannot be read; on reading as well, and when its compression is damaged.
     """
+    file = _stdin() if str(path) == STDIO else _opened(path)
     try:
-        raw: IO[bytes] = sys.stdin.buffer if str(path) == STDIO else Path(path).open("rb")
+        magic = file.peek(6)[:6]
+    except OSError as error:
+        file.close()
+        found = "a folder" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
+        raise InputError(str(path), None, found, "a file that can be read") from None
+    unpacked: Any = file
+    if magic.startswith(b"\x1f\x8b"):
+        unpacked = gzip.open(file, "rb")
+    elif magic == _XZ:
+        unpacked = lzma.open(file, "rb")
+    return io.BufferedReader(_Read(unpacked, file, display_name(path)), _CHUNK)
+
+
+_XZ = b"\xfd7zXZ\x00"
+_CHUNK = 1 << 16
+
+
+def _opened(path: str | Path) -> io.BufferedReader:
+    try:
+        return Path(path).open("rb")
     except OSError as error:
         raise InputError(str(path), None, error.strerror or str(error), "a readable file") from None
-    buffered = raw if hasattr(raw, "peek") else io.BufferedReader(raw)  # type: ignore[type-var]
-    try:
-        magic = buffered.peek(6)[:6]
-    except IsADirectoryError:
-        raise InputError(str(path), None, "a folder", "a file") from None
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.open(buffered, "rb")  # type: ignore[return-value]
-    if magic == b"\xfd7zXZ\x00":
-        return lzma.open(buffered, "rb")
-    return buffered
+
+
+def _stdin() -> io.BufferedReader:
+    if sys.stdin is None:
+        raise InputError("<stdin>", None, "closed", "a stream to read")
+    raw: Any = sys.stdin.buffer
+    return raw if hasattr(raw, "peek") else io.BufferedReader(raw)
+
+
+class _Read(io.RawIOBase):
+    """Bytes of a file, unpacked, whose errors name it."""
+
+    def __init__(self, unpacked: Any, file: IO[bytes], name: str) -> None:
+        self._unpacked, self._file, self._name = unpacked, file, name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data: bytes = self._unpacked.read1(len(buffer))
+        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+            found = f"damaged compression ({error})"
+            raise InputError(self._name, None, found, "a whole file") from None
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise InputError(self._name, None, found, "a file that can be read") from None
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed and self._name != display_name(STDIO):
+            self._file.close()
+        super().close()
 
 
 @contextlib.contextmanager
-def open_text(path: str | Path) -> Iterator[IO[str]]:
-    """Open as UTF-8 text with line ends left as they are; see :func:`open_binary`."""
-    binary = open_binary(path)
-    text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
-    try:
-        yield text
-    except UnicodeDecodeError as error:
-        raise InputError(
-            display_name(path), None, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text"
-        ) from None
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
-        raise InputError(
-            display_name(path), None, f"damaged compression ({error})", "a whole file"
-        ) from None
-    finally:
-        if str(path) == STDIO:
-            text.detach()
-        else:
-            text.close()
+def open_text(path: str | Path, errors: str = "strict") -> Iterator[IO[str]]:
+    """Open as UTF-8 text with line ends left as they are; see :func:`open_binary`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    errors
+        What becomes of bytes that are not UTF-8, as for :func:`open`.
+    """
+    with io.TextIOWrapper(open_binary(path), "utf-8", errors, newline="") as text:
+        try:
+            yield text
+        except UnicodeDecodeError as error:
+            found = f"bytes that are not UTF-8 ({error.reason})"
+            raise InputError(display_name(path), None, found, "UTF-8 text") from None
 
 
-def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: str | Path, errors: str = "strict") -> Iterator[tuple[int, str]]:
     """Lines with their numbers from 1, without ``\\n`` or ``\\r\\n``; a byte-order mark is dropped.
+
+    Parameters
+    ----------
+    path
+        The file.
+    errors
+        What becomes of bytes that are not UTF-8: ``strict``, or ``surrogateescape`` for readers
+        that make a problem of the record that has them (:class:`biolink.Document` takes no lone
+        surrogates).
 
     Raises
     ------
@@ -104,35 +157,36 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         For bytes that are not UTF-8, naming the line.
     """
     number = 0
-    binary = open_binary(path)
-    try:
-        for number, raw in enumerate(binary, 1):
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            yield number, line.rstrip("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            display_name(path), number, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text"
-        ) from None
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
-        raise InputError(
-            display_name(path), number + 1, f"damaged compression ({error})", "a whole file"
-        ) from None
-    finally:
-        if str(path) != STDIO:
-            binary.close()
+    with open_binary(path) as binary:
+        try:
+            for number, raw in enumerate(binary, 1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8", errors)
+                yield number, line.rstrip("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            found = f"bytes that are not UTF-8 ({error.reason})"
+            raise InputError(display_name(path), number, found, "UTF-8 text") from None
 
 
 def peek(path: str | Path, size: int = 4096) -> str:
-    """The first characters of a file, for sniffing; "" for a folder or for stdin."""
-    if str(path) == STDIO or Path(path).is_dir():
+    """The first characters of a file, for sniffing; "" for a folder. stdin keeps what is seen."""
+    if str(path) == STDIO:
+        head = _unpacked_head(_stdin().peek(size), size)
+    elif Path(path).is_dir():
         return ""
-    with open_binary(path) as stream:
-        try:
-            return stream.read(size).decode("utf-8", errors="replace").removeprefix("\ufeff")
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            raise InputError(
-                str(path), None, f"damaged compression ({error})", "a whole file"
-            ) from None
+    else:
+        with open_binary(path) as stream:
+            head = stream.read(size)
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return head.decode("utf-16" if wide else "utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def _unpacked_head(head: bytes, size: int) -> bytes:
+    with contextlib.suppress(zlib.error, lzma.LZMAError, EOFError):
+        if head.startswith(b"\x1f\x8b"):
+            return zlib.decompressobj(wbits=31).decompress(head, size)
+        if head.startswith(_XZ):
+            return lzma.LZMADecompressor().decompress(head, size)
+    return head[:size]
 
 
 @contextlib.contextmanager
@@ -153,9 +207,10 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
         return
     suffix = Path(path).suffix.lower()
     target = _resolved(path)
-    if target.is_dir():
+    mode = _mode(target, path)
+    if stat.S_ISDIR(mode):
         raise InputError(str(path), None, "a folder", "the name of a file to write")
-    if target.exists() and not target.is_file():
+    if not stat.S_ISREG(mode):
         try:
             device = target.open("wb", buffering=0)
         except OSError as error:
@@ -174,6 +229,16 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
             temporary.replace(target)
         except OSError as error:
             raise unwritable(path, error) from None
+
+
+def _mode(target: Path, path: str | Path) -> int:
+    """What stands at a place; a file where there is nothing."""
+    try:
+        return target.stat().st_mode
+    except FileNotFoundError:
+        return stat.S_IFREG
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 @contextlib.contextmanager
@@ -210,7 +275,7 @@ class _StandardOutput(_Told):
     """Bytes on their way to stdout, which is not closed behind them."""
 
     def __init__(self) -> None:
-        if sys.stdout is None or sys.stdout.closed:
+        if sys.stdout is None:
             raise InputError("<stdout>", None, "closed", "a stream that can be written")
         super().__init__(sys.stdout.buffer, "<stdout>")
 
@@ -243,6 +308,7 @@ def check_folder_target(path: str | Path, is_own: Callable[[Path], bool], kind: 
         When something else stands there, or the place cannot be written.
     """
     target = _resolved(path)
+    mode = _mode(target, path)
     if any(target == kept or target in kept.parents for kept in _kept_folders()):
         found = "the current or the home folder, or one above it"
         raise InputError(str(path), None, found, f"a folder of its own for {kind}")
@@ -255,7 +321,7 @@ def check_folder_target(path: str | Path, is_own: Callable[[Path], bool], kind: 
             found = f"a folder with something else in it ({_contents(target)})"
             expected = f"a new or empty folder, or {kind} to replace"
             raise InputError(str(path), None, found, expected)
-    elif target.exists():
+    elif not stat.S_ISREG(mode) or target.exists():
         raise InputError(str(path), None, "a file", f"the name of a folder for {kind}")
     parent = next(above for above in target.parents if above.exists())
     if not parent.is_dir():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
-import os
 import signal
 import sys
 
@@ -14,20 +14,31 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1."""
     from biolink.cli.app import app
+    from biolink.cli.streams import READER_GONE, set_up_streams
     from biolink.errors import BiolinkError
 
     # At the exit Python would look for cycles among all that torch made: half a second.
     atexit.register(gc.freeze)
     # As with an interrupt from the keyboard, what is half written goes.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    set_up_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except BiolinkError as error:
-        sys.stderr.write(f"biolink: error: {error}\n")
-        sys.exit(1)
+        _fail(str(error))
     except BrokenPipeError:
-        # The reader went away (head, less); point stdout elsewhere, so that closing it is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        sys.exit(READER_GONE)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _fail(f"{error.filename}: {reason}" if error.filename else reason)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(what: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"biolink: error: {what}\n")
+    sys.exit(1)
