@@ -8,20 +8,42 @@ processor's cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from biolink.infer.precision import activated, added, projections, whole_rows
 
-__all__ = ["BartEncoder", "attend"]
+__all__ = ["BartEncoder", "attend", "most_tokens", "of_similar_size"]
 
 #: Padded tokens of a block.
 _CPU_TOKENS = 1024
 _GPU_TOKENS = 65_536
+
+
+def most_tokens(device: torch.device) -> int:
+    """Padded tokens that are run together on a device."""
+    return _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+
+
+def of_similar_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[list[int]]:
+    """Places of entries that are padded to one size together: not too much of it in all.
+
+    >>> list(of_similar_size([3, 9, 2, 3], most=9))
+    [[2, 0, 3], [1]]
+    """
+    part: list[int] = []
+    for place in np.argsort(sizes, kind="stable").tolist():
+        if part and (len(part) + 1) * sizes[place] > most:
+            yield part
+            part = []
+        part.append(place)
+    if part:
+        yield part
 
 
 #: Queries up to which the CPU's fused attention is slower than two matrix products, with one
@@ -83,8 +105,10 @@ class BartEncoder:
         ends = (real * torch.arange(1, real.shape[1] + 1, device=real.device)).amax(1)
         norm = self.encoder.layernorm_embedding.weight
         states = norm.new_zeros(*real.shape, norm.shape[0])
-        for block in self._blocks(ends):
-            size = int(ends[block].max())
+        sizes = ends.cpu().numpy()
+        for part in of_similar_size(sizes, most_tokens(ends.device)):
+            block = torch.tensor(part, device=real.device)
+            size = int(sizes[part[-1]])
             if not size:
                 continue
             mask = real[block, :size]
@@ -102,17 +126,6 @@ class BartEncoder:
             padded[place] = self._run(embedded, mask, place, filled)
             states[block, :size] = padded.view(len(block), size, -1)
         return states
-
-    def _blocks(self, ends: Tensor) -> Iterator[Tensor]:
-        most = _CPU_TOKENS if ends.device.type == "cpu" else _GPU_TOKENS
-        order = torch.argsort(ends, stable=True)
-        sizes = ends[order].tolist()
-        begin = 0
-        for end in range(1, len(sizes) + 1):
-            # The next source is the longest so far, and all are padded to it.
-            if end == len(sizes) or (end + 1 - begin) * sizes[end] > most:
-                yield order[begin:end]
-                begin = end
 
     def _run(self, embedded: Tensor, mask: Tensor, place: Tensor, filled: Tensor) -> Tensor:
         """States [real tokens, d] of a block's real tokens, which stand in these places.

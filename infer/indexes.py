@@ -139,11 +139,12 @@ class Indexes:
             name_ids = self.lexical.name_ids
             names = [self.kb.name_at(int(i)) for i in name_ids]
             report = self.progress
+            embed = self.model.packed().embed
             step = None if report is None else lambda done, size: report("names", done, size)
             if self._donor is not None:
                 places = self._donor.places(names)
-                return self._donor.dense.extended(names, name_ids, places, self.model.embed, step)
-            return DenseIndex.build(names, name_ids, self.model.embed, step)
+                return self._donor.dense.extended(names, name_ids, places, embed, step)
+            return DenseIndex.build(names, name_ids, embed, step)
 
         return self._cached("dense", key, DenseIndex.load, build)
 

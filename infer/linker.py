@@ -28,6 +28,7 @@ from biolink.infer.candidates import (
     highest,
 )
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
+from biolink.infer.encoder import of_similar_size
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
@@ -615,7 +616,8 @@ class Linker(Piping):
             self.model.name_tokens([self.kb.name_at(int(n)) for n in name_ids[i]]) for i in some
         ]
         backbone = self.model.backbone
-        for part in _of_similar_size([sum(map(len, of_mention)) for of_mention in names]):
+        sizes = [sum(map(len, of_mention)) for of_mention in names]
+        for part in of_similar_size(sizes, _PADDED):
             chosen = torch.tensor([some[place] for place in part], device=backbone.device)
             packed = pack([prompts[p] for p in part], [names[p] for p in part], backbone.pad_id)
             sums, lengths = name_sums(backbone, memory.select(chosen), packed.to(backbone.device))
@@ -822,18 +824,6 @@ def _candidates_under(
         for of_part in every:
             fill_in(of_part[place], names[place], sums, lengths)
     return every
-
-
-def _of_similar_size(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Places of entries that are padded to one size together: not too much of it in all."""
-    part: list[int] = []
-    for place in np.argsort(sizes, kind="stable").tolist():
-        if part and (len(part) + 1) * sizes[place] > _PADDED:
-            yield part
-            part = []
-        part.append(place)
-    if part:
-        yield part
 
 
 def _rescaled(before: float, after: float) -> float:

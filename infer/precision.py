@@ -29,6 +29,7 @@ __all__ = [
     "activated",
     "added",
     "in_precision",
+    "is_packed",
     "projections",
     "whole_rows",
 ]
@@ -64,6 +65,14 @@ class PackedLinear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         # transformers' T5 asks for it.
         self.weight = None
+
+    # What oneDNN has laid out cannot be written: it goes as plain weights.
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"packed": self.packed.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(self.packed, _ROWS)
 
     def forward(self, states: Tensor, then: str = "none") -> Tensor:
         """[..., in_features] -> [..., out_features]; ``then`` may be ``gelu``."""
@@ -118,7 +127,7 @@ class Int8Linear(nn.Module):
         weight = linear.weight.detach().float()
         self.scales = weight.abs().amax(1).clamp(min=1e-12) / 127
         levels = (weight / self.scales[:, None]).round().to(torch.int8)
-        self.packed = torch.ops.onednn.qlinear_prepack(levels, [_ROWS, linear.in_features])
+        self.packed = self._laid_out(levels)
         self.zeros = torch.zeros(len(levels), dtype=torch.int32)
         self.bias = None if linear.bias is None else linear.bias.detach().float()
         self.in_features, self.out_features = linear.in_features, linear.out_features
@@ -129,6 +138,19 @@ class Int8Linear(nn.Module):
             # that biolink is installed with have them.
             warnings.simplefilter("ignore", UserWarning)
             _quantised(torch.zeros(1, 1))
+
+    @staticmethod
+    def _laid_out(levels: Tensor) -> Tensor:
+        packed: Tensor = torch.ops.onednn.qlinear_prepack(levels, [_ROWS, levels.shape[1]])
+        return packed
+
+    def __getstate__(self) -> dict[str, Any]:
+        # oneDNN keeps the inputs in rows.
+        return self.__dict__ | {"packed": self.packed.to_dense().T.contiguous()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.packed = self._laid_out(self.packed)
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., in_features] -> [..., out_features]."""
@@ -199,6 +221,11 @@ def _is_gelu(activation: Any) -> bool:
     return exact or getattr(activation, "act", None) is F.gelu
 
 
+def is_packed(module: nn.Module) -> bool:
+    """Whether :func:`in_precision` has laid out a model's weights."""
+    return any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules())
+
+
 def in_precision(module: M, precision: Precision) -> M:
     """A model for inference in a precision; the given one stays as it is.
 
@@ -213,7 +240,7 @@ def in_precision(module: M, precision: Precision) -> M:
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules()):
+    if is_packed(module):
         raise ConfigError("the model is in a precision already: load it anew for another")
     device = next(module.parameters()).device
     if precision == "int8":

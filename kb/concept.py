@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Concept", "bare_id"]
+__all__ = ["Columns", "Concept", "Dropped", "Record", "bare_id"]
 
 _PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ class Concept:
     xrefs
         The same concept elsewhere, as CURIEs (``OMIM:104300``).
     alternative_ids
-        Ids of this knowledge base that now stand for this concept.
+        Other ids that stand for this concept: merged ones, and obsolete ones that it replaced.
     source
         Where the concept comes from (a vocabulary, a file).
     """
@@ -57,3 +57,36 @@ class Concept:
     def names(self) -> tuple[str, ...]:
         """All names, the preferred one first."""
         return (self.name, *self.synonyms)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Records of a source that become no concept or no name, and why.
+
+    Attributes
+    ----------
+    reason
+        Such as ``obsolete``; records are counted by it.
+    example
+        Id of one of them, or what else tells it.
+    count
+        How many they are.
+    replaced_by
+        Id of the concept that took the place of the id ``example``, which then leads on to it.
+    """
+
+    reason: str
+    example: str
+    count: int = 1
+    replaced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns or fields that a file has, for messages."""
+
+    names: tuple[str, ...]
+
+
+#: What a reader yields.
+Record = Concept | Dropped | Columns

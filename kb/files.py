@@ -22,6 +22,7 @@ from biolink.errors import InputError
 from biolink.kb.temporary import older, temporary_beside, unwritable
 
 __all__ = [
+    "DAMAGED",
     "check_folder_target",
     "display_name",
     "holds_only",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 STDIO = "-"
+#: What reading a damaged gzip or xz file raises.
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 def display_name(path: str | Path) -> str:
@@ -105,7 +108,7 @@ class _Read(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data: bytes = self._unpacked.read1(len(buffer))
-        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        except DAMAGED as error:
             found = f"damaged compression ({error})"
             raise InputError(self._name, None, found, "a whole file") from None
         except OSError as error:

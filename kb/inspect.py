@@ -68,6 +68,9 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "fingerprint": kb.fingerprint,
         "semantic types": dict(types.most_common(20)),
         "sources of the concepts": dict(sources.most_common(20)),
+        "left out when it was read": {
+            reason: entry["count"] for reason, entry in kb.manifest.get("dropped", {}).items()
+        },
         "files": [
             " ".join(f"{key}={value}" for key, value in source.items())
             for source in kb.manifest.get("sources", ())

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Columns, Concept, Record
 from biolink.kb.curies import Prefixes
 from biolink.kb.names import NORMALISATION, normalise_name
 
@@ -91,7 +91,7 @@ class KnowledgeBase:
     @classmethod
     def from_concepts(
         cls,
-        concepts: Iterable[Concept],
+        concepts: Iterable[Record],
         *,
         prefix: str = "",
         prefixes: Iterable[tuple[str, str]] = (),
@@ -107,7 +107,9 @@ class KnowledgeBase:
         Parameters
         ----------
         concepts
-            The concepts.
+            The concepts. What readers say of records that they leave out
+            (:class:`biolink.kb.concept.Dropped`) may stand among them: it is counted by reason
+            under ``dropped``, and an obsolete id leads on to the concept that replaced it.
         prefix
             CURIE prefix of the ids (``mesh``).
         prefixes
@@ -123,7 +125,7 @@ class KnowledgeBase:
     @classmethod
     def _built(
         cls,
-        concepts: Iterable[Concept],
+        concepts: Iterable[Record],
         prefixes: Prefixes,
         sources: Iterable[Mapping[str, str]] = (),
         options: Mapping[str, Any] | None = None,
@@ -279,6 +281,11 @@ class KnowledgeBase:
         owned = self._row_mask[self._name_rows]
         counts = np.concatenate([[0], np.cumsum(owned, dtype=np.int64)])
         return counts[self._name_indptr[1:]] > counts[self._name_indptr[:-1]]
+
+    @property
+    def has_synonyms(self) -> bool:
+        """Whether any concept of the base has a name beside its preferred one."""
+        return any(len(chunk.values) for chunk in self._table.column("synonyms").chunks)
 
     @property
     def name_count(self) -> int:
@@ -585,17 +592,30 @@ class _Builder:
         self.rows: dict[str, int] = {}
         self.repeats: dict[int, list[Concept]] = {}
         self.problems: dict[str, dict[str, Any]] = {}
+        self.dropped: dict[str, dict[str, Any]] = {}
+        self.replaced: dict[str, str] = {}
+        self.columns: tuple[str, ...] = ()
 
     def note(self, problem: str, example: str) -> None:
-        entry = self.problems.setdefault(problem, {"count": 0, "examples": []})
-        entry["count"] += 1
-        if len(entry["examples"]) < _EXAMPLES:
-            entry["examples"].append(example)
+        _count(self.problems, problem, example, 1)
 
-    def add(self, concept: Concept) -> None:
-        if not concept.id.strip() or "\0" in concept.id:
+    def add(self, record: Record) -> None:
+        if isinstance(record, Concept):
+            self.add_concept(record)
+        elif isinstance(record, Columns):
+            self.columns = record.names
+        elif record.replaced_by and "\0" not in record.example:
+            self.replaced.setdefault(record.example, record.replaced_by)
+        else:
+            _count(self.dropped, record.reason, record.example, record.count)
+
+    def add_concept(self, concept: Concept) -> None:
+        if not all(isinstance(text, str) for text in (concept.id, *concept.names)):
+            _check_texts(concept)
+        ids = (concept.id, *concept.alternative_ids)
+        if not concept.id.strip() or any("\0" in i for i in ids):
             raise KnowledgeBaseError(
-                f"the concept named {concept.name!r} has the id {concept.id!r}; expected a text"
+                f"the concept named {concept.name!r} has the ids {ids!r}; expected texts"
             )
         concept = self.tidied(concept)
         known = len(self.rows)
@@ -635,12 +655,15 @@ class _Builder:
         options: dict[str, Any],
     ) -> KnowledgeBase:
         self.flush()
-        for number in sorted({row // _BATCH for row in self.repeats}):
+        led_on = self.lead_on()
+        for number in sorted({row // _BATCH for row in (*self.repeats, *led_on)}):
             concepts = [_concept(record) for record in self.batches[number].to_pylist()]
             for offset, concept in enumerate(concepts):
-                for repeat in self.repeats.get(number * _BATCH + offset, ()):
+                row = number * _BATCH + offset
+                for repeat in self.repeats.get(row, ()):
                     concept = _united(concept, repeat)
-                concepts[offset] = concept
+                former = dict.fromkeys((*concept.alternative_ids, *led_on.get(row, ())))
+                concepts[offset] = replace(concept, alternative_ids=tuple(former))
             self.batches[number] = _batch(concepts)
         table = pa.Table.from_batches(self.batches, schema=SCHEMA)
         ids, id_rows = self.index_ids(table)
@@ -651,12 +674,37 @@ class _Builder:
             "sources": sources,
             "options": options,
             "problems": self.problems,
+            **({"dropped": self.dropped} if self.dropped else {}),
+            **({"columns": list(self.columns)} if self.columns else {}),
         }
         return cls(table, names, ids, id_rows, *arrays, manifest)
 
+    def lead_on(self) -> dict[int, list[str]]:
+        """Row -> obsolete ids that lead to its concept, over any number of steps."""
+        alternatives = {}
+        if self.replaced:
+            columns = ["id", "alternative_ids"]
+            for batch in self.batches:
+                for record in batch.select(columns).to_pylist():
+                    for alternative in record["alternative_ids"] or ():
+                        alternatives.setdefault(alternative, self.rows[record["id"]])
+        led_on: dict[int, list[str]] = {}
+        for old in self.replaced:
+            new, seen = old, set()
+            while new not in self.rows and new in self.replaced and new not in seen:
+                seen.add(new)
+                new = self.replaced[new]
+            row = self.rows.get(new, alternatives.get(new))
+            if row is None:
+                _count(self.dropped, "obsolete, and what replaced it is not here", old, 1)
+            elif new != old:
+                _count(self.dropped, "obsolete, and lead on to what replaced them", old, 1)
+                led_on.setdefault(row, []).append(old)
+        return led_on
+
     def index_ids(self, table: pa.Table) -> tuple[marisa_trie.Trie, np.ndarray]:
         for row, alternatives in enumerate(_column(table, "alternative_ids")):
-            for alternative in alternatives or ():
+            for alternative in filter(None, alternatives or ()):
                 self.rows.setdefault(alternative, row)
         trie = marisa_trie.Trie(self.rows)
         id_rows = np.empty(len(self.rows), dtype=np.int32)
@@ -704,6 +752,13 @@ class _Builder:
             yield names
 
 
+def _count(entries: dict[str, dict[str, Any]], reason: str, example: str, count: int) -> None:
+    entry = entries.setdefault(reason, {"count": 0, "examples": []})
+    entry["count"] += count
+    if len(entry["examples"]) < _EXAMPLES:
+        entry["examples"].append(example)
+
+
 def _on_disk(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same, mapped from a file that is gone with it: its pages can leave the memory."""
     handle, path = tempfile.mkstemp(prefix="biolink-")
@@ -724,7 +779,25 @@ def _column(table: pa.Table, name: str) -> Iterator[Any]:
 
 def _batch(concepts: list[Concept]) -> pa.RecordBatch:
     columns = [[getattr(concept, field.name) for concept in concepts] for field in SCHEMA]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)],
-        schema=SCHEMA,
-    )
+    try:
+        return pa.RecordBatch.from_arrays(
+            [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)],
+            schema=SCHEMA,
+        )
+    except (pa.ArrowException, UnicodeError, TypeError) as error:
+        for concept in concepts:
+            _check_texts(concept)
+        raise KnowledgeBaseError(f"concepts that cannot be stored: {error}") from None
+
+
+def _check_texts(concept: Concept) -> None:
+    for field in SCHEMA:
+        value = getattr(concept, field.name)
+        for text in (value or ()) if field.name in _LIST_FIELDS else (value,):
+            if not isinstance(text, str):
+                found = f"{text!r}, which is no text"
+            elif any("\ud800" <= character <= "\udfff" for character in text):
+                found = f"{text!r}, which holds half of a character (a lone surrogate)"
+            else:
+                continue
+            raise KnowledgeBaseError(f"the concept {concept.id!r} has under {field.name} {found}")

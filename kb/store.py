@@ -88,6 +88,9 @@ def _is_all_store(folder: Path) -> bool:
 def save_store(kb: KnowledgeBase, path: str | Path) -> None:
     """Write the folder under a temporary name and rename it; a subset is numbered anew."""
     kb = kb.materialise()
+    if not kb.name_slots:
+        what = "concept" if not len(kb) else "name"
+        raise KnowledgeBaseError(f"a knowledge base without a {what} is not stored: {path}")
     with replace_folder(path, _is_all_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,

@@ -42,6 +42,18 @@ def _open(source: str | None, format: str | None = None, option: list[str] | Non
     return KnowledgeBase.read(source, format, **_options(option))
 
 
+def _tell_former(kb: KnowledgeBase, concept_id: str) -> None:
+    """Say so when an id that was asked for leads on to a concept with another."""
+    from biolink.cli.console import message
+
+    concept = kb.get(concept_id)
+    if concept is not None and concept.id not in (concept_id, kb.bare_id(concept_id)):
+        message(
+            f"biolink: note: {concept_id} is not an id of its own any more: it leads on to "
+            f"{kb.curie(concept.id)} ({concept.name})"
+        )
+
+
 @kb_app.command()
 def build(
     sources: Annotated[list[str], typer.Argument(help="Files or folders; later ones are merged.")],
@@ -55,43 +67,30 @@ def build(
 ) -> None:
     """Build a NAME.kb store; later sources add names by id and by cross reference."""
     from biolink.cli.console import message, progress
-    from biolink.kb import KnowledgeBase
-    from biolink.kb.files import sha256_of
-    from biolink.kb.readers import READERS, read_concepts, sniff_format
+    from biolink.kb.readers import read_knowledge_base
     from biolink.kb.store import check_store_target
 
     check_store_target(output)
-    with progress("reading", "concepts") as advance:
-
-        def counted(source: str) -> Any:
-            for number, concept in enumerate(read_concepts(source, name, **_options(option)), 1):
-                if number % 1000 == 0:
-                    advance(number, None)
-                yield concept
-
-        merged: KnowledgeBase | None = None
-        for source in sources:
-            name = format or sniff_format(source)
-            if merged is None and len(sources) == 1:
-                path = Path(source)
-                files = sorted(path.iterdir()) if path.is_dir() else [path]
-                merged = KnowledgeBase.from_concepts(
-                    counted(source),
-                    prefix=READERS[name].prefix,
-                    prefixes=READERS[name].prefixes,
-                    sources=[
-                        {"file": f.name, "sha256": sha256_of(f)} for f in files if f.is_file()
-                    ],
-                    options={"format": name, **_options(option)},
-                )
-            else:
-                one = KnowledgeBase.read(source, name, **_options(option))
-                merged = one if merged is None else merged.merge(one, unmatched=not only_matched)
+    merged: KnowledgeBase | None = None
+    for source in sources:
+        with progress(f"reading {source}", "records") as advance:
+            one = read_knowledge_base(
+                source, format, lambda done, tell=advance: tell(done, None), **_options(option)
+            )
+        for reason, entry in one.manifest.get("dropped", {}).items():
+            message(f"  {source}: {reason}: {_counted(entry)}")
+        with progress(f"merging {source}"):
+            merged = one if merged is None else merged.merge(one, unmatched=not only_matched)
     assert merged is not None
-    merged.save(output)
+    with progress(f"writing {output}"):
+        merged.save(output)
     message(f"{output}: {len(merged):,} concepts, {merged.name_count:,} names")
     for problem, entry in merged.manifest.get("problems", {}).items():
-        message(f"  {problem}: {entry['count']:,} (for example {entry['examples'][0]})")
+        message(f"  {problem}: {_counted(entry)}")
+
+
+def _counted(entry: dict[str, Any]) -> str:
+    return f"{entry['count']:,} (for example {entry['examples'][0]})"
 
 
 @kb_app.command()
@@ -133,6 +132,7 @@ def search(
     from biolink.kb.inspect import find
 
     base = _open(kb)
+    _tell_former(base, query)
     table = Table()
     for column in ("how", "concept", "preferred name", "through", "types", "score"):
         table.add_column(column)

@@ -1,27 +1,40 @@
 """Readers of knowledge bases: one module per format, each able to recognise its own files.
 
 A reader module has ``LABEL`` (what it reads, for people), ``sniff(path, head)`` and
-``read(path, **options)``, which yields concepts as a stream. ``prefix`` of the registry's entry
-is the CURIE prefix of the ids, ``prefixes`` names that of ids of other origin.
+``read(path, **options)``, which yields concepts as a stream, and among them what it says of records
+that it leaves out. ``prefix`` of the registry's entry is the CURIE prefix of the ids, ``prefixes``
+names that of ids of other origin; a module whose files differ in it has a function
+``prefixes(path)``.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from biolink.errors import ConfigError, InputError
-from biolink.kb.concept import Concept
+from biolink.errors import ConfigError, InputError, KnowledgeBaseError
+from biolink.kb.concept import Concept, Record
+from biolink.kb.curies import Prefixes
 from biolink.kb.files import STDIO, display_name, peek, sha256_of
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.store import is_store
 
-__all__ = ["READERS", "Reader", "read_concepts", "read_knowledge_base", "sniff_format"]
+__all__ = [
+    "READERS",
+    "Reader",
+    "read_concepts",
+    "read_knowledge_base",
+    "read_records",
+    "sniff_format",
+]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +48,21 @@ class Reader:
     def load(self) -> ModuleType:
         return import_module(self.module)
 
+    def prefixes_of(self, path: str | Path) -> Prefixes:
+        """The CURIE prefixes of the ids in a file."""
+        of_file = getattr(self.load(), "prefixes", None)
+        if of_file is None:
+            return Prefixes.of(self.prefix, self.prefixes)
+        found: Prefixes = of_file(path)
+        return found
 
-_OMIM = ((r"[0-9]{6}", "OMIM"),)
 
 #: In the order in which they are asked whether a file is theirs.
 READERS: dict[str, Reader] = {
     "umls-rrf": Reader("biolink.kb.readers.umls", "umls"),
     "mesh-xml": Reader("biolink.kb.readers.mesh_xml", "mesh"),
     "mesh-tables": Reader("biolink.kb.readers.mesh_tables", "mesh"),
-    "ctd": Reader("biolink.kb.readers.ctd", "mesh", _OMIM),
+    "ctd": Reader("biolink.kb.readers.ctd"),
     "obo": Reader("biolink.kb.readers.obo"),
     "obographs": Reader("biolink.kb.readers.obographs"),
     "sssom": Reader("biolink.kb.readers.sssom"),
@@ -55,8 +74,16 @@ READERS: dict[str, Reader] = {
 }
 
 
-def sniff_format(path: str | Path) -> str:
+def sniff_format(path: str | Path, options: Mapping[str, Any] | None = None) -> str:
     """Name of the reader whose format the file or folder has.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    options
+        Options for the reader. Where no reader that knows the file has all of them, the only one
+        that has is taken: names of columns say that it is a table.
 
     Raises
     ------
@@ -66,9 +93,18 @@ def sniff_format(path: str | Path) -> str:
     if not Path(path).exists() and str(path) != STDIO:
         raise InputError(str(path), None, "no such file or folder", "a knowledge base")
     head = peek(path)
+    given = set(options or ())
+    known = None
     for name, reader in READERS.items():
         if reader.load().sniff(path, head):
-            return name
+            known = known or name
+            if given <= set(_options_of(name)):
+                return name
+    meant = [name for name in READERS if given and given <= set(_options_of(name))]
+    if not Path(path).is_dir() and len(meant) == 1:
+        return meant[0]
+    if known is not None:
+        return known
     raise InputError(
         display_name(path),
         None,
@@ -77,36 +113,87 @@ def sniff_format(path: str | Path) -> str:
     )
 
 
+def _options_of(name: str) -> list[str]:
+    return list(inspect.signature(READERS[name].load().read).parameters)[1:]
+
+
 def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
     """Stream the concepts of a file or folder in any readable format."""
-    name = format or sniff_format(path)
+    records = read_records(path, format, **options)
+    return (record for record in records if isinstance(record, Concept))
+
+
+def read_records(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Record]:
+    """Stream the concepts, and what the reader says of records that it leaves out."""
+    name = format or sniff_format(path, options)
     if name not in READERS:
         raise ConfigError(f"unknown format {name!r} of a knowledge base: one of {list(READERS)}")
-    read = READERS[name].load().read
-    allowed = list(inspect.signature(read).parameters)[1:]
+    allowed = _options_of(name)
     for option in options:
         if option not in allowed:
             known = f"it has {allowed}" if allowed else "it has none"
             raise ConfigError(f"the reader {name!r} has no option {option!r}; {known}")
-    concepts: Iterator[Concept] = read(path, **options)
-    return concepts
+    records: Iterator[Record] = READERS[name].load().read(path, **options)
+    return records
 
 
 def read_knowledge_base(
-    path: str | Path, format: str | None = None, **options: Any
+    path: str | Path,
+    format: str | None = None,
+    on_concept: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> KnowledgeBase:
-    """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead."""
+    """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead.
+
+    Parameters
+    ----------
+    path, format, options
+        As of :meth:`KnowledgeBase.read`.
+    on_concept
+        Called with the number of records that were read, every thousand.
+
+    Raises
+    ------
+    InputError
+        When the file is not what its format says, or holds no concept or no name.
+    """
     if format is None and Path(path).is_dir() and is_store(path):
         return KnowledgeBase.open(path)
-    name = format or sniff_format(path)
-    concepts = read_concepts(path, name, **options)
+    name = format or sniff_format(path, options)
+    records = read_records(path, name, **options)
     files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
     if not files and Path(path).is_file():
         files = [Path(path)]
-    return KnowledgeBase.from_concepts(
-        concepts,
-        prefix=READERS[name].prefix,
-        prefixes=READERS[name].prefixes,
-        sources=[{"file": file.name, "sha256": sha256_of(file)} for file in files],
-        options={"format": name, **options},
-    )
+    prefixes = READERS[name].prefixes_of(path).to_manifest()
+    try:
+        kb = KnowledgeBase.from_concepts(
+            records if on_concept is None else _told(records, on_concept),
+            prefix=prefixes["prefix"],
+            prefixes=prefixes.get("prefixes", ()),
+            sources=[{"file": file.name, "sha256": sha256_of(file)} for file in files],
+            options={"format": name, **options},
+        )
+    except KnowledgeBaseError as error:
+        raise InputError(display_name(path), None, str(error), "concepts") from None
+    if not kb.name_slots:
+        found = "no concept" if not len(kb) else f"no name in {len(kb):,} concepts"
+        dropped = kb.manifest.get("dropped", {})
+        if dropped:
+            reasons = (f"{reason}: {entry['count']:,}" for reason, entry in dropped.items())
+            found += f" ({'; '.join(reasons)})"
+        raise InputError(display_name(path), None, found, f"concepts with names, read as {name}")
+    columns = kb.manifest.get("columns")
+    if columns and not kb.has_synonyms:
+        log.warning(
+            "%s: no concept has a second name; the columns or fields are: %s",
+            display_name(path),
+            ", ".join(columns),
+        )
+    return kb
+
+
+def _told(records: Iterator[Record], on_concept: Callable[[int], None]) -> Iterator[Record]:
+    for number, record in enumerate(records, 1):
+        if number % 1000 == 0:
+            on_concept(number)
+        yield record

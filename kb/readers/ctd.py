@@ -1,7 +1,8 @@
-"""CTD vocabularies as TSV or CSV: diseases (MEDIC) and chemicals.
+"""CTD vocabularies as TSV or CSV: diseases (MEDIC), chemicals, genes, anatomy and pathways.
 
 The column names stand in a comment line after ``# Fields:``. Ids lose ``MESH:`` and ``OMIM:``.
-Source: https://ctdbase.org/downloads/
+Names stand in ``Synonyms``, and in the files of chemicals since 2026 in ``MESHSynonyms`` and
+``CTDCuratedSynonyms``. Source: https://ctdbase.org/downloads/
 """
 
 from __future__ import annotations
@@ -12,62 +13,117 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.concept import Columns, Concept, Record
+from biolink.kb.curies import Prefixes
+from biolink.kb.files import display_name, numbered_lines, peek
 
-LABEL = "CTD vocabularies: diseases (MEDIC), chemicals (TSV or CSV)"
+LABEL = "CTD vocabularies: diseases (MEDIC), chemicals, genes, anatomy, pathways (TSV or CSV)"
 
-_NAME = {"DiseaseName": "Disease", "ChemicalName": "Chemical"}
-_FIELDS = re.compile(r"^#\s*(DiseaseName|ChemicalName)[\t,]")
+#: First column -> (columns of id and preferred name, semantic type).
+_KINDS = {
+    "DiseaseName": ("DiseaseID", "DiseaseName", "Disease"),
+    "ChemicalName": ("ChemicalID", "ChemicalName", "Chemical"),
+    "GeneSymbol": ("GeneID", "GeneSymbol", "Gene"),
+    "AnatomyName": ("AnatomyID", "AnatomyName", "Anatomy"),
+    "PathwayName": ("PathwayID", "PathwayName", "Pathway"),
+}
+_FIELDS = re.compile(rf"^#?[ ]*({'|'.join(_KINDS)})([\t,])")
+_XREFS = {
+    "CasRN": "CAS",
+    "PubChemCID": "pubchem.compound",
+    "DTXSID": "comptox",
+    "InChIKey": "inchikey",
+    "BioGRIDIDs": "biogrid",
+    "PharmGKBIDs": "pharmgkb.gene",
+    "UniProtIDs": "uniprot",
+}
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return any(_FIELDS.match(line) for line in head.splitlines())
+    lines = head.splitlines()
+    # Without "#" only in the first line, so that a table's cells are no CTD file.
+    return any(
+        _FIELDS.match(line) and (line.startswith("#") or not i) for i, line in enumerate(lines)
+    ) and any(ids in head for ids, _, _ in _KINDS.values())
+
+
+def prefixes(path: str | Path) -> Prefixes:
+    """Those of the file's ids: genes are NCBI's, all else is MeSH with some diseases of OMIM."""
+    for line in peek(path).splitlines():
+        match = _FIELDS.match(line)
+        if match and match[1] == "GeneSymbol":
+            return Prefixes.of("NCBIGene")
+    return Prefixes.of("mesh", [("[0-9]{6}", "OMIM")])
 
 
 def _bare(written: str) -> str:
     return re.sub(r"^(MESH|OMIM):", "", written.strip())
 
 
-def read(path: str | Path) -> Iterator[Concept]:
-    """Stream the concepts of a file."""
+def _cells(line: str, separator: str) -> list[str]:
+    return line.split("\t") if separator == "\t" else next(csv.reader([line], strict=True), [])
+
+
+def read(path: str | Path) -> Iterator[Record]:
+    """Stream the concepts of a file.
+
+    Raises
+    ------
+    InputError
+        For a line that does not fit the columns, or has no id.
+    """
     columns: list[str] | None = None
     separator = "\t"
     for number, line in numbered_lines(path):
-        if line.startswith("#"):
-            if _FIELDS.match(line):
-                separator = "\t" if "\t" in line else ","
-                columns = line.lstrip("# ").split(separator)
-            continue
-        if not line.strip():
-            continue
-        if columns is None:
-            raise InputError(
-                display_name(path), number, repr(line[:60]), "a '# Fields:' line with column names"
-            )
-        cells = line.split("\t") if separator == "\t" else next(csv.reader([line]))
+        try:
+            if line.startswith("#") or columns is None:
+                match = _FIELDS.match(line)
+                if match:
+                    separator = match[2]
+                    columns = [cell.strip() for cell in _cells(line.lstrip("# "), separator)]
+                    yield Columns(tuple(columns))
+                elif line.strip() and not line.startswith("#"):
+                    raise InputError(
+                        display_name(path),
+                        number,
+                        repr(line[:60]),
+                        "a '# Fields:' line with column names",
+                    )
+                continue
+            if not line.strip():
+                continue
+            cells = _cells(line, separator)
+        except csv.Error as error:
+            raise InputError(display_name(path), number, str(error), "CSV") from None
         cells += [""] * (len(columns) - len(cells))
         if len(cells) > len(columns):
             raise InputError(
                 display_name(path), number, f"{len(cells)} columns", f"{len(columns)}: {columns}"
             )
-        row = dict(zip(columns, cells, strict=True))
-        kind = columns[0]
-        alternatives = row.get("AltDiseaseIDs", "") or row.get("AltChemicalIDs", "")
-        definition = row.get("Definition", "").strip()
-        id_ = _bare(row.get(kind.replace("Name", "ID"), ""))
-        if not id_:
-            raise InputError(display_name(path), number, "an empty id", "MESH:D003920 or the like")
-        registry = row.get("CasRN", "").strip()
-        yield Concept(
-            id=id_,
-            name=row[kind],
-            synonyms=tuple(dict.fromkeys(filter(None, row.get("Synonyms", "").split("|")))),
-            definitions=(definition,) if definition else (),
-            types=(_NAME[kind],),
-            xrefs=(f"CAS:{registry}",) if registry else (),
-            alternative_ids=tuple(
-                dict.fromkeys(_bare(a) for a in alternatives.split("|") if a.strip())
-            ),
-            source="CTD",
-        )
+        yield _concept(dict(zip(columns, cells, strict=True)), columns[0], str(path), number)
+
+
+def _concept(row: dict[str, str], first: str, path: str, number: int) -> Concept:
+    id_column, name_column, kind = _KINDS[first]
+    concept_id = _bare(row.get(id_column, ""))
+    if not concept_id:
+        raise InputError(display_name(path), number, "an empty id", "MESH:D003920 or the like")
+
+    def several(column: str) -> list[str]:
+        return [value.strip() for value in row.get(column, "").split("|") if value.strip()]
+
+    named = [column for column in row if column.endswith("Synonyms")]
+    names = [row["GeneName"].strip()] if row.get("GeneName", "").strip() else []
+    names += [name for column in named for name in several(column)]
+    definition = row.get("Definition", "").strip()
+    alternatives = [i for c in row if c.startswith("Alt") and c.endswith("IDs") for i in several(c)]
+    return Concept(
+        id=concept_id,
+        name=row[name_column].strip(),
+        synonyms=tuple(dict.fromkeys(names)),
+        definitions=(definition,) if definition else (),
+        types=(kind,),
+        xrefs=tuple(f"{prefix}:{x}" for column, prefix in _XREFS.items() for x in several(column)),
+        alternative_ids=tuple(dict.fromkeys(map(_bare, alternatives))),
+        source="CTD",
+    )

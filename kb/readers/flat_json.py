@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, open_text
+from biolink.kb.files import display_name
+from biolink.kb.readers.json_values import Unfit, as_text, as_texts, parse_file
 
 LABEL = 'flat JSON ({"id": ["name", ...]})'
 
@@ -20,7 +20,7 @@ def sniff(path: str | Path, head: str) -> bool:
     )
 
 
-def read_names(path: str | Path) -> Iterator[tuple[str, list[str]]]:
+def read_names(path: str | Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(id, names) of every entry.
 
     Raises
@@ -28,19 +28,15 @@ def read_names(path: str | Path) -> Iterator[tuple[str, list[str]]]:
     InputError
         When the file is not one JSON object of lists of strings.
     """
-    try:
-        with open_text(path) as stream:
-            entries = json.load(stream)
-    except json.JSONDecodeError as error:
-        raise InputError(display_name(path), error.lineno, error.msg, "one JSON object") from None
+    expected = "one JSON object of lists of names"
+    entries = parse_file(path, expected)
     if not isinstance(entries, dict):
-        raise InputError(display_name(path), None, type(entries).__name__, "a JSON object")
+        raise InputError(display_name(path), None, f"a JSON {type(entries).__name__}", expected)
     for key in list(entries):
-        names = entries.pop(key)
-        names = [names] if isinstance(names, str) else names
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError(display_name(path), None, f"entry {key!r}", "a list of names")
-        yield key, names
+        try:
+            yield as_text(key, "an id"), as_texts(entries.pop(key), f"the entry {key!r}")
+        except Unfit as error:
+            raise InputError(display_name(path), None, str(error), expected) from None
 
 
 def read(path: str | Path) -> Iterator[Concept]:

@@ -7,15 +7,15 @@ required. scispaCy's field names (``concept_id``, ``canonical_name``, ``aliases`
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Columns, Concept, Record
 from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.readers.json_values import Unfit, as_text, as_texts, parse
 
 LABEL = "JSON Lines, an object per concept"
 
@@ -26,16 +26,12 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def _texts(record: dict[str, Any], *keys: str) -> tuple[str, ...]:
     for key in keys:
-        value = record.get(key)
-        if value:
-            values = [value] if isinstance(value, str) else value
-            if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-                raise ValueError(f"{key} is {value!r}, not a list of strings")
-            return tuple(values)
+        if record.get(key):
+            return as_texts(record[key], f'"{key}"')
     return ()
 
 
-def read(path: str | Path) -> Iterator[Concept]:
+def read(path: str | Path) -> Iterator[Record]:
     """Stream the concepts.
 
     Raises
@@ -43,13 +39,15 @@ def read(path: str | Path) -> Iterator[Concept]:
     InputError
         For a line that is not such an object.
     """
+    fields: dict[str, None] = {}
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = parse(line)
             if not isinstance(record, dict):
-                raise ValueError(f"a JSON {type(record).__name__}")
+                raise Unfit(f"a JSON {type(record).__name__}")
+            fields.update(dict.fromkeys(record))
             names = dict.fromkeys(
                 (
                     *_texts(record, "name", "canonical_name"),
@@ -57,8 +55,9 @@ def read(path: str | Path) -> Iterator[Concept]:
                 )
             )
             concept_id = record.get("id", record.get("concept_id"))
-            if not isinstance(concept_id, str) or not concept_id.strip() or not names:
-                raise ValueError("no id or no name")
+            concept_id = "" if concept_id is None else as_text(concept_id, "the id")
+            if not concept_id.strip() or not names:
+                raise Unfit("no id or no name")
             preferred, *synonyms = names
             yield Concept(
                 id=concept_id,
@@ -68,12 +67,13 @@ def read(path: str | Path) -> Iterator[Concept]:
                 types=_texts(record, "types", "type"),
                 xrefs=_texts(record, "xrefs"),
                 alternative_ids=_texts(record, "alternative_ids"),
-                source=str(record.get("source", "")),
+                source=as_text(record.get("source"), '"source"'),
             )
-        except ValueError as error:
+        except Unfit as error:
             raise InputError(
                 display_name(path),
                 number,
                 str(error),
                 'an object with "id" and "name" (strings) and lists of strings',
             ) from None
+    yield Columns(tuple(fields))

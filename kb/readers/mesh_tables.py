@@ -7,13 +7,12 @@ TreeNumber``, ``DescriptorUI ... ScopeNote`` and ``MeshUI Name Sources``.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import numbered_lines, peek
 from biolink.kb.readers.mesh_tops import TOPS
 
@@ -93,7 +92,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
     _, header = next(lines)
     columns = [column.rstrip("0123456789") for column in header.split("\t")]
     for number, line in lines:
-        cells = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE), [])
+        cells = line.split("\t")
         if len(cells) != len(columns):
             raise InputError(
                 str(file), number, f"{len(cells)} columns", f"{len(columns)}: {' '.join(columns)}"
@@ -101,7 +100,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
         yield dict(zip(columns, cells, strict=True))
 
 
-def read(path: str | Path, supplementary: bool = True, permuted: bool = True) -> Iterator[Concept]:
+def read(path: str | Path, supplementary: bool = True, permuted: bool = True) -> Iterator[Record]:
     """Stream the concepts.
 
     Parameters
@@ -149,9 +148,14 @@ def read(path: str | Path, supplementary: bool = True, permuted: bool = True) ->
             current, name, terms = row["DescriptorUI"], row["DescriptorName"], {}
         if permuted or row.get("IsPermutedTermYN") != "Y":
             terms[row["TermName"]] = None
+        else:
+            yield Dropped("permuted terms", current)
     if current:
         yield concept(current, name, terms)
-    if supplementary and "supplementary" in roles:
+    if not supplementary and "supplementary" in roles:
+        for row in _rows(roles["supplementary"]):
+            yield Dropped("names of supplementary records", row["MeshUI"])
+    elif "supplementary" in roles:
         names: dict[str, dict[str, None]] = defaultdict(dict)
         sources: dict[str, str] = defaultdict(str)
         for row in _rows(roles["supplementary"]):

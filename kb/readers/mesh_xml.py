@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, open_binary
+from biolink.kb.concept import Concept, Dropped, Record
+from biolink.kb.files import DAMAGED, display_name, open_binary
 from biolink.kb.readers.mesh_tables import branch_type
 
 LABEL = "MeSH XML, descriptors or supplementary records"
@@ -24,7 +24,7 @@ def sniff(path: str | Path, head: str) -> bool:
     return re.search(r"<(DescriptorRecord|SupplementalRecord)(Set)?\b", head) is not None
 
 
-def read(path: str | Path, permuted: bool = True) -> Iterator[Concept]:
+def read(path: str | Path, permuted: bool = True) -> Iterator[Record]:
     """Stream the records.
 
     Parameters
@@ -42,14 +42,22 @@ def read(path: str | Path, permuted: bool = True) -> Iterator[Concept]:
                     root = element
                 if event == "end" and element.tag in ("DescriptorRecord", "SupplementalRecord"):
                     kind = element.tag.removesuffix("Record")
-                    yield _record(element, kind, permuted, display_name(path))
+                    yield from _record(element, kind, permuted, display_name(path))
                     root.clear()
         except ElementTree.ParseError as error:
             line = error.position[0] if error.position else None
             raise InputError(display_name(path), line, str(error), "well-formed MeSH XML") from None
+        except (LookupError, ValueError) as error:  # an encoding that is unknown or not supported
+            raise InputError(display_name(path), 1, str(error), "well-formed MeSH XML") from None
+        except DAMAGED as error:
+            raise InputError(
+                display_name(path), None, f"damaged compression ({error})", "a whole file"
+            ) from None
 
 
-def _record(element: ElementTree.Element, kind: str, permuted: bool, source: str) -> Concept:
+def _record(
+    element: ElementTree.Element, kind: str, permuted: bool, source: str
+) -> Iterator[Record]:
     ui = (element.findtext(f"{kind}UI") or element.findtext(f"{kind}RecordUI") or "").strip()
     name = (
         element.findtext(f"{kind}Name/String") or element.findtext(f"{kind}RecordName/String") or ""
@@ -57,6 +65,7 @@ def _record(element: ElementTree.Element, kind: str, permuted: bool, source: str
     if not ui:
         raise InputError(source, None, f"a {element.tag} without {kind}UI", "a record with an id")
     terms: dict[str, None] = {}
+    left_out = 0
     notes: dict[str, None] = {}
     for concept in element.iterfind("ConceptList/Concept"):
         note = (concept.findtext("ScopeNote") or "").strip()
@@ -65,10 +74,18 @@ def _record(element: ElementTree.Element, kind: str, permuted: bool, source: str
         for term in concept.iterfind("TermList/Term"):
             if permuted or term.get("IsPermutedTermYN") != "Y":
                 terms[(term.findtext("String") or "").strip()] = None
+            else:
+                left_out += 1
     note = (element.findtext("Note") or "").strip()
     if note:
         notes[note] = None
+    terms.pop("", None)
+    if left_out:
+        yield Dropped("permuted terms", ui, left_out)
     name = name.strip()
+    if not name and not terms:
+        yield Dropped("without a name", ui)
+        return
     terms.pop(name, None)
     if kind == "Descriptor":
         numbers = (e.text or "" for e in element.iterfind("TreeNumberList/TreeNumber"))
@@ -81,7 +98,7 @@ def _record(element: ElementTree.Element, kind: str, permuted: bool, source: str
             "HeadingMappedToList/HeadingMappedTo/DescriptorReferredTo/DescriptorUI"
         )
     ]
-    return Concept(
+    yield Concept(
         id=ui,
         name=name,
         synonyms=tuple(terms),

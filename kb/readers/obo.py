@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.readers.iris import curie_of
 
 LABEL = "OBO"
 
@@ -36,7 +37,7 @@ def _value(text: str) -> str:
 
 def read(
     path: str | Path, scopes: str = "exact,related,broad,narrow", obsolete: bool = False
-) -> Iterator[Concept]:
+) -> Iterator[Record]:
     """Stream the terms.
 
     Parameters
@@ -82,10 +83,11 @@ def _term(
     namespace: str,
     kept: set[str],
     obsolete: bool,
-) -> Iterator[Concept]:
+) -> Iterator[Record]:
     fields: dict[str, list[str]] = {}
     synonyms: dict[str, None] = {}
     definitions = []
+    others = 0
     for number, tag, value in lines:
         if tag == "synonym" or tag.endswith("_synonym"):
             match = _QUOTED.match(value)
@@ -94,6 +96,8 @@ def _term(
             scope = match[2] if tag == "synonym" else tag.removesuffix("_synonym").upper()
             if (scope if scope in {"EXACT", "BROAD", "NARROW"} else "RELATED") in kept:
                 synonyms[_plain(match[1])] = None
+            else:
+                others += 1
         elif tag == "def":
             match = _QUOTED.match(value)
             if match is None:
@@ -101,12 +105,20 @@ def _term(
             definitions.append(_plain(match[1]))
         else:
             fields.setdefault(tag, []).append(_value(value))
-    if not fields.get("id"):
+    term_id = fields.get("id", [""])[0]
+    if not term_id:
         raise InputError(source, begin, "a term without an id", "id: ...")
-    name = fields.get("name", [""])[0]
-    if (fields.get("is_obsolete") == ["true"] and not obsolete) or not (name or synonyms):
+    if fields.get("is_obsolete") == ["true"] and not obsolete:
+        # Where several could take its place (or some are only to be considered), none does.
+        by = [*fields.get("replaced_by", ()), *_replaced_by(fields)]
+        yield Dropped("obsolete", term_id, replaced_by=by[0] if len(set(by)) == 1 else "")
         return
-    term_id = fields["id"][0]
+    name = fields.get("name", [""])[0]
+    if others:
+        yield Dropped("synonyms of other scopes", term_id, others)
+    if not name and not synonyms:
+        yield Dropped("without a name", term_id)
+        return
     synonyms.pop(name, None)
     yield Concept(
         id=term_id,
@@ -118,3 +130,13 @@ def _term(
         alternative_ids=tuple(fields.get("alt_id", ())),
         source=term_id.partition(":")[0],
     )
+
+
+def _replaced_by(fields: dict[str, list[str]]) -> Iterator[str]:
+    """What ``property_value: IAO:0100001 MONDO:1`` says."""
+    for value in fields.get("property_value", ()):
+        predicate, _, rest = value.partition(" ")
+        if re.split(r"[/#]", predicate)[-1] in ("IAO:0100001", "IAO_0100001", "replaced_by"):
+            written = rest.strip().strip('"').split('"')[0].split(" ")[0]
+            if written:
+                yield curie_of(written) or written

@@ -6,21 +6,22 @@ files measured and needs five to eight times as long for the others (``benchmark
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, open_text
+from biolink.kb.concept import Concept, Dropped, Record
+from biolink.kb.files import display_name
+from biolink.kb.readers.iris import curie_of
+from biolink.kb.readers.json_values import Unfit, as_list, as_object, as_text, parse_file, written
 
 LABEL = "OBO Graphs JSON"
 
-_OBO_IRI = re.compile(r"^http://purl\.obolibrary\.org/obo/([A-Za-z]+)_(\w+)$")
-_NAMESPACE = "http://www.geneontology.org/formats/oboInOwl#hasOBONamespace"
-_ALTERNATIVE = "http://www.geneontology.org/formats/oboInOwl#hasAlternativeId"
+_NAMESPACE = "hasOBONamespace"
+_ALTERNATIVE = "hasAlternativeId"
+_REPLACED = "IAO_0100001"
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -29,7 +30,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def read(
     path: str | Path, scopes: str = "exact,related,broad,narrow", deprecated: bool = False
-) -> Iterator[Concept]:
+) -> Iterator[Record]:
     """Stream the classes.
 
     Parameters
@@ -40,43 +41,94 @@ def read(
         Scopes of synonyms that are kept, separated by commas.
     deprecated
         Keep deprecated classes.
+
+    Raises
+    ------
+    InputError
+        When it is no JSON, or something in it has another type than OBO Graphs asks for.
     """
     kept = {f"has{scope.strip().capitalize()}Synonym" for scope in scopes.split(",")}
+    expected = 'OBO Graphs JSON: {"graphs": [{"nodes": [...]}]}'
+    parsed = parse_file(path, expected)
+    place = ""
     try:
-        with open_text(path) as stream:
-            graphs = json.load(stream)["graphs"]
-    except json.JSONDecodeError as error:
-        raise InputError(display_name(path), error.lineno, error.msg, "OBO Graphs JSON") from None
-    except (KeyError, TypeError):
-        raise InputError(
-            display_name(path), None, 'no "graphs"', 'OBO Graphs JSON: {"graphs": [...]}'
-        ) from None
-    for graph in graphs:
-        nodes = graph.get("nodes", [])
-        nodes.reverse()
-        while nodes:  # popped, so that the parsed file shrinks as the concepts grow
-            concept = _class(nodes.pop(), kept, deprecated)
-            if concept is not None:
-                yield concept
+        if not isinstance(parsed, dict) or "graphs" not in parsed:
+            raise Unfit('no "graphs"')
+        for number, graph in enumerate(as_list(parsed["graphs"], '"graphs"'), 1):
+            place = f"graph {number}: "
+            nodes = as_list(as_object(graph, "it").get("nodes"), '"nodes"')
+            size = len(nodes)
+            nodes.reverse()
+            while nodes:  # popped, so that the parsed file shrinks as the concepts grow
+                place = f"graph {number}, node {size - len(nodes) + 1}: "
+                node = nodes.pop()
+                if not isinstance(node, dict):
+                    raise Unfit(f"{written(node)} is not an object")
+                yield from _class(node, kept, deprecated)
+    except Unfit as error:
+        raise InputError(display_name(path), None, f"{place}{error}", expected) from None
 
 
-def _class(node: dict[str, Any], kept: set[str], deprecated: bool) -> Concept | None:
-    match = _OBO_IRI.match(node.get("id", ""))
-    meta = node.get("meta") or {}
-    if not match or node.get("type") not in ("CLASS", None) or not node.get("lbl"):
-        return None
+def _class(node: dict[str, Any], kept: set[str], deprecated: bool) -> Iterator[Record]:
+    iri = as_text(node.get("id"), '"id"')
+    label = as_text(node.get("lbl"), '"lbl"').strip()
+    kind = as_text(node.get("type"), '"type"')
+    meta = as_object(node.get("meta"), '"meta"')
+    properties: dict[str, list[str]] = {}
+    for entry in _objects(meta, "basicPropertyValues"):
+        predicate = _tail(entry)
+        if predicate in (_NAMESPACE, _ALTERNATIVE, _REPLACED):
+            properties.setdefault(predicate, []).append(as_text(entry.get("val"), '"val"'))
+    if kind not in ("CLASS", ""):
+        yield Dropped("no class (properties, individuals)", iri)
+        return
+    concept_id = curie_of(iri)
     if meta.get("deprecated") and not deprecated:
-        return None
-    properties = meta.get("basicPropertyValues", [])
-    definition = (meta.get("definition") or {}).get("val", "")
-    names = [s["val"] for s in meta.get("synonyms", []) if s.get("pred") in kept]
-    return Concept(
-        id=f"{match[1]}:{match[2]}",
-        name=node["lbl"],
-        synonyms=tuple(dict.fromkeys(name for name in names if name != node["lbl"])),
+        by = properties.get(_REPLACED, ())
+        # Where several could take its place, none does.
+        yield Dropped(
+            "obsolete",
+            concept_id or iri,
+            replaced_by=curie_of(by[0]) or "" if len(by) == 1 and concept_id else "",
+        )
+        return
+    if concept_id is None:
+        yield Dropped("of an IRI that stands for no CURIE", iri)
+        return
+    names: dict[str, None] = {}
+    others = 0
+    for entry in _objects(meta, "synonyms"):
+        name = as_text(entry.get("val"), '"val"').strip()
+        if _tail(entry) not in kept:
+            others += 1
+        elif name and name != label:
+            names[name] = None
+    if others:
+        yield Dropped("synonyms of other scopes", concept_id, others)
+    if not label and not names:
+        yield Dropped("without a name", concept_id)
+        return
+    definition = as_text(as_object(meta.get("definition"), '"definition"').get("val"), '"val"')
+    xrefs = (as_text(entry.get("val"), '"val"').strip() for entry in _objects(meta, "xrefs"))
+    yield Concept(
+        id=concept_id,
+        name=label,
+        synonyms=tuple(names),
         definitions=(definition,) if definition else (),
-        types=tuple(p["val"] for p in properties if p.get("pred") == _NAMESPACE),
-        xrefs=tuple(x["val"] for x in meta.get("xrefs", [])),
-        alternative_ids=tuple(p["val"] for p in properties if p.get("pred") == _ALTERNATIVE),
-        source=match[1],
+        types=tuple(properties.get(_NAMESPACE, ())),
+        xrefs=tuple(dict.fromkeys(filter(None, xrefs))),
+        alternative_ids=tuple(curie_of(i) or i for i in properties.get(_ALTERNATIVE, ())),
+        source=concept_id.partition(":")[0],
     )
+
+
+def _tail(entry: dict[str, Any]) -> str:
+    """The last part of the IRI or CURIE that says what an entry is."""
+    return re.split(r"[#/:]", as_text(entry.get("pred"), '"pred"'))[-1]
+
+
+def _objects(meta: Any, key: str) -> Iterator[dict[str, Any]]:
+    for entry in as_list(meta.get(key), f'"{key}"'):
+        if not isinstance(entry, dict):
+            raise Unfit(f'"{key}" holds {written(entry)}, which is not an object')
+        yield entry

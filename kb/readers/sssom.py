@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "SSSOM mappings (TSV)"
@@ -68,22 +68,28 @@ def read_mappings(path: str | Path) -> Iterator[Mapping]:
         )
 
 
-def read(path: str | Path, predicate: str = "skos:exactMatch") -> Iterator[Concept]:
+def read(path: str | Path, predicate: str = "skos:exactMatch") -> Iterator[Record]:
     """Stream a concept per object id; mappings with another predicate are passed over."""
     objects: dict[str, list[Mapping]] = {}
     for mapping in read_mappings(path):
         if mapping.predicate_id == predicate:
             objects.setdefault(mapping.object_id, []).append(mapping)
+        else:
+            yield Dropped(f"mappings that are no {predicate}", mapping.object_id)
     for object_id, mappings in objects.items():
         labels = [m.subject_label for m in mappings if not m.subject_label.startswith("obsolete ")]
+        if len(labels) < len(mappings):
+            yield Dropped("labels of obsolete subjects", object_id, len(mappings) - len(labels))
         names = dict.fromkeys(filter(None, (*labels, *(m.object_label for m in mappings))))
-        if names:
-            preferred, *synonyms = names
-            prefix, _, local = object_id.partition(":")
-            yield Concept(
-                id=local if prefix.lower() in {"mesh", "omim", "umls"} else object_id,
-                name=preferred,
-                synonyms=tuple(synonyms),
-                xrefs=tuple(dict.fromkeys(m.subject_id for m in mappings)),
-                source=f"SSSOM {prefix}",
-            )
+        if not names:
+            yield Dropped("without a name", object_id)
+            continue
+        preferred, *synonyms = names
+        prefix, _, local = object_id.partition(":")
+        yield Concept(
+            id=local if prefix.lower() in {"mesh", "omim", "umls"} else object_id,
+            name=preferred,
+            synonyms=tuple(synonyms),
+            xrefs=tuple(dict.fromkeys(m.subject_id for m in mappings)),
+            source=f"SSSOM {prefix}",
+        )

@@ -1,4 +1,4 @@
-"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and MRSTY.RRF and MRDEF.RRF if present.
+"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and MRSTY, MRDEF and MRCUI if present.
 
 Columns are those of the UMLS Reference Manual (NLM), chapter 3. MRCONSO is sorted by CUI, so
 concepts are streamed; definitions and semantic types are held, a string for each.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biolink.errors import InputError
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import numbered_lines
 
 LABEL = "UMLS RRF (folder with MRCONSO.RRF[.gz])"
@@ -62,7 +62,7 @@ def read(
     term_types: str | None = None,
     types: str | None = None,
     suppressed: bool = False,
-) -> Iterator[Concept]:
+) -> Iterator[Record]:
     """Stream the concepts.
 
     Parameters
@@ -97,17 +97,28 @@ def read(
     elif types is not None:
         raise InputError(str(path), None, "no MRSTY.RRF", "MRSTY.RRF, to choose semantic types")
     wanted_types = _with_descendants(types, trees, str(sty)) if types is not None else None
+    left_out: dict[str, tuple[str, int]] = {}
+
+    def leave_out(reason: str, cui: str) -> None:
+        example, count = left_out.get(reason, (cui, 0))
+        left_out[reason] = example, count + 1
+
     definitions: dict[str, list[str]] = {}
     mrdef = _file(folder, "MRDEF")
     if mrdef is not None:
         for _, cells in _rows(mrdef, 8):
             if suppressed or cells[6] == "N":
                 definitions.setdefault(cells[0], []).append(cells[5])
+            else:
+                leave_out("suppressed definitions", cells[0])
     kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
 
     def concept(cui: str, names: list[tuple[bool, str, str, str]]) -> Concept | None:
         found = semantic.get(cui, ())
-        if not names or (wanted_types is not None and not wanted_types & set(found)):
+        if not names:
+            return None
+        if wanted_types is not None and not wanted_types & set(found):
+            leave_out("concepts of other semantic types", cui)
             return None
         # The UMLS's own preferred form: TS = P, STT = PF, ISPREF = Y.
         preferred = next((name for is_best, name, _, _ in names if is_best), names[0][1])
@@ -130,17 +141,28 @@ def read(
             if done is not None:
                 yield done
             current, names = cells[_CUI], []
-        if (
-            (language is None or cells[_LAT] == language)
-            and (kept_sources is None or cells[_SAB] in kept_sources)
-            and (kept_terms is None or cells[_TTY] in kept_terms)
-            and (suppressed or cells[_SUPPRESS] == "N")
-        ):
+        if not suppressed and cells[_SUPPRESS] != "N":
+            leave_out("suppressed names", current)
+        elif language is not None and cells[_LAT] != language:
+            leave_out("names in other languages", current)
+        elif kept_sources is not None and cells[_SAB] not in kept_sources:
+            leave_out("names of other vocabularies", current)
+        elif kept_terms is not None and cells[_TTY] not in kept_terms:
+            leave_out("names of other term types", current)
+        else:
             best = (cells[_TS], cells[_STT], cells[_ISPREF]) == ("P", "PF", "Y")
             names.append((best, cells[_STR], cells[_SAB], cells[_CODE]))
     done = concept(current, names)
     if done is not None:
         yield done
+    retired = _file(folder, "MRCUI")
+    if retired is not None:
+        for _, cells in _rows(retired, 7):
+            # Merged concepts; of those that are only broader or narrower none takes the place.
+            if cells[2] == "SY" and cells[5]:
+                yield Dropped("retired", cells[0], replaced_by=cells[5])
+    for reason, (example, count) in left_out.items():
+        yield Dropped(reason, example, count)
 
 
 def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str]:

@@ -7,10 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from biolink.errors import ConfigError, InputError
-from biolink.kb import KnowledgeBase
+from biolink.cli.app import app
+from biolink.errors import ConfigError, InputError, KnowledgeBaseError
+from biolink.kb import Concept, KnowledgeBase
+from biolink.kb.concept import Dropped
 from biolink.kb.readers import READERS, read_concepts, sniff_format
+from biolink.kb.readers.iris import curie_of
 from biolink.kb.readers.sssom import read_mappings
 
 
@@ -360,3 +364,315 @@ def test_damaged_gzip_is_one_clear_error(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(b"D01||Fever\n" * 1000)[:-20])
     with pytest.raises(InputError, match=r"dictionary\.gz.*damaged compression"):
         list(read_concepts(file, "biosyn"))
+
+
+@pytest.mark.parametrize(
+    ("iri", "curie"),
+    [
+        ("http://www.ebi.ac.uk/efo/EFO_0000270", "EFO:0000270"),
+        ("http://www.orpha.net/ORDO/Orphanet_558", "Orphanet:558"),
+        ("http://snomed.info/id/22298006", "SNOMEDCT:22298006"),
+        ("http://snomed.info/sct/900000000000207008/id/22298006", "SNOMEDCT:22298006"),
+        ("https://purl.obolibrary.org/obo/HP_0001250", "HP:0001250"),
+        ("http://purl.obolibrary.org/obo/APOLLO_SV_00000001", "APOLLO_SV:00000001"),
+        ("http://purl.bioontology.org/ontology/ICD10CM/A00.1", "ICD10CM:A00.1"),
+        ("https://identifiers.org/mesh/D001241", "mesh:D001241"),
+        ("https://identifiers.org/hgnc/HGNC:5", "hgnc:5"),
+        ("http://identifiers.org/omim:253300", "omim:253300"),
+        ("http://id.nlm.nih.gov/mesh/2024/D001241", "MESH:D001241"),
+        ("http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl#C3262", "NCIT:C3262"),
+        ("http://example.org/onto#MU_0001", "MU:0001"),
+        ("HP:0001250", "HP:0001250"),
+        ("http://example.org/Fever", None),
+        ("http://www.w3.org/2002/07/owl#Thing", None),
+        ("_:genid12", None),
+        ("", None),
+    ],
+)
+def test_iris_become_curies(iri: str, curie: str | None) -> None:
+    assert curie_of(iri) == curie
+
+
+def graph(file: Path, *nodes: object) -> Path:
+    file.write_text(json.dumps({"graphs": [{"nodes": nodes}]}))
+    return file
+
+
+def test_obographs_counts_what_it_leaves_out(tmp_path: Path) -> None:
+    def replaced(by: str) -> dict[str, object]:
+        properties = [{"pred": "http://purl.obolibrary.org/obo/IAO_0100001", "val": by}]
+        return {"deprecated": True, "basicPropertyValues": properties}
+
+    obo = "http://purl.obolibrary.org/obo/MU_"
+    file = graph(
+        tmp_path / "x.json",
+        {"id": f"{obo}1", "lbl": "fever", "type": "CLASS"},
+        {"id": f"{obo}2", "type": "CLASS", "meta": replaced(f"{obo}1")},
+        {"id": f"{obo}3", "lbl": "obsolete hot", "type": "CLASS", "meta": replaced("MU:2")},
+        {"id": f"{obo}4", "lbl": "obsolete", "type": "CLASS", "meta": replaced(f"{obo}77")},
+        {"id": f"{obo}5", "lbl": "obsolete", "type": "CLASS", "meta": {"deprecated": True}},
+        {"id": f"{obo}6", "type": "CLASS"},
+        {"id": "http://example.org/Heat", "lbl": "heat", "type": "CLASS"},
+        {"id": f"{obo}7", "lbl": "part of", "type": "PROPERTY"},
+    )
+    kb = KnowledgeBase.read(file)
+    assert [c.id for c in kb] == ["MU:1"]
+    assert kb["MU:2"].id == kb["MU:3"].id == "MU:1"
+    assert {reason: entry["count"] for reason, entry in kb.manifest["dropped"].items()} == {
+        "obsolete": 1,
+        "without a name": 1,
+        "of an IRI that stands for no CURIE": 1,
+        "no class (properties, individuals)": 1,
+        "obsolete, and lead on to what replaced them": 2,
+        "obsolete, and what replaced it is not here": 1,
+    }
+    kb.save(tmp_path / "x.kb")
+    for derived in (KnowledgeBase.open(tmp_path / "x.kb"), kb.with_names([("MU:3", "hot")])):
+        assert derived["MU:3"].id == "MU:1"
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [None],
+        [5],
+        [{"id": 5, "lbl": "x"}],
+        [{"id": "MU:1", "lbl": ["x"]}],
+        [{"id": "MU:1", "lbl": "x", "meta": []}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"synonyms": {"val": "y"}}}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"synonyms": [None]}}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"synonyms": [{"pred": "p", "val": 5}]}}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"definition": "y"}}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"xrefs": ["y"]}}],
+        [{"id": "MU:1", "lbl": "x", "meta": {"basicPropertyValues": [{"pred": 5}]}}],
+        [{"id": "MU:1\ud800", "lbl": "x"}],
+    ],
+)
+def test_odd_graphs_name_the_node(nodes: list[object], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="graph 1, node 1: "):
+        KnowledgeBase.read(graph(tmp_path / "x.json", *nodes))
+
+
+def test_odd_json_is_one_clear_error(tmp_path: Path) -> None:
+    deep, digits = "[" * 100_000, "9" * 6_000
+    for text in (
+        '{"graphs": 5}', '{"graphs": [5]}', '{"graphs": [{"nodes": 5}]}', "[]", "5",
+        f'{{"graphs": [{deep}', f'{{"graphs": [{digits}]}}', f'{{"D01": ["x", {digits}]}}',
+        f'{{"D01": [{deep}', '{"D01": ["x", null]}', '{"D01": {"a": 1}}', '{"D01": ["\\ud800"]}',
+    ):  # fmt: skip
+        file = tmp_path / "x.json"
+        file.write_text(text)
+        for format in (None, "obographs", "json", "genbioel"):
+            with pytest.raises(InputError):
+                KnowledgeBase.read(file, format)
+    for line in (
+        '{"id": "a\\ud800", "name": "x"}', '{"id": 5, "name": "x"}', '{"id": "a", "name": 5}',
+        '{"id": "a", "name": "x", "synonyms": [null]}', '{"id": "a", "name": "x", "source": []}',
+        '{"id": "a", "name": "x", "synonyms": {"a": 1}}', "null", f'{{"id": {digits}}}', deep,
+    ):  # fmt: skip
+        file = tmp_path / "x.jsonl"
+        file.write_text(f'{{"id": "b", "name": "y"}}\n{line}\n')
+        with pytest.raises(InputError, match=r"x\.jsonl:2: "):
+            KnowledgeBase.read(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DESCRIPTOR.replace('"1.0"', '"1.0" encoding="klingon"'),
+        DESCRIPTOR.replace('"1.0"', '"1.0" encoding="euc-jp"'),
+        DESCRIPTOR.replace("Hot", "&#xD800;").replace("made up", "&#xD800;"),
+        DESCRIPTOR.replace("<DescriptorUI>D01</DescriptorUI>", ""),
+        DESCRIPTOR.replace("<ScopeNote>", "<a>" * 50_000),
+        "<DescriptorRecordSet></DescriptorRecordSet>",
+    ],
+)
+def test_odd_xml_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.xml").write_text(text)
+    with pytest.raises(InputError, match=r"x\.xml"):
+        KnowledgeBase.read(tmp_path / "x.xml")
+
+
+def test_obsolete_obo_terms_lead_on(tmp_path: Path) -> None:
+    def old(number: int, *lines: str) -> str:
+        body = "\n".join((f"id: MU:{number}", "name: old", "is_obsolete: true", *lines))
+        return f"[Term]\n{body}\n\n"
+
+    iao = "property_value: IAO:0100001"
+    file = tmp_path / "x.obo"
+    file.write_text(
+        old(2, "replaced_by: MU:3 ! other")
+        + old(3, "replaced_by: MU:1")
+        + "[Term]\nid: MU:1\nname: fever\nalt_id: MU:9\n\n"
+        + old(4, f"{iao} MU:1")
+        + old(5, f'{iao} "http://purl.obolibrary.org/obo/MU_1" xsd:anyURI')
+        + old(6, "replaced_by: MU:9")
+        + old(7, "replaced_by: MU:1", "replaced_by: MU:2")
+        + old(8, "consider: MU:1")
+    )
+    kb = KnowledgeBase.read(file)
+    assert {i: kb.resolve(f"MU:{i}") for i in range(1, 10)} == {
+        **dict.fromkeys((1, 2, 3, 4, 5, 6, 9), "MU:1"),
+        **dict.fromkeys((7, 8)),
+    }
+    assert kb.manifest["dropped"]["obsolete"]["count"] == 2
+    kept = KnowledgeBase.read(file, obsolete=True)
+    assert kept["MU:2"].id == "MU:2" and len(kept) == 8
+
+
+def test_rings_of_replacements_end(tmp_path: Path) -> None:
+    kb = KnowledgeBase.from_concepts(
+        [
+            Dropped("obsolete", "A", replaced_by="B"),
+            Dropped("obsolete", "B", replaced_by="A"),
+            Dropped("obsolete", "C", replaced_by="C"),
+            Concept("D", "d"),
+        ]
+    )
+    assert [kb.resolve(i) for i in "ABCD"] == [None, None, None, "D"]
+
+
+def test_retired_cuis_lead_on(umls: Path) -> None:
+    (umls / "MRCUI.RRF").write_text(
+        "C9|2020AA|SY|||C1|Y|\nC8|2020AA|RB|||C1|Y|\nC7|2020AA|DEL||||N|\n"
+    )
+    kb = KnowledgeBase.read(umls)
+    assert [kb.resolve(f"C{i}") for i in (9, 8, 7)] == ["C1", None, None]
+    counts = {reason: entry["count"] for reason, entry in kb.manifest["dropped"].items()}
+    assert counts == {
+        "suppressed names": 1,
+        "suppressed definitions": 1,
+        "names in other languages": 1,
+        "obsolete, and lead on to what replaced them": 1,
+    }
+
+
+def test_all_files_of_ctd(tmp_path: Path) -> None:
+    file = tmp_path / "CTD_chemicals.csv"
+    file.write_text(
+        "# Fields:\n# ChemicalName,ChemicalID,CasRN,PubChemCID,PubChemSID,DTXSID,InChIKey,"
+        "Definition,ParentIDs,TreeNumbers,ParentTreeNumbers,MESHSynonyms,CTDCuratedSynonyms\n#\n"
+        "Aspirin,MESH:D001241,50-78-2,2244,,DTXSID5020108,,,,,,Acetylsalicylic Acid|ASA,x|ASA\n"
+    )
+    kb = KnowledgeBase.read(file)
+    assert kb["MESH:D001241"].synonyms == ("Acetylsalicylic Acid", "ASA", "x")
+    assert kb["D001241"].xrefs == ("CAS:50-78-2", "pubchem.compound:2244", "comptox:DTXSID5020108")
+    assert kb.curie("253300") == "OMIM:253300"
+    file = tmp_path / "CTD_genes.tsv"
+    file.write_text(
+        "# Fields:\n# GeneSymbol\tGeneName\tGeneID\tAltGeneIDs\tSynonyms\n#\n"
+        "PTGS2\tprostaglandin synthase 2\t574312\t1|2\tCOX2|COX-2\n"
+    )
+    kb = KnowledgeBase.read(file)
+    (gene,) = kb
+    assert gene.names == ("PTGS2", "prostaglandin synthase 2", "COX2", "COX-2")
+    assert (kb.curie(gene.id), kb.resolve("NCBIGene:2")) == ("NCBIGene:574312", "574312")
+    file = tmp_path / "CTD_anatomy.tsv"
+    file.write_text("# AnatomyName\tAnatomyID\tSynonyms\nHeart\tMESH:D006321\tCor\n")
+    (heart,) = KnowledgeBase.read(file)
+    assert (heart.id, heart.names, heart.types) == ("D006321", ("Heart", "Cor"), ("Anatomy",))
+
+
+def test_quotes_are_characters_in_tsv_and_quote_in_csv(tmp_path: Path) -> None:
+    file = tmp_path / "q.tsv"
+    file.write_text('id\tname\n1\t"open quote disease\n2\tsecond\n3\t"third" x\n4\t3\' end\n')
+    assert [c.name for c in KnowledgeBase.read(file)] == [
+        '"open quote disease', "second", '"third" x', "3' end",
+    ]  # fmt: skip
+    file = tmp_path / "q.csv"
+    file.write_text('id,name\n1,"a, ""b""\nc"\n2,second\n')
+    assert [c.name for c in KnowledgeBase.read(file)] == ['a, "b" c', "second"]
+    file.write_text('id,name\n1,"open\n2,second\n')
+    with pytest.raises(InputError, match=r"q\.csv:2: unexpected end of data"):
+        KnowledgeBase.read(file)
+
+
+def test_bioportal(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    iri = "http://purl.bioontology.org/ontology/X/"
+    file.write_text(
+        "Class ID,Preferred Label,Synonyms,Definitions,Obsolete,CUI,Semantic Types,Parents\n"
+        f'{iri}1,asthma,bronchial asthma|wheezy,"a, b",false,C0004096|C1,T047,\n'
+        f"{iri}2,old thing,,,true,,,\n"
+    )
+    assert sniff_format(file) == "table"
+    kb = KnowledgeBase.read(file)
+    (asthma,) = kb
+    assert (asthma.id, asthma.synonyms) == ("X:1", ("bronchial asthma", "wheezy"))
+    assert (asthma.types, asthma.xrefs) == (("T047",), ("UMLS:C0004096", "UMLS:C1"))
+    assert kb[f"{iri}1"] == asthma
+    assert kb.manifest["dropped"]["obsolete"]["count"] == 1
+
+
+def test_options_of_a_table_say_that_it_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text("code,label,alt\nA1,asthma,wheeze\n")
+    (concept,) = KnowledgeBase.read(file, id="code", name="label", synonyms="alt")
+    assert concept.names == ("asthma", "wheeze")
+    with pytest.raises(InputError, match="a column 'other'"):
+        KnowledgeBase.read(file, id="code", name="label", synonyms="other")
+    with pytest.raises(InputError, match="no format"):
+        KnowledgeBase.read(file)
+
+
+def test_a_base_without_concepts_or_names_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    for text, message in (
+        ("id,name\n", "no concept"),
+        ("id,name,obsolete\n1,old,true\n2,older,yes\n", r"no concept \(obsolete: 2\)"),
+        ("id,name\n+,-\n", "no name in 1 concepts"),
+    ):
+        file.write_text(text)
+        with pytest.raises(InputError, match=message):
+            KnowledgeBase.read(file)
+        failed = CliRunner().invoke(app, ["kb", "build", str(file), "-o", str(tmp_path / "x.kb")])
+        assert isinstance(failed.exception, InputError)
+        assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+    with pytest.raises(KnowledgeBaseError, match="without a concept"):
+        KnowledgeBase.from_concepts([]).save(tmp_path / "x.kb")
+    assert not (tmp_path / "x.kb").exists()
+
+
+def run(*arguments: object) -> str:
+    """Everything that the command prints."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_building_prints_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "x.obo").write_text(OBO + "\n[Term]\nid: MU:5\n")
+    said = run("kb", "build", tmp_path / "x.obo", "-o", tmp_path / "x.kb")
+    assert "obsolete: 1 (for example MU:2)" in said
+    assert "without a name: 1 (for example MU:5)" in said
+    assert "obsolete: 1" in run("kb", "info", tmp_path / "x.kb")
+
+
+def test_an_id_that_was_replaced_is_told(tmp_path: Path) -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("T:1", "asthma"), Dropped("obsolete", "T:3", replaced_by="T:1")]
+    )
+    kb.save(tmp_path / "x.kb")
+    said = run("kb", "search", "T:3", "--kb", tmp_path / "x.kb")
+    assert "leads on to T:1 (asthma)" in said
+    assert "leads on" not in run("kb", "search", "T:1", "--kb", tmp_path / "x.kb")
+
+
+def test_columns_are_told_when_no_synonym_was_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {
+        "x.tsv": "id\tname\tother_names\n1\tone\tfirst\n",
+        "x.csv": "# ChemicalName,ChemicalID,Other\none,MESH:D1,x\n",
+        "x.jsonl": '{"id": "1", "name": "one", "other_names": ["first"]}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        caplog.clear()
+        KnowledgeBase.read(tmp_path / name)
+        assert "no concept has a second name" in caplog.text
+        assert "ther" in caplog.text
+    (tmp_path / "y.tsv").write_text("id\tname\n1\tone\n1\tfirst\n")
+    caplog.clear()
+    KnowledgeBase.read(tmp_path / "y.tsv")
+    assert not caplog.text

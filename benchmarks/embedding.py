@@ -1,0 +1,89 @@
+"""How fast names are embedded for an index, beside the matrix products that this needs.
+
+    python benchmarks/embedding.py [--quick] [--json FILE]
+
+Names of the embedded knowledge base are embedded as an index of a new base embeds them:
+tokenisation, batches and all. The products alone are those of the encoder's linear layers, for as
+many rows as the names have tokens, on weights that are laid out for the processor (oneDNN): in
+blocks of the same size, a block to a thread; and once with all threads on each product, of as many
+rows as are fastest. The fastest of these is the limit. Both sides are measured in turn.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from common import arguments, machine, ratios, record, spread, timed
+
+from biolink.infer.cores import each_on_a_core
+from biolink.infer.encoder import most_tokens
+from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.precision import PackedLinear
+from biolink.kb import KnowledgeBase
+from biolink.pipeline import EMBEDDED
+
+#: Rows of a product that all threads share.
+ROWS = (1024, 4096, 16_384)
+
+
+def products(model: LinkingModel, tokens: int, rows: int, shared: bool) -> Callable[[], None]:
+    """The matrix products of so many tokens' embeddings, in blocks of so many rows."""
+    layers = model.backbone.model.get_encoder().layers
+    linear = [child for child in layers.modules() if isinstance(child, PackedLinear)]
+    states = {size: torch.randn(rows, size) for size in {one.in_features for one in linear}}
+    sizes = [min(rows, tokens - begin) for begin in range(0, tokens, rows)]
+
+    @torch.inference_mode()
+    def block(size: int) -> None:
+        for layer in linear:
+            layer(states[layer.in_features][:size])
+
+    def run() -> None:
+        if shared:
+            for size in sizes:
+                block(size)
+        else:
+            each_on_a_core(block, sizes)
+
+    return run
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--names", type=int, default=8192, help="names that are embedded")
+    given = parser.parse_args()
+    count = 1024 if given.quick else given.names
+    model = load_model(EMBEDDED / "model", light=True).packed()
+    kb = KnowledgeBase.open(EMBEDDED / "kb")
+    names = kb.normalised_names()
+    chosen = np.random.default_rng(0).choice(len(names), count, replace=False)
+    texts = [str(names[i]) for i in chosen]
+    tokens = sum(map(len, model.tokenizer(texts, truncation=True, max_length=24)["input_ids"]))
+    most = most_tokens(model.backbone.device)
+    limits = {f"{most} rows, a block to a thread": products(model, tokens, most, shared=False)}
+    for rows in ROWS:
+        limits[f"{rows} rows, shared"] = products(model, tokens, rows, shared=True)
+    model.embed(texts[:256])
+    for run in limits.values():
+        run()
+    times: list[float] = []
+    alone: dict[str, list[float]] = {label: [] for label in limits}
+    for _ in range(1 if given.quick else 5):
+        times += timed(lambda: model.embed(texts), 1)
+        for label, run in limits.items():
+            alone[label] += timed(run, 1)
+    print(machine())
+    print(f"{count} names, {tokens / count:.2f} tokens each")
+    print(f"embedding: {spread([count / t for t in times], 1, 0)} names/s")
+    for label, seconds in alone.items():
+        print(f"products alone, {label}: {spread([count / t for t in seconds], 1, 0)} names/s")
+    best = min(alone, key=lambda label: statistics.median(alone[label]))
+    print(f"embedding takes {spread(ratios(times, alone[best]), 1, 2)} times as long as {best}")
+    record(given.json, {"names": count, "tokens": tokens, "embedding": times, "products": alone})
+
+
+if __name__ == "__main__":
+    main()

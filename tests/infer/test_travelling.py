@@ -1,0 +1,107 @@
+"""Models are pickled and copied."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from biolink.errors import ConfigError, ModelError
+from biolink.infer.backbone import Backbone
+from biolink.infer.model import LinkingModel, check_device, load_model
+from biolink.infer.precision import Int8Linear, PackedLinear, Precision, in_precision
+from biolink.infer.tagger import Tagger
+
+NAMES = ["fever", "cancer of the breast"]
+
+
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("precision", ["fp32", "int8", "bf16"])
+def test_a_model_is_opened_again(model_folder: Path, light: bool, precision: Precision) -> None:
+    model = load_model(model_folder, light=light).in_precision(precision)
+    written = pickle.dumps(model)
+    for other in (pickle.loads(written), copy.deepcopy(model), copy.copy(model)):
+        assert other.precision == precision
+        assert other.form == model.form
+        np.testing.assert_array_equal(other.embed(NAMES), model.embed(NAMES))
+    assert len(written) < (model_folder / "model.safetensors").stat().st_size / 2
+
+
+def test_what_was_changed_stays_changed(model_folder: Path) -> None:
+    model = replace(load_model(model_folder, light=True), ranker=None).in_precision("fp32")
+    other = pickle.loads(pickle.dumps(model))
+    assert other.ranker is None
+    assert other.folder == model_folder
+
+
+def test_other_weights_in_the_folder_are_noticed(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    written = pickle.dumps(load_model(folder, light=True))
+    whole = load_model(folder)
+    with torch.no_grad():
+        whole.backbone.model.model.shared.weight.add_(1.0)
+    whole.backbone.model.save_pretrained(folder)
+    with pytest.raises(ModelError, match="others"):
+        pickle.loads(written)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "bf16"])
+def test_a_model_without_a_folder_goes_with_its_weights(
+    model_folder: Path, precision: Precision
+) -> None:
+    found = load_model(model_folder)
+    with torch.no_grad():
+        found.backbone.model.model.encoder.layers[0].fc1.weight.mul_(1.5)
+    model = LinkingModel(Backbone(found.backbone.model), found.tokenizer, found.form)
+    model = model.in_precision(precision)
+    other = pickle.loads(pickle.dumps(model))
+    assert other.weights_fingerprint == model.weights_fingerprint
+    np.testing.assert_array_equal(other.embed(NAMES), model.embed(NAMES))
+
+
+def test_a_model_in_training_goes_with_its_weights(model_folder: Path) -> None:
+    model = load_model(model_folder)
+    with torch.no_grad():
+        model.backbone.model.model.encoder.layers[0].fc1.weight.mul_(1.5)
+    other = copy.deepcopy(model)
+    np.testing.assert_array_equal(other.embed(NAMES), model.embed(NAMES))
+
+
+@pytest.mark.parametrize("kind", [PackedLinear, Int8Linear])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_comes_back_as_it_was(kind: Any, bias: bool) -> None:
+    layer = kind(nn.Linear(96, 160, bias=bias))
+    states = torch.randn(7, 96)
+    other = pickle.loads(pickle.dumps(layer))
+    with torch.inference_mode():
+        assert torch.equal(other(states), layer(states))
+        assert torch.equal(copy.deepcopy(layer)(states), layer(states))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_tagger_comes_back_as_it_was(model_folder: Path, precision: Precision) -> None:
+    model = load_model(model_folder, light=True)
+    tagger = in_precision(Tagger(model.backbone.model, 1).eval(), precision)
+    other = pickle.loads(pickle.dumps(tagger))
+    ids = torch.tensor([[2, 8, 9, 3]])
+    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids))
+    with torch.inference_mode():
+        assert torch.equal(other(*given), tagger(*given))
+    assert other.types == tagger.types
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "nowhere", "", "meta", "cpu:x", None, 3.5])
+def test_a_device_that_does_not_exist_is_said(model_folder: Path, device: Any) -> None:
+    with pytest.raises(ConfigError, match=r"device .* expected cpu"):
+        check_device(device)
+    with pytest.raises(ConfigError, match="device"):
+        load_model(model_folder, device)
