@@ -23,14 +23,11 @@ from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, sto
 from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.tagger import TAGGER, Tagger
 from biolink.kb import KnowledgeBase
+from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
 
 T = TypeVar("T")
-
-#: The embedded default: ``model`` and ``kb`` folders inside the package.
-EMBEDDED = Path(__file__).parent / "embedded"
-
 
 #: Semantic types that a message lists.
 _LISTED = 30

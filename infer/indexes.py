@@ -1,14 +1,11 @@
 """What a linker looks names up in: the trie, the n-gram index and the embeddings of a base.
 
-Each is built when it is first needed and cached beside a stored knowledge base, under a
-fingerprint of what it was made from; where that folder cannot be written it stays in memory. A
-damaged one is built anew with a warning; in the installed package, whose files are as they were
-shipped, it is an error.
+Each is built when it is first needed and cached beside a stored knowledge base; see
+:mod:`biolink.kb.index_cache`.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,21 +13,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from biolink.errors import InputError, KnowledgeBaseError
 from biolink.infer.dense import DenseIndex
 from biolink.infer.model import LinkingModel
 from biolink.kb import KnowledgeBase
-from biolink.kb.files import replace_folder
-from biolink.kb.lexical import LexicalIndex
+from biolink.kb.index_cache import cached, index_folder
+from biolink.kb.lexical import LexicalIndex, lexical_index
 from biolink.kb.names import NORMALISATION
-from biolink.kb.sealed import FROZEN, is_index
+from biolink.kb.sealed import FROZEN
 from biolink.kb.trie import NameTrie, trie_fingerprint
 
 __all__ = ["FROZEN", "Indexes"]
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T", NameTrie, LexicalIndex, DenseIndex)
+T = TypeVar("T", NameTrie, DenseIndex)
 #: Called with (what is done, done, all) while an index is built.
 Progress = Callable[[str, int, int], None]
 
@@ -68,38 +62,17 @@ class Indexes:
         kept = {name: value for name, value in vars(self).items() if name not in self._stored}
         return kept | {"progress": None}
 
-    def _folder(self, kind: str, key: str) -> Path | None:
-        return None if self.kb.path is None else self.kb.path / "index" / f"{kind}-{key[:16]}"
-
-    def _has(self, kind: str, key: str) -> bool:
-        folder = self._folder(kind, key)
-        return folder is not None and folder.is_dir()
-
     def _cached(
-        self, kind: str, key: str, load: Callable[[Path, str, int], T], build: Callable[[], T]
+        self,
+        kind: str,
+        key: str,
+        load: Callable[[Path, str, int], T],
+        build: Callable[[], T],
+        save: Callable[[T, Path], None],
     ) -> T:
-        folder = self._folder(kind, key)
-        frozen = folder is not None and (folder.parent / FROZEN).exists()
-        if folder is not None and folder.is_dir():
-            try:
-                index = load(folder, key, self.kb.name_slots)
-                self._stored.add(kind)
-                return index
-            except KnowledgeBaseError as error:
-                if frozen:
-                    raise
-                log.warning("%s; this is done now", error)
-        index = build()
-        if folder is not None and not frozen:
-            try:
-                if isinstance(index, NameTrie):
-                    index.save(folder)
-                else:
-                    with replace_folder(folder, is_index, "a stored index") as temporary:
-                        index.save(temporary, key)
-                self._stored.add(kind)
-            except (OSError, InputError) as error:
-                log.info("the %s index is not cached: %s", kind, error)
+        index, stored = cached(self.kb, kind, key, load, build, save)
+        if stored:
+            self._stored.add(kind)
         return index
 
     @cached_property
@@ -113,24 +86,22 @@ class Indexes:
             rows = model.form.name_rows(model.tokenizer, names, model.backbone.eos_id)
             return NameTrie.build(*rows, fingerprint=key)
 
-        return self._cached("trie", key, NameTrie.open, build)
+        return self._cached("trie", key, NameTrie.open, build, NameTrie.write)
 
     @cached_property
     def lexical(self) -> LexicalIndex:
         """Character n-grams of the names."""
-        return self._cached(
-            "lexical",
-            self.kb.fingerprint,
-            LexicalIndex.load,
-            lambda: LexicalIndex.build(self.kb),
-        )
+        index, stored = lexical_index(self.kb)
+        if stored:
+            self._stored.add("lexical")
+        return index
 
     @cached_property
     def dense(self) -> DenseIndex:
         """Embeddings of the same names as ``lexical``, in the same order."""
         weights = self.model.weights_fingerprint
         key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
-        if self.model.precision != "fp32" and not self._has("dense", key):
+        if self.model.precision != "fp32" and not self._has_dense(key):
             # Embeddings by full weights serve every precision, not the other way round.
             weights += self.model.precision
             key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
@@ -146,7 +117,13 @@ class Indexes:
                 return self._donor.dense.extended(names, name_ids, places, embed, step)
             return DenseIndex.build(names, name_ids, embed, step)
 
-        return self._cached("dense", key, DenseIndex.load, build)
+        return self._cached(
+            "dense", key, DenseIndex.load, build, lambda index, folder: index.save(folder, key)
+        )
+
+    def _has_dense(self, key: str) -> bool:
+        folder = index_folder(self.kb, "dense", key)
+        return folder is not None and folder.is_dir()
 
     def places(self, names: Sequence[str]) -> np.ndarray:
         """Where each normalised name stands in the n-gram and dense indexes, -1 for nowhere."""

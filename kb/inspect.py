@@ -97,7 +97,7 @@ def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
 
 def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
     """Concepts with this id, with this name, and with the most similar names."""
-    from biolink.kb.lexical import LexicalIndex
+    from biolink.kb.lexical import lexical_index
 
     hits = []
     direct = kb.get(query)
@@ -106,7 +106,7 @@ def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
     hits += [Hit("name", concept, normalise_name(query), 1.0) for concept in kb.lookup(query)]
     seen = {hit.concept.id for hit in hits}
     if limit > 0 and normalise_name(query) and kb.name_slots:
-        index = LexicalIndex.build(kb)
+        index, _ = lexical_index(kb)
         ((ids, scores),) = index.search([query], 4 * limit, kb.name_mask)
         similar = 0
         for name_id, score in zip(map(int, ids), scores, strict=True):

@@ -1,7 +1,9 @@
 """Lexical retrieval: character n-gram TF-IDF over the names of a knowledge base.
 
-scikit-learn weighs the features. A query is written in them here, because importing scikit-learn
-takes as long as linking an abstract. The matrix is kept by feature, so a query touches only the
+The features and weights are those of scikit-learn's ``TfidfVectorizer(analyzer="char_wb",
+ngram_range=(3, 3))``, to which the tests compare them. They are computed here, because importing
+scikit-learn takes as long as linking an abstract, and counting n-grams in Python several times as
+long as with arrays. The matrix is kept by feature, so a query touches only the
 names that share an n-gram with it. Names that are the same words in another order and belong to the
 same concepts have the same features and are kept once.
 """
@@ -18,11 +20,12 @@ import scipy.sparse as sp
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_finite, check_range, mapped_array
+from biolink.kb.index_cache import cached
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 from biolink.kb.sealed import Kind, check_files, read_manifest, seal
 
-__all__ = ["LexicalIndex", "distinct_names", "near_misses"]
+__all__ = ["LexicalIndex", "distinct_names", "lexical_index", "near_misses"]
 
 _ARRAYS = ("indptr", "indices", "data", "idf", "name_ids")
 KIND = Kind(
@@ -32,7 +35,8 @@ KIND = Kind(
     ("terms.json", *(f"{name}.npy" for name in _ARRAYS)),
     "build it again",
 )
-_VECTORISER = {"analyzer": "char_wb", "ngram_range": (3, 3), "dtype": np.float32}
+_BLOCK = 100_000  # names whose n-grams are counted together
+_BITS = 21  # of a code point
 
 
 def distinct_names(kb: KnowledgeBase, names: Sequence[str]) -> np.ndarray:
@@ -73,19 +77,19 @@ class LexicalIndex:
     @classmethod
     def build(cls, kb: KnowledgeBase) -> LexicalIndex:
         """Index the names of a base (all of them, also when a subset is given)."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         names = kb.normalised_names()
         name_ids = distinct_names(kb, names)
-        vectoriser = TfidfVectorizer(**_VECTORISER)
         if not len(name_ids):
             raise KnowledgeBaseError("a knowledge base without names cannot be searched")
-        matrix = vectoriser.fit_transform([names[i] for i in name_ids])
-        terms = [str(term) for term in vectoriser.get_feature_names_out()]
-        by_feature = matrix.T.tocsr()
+        keys, counts = _counted([names[i] for i in name_ids])
+        idf = np.log((1 + len(name_ids)) / (1 + counts.getnnz(axis=0))).astype(np.float32) + 1
+        counts.data *= idf[counts.indices]
+        squares = np.add.reduceat(counts.data**2, counts.indptr[:-1])
+        counts.data /= np.repeat(np.sqrt(squares), np.diff(counts.indptr))
+        by_feature = counts.T.tocsr()
         # As it is stored, so that an index that was just built finds what a stored one finds.
         by_feature.data = by_feature.data.astype(np.float16).astype(np.float32)
-        return cls(terms, vectoriser.idf_, by_feature, name_ids)
+        return cls([_written(key) for key in keys.tolist()], idf, by_feature, name_ids)
 
     def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
         """TF-IDF vectors, rows of unit length [len(texts), features]."""
@@ -226,6 +230,57 @@ class LexicalIndex:
         shape = (len(terms), len(name_ids))
         matrix = sp.csr_matrix((data, indices, arrays["indptr"]), shape=shape)
         return cls(terms, arrays["idf"], matrix, name_ids)
+
+
+def lexical_index(kb: KnowledgeBase) -> tuple[LexicalIndex, bool]:
+    """The index of a base, from beside it where it is stored, and whether it lies there now."""
+    key = kb.base.fingerprint
+    return cached(
+        kb.base,
+        "lexical",
+        key,
+        LexicalIndex.load,
+        lambda: LexicalIndex.build(kb.base),
+        lambda index, folder: index.save(folder, key),
+    )
+
+
+def _counted(names: Sequence[str]) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Keys of all trigrams, ascending, and how often each name has each of them."""
+    blocks = [names[begin : begin + _BLOCK] for begin in range(0, len(names), _BLOCK)]
+    keys = np.unique(np.concatenate([np.unique(_keys(block)[0]) for block in blocks]))
+    rows = []
+    for block in blocks:
+        found, owners = _keys(block)
+        places = owners * len(keys) + np.searchsorted(keys, found)
+        cells, counts = np.unique(places, return_counts=True)
+        owner, place = np.divmod(cells, len(keys))
+        indptr = np.searchsorted(owner, np.arange(len(block) + 1))
+        data = counts.astype(np.float32)
+        shape = (len(block), len(keys))
+        rows.append(sp.csr_matrix((data, place.astype(np.int32), indptr), shape=shape))
+    return keys, sp.vstack(rows, format="csr")
+
+
+def _keys(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """A number for each trigram of each name's words, and which of the names has it.
+
+    The words are written with a space on either side, so there are two spaces between words, and a
+    trigram with two spaces side by side is none of a word.
+    """
+    padded = [f" {name.lower().replace(' ', '  ')} " for name in names]
+    text = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.int64)
+    owners = np.repeat(np.arange(len(names)), [len(name) for name in padded])
+    first, second, third = text[:-2], text[1:-1], text[2:]
+    space = text == ord(" ")
+    inside = ~((space[:-2] & space[1:-1]) | (space[1:-1] & space[2:]))
+    return ((first << 2 * _BITS) | (second << _BITS) | third)[inside], owners[:-2][inside]
+
+
+def _written(key: int) -> str:
+    """The trigram of a number."""
+    mask = (1 << _BITS) - 1
+    return "".join(map(chr, (key >> 2 * _BITS, key >> _BITS & mask, key & mask)))
 
 
 def _grams(text: str) -> Iterator[str]:

@@ -329,9 +329,13 @@ class NameTrie:
     def save(self, path: str | Path) -> None:
         """Write a folder of ``.npy`` arrays with a manifest, under a temporary name first."""
         with replace_folder(path, is_index, "a stored trie") as folder:
-            for name in _ARRAYS:
-                np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-            seal(folder, KIND, {"fingerprint": self.fingerprint})
+            self.write(folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the same files into an existing folder."""
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        seal(folder, KIND, {"fingerprint": self.fingerprint})
 
     @classmethod
     def open(

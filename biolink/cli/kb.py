@@ -36,7 +36,7 @@ def _open(source: str | None, format: str | None = None, option: list[str] | Non
     from biolink.kb import KnowledgeBase
 
     if source is None:
-        from biolink.pipeline import EMBEDDED
+        from biolink.places import EMBEDDED
 
         return KnowledgeBase.open(EMBEDDED / "kb")
     return KnowledgeBase.read(source, format, **_options(option))
@@ -210,7 +210,7 @@ def validate(
     from biolink.infer.model import load_model
     from biolink.kb.inspect import validate as check
     from biolink.kb.store import is_store, verify_store
-    from biolink.pipeline import EMBEDDED
+    from biolink.places import EMBEDDED
 
     damaged = verify_store(source) if Path(source).is_dir() and is_store(source) else []
     console = stdout()

@@ -321,3 +321,50 @@ def test_ids_of_several_origins_have_their_own_prefixes(tmp_path: Path) -> None:
 def test_rules_of_prefixes_are_checked(rule: object) -> None:
     with pytest.raises(KnowledgeBaseError, match=r"prefix|regular expression"):
         KnowledgeBase.from_concepts([Concept("1", "one")], prefixes=[rule])  # type: ignore[list-item]
+
+
+@given(
+    st.lists(
+        st.text("ab é中\U0001f9ec1", min_size=1, max_size=9).filter(normalise_name),
+        min_size=1,
+        max_size=9,
+        unique_by=normalise_name,
+    )
+)
+def test_names_are_weighed_as_scikit_learn_weighs_them(names: list[str]) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    kb = KnowledgeBase.from_concepts(Concept(str(i), name) for i, name in enumerate(names))
+    index = LexicalIndex.build(kb)
+    vectoriser = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3))
+    written = [kb.name_at(int(i)) for i in index.name_ids]
+    wanted = vectoriser.fit_transform(written).toarray()
+    assert list(index._terms) == list(vectoriser.get_feature_names_out())
+    np.testing.assert_allclose(index._idf, vectoriser.idf_, rtol=1e-6)
+    np.testing.assert_allclose(index._by_feature.T.toarray(), wanted, atol=1e-3)
+
+
+def test_blocks_of_names_make_no_difference(
+    kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = LexicalIndex.build(kb)
+    monkeypatch.setattr("biolink.kb.lexical._BLOCK", 2)
+    parts = LexicalIndex.build(kb)
+    assert list(whole._terms) == list(parts._terms)
+    assert (whole._by_feature != parts._by_feature).nnz == 0
+
+
+def test_searching_loads_nothing_heavy_and_keeps_the_index(tmp_path: Path) -> None:
+    KnowledgeBase.from_concepts(CONCEPTS).save(tmp_path / "x.kb")
+    code = (
+        "import sys; from biolink.cli.app import app\n"
+        "try:\n    app(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "heavy = ('torch', 'transformers', 'sklearn', 'spacy', 'pandas', 'biolink.pipeline')\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    for query in (["fevers", "--kb", str(tmp_path / "x.kb")], ["kennedy disease"]):
+        command = [sys.executable, "-c", code, "kb", "search", *query]
+        out = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "similar" in out.stdout
+        assert out.stdout.splitlines()[-1] == "[]"
+    assert [p.name[:7] for p in (tmp_path / "x.kb" / "index").iterdir()] == ["lexical"]
