@@ -161,6 +161,9 @@ class KnowledgeBase:
     def open(cls, path: str | Path) -> KnowledgeBase:
         """Open a stored ``NAME.kb`` folder, memory-mapped.
 
+        Sizes and ranges are checked at each opening, contents once for each copy; see
+        :mod:`biolink.kb.sealed`.
+
         Raises
         ------
         KnowledgeBaseError

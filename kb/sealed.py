@@ -115,10 +115,11 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
         When the folder is of another kind or version, or the manifest is damaged or missing.
     """
     file = folder / MANIFEST
+    holds_files = any((folder / name).exists() for name in kind.files)
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if any((folder / name).exists() for name in kind.files):
+        if holds_files:
             raise kind.damage(file, "is missing") from None
         raise KnowledgeBaseError(
             f"{folder} is not a stored {kind.label}: it has no {MANIFEST}"
@@ -127,6 +128,8 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
         raise KnowledgeBaseError(f"{file} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise kind.damage(file, f"is no JSON ({error})") from None
+    if holds_files and not (isinstance(manifest, dict) and isinstance(manifest.get("format"), str)):
+        raise kind.damage(file, "does not say what the folder holds")
     if not isinstance(manifest, dict) or manifest.get("format") != kind.format:
         raise KnowledgeBaseError(
             f'{folder} is not a {kind.label}: {file} does not say "format": "{kind.format}"'

@@ -62,7 +62,7 @@ def is_store(path: str | Path) -> bool:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         manifest = None
-    if isinstance(manifest, dict) and "format" in manifest:
+    if isinstance(manifest, dict) and isinstance(manifest.get("format"), str):
         return bool(manifest["format"] == FORMAT)
     return sum((folder / name).is_file() for name in _FILES) > 1
 

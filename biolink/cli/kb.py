@@ -166,7 +166,8 @@ def subset(
     if ids is None and types is None and sources is None:
         raise ConfigError("choose a part with --ids, --types or --sources")
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
-    part = _open(source).subset(
+    base = _open(source)
+    part = base.subset(
         ids=wanted,
         types=None if types is None else {t.strip() for t in types.split(",")},
         sources=None if sources is None else {s.strip() for s in sources.split(",")},
@@ -175,8 +176,14 @@ def subset(
         raise ConfigError(f"no concept of {source} is in that part; nothing was written")
     part.save(output)
     message(f"{output}: {len(part):,} concepts, {part.name_count:,} names")
-    if wanted is not None and len(wanted) > len(part):
-        message(f"  {len(set(wanted)) - len(part):,} of the ids do not occur")
+    resolved = {i: base.resolve(i) for i in wanted or ()}
+    absent = [i for i, found in resolved.items() if found is None]
+    if absent:
+        message(f"  {len(absent):,} of the ids do not occur (for example {absent[0]})")
+    led_on = [i for i, found in resolved.items() if found not in (None, i, base.bare_id(i))]
+    if led_on:
+        example = f"{led_on[0]} to {base.curie(resolved[led_on[0]])}"
+        message(f"  {len(led_on):,} of the ids lead on to another id (for example {example})")
 
 
 @kb_app.command()

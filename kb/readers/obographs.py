@@ -22,6 +22,11 @@ LABEL = "OBO Graphs JSON"
 _NAMESPACE = "hasOBONamespace"
 _ALTERNATIVE = "hasAlternativeId"
 _REPLACED = "IAO_0100001"
+_PREDICATES = {
+    _NAMESPACE: _NAMESPACE,
+    _ALTERNATIVE: _ALTERNATIVE,
+    **dict.fromkeys((_REPLACED, "0100001", "replacedBy", "replaced_by"), _REPLACED),
+}
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -76,8 +81,8 @@ def _class(node: dict[str, Any], kept: set[str], deprecated: bool) -> Iterator[R
     meta = as_object(node.get("meta"), '"meta"')
     properties: dict[str, list[str]] = {}
     for entry in _objects(meta, "basicPropertyValues"):
-        predicate = _tail(entry)
-        if predicate in (_NAMESPACE, _ALTERNATIVE, _REPLACED):
+        predicate = _PREDICATES.get(_tail(entry))
+        if predicate is not None:
             properties.setdefault(predicate, []).append(as_text(entry.get("val"), '"val"'))
     if kind not in ("CLASS", ""):
         yield Dropped("no class (properties, individuals)", iri)

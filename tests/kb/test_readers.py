@@ -656,6 +656,12 @@ def test_an_id_that_was_replaced_is_told(tmp_path: Path) -> None:
     said = run("kb", "search", "T:3", "--kb", tmp_path / "x.kb")
     assert "leads on to T:1 (asthma)" in said
     assert "leads on" not in run("kb", "search", "T:1", "--kb", tmp_path / "x.kb")
+    (tmp_path / "ids.txt").write_text("T:3\nT:1\nT:7\n")
+    said = run(
+        "kb", "subset", tmp_path / "x.kb", "--ids", tmp_path / "ids.txt", "-o", tmp_path / "y.kb"
+    )
+    assert "1 of the ids do not occur (for example T:7)" in said
+    assert "1 of the ids lead on to another id (for example T:3 to T:1)" in said
 
 
 def test_columns_are_told_when_no_synonym_was_found(

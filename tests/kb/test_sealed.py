@@ -102,8 +102,6 @@ def removed(file: Path, other: Path) -> None:
 
 
 def swapped(file: Path, other: Path) -> None:
-    if file.read_bytes() == other.read_bytes():
-        pytest.skip("both have the same bytes in it")
     shutil.copy2(other, file)
 
 
@@ -149,7 +147,10 @@ def test_damage_is_noticed_and_named(
         with pytest.raises(KnowledgeBaseError, match="damaged"):
             load(folder)
         return
-    damage(folder / name, whole / f"{kind}.y" / name)
+    other = whole / f"{kind}.y" / name
+    if damage is swapped and other.read_bytes() == (folder / name).read_bytes():
+        return  # both hold the same
+    damage(folder / name, other)
     if name == MANIFEST and damage is grown:
         (folder / name).write_text((folder / name).read_text()[:-1] + "]")
     with pytest.raises(KnowledgeBaseError) as caught:
@@ -168,9 +169,8 @@ def test_a_damaged_store_is_never_read_as_something_else(whole: Path, tmp_path: 
             (folder / MANIFEST).write_bytes(text.encode("utf-8", "surrogateescape"))
         with pytest.raises(KnowledgeBaseError, match=r"manifest\.json"):
             KnowledgeBase.open(folder)
-        if number != 3:
-            with pytest.raises(KnowledgeBaseError, match=r"manifest\.json"):
-                KnowledgeBase.read(folder)
+        with pytest.raises(KnowledgeBaseError, match=r"manifest\.json .*build it again"):
+            KnowledgeBase.read(folder)
 
 
 def test_every_entry_of_a_manifest_is_sealed(whole: Path, tmp_path: Path) -> None:
