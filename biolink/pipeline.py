@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
 from biolink.documents import Document
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, ModelError
 from biolink.infer import generation, retrieve_read
 from biolink.infer.adapters import recogniser_written
 from biolink.infer.calibration import CALIBRATION, Calibration
 from biolink.infer.generation import EndToEndLinker, EndToEndOptions
 from biolink.infer.linker import Linker, LinkerOptions, Recogniser
-from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.model import LinkingModel, check_device, load_model
 from biolink.infer.nil import NilPolicy, policy_from, policy_of
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
 from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.tagger import TAGGER, Tagger
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import SETTINGS, damaged
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -99,7 +99,7 @@ def load(
         When the model or the knowledge base cannot be used, or an argument is not what it should
         be.
     """
-    _check_device(device)
+    check_device(device)
     nil = policy_of(nil)
     if isinstance(recogniser, str):
         recogniser = recogniser_written(recogniser, device)
@@ -125,6 +125,11 @@ def load(
                 "this model finds its own mentions: it takes no recogniser and no calibration"
             )
         return _text_linker(task, loaded, kb, nil, precision, options)
+    if task is not None:
+        raise ModelError(
+            f"{Path(model or EMBEDDED) / SETTINGS}: the task {task!r} is unknown; expected "
+            f"{generation.TASK} or {retrieve_read.TASK}, or none"
+        )
     method = loaded.settings.get("linker", {}).get("method")
     method = method or ("combined" if loaded.ranker else "generate")
     chosen = _options(LinkerOptions, loaded, {"method": method, **options})
@@ -185,25 +190,30 @@ def _of_types(kb: KnowledgeBase, types: str | Iterable[str]) -> KnowledgeBase:
     return kb.subset(types={written[kind.lower()] for kind in wanted})
 
 
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=torch.device(device)).item()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(
-            f"device {device!r} cannot be used here ({first}); expected cpu, or cuda, cuda:1 and "
-            "the like where torch has such a device"
-        ) from None
-
-
 def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
     """Options of a linker: what is given before what the model says."""
-    settings = {**loaded.settings.get("linker", {}), **given}
-    known = sorted(cls.__dataclass_fields__)  # type: ignore[attr-defined]
-    unknown = sorted(set(settings) - set(known))
+    stored = loaded.settings.get("linker", {})
+    try:
+        _made(cls, stored)
+    except ConfigError as error:
+        raise damaged((loaded.folder or Path()) / SETTINGS, f"linker: {error}") from None
+    return _made(cls, {**stored, **given})
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def _made(cls: type[T], values: dict[str, Any]) -> T:
+    known = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"unknown options {unknown}: known are {known}")
-    return cls(**settings)
+        raise ConfigError(f"unknown options {unknown}: known are {sorted(known)}")
+    for name, value in values.items():
+        kind = type(known[name])
+        # A whole number is a number; true is neither.
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ConfigError(f"{name} is {_KINDS.get(kind, kind.__name__)}, not {value!r}")
+    return cls(**values)
 
 
 def _text_linker(

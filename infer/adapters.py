@@ -113,8 +113,13 @@ class HuggingFaceRecogniser(_ByDocument):
         from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
         try:
-            loaded = AutoModelForTokenClassification.from_pretrained(model, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+            # Code that a model brings along never runs.
+            loaded = AutoModelForTokenClassification.from_pretrained(
+                model, local_files_only=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                model, local_files_only=True, trust_remote_code=False
+            )
         except (OSError, ValueError, KeyError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ModelError(

@@ -7,16 +7,16 @@ have transformers' names and hold the same weights.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from biolink.infer.encoder import BartEncoder
+from biolink.infer.finite import check_weights, tensors_of
+from biolink.kb.model_files import config_values, damaged
 
 __all__ = ["Bart", "Stack", "config_of"]
 
@@ -95,17 +95,15 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 def config_of(folder: Path) -> SimpleNamespace | None:
     """A model folder's ``config.json``, or None where :class:`Bart` cannot read the model."""
-    file = folder / "config.json"
-    if not file.is_file() or not (folder / "model.safetensors").is_file():
+    if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
         return None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    if not isinstance(values, dict) or values.get("model_type") != "bart":
-        return None
-    if values.get("activation_function") not in _ACTIVATIONS or not values.keys() >= _NEEDED:
+    values = config_values(folder)
+    if values["model_type"] != "bart" or any(values.get(name) is None for name in _NEEDED):
         return None  # transformers knows the defaults of what is not said
+    if values.get("activation_function") not in _ACTIVATIONS or isinstance(
+        values["eos_token_id"], list
+    ):
+        return None
     return SimpleNamespace(**values)
 
 
@@ -142,10 +140,13 @@ class Bart(nn.Module):
 
         Raises
         ------
-        ValueError
-            When it is not what the configuration says.
+        ModelError
+            When it is damaged, or not what the configuration says.
         """
-        state = {name: t.float() for name, t in load_file(folder / "model.safetensors").items()}
+        file = folder / "model.safetensors"
+        stored = tensors_of(file)
+        check_weights(stored.items(), file)
+        state = {name: tensor.float() for name, tensor in stored.items()}
         shared = state.pop("model.shared.weight", None)
         for name in ("model.encoder.embed_tokens", "model.decoder.embed_tokens", "lm_head"):
             if shared is not None:
@@ -156,5 +157,6 @@ class Bart(nn.Module):
         try:
             model.load_state_dict(state, assign=True)
         except RuntimeError as error:
-            raise ValueError(" ".join(str(error).split())[:200]) from None
+            first = " ".join(str(error).split())[:200]
+            raise damaged(file, f"it does not fit config.json ({first})") from None
         return model.requires_grad_(False).eval()

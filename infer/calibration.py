@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from biolink.errors import ConfigError, ModelError
 from biolink.kb.files import replace_file
+from biolink.kb.model_files import json_of
 
 __all__ = ["CALIBRATION", "Calibration", "log_odds"]
 
@@ -50,6 +51,10 @@ class Calibration:
             raise ConfigError(f"a calibration is isotonic or platt, not {self.kind!r}")
         if len(self.x) != len(self.y) or not self.x or (self.kind == "platt" and len(self.x) > 1):
             raise ConfigError("a calibration needs as many values of y as of x, platt one of each")
+        if not np.isfinite([*self.x, *self.y]).all():
+            raise ConfigError("the points of a calibration are finite numbers")
+        if self.kind == "isotonic" and not all(0 <= p <= 1 for p in (*self.x, *self.y)):
+            raise ConfigError("the points of an isotonic calibration are probabilities")
         if any(b < a for a, b in zip(self.x, self.x[1:], strict=False)):
             raise ConfigError("the points of a calibration ascend")
 
@@ -76,13 +81,11 @@ class Calibration:
             When the file is something else.
         """
         try:
-            values: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+            values = json_of(Path(file))
             return cls(
                 values["kind"], tuple(map(float, values["x"])), tuple(map(float, values["y"]))
             )
-        except OSError as error:
-            raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError, ConfigError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, ConfigError) as error:
             raise ModelError(
                 f"{file} is no calibration ({error}); expected what biolink calibrate writes"
             ) from None

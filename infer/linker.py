@@ -29,6 +29,7 @@ from biolink.infer.candidates import (
 )
 from biolink.infer.decode import FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.encoder import of_similar_size
+from biolink.infer.finite import check_scores
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
@@ -589,6 +590,7 @@ class Linker(Piping):
         memory, _ = self.model.read([task.source for task in tasks])
         prompts = self.model.prompts([task.mention for task in tasks])
         ranked = constrained_beam_search(self.model.backbone, self.trie, memory, prompts, options)
+        check_scores(np.array([h.score for some in ranked for h in some]), "scores of names")
         results = []
         for task, hypotheses in zip(tasks, ranked, strict=True):
             names = (
@@ -624,7 +626,7 @@ class Linker(Piping):
             for row, place in enumerate(part):
                 size = len(names[place])
                 results[some[place]] = (
-                    sums[row, :size].double().cpu().numpy(),
+                    check_scores(sums[row, :size].double().cpu().numpy(), "scores of names"),
                     lengths[row, :size].double().cpu().numpy(),
                 )
         return results

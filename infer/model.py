@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,28 @@ from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.bart import Bart, config_of
 from biolink.infer.cores import each_on_a_core
 from biolink.infer.encoder import most_tokens, of_similar_size
+from biolink.infer.finite import check_scores, check_weights, tensors_of
+from biolink.infer.nil import policy_from
 from biolink.infer.precision import Precision, in_precision, is_packed
-from biolink.infer.ranker import Annotations, Ranker
-from biolink.infer.tokeniser import LightTokeniser
+from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
+from biolink.infer.tokeniser import LightTokeniser, backend_of
 from biolink.kb.files import sha256_of
+from biolink.kb.model_files import (
+    CURE,
+    SETTINGS,
+    checked_form,
+    config_values,
+    counts_of,
+    damaged,
+    json_of,
+    settings_of,
+)
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
 from biolink.kb.trie import NameTrie
 
-__all__ = ["LinkingModel", "check_device", "load_model"]
+__all__ = ["LinkingModel", "check_device", "load_model", "tokeniser_of_transformers"]
 
-SETTINGS = "biolink.json"
 ANNOTATIONS = "annotations.json"
 ABBREVIATIONS = "abbreviations.json"
 _MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
@@ -136,7 +148,8 @@ class LinkingModel:
         begin = ((ids == start) * (len(order) - order)).argmax(1)
         last = torch.where((ids == end).any(1), (ids == end).int().argmax(1) + 1, mask.sum(1))
         vectors = span_vectors(states, torch.stack([begin, last], 1))
-        return self.backbone.memory(states, mask), vectors.float().cpu().numpy()
+        found = check_scores(vectors.float().cpu().numpy(), "embeddings")
+        return self.backbone.memory(states, mask), found
 
     @cached_property
     def _marker_ids(self) -> tuple[int, int]:
@@ -218,7 +231,7 @@ class LinkingModel:
         else:
             for part in parts:
                 embed_some(part)
-        return vectors
+        return check_scores(vectors, "embeddings")
 
     @property
     def width(self) -> int:
@@ -250,43 +263,51 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     """
     check_device(device)
     folder = Path(path)
-    settings: dict[str, Any] = {}
-    remembered: dict[str, Annotations] = {ANNOTATIONS: {}, ABBREVIATIONS: {}}
-    if folder.is_dir() and (folder / SETTINGS).is_file():
-        try:
-            settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-            for name in remembered:
-                if (folder / name).is_file():
-                    remembered[name] = json.loads((folder / name).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ModelError(f"{folder / SETTINGS} is damaged: {error}") from None
-    try:
-        config = config_of(folder) if light else None
-        if config is not None:
-            model: Any = Bart.read(folder, config)
-        else:
-            model = _model_of_transformers(path)
-        if config is not None and LightTokeniser.reads(folder):
-            tokenizer: Any = LightTokeniser(folder, config.pad_token_id)
-        else:
-            tokenizer = _tokeniser_of_transformers(path)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"{path} is not a model that can be loaded offline ({first}); expected a folder with "
-            "config.json, model.safetensors and a tokeniser, of a BART or T5 model"
-        ) from None
-    try:
-        form = PromptForm.from_dict(settings.get("prompt", {}))
-        ranker = None
-        if "ranker" in settings:
-            ranker = Ranker.from_dict(settings["ranker"], *remembered.values())
-    except ConfigError as error:
-        raise ModelError(f"{folder / SETTINGS}: {error}") from None
+    here = folder.is_dir()
+    settings = settings_of(folder) if here else {}
+    config = config_of(folder) if light and here else None
+    if config is not None:
+        model: Any = Bart.read(folder, config)
+    else:
+        model = _model_of_transformers(path)
+    if config is not None and LightTokeniser.reads(folder):
+        tokenizer: Any = LightTokeniser(folder, config.pad_token_id)
+    else:
+        tokenizer = tokeniser_of_transformers(path)
     backbone = Backbone(model.eval().to(device))
-    return LinkingModel(
-        backbone, tokenizer, form, settings, ranker, folder if folder.is_dir() else None
-    )
+    _check_vocabulary(path, tokenizer, backbone.vocabulary_size)
+    ranker = _ranker_of(folder, settings) if "ranker" in settings else None
+    if "nil" in settings:
+        try:
+            policy_from(settings["nil"])
+        except ConfigError as error:
+            raise damaged(folder / SETTINGS, str(error)) from None
+        except RecursionError:
+            raise damaged(folder / SETTINGS, "nil nests too deep") from None
+    form = checked_form(settings.get("prompt", {}))
+    return LinkingModel(backbone, tokenizer, form, settings, ranker, folder if here else None)
+
+
+def _ranker_of(folder: Path, settings: dict[str, Any]) -> Ranker:
+    file = folder / SETTINGS
+    for kind, known in (("weights", FEATURES), ("nil", NIL_FEATURES)):
+        names = settings["ranker"].get(kind, {}).keys()
+        if names != set(known):
+            wrong = sorted(names ^ set(known))[0]
+            word = "has the unknown" if wrong in names else "lacks the"
+            raise damaged(file, f"ranker.{kind} {word} feature {wrong!r}")
+    remembered = (counts_of(folder / name) for name in (ANNOTATIONS, ABBREVIATIONS))
+    return Ranker.from_dict(settings["ranker"], *remembered)
+
+
+def _check_vocabulary(path: str | Path, tokenizer: Any, size: int) -> None:
+    vocabulary = tokenizer.get_vocab()
+    if not vocabulary or max(vocabulary.values()) >= size:
+        raise ModelError(
+            f"{Path(path) / 'tokenizer.json'}, or tokenizer_config.json, does not go with the "
+            f"model: its tokens need {max(vocabulary.values(), default=0) + 1} embeddings, the "
+            f"model has {size}; {CURE}"
+        )
 
 
 def _opened_again(
@@ -338,13 +359,72 @@ def _model_of_transformers(path: str | Path) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    config = AutoConfig.from_pretrained(path, local_files_only=True)
-    return AutoModelForSeq2SeqLM.from_pretrained(
-        path, config=config, dtype=torch.float32, local_files_only=True
-    )
+    folder = Path(path)
+    weights = folder / "model.safetensors"
+    if folder.is_dir():
+        config_values(folder)
+        if weights.is_file():
+            check_weights(tensors_of(weights).items(), weights)
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        model, found = AutoModelForSeq2SeqLM.from_pretrained(
+            path,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are looked at below
+        )
+    except UnpicklingError:
+        raise ModelError(
+            f"{path}: its weights cannot be read without running code; expected "
+            "model.safetensors, or a pytorch_model.bin with nothing but tensors"
+        ) from None
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+    names = (*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"]))
+    wrong = sorted(names)
+    if wrong:
+        raise damaged(
+            weights,
+            f"it does not fit config.json ({wrong[0]!r} and {len(wrong) - 1} more are missing or "
+            "of another shape)",
+        )
+    check_weights(model.named_parameters(), path)
+    return model
 
 
-def _tokeniser_of_transformers(path: str | Path) -> Any:
+def tokeniser_of_transformers(path: str | Path) -> Any:
+    """transformers' tokeniser of a model folder or hub name, without code of the folder.
+
+    Raises
+    ------
+    ModelError
+        When there is none, or its files are damaged.
+    """
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    folder = Path(path)
+    if (folder / "tokenizer.json").is_file():
+        backend_of(folder / "tokenizer.json")
+    for name in ("tokenizer_config.json", "vocab.json", "special_tokens_map.json"):
+        if (folder / name).is_file():
+            json_of(folder / name)
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        if (folder / "tokenizer_config.json").is_file():
+            raise damaged(folder / "tokenizer_config.json", _first_line(error)) from None
+        raise _unreadable(path, error) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _unreadable(path: str | Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path} is not a model that can be loaded offline ({_first_line(error)}); expected a "
+        "folder with config.json, model.safetensors and a tokeniser, of a BART or T5 model"
+    )

@@ -284,12 +284,17 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
     ConfigError
         When the kind or a value is unknown.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"NIL policy {values!r}; expected an object with its kind")
     rest = dict(values)
     kind = rest.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ConfigError(f"unknown NIL policy {kind!r}: known are {', '.join(_KINDS)}")
     if kind == "any":
-        rest = {"policies": tuple(policy_from(one) for one in rest.get("policies", ()))}
+        policies = rest.get("policies")
+        if not isinstance(policies, list | tuple) or not policies:
+            raise ConfigError(f"NIL policy 'any' has policies {policies!r}; expected a list")
+        rest |= {"policies": tuple(policy_from(one) for one in policies)}
     cls = _KINDS[kind]
     needed = {field.name for field in fields(cls)}
     if rest.keys() - needed:

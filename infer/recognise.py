@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
@@ -16,6 +15,7 @@ from biolink.infer.spans import balanced, is_written, segments, source_span, tid
 from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.model_files import damaged, json_of
 from biolink.kb.names import fold, fold_aligned
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
@@ -34,11 +34,20 @@ _SHORT = 4
 
 
 def stop_names_of(folder: Path | None) -> list[str]:
-    """Names that a model's training documents showed to be ordinary words."""
+    """Names that a model's training documents showed to be ordinary words.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged.
+    """
     file = None if folder is None else folder / STOP_NAMES
     if file is None or not file.is_file():
         return []
-    names: list[str] = json.loads(file.read_text(encoding="utf-8"))
+    names: list[str] = json_of(file, list)
+    for name in names:
+        if not isinstance(name, str):
+            raise damaged(file, f"it holds {str(name)[:40]!r}, expected names")
     return names
 
 

@@ -18,13 +18,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.chunks import chunks
+from biolink.infer.finite import check_weights, tensors_of
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
@@ -40,6 +40,7 @@ from biolink.infer.tagger import (
 )
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import CURE
 
 __all__ = [
     "READER",
@@ -178,13 +179,14 @@ class PassageEncoder(nn.Module):
         """
         encoder = cls(model)
         try:
-            state = {name: p.float() for name, p in load_file(file).items()}
+            state = {name: p.float() for name, p in tensors_of(Path(file)).items()}
             if state.keys() != encoder._own().keys():
                 raise KeyError(", ".join(sorted(state.keys() ^ encoder._own().keys())[:3]))
             encoder.load_state_dict(state, strict=False)
-        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError) as error:
             first = str(error).splitlines()[0]
-            raise ModelError(f"{file} is no retriever of this model: {first}") from None
+            raise ModelError(f"{file} is no retriever of this model: {first}; {CURE}") from None
+        check_weights(state.items(), file)
         return encoder.eval().to(next(model.parameters()).device)
 
 

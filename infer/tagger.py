@@ -23,8 +23,10 @@ from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
+from biolink.infer.finite import check_scores, check_weights
 from biolink.infer.ranker import type_name
 from biolink.infer.spans import of_a_word, source_span
+from biolink.kb.model_files import CURE
 from biolink.kb.names import fold_aligned
 
 __all__ = [
@@ -267,15 +269,21 @@ class Tagger(nn.Module):
             with safe_open(file, "pt") as stored:
                 about = stored.metadata() or {}
                 types = json.loads(about.get("types", json.dumps(TYPES)))
-                tagger = cls(model, int(about.get("shared", 2)), types)
+                if not isinstance(types, list) or not types or not all(map(_is_type, types)):
+                    raise ValueError(f"its types are {types!r}, expected names")
+                shared = int(about.get("shared", 2))
+                if not 0 <= shared <= len(model.get_encoder().layers):
+                    raise ValueError(f"it shares {shared} layers, more than the model has")
+                tagger = cls(model, shared, types)
                 tagger.kb = about.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():
                 raise KeyError(", ".join(sorted(state.keys() ^ tagger.own_state().keys())[:3]))
             tagger.load_state_dict(state, strict=False)
-        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
-            raise ModelError(f"{file} is no recogniser of this model: {first}") from None
+        except (OSError, SafetensorError, KeyError, ValueError, RecursionError, RuntimeError) as e:
+            first = str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise ModelError(f"{file} is no recogniser of this model: {first}; {CURE}") from None
+        check_weights(state.items(), file)
         device = next(model.parameters()).device
         return tagger.eval().to(device)
 
@@ -306,6 +314,7 @@ class Tagger(nn.Module):
             rows = [window_of(texts[number], begin, self.special) for number, begin in part]
             scores = self(*collate(rows, self.special[2], self.head.weight.device))
             found = torch.log_softmax(scores.float(), -1).cpu().numpy()
+            check_scores(found, "labels of words")
             for (number, begin), row in zip(part, found, strict=True):
                 size = len(texts[number].ids)
                 end = min(begin + _WINDOW, size)
@@ -351,6 +360,10 @@ def span_probability(offsets: np.ndarray, scores: np.ndarray, start: int, end: i
     inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
     first, last = max(0, inside[0] - 1), inside[-1] + 2
     return float(np.exp(scores[first:last].max(1).mean()))
+
+
+def _is_type(written: Any) -> bool:
+    return isinstance(written, str) and written != ""
 
 
 def window_begins(size: int) -> list[int]:

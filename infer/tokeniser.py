@@ -6,7 +6,6 @@ stand; whatever else is asked, transformers' own tokeniser is loaded for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +14,28 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-__all__ = ["LightTokeniser"]
+from biolink.kb.model_files import damaged, json_of
+
+__all__ = ["LightTokeniser", "backend_of"]
 
 #: Classes of transformers that add nothing to ``tokenizer.json``.
 _PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")
+
+
+def backend_of(file: Path) -> Tokenizer:
+    """The tokeniser of a ``tokenizer.json``.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged.
+    """
+    json_of(file)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing narrower
+        first = str(error).splitlines()[0] if str(error) else "no tokeniser"
+        raise damaged(file, first) from None
 
 
 class LightTokeniser:
@@ -35,7 +52,7 @@ class LightTokeniser:
     def __init__(self, folder: Path, pad_id: int) -> None:
         self._folder = folder
         self._pad_id = pad_id
-        self._whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._whole = backend_of(folder / "tokenizer.json")
         self._whole.no_truncation()
         self._whole.no_padding()
         self._cut: dict[int, Tokenizer] = {}
@@ -46,13 +63,9 @@ class LightTokeniser:
         file = folder / "tokenizer_config.json"
         if not file.is_file() or not (folder / "tokenizer.json").is_file():
             return False
-        try:
-            settings = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            return False
+        settings = json_of(file)
         return (
-            isinstance(settings, dict)
-            and settings.get("tokenizer_class") in _PLAIN
+            settings.get("tokenizer_class") in _PLAIN
             and settings.get("padding_side", "right") == "right"
             and settings.get("truncation_side", "right") == "right"
         )
@@ -105,7 +118,9 @@ class LightTokeniser:
     def _of_transformers(self) -> Any:
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+        return AutoTokenizer.from_pretrained(
+            self._folder, local_files_only=True, trust_remote_code=False
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

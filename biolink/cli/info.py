@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from biolink.cli.console import stdout
 from biolink.errors import ModelError
+from biolink.kb.model_files import settings_of
 
 __all__ = ["WithFormats", "formats_markdown", "print_formats", "print_info"]
 
@@ -71,5 +72,5 @@ def print_info(model: Path | None) -> None:
     file = folder / "biolink.json"
     if not file.is_file():
         raise ModelError(f"{folder} has no biolink.json: it is not a model that biolink made")
-    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings = settings_of(folder)
     console.print(json.dumps(settings, indent=1, ensure_ascii=False), markup=False)
