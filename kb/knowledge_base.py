@@ -684,7 +684,7 @@ class _Builder:
 
     def lead_on(self) -> dict[int, list[str]]:
         """Row -> obsolete ids that lead to its concept, over any number of steps."""
-        alternatives = {}
+        alternatives: dict[str, int] = {}
         if self.replaced:
             columns = ["id", "alternative_ids"]
             for batch in self.batches:

@@ -74,9 +74,7 @@ def build(
     merged: KnowledgeBase | None = None
     for source in sources:
         with progress(f"reading {source}", "records") as advance:
-            one = read_knowledge_base(
-                source, format, lambda done, tell=advance: tell(done, None), **_options(option)
-            )
+            one = read_knowledge_base(source, format, advance, **_options(option))
         for reason, entry in one.manifest.get("dropped", {}).items():
             message(f"  {source}: {reason}: {_counted(entry)}")
         with progress(f"merging {source}"):
@@ -180,10 +178,13 @@ def subset(
     absent = [i for i, found in resolved.items() if found is None]
     if absent:
         message(f"  {len(absent):,} of the ids do not occur (for example {absent[0]})")
-    led_on = [i for i, found in resolved.items() if found not in (None, i, base.bare_id(i))]
+    led_on = [
+        f"{i} to {base.curie(found)}"
+        for i, found in resolved.items()
+        if found is not None and found not in (i, base.bare_id(i))
+    ]
     if led_on:
-        example = f"{led_on[0]} to {base.curie(resolved[led_on[0]])}"
-        message(f"  {len(led_on):,} of the ids lead on to another id (for example {example})")
+        message(f"  {len(led_on):,} of the ids lead on to another id (for example {led_on[0]})")
 
 
 @kb_app.command()

@@ -140,7 +140,7 @@ def read_records(path: str | Path, format: str | None = None, **options: Any) ->
 def read_knowledge_base(
     path: str | Path,
     format: str | None = None,
-    on_concept: Callable[[int], None] | None = None,
+    progress: Callable[[int, None], None] | None = None,
     **options: Any,
 ) -> KnowledgeBase:
     """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead.
@@ -149,8 +149,8 @@ def read_knowledge_base(
     ----------
     path, format, options
         As of :meth:`KnowledgeBase.read`.
-    on_concept
-        Called with the number of records that were read, every thousand.
+    progress
+        Called with the number of records that were read, and None for that of all, every thousand.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def read_knowledge_base(
     prefixes = READERS[name].prefixes_of(path).to_manifest()
     try:
         kb = KnowledgeBase.from_concepts(
-            records if on_concept is None else _told(records, on_concept),
+            records if progress is None else _told(records, progress),
             prefix=prefixes["prefix"],
             prefixes=prefixes.get("prefixes", ()),
             sources=[{"file": file.name, "sha256": sha256_of(file)} for file in files],
@@ -192,8 +192,8 @@ def read_knowledge_base(
     return kb
 
 
-def _told(records: Iterator[Record], on_concept: Callable[[int], None]) -> Iterator[Record]:
+def _told(records: Iterator[Record], progress: Callable[[int, None], None]) -> Iterator[Record]:
     for number, record in enumerate(records, 1):
         if number % 1000 == 0:
-            on_concept(number)
+            progress(number, None)
         yield record
