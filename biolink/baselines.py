@@ -9,7 +9,7 @@ from biolink.documents import Document, Link
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.linker import Linker
 
-__all__ = ["by_names", "exact", "predicted", "tfidf"]
+__all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf"]
 
 #: Mentions, linker -> the best name ids of each.
 Chooser = Callable[[Sequence[str], Linker], list[list[int]]]
@@ -50,6 +50,22 @@ def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> 
             mentions.append(replace(mention, links=tuple(links.values())))
         linked.append(document.with_mentions(mentions))
     return linked
+
+
+def linked_as_written(document: Document) -> Document:
+    """Another system's document, the ids of each mention as its links, best first."""
+    return document.with_mentions(
+        mention
+        if mention.links
+        else replace(
+            mention,
+            links=tuple(
+                Link(concept_id, concept_id, 0.0, 0.0, rank)
+                for rank, concept_id in enumerate(mention.concept_ids, 1)
+            ),
+        )
+        for mention in document.mentions
+    )
 
 
 def predicted(

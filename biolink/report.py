@@ -7,9 +7,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from biolink.evaluation import Case, Comparison, Report, Scores
+from biolink.found import FoundReport, Rates
 from biolink.plots import new_figure, reliability, svg
 
-__all__ = ["html_page", "html_table", "markdown_table", "to_html", "to_markdown"]
+__all__ = [
+    "found_to_html",
+    "found_to_markdown",
+    "html_page",
+    "html_table",
+    "markdown_table",
+    "to_html",
+    "to_markdown",
+]
 
 _ERRORS_SHOWN = 300
 _COLUMNS = (
@@ -147,6 +156,71 @@ def to_html(
     body.append(html_table(columns, rows))
     body += ["<h2>Provenance</h2>", html_table(("what", "value"), _provenance(main))]
     return html_page("biolink evaluation", "\n".join(body))
+
+
+_FOUND_COLUMNS = (
+    "system", "what", "precision", "recall", "F1", "95 % interval of F1", "annotated", "found",
+    "right",
+)  # fmt: skip
+
+
+def _found_rows(reports: Mapping[str, FoundReport]) -> list[list[str]]:
+    def row(name: str, what: str, rates: Rates) -> list[str]:
+        def percent(value: float, interval: tuple[float, float]) -> str:
+            return f"{value:.1%} ({interval[0]:.1%} to {interval[1]:.1%})"
+
+        low, high = rates.f1_interval
+        return [
+            name,
+            what,
+            percent(rates.precision, rates.precision_interval),
+            percent(rates.recall, rates.recall_interval),
+            f"{rates.f1:.1%}",
+            f"{low:.1%} to {high:.1%}",
+            *map(str, (rates.annotated, rates.found, rates.right)),
+        ]
+
+    return [
+        row(name, what, rates)
+        for name, report in reports.items()
+        for what, rates in (("spans", report.spans), ("spans and concepts", report.concepts))
+    ]
+
+
+def _found_parts(
+    reports: Mapping[str, FoundReport],
+) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+    name, main = next(iter(reports.items()))
+    misses = [[why, str(count)] for why, count in main.misses.items()]
+    provenance = [[key, str(value)] for key, value in main.provenance.items()]
+    return [
+        ("Found and linked, exact spans", _FOUND_COLUMNS, _found_rows(reports)),
+        (f"Misses of {name}", ("what", "mentions"), misses),
+        ("Provenance", ("what", "value"), provenance),
+    ]
+
+
+def found_to_markdown(reports: Mapping[str, FoundReport]) -> str:
+    """Figures of mentions that were found, misses and provenance.
+
+    Parameters
+    ----------
+    reports
+        System -> report; misses are those of the first.
+    """
+    parts = [
+        f"## {title}\n\n{markdown_table(columns, rows)}"
+        for title, columns, rows in _found_parts(reports)
+    ]
+    return "\n\n".join(["# Evaluation, end to end", *parts]) + "\n"
+
+
+def found_to_html(reports: Mapping[str, FoundReport]) -> str:
+    """The same as one page that needs nothing else."""
+    body = ["<h1>Evaluation, end to end</h1>"]
+    for title, columns, rows in _found_parts(reports):
+        body += [f"<h2>{html.escape(title)}</h2>", html_table(columns, rows)]
+    return html_page("biolink evaluation, end to end", "\n".join(body))
 
 
 def html_page(title: str, body: str) -> str:

@@ -216,6 +216,10 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
     format: Format = None,
     method: Annotated[str | None, typer.Option(help="combined, generate or candidates.")] = None,
+    mentions: Annotated[
+        str,
+        typer.Option(help="given: link the gold mentions; find: find and link them, end to end."),
+    ] = "given",
     train: Annotated[
         list[str] | None,
         typer.Option(help="Documents the linker was trained on; may be repeated."),
@@ -237,7 +241,7 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
 ) -> None:
-    """Link gold mentions and compare with their concepts, strict and lenient."""
+    """Compare links with gold concepts: of given mentions, or end to end."""
     from biolink.cli.evaluate import EvaluationJob, run_evaluate
 
     job = EvaluationJob(
@@ -246,6 +250,7 @@ def evaluate(
         model=model,
         format=format,
         method=method,
+        mentions=mentions,
         train=tuple(train or ()),
         protocol=protocol,
         baselines=baselines,
@@ -254,7 +259,8 @@ def evaluate(
         json=json,
         seed=seed,
     )
-    run_evaluate(job)
+    if run_evaluate(job).problems:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,9 +9,10 @@ from pathlib import Path
 from biolink.blocks import LinkSettings
 from biolink.calibrating import Calibrated, calibrate
 from biolink.cli.console import progress, stdout
-from biolink.cli.evaluate import _raise
+from biolink.cli.evaluate import _raise, warn_of_seen
 from biolink.cli.inputs import read_all
 from biolink.cli.link import loaded_for_given
+from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.nil import NoNil
@@ -58,6 +59,7 @@ def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None
     linker.nil = NoNil()
     linker.calibration = None
     gold = list(read_all(files, format, _raise))
+    warn_of_seen(linker, gold)
     with progress("linking", "documents") as advance:
 
         def linked() -> Iterator[Document]:
@@ -72,22 +74,25 @@ def run_calibrate(job: CalibrationJob) -> Calibrated:
     """Calibrate on files, print the expected calibration error before and after, and write."""
     if job.kind not in ("isotonic", "platt"):
         raise ConfigError(f"--kind is isotonic or platt, not {job.kind!r}")
-    for file in job.output:
-        if Path(file).suffix not in (".json", *SUFFIXES):
-            raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
+    check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     found = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
-    for file in job.output:
+
+    def write(file: str) -> None:
         if file.endswith(".json"):
             found.calibration.save(file)
         else:
             before = list(zip(found.before, found.right, strict=True))
             after = list(zip(found.after, found.right, strict=True))
             save_figure(reliability({"before": before, "after": after}), Path(file))
+
+    failed = write_outputs(job.output, write)
     console = stdout()
     console.print(f"{len(found.right)} links, {sum(found.right) / len(found.right):.1%} right")
     console.print(
         f"expected calibration error: {found.error_before:.3f} before, {found.error_after:.3f} "
         "after (five folds, each judged by the others)"
     )
+    for _, error in failed:
+        raise error
     return found

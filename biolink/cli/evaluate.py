@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biolink.blocks import LinkSettings
-from biolink.cli.console import message, progress, stdout
-from biolink.cli.inputs import read_all
-from biolink.cli.link import loaded_for_given
+from biolink.cli.console import message, progress, report_problems, stdout
+from biolink.cli.inputs import read_all, some_documents
+from biolink.cli.link import loaded, loaded_for_given
+from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
-from biolink.errors import ConfigError, InputError
+from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
+from biolink.found import FoundReport, evaluate_found
 from biolink.kb.files import replace_file, sha256_of
 
-__all__ = ["EvaluationJob", "run_compare", "run_evaluate"]
+if TYPE_CHECKING:
+    from biolink.pipeline import AnyLinker
+
+__all__ = ["EvaluationJob", "EvaluationOutcome", "run_compare", "run_evaluate", "warn_of_seen"]
 
 _SUFFIXES = (".json", ".md", ".html")
 
@@ -30,6 +35,8 @@ class EvaluationJob:
     ----------
     files, kb, model, format, method
         As for ``biolink link``.
+    mentions
+        ``given``: gold mentions are linked. ``find``: mentions are found and linked, end to end.
     train
         Documents that the linker was trained on: seen and unseen, and names under ``biosyn``.
     protocol
@@ -49,6 +56,7 @@ class EvaluationJob:
     model: str | None = None
     format: str | None = None
     method: str | None = None
+    mentions: str = "given"
     train: tuple[str, ...] = ()
     protocol: str = "strict"
     baselines: bool = False
@@ -58,27 +66,111 @@ class EvaluationJob:
     seed: int = 0
 
 
-def _raise(problem: InputError) -> None:
+@dataclass(frozen=True, slots=True)
+class EvaluationOutcome:
+    """System -> report, and what could not be read or written."""
+
+    reports: dict[str, Report] | dict[str, FoundReport]
+    problems: list[BiolinkError] = field(default_factory=list)
+
+
+def _raise(problem: BiolinkError) -> None:
     raise problem
 
 
-def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
-    """Link the gold mentions of files and say how many are right."""
-    from biolink.baselines import by_names, exact, predicted, tfidf
-    from biolink.finetune.samples import named_mentions
+def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
+    """Link the mentions of annotated files, or find them, and say how many are right."""
+    _check(job)
+    problems: list[BiolinkError] = []
+    try:
+        gold = list(some_documents(read_all(job.files, job.format, problems.append), problems))
+        if not any(mention.concept_ids for document in gold for mention in document.mentions):
+            raise ConfigError(
+                f"no mention of {', '.join(job.files)} has a gold concept id; expected annotated "
+                "documents (PubTator, BioC, JSON Lines)"
+            )
+        if job.mentions == "find":
+            return _found(job, gold, problems)
+        return _given(job, gold, problems)
+    finally:
+        report_problems(problems, 1)
 
+
+def _check(job: EvaluationJob) -> None:
+    """Find mistakes in the options before anything is loaded."""
+    if job.mentions not in ("given", "find"):
+        raise ConfigError(f"--mentions is given or find, not {job.mentions!r}")
     if job.protocol not in ("strict", "biosyn"):
         raise ConfigError(f"protocol is strict or biosyn, not {job.protocol!r}")
     if job.protocol == "biosyn" and not job.train:
         raise ConfigError("protocol biosyn needs --train: their mentions are names in it")
-    for file in job.output:
-        if Path(file).suffix not in _SUFFIXES:
-            raise ConfigError(f"-o {file}: expected a name that ends in .json, .md or .html")
+    if job.mentions == "find" and job.baselines:
+        raise ConfigError("--baselines link given mentions; --predictions go with --mentions find")
+    pictured = () if job.mentions == "find" else (".html",)
+    check_outputs(job.output, _SUFFIXES, pictured)
+    for file in (*job.train, *job.predictions):
+        if not Path(file).exists():
+            raise InputError(file, None, "no such file", "a file of documents")
+
+
+def _found(
+    job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
+) -> EvaluationOutcome:
+    """Find the mentions, link them, and compare both with the annotations."""
+    from biolink.finetune.samples import named_mentions
+
+    linker = loaded(LinkSettings(job.kb, job.model, job.method))
+    warn_of_seen(linker, gold)
+    if job.protocol == "biosyn":
+        training = list(read_all(job.train, job.format, problems.append))
+        linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
+    provenance = _provenance(job, linker)
+    systems: dict[str, Iterable[Document]] = {
+        f"biolink ({getattr(linker.options, 'method', 'end to end')})": _linking(
+            linker, [document.with_mentions(()) for document in gold], True
+        )
+    }
+    for file in job.predictions:
+        systems[Path(file).name] = _predicted(file, gold, problems)
+    reports = {
+        name: evaluate_found(gold, documents, linker.kb, job.seed, provenance=provenance)
+        for name, documents in systems.items()
+    }
+    problems += _publish_found(reports, job.output, job.json)
+    return EvaluationOutcome(reports, problems)
+
+
+def _predicted(file: str, gold: Sequence[Document], problems: list[BiolinkError]) -> list[Document]:
+    """What another system found in the gold documents; nothing where it has no document."""
+    from biolink.baselines import linked_as_written
+
+    found = {d.id: d for d in map(linked_as_written, read_all((file,), None, problems.append))}
+    return [found.get(document.id, document.with_mentions(())) for document in gold]
+
+
+def _linking(
+    linker: AnyLinker, documents: Sequence[Document], recognise: bool
+) -> Iterator[Document]:
+    """The linked documents, with progress."""
+    with progress("linking", "documents") as advance:
+        linked = linker.pipe(documents, recognise=recognise)
+        for number, document in enumerate(linked, 1):
+            advance(number, len(documents))
+            yield document
+
+
+def _given(
+    job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
+) -> EvaluationOutcome:
+    """Link the gold mentions and compare their concepts."""
+    from biolink.baselines import by_names, exact, predicted, tfidf
+    from biolink.finetune.samples import named_mentions
+
     # All that is returned shows what a perfect order would reach; generation returns a beam.
     top_k = 5 if job.method == "generate" else 100
     linker = loaded_for_given(LinkSettings(job.kb, job.model, job.method, top_k))
-    gold = list(read_all(job.files, job.format, _raise))
-    training = list(read_all(job.train, job.format, _raise))
+    warn_of_seen(linker, gold)
+    training = list(read_all(job.train, job.format, problems.append))
     if job.protocol == "biosyn":
         linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
     provenance = _provenance(job, linker)
@@ -93,19 +185,12 @@ def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
             provenance=provenance,
         )
 
-    with progress("linking", "documents") as advance:
-
-        def linked() -> Iterator[Document]:
-            for number, document in enumerate(linker.pipe(gold, recognise=False), 1):
-                advance(number, len(gold))
-                yield document
-
-        reports = {f"biolink ({linker.options.method})": report(linked())}
+    reports = {f"biolink ({linker.options.method})": report(_linking(linker, gold, False))}
     if job.baselines:
         reports["exact match"] = report(by_names(gold, linker, exact))
         reports["TF-IDF"] = report(by_names(gold, linker, tfidf))
     for file in job.predictions:
-        other = read_all((file,), None, _raise)
+        other = read_all((file,), None, problems.append)
         reports[Path(file).name] = report(
             predicted(gold, other, lambda i: linker.kb.resolve(i) or i)
         )
@@ -115,8 +200,22 @@ def run_evaluate(job: EvaluationJob) -> dict[str, Report]:
         for name, other in reports.items()
         if name != first
     ]
-    _publish(reports, comparisons, job.output, job.json)
-    return reports
+    problems += _publish(reports, comparisons, job.output, job.json)
+    return EvaluationOutcome(reports, problems)
+
+
+def warn_of_seen(linker: AnyLinker, documents: Sequence[Document]) -> int:
+    """Say when documents are among those that the model was trained on; returns how many are."""
+    from biolink.infer.seen_documents import SeenDocuments
+
+    known = SeenDocuments(linker.model.folder)
+    seen = sum(document in known for document in documents)
+    if seen:
+        message(
+            f"biolink: warning: the model was trained on {seen} of these {len(documents)} "
+            "documents: on others it is worse than the figures say"
+        )
+    return seen
 
 
 def _publish(
@@ -124,11 +223,13 @@ def _publish(
     comparisons: Sequence[tuple[str, str, Comparison]],
     output: Sequence[str],
     json: bool,
-) -> None:
+) -> list[BiolinkError]:
+    """Write and print; what cannot be written is printed, so that it is not lost."""
     from biolink.report import to_html, to_markdown
 
     main = next(iter(reports.values()))
-    for file in output:
+
+    def write(file: str) -> None:
         suffix = Path(file).suffix
         text = (
             main.to_json()
@@ -139,14 +240,43 @@ def _publish(
         )
         with replace_file(file) as stream:
             stream.write(text)
-        message(f"wrote {file}")
+
+    failed = write_outputs(output, write)
     if json:
         stdout().print(main.to_json(), markup=False, soft_wrap=True)
-    elif not output:
+    elif failed or not output:
         stdout().print(to_markdown(reports, comparisons), markup=False, soft_wrap=True)
+    return [error for _, error in failed]
 
 
-def _provenance(job: EvaluationJob, linker: Any) -> dict[str, Any]:
+def _publish_found(
+    reports: dict[str, FoundReport], output: Sequence[str], json: bool
+) -> list[BiolinkError]:
+    from biolink.report import found_to_html, found_to_markdown
+
+    main = next(iter(reports.values()))
+
+    def write(file: str) -> None:
+        suffix = Path(file).suffix
+        text = (
+            main.to_json()
+            if suffix == ".json"
+            else found_to_html(reports)
+            if suffix == ".html"
+            else found_to_markdown(reports)
+        )
+        with replace_file(file) as stream:
+            stream.write(text)
+
+    failed = write_outputs(output, write)
+    if json:
+        stdout().print(main.to_json(), markup=False, soft_wrap=True)
+    elif failed or not output:
+        stdout().print(found_to_markdown(reports), markup=False, soft_wrap=True)
+    return [error for _, error in failed]
+
+
+def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
     import platform
 
     import torch
@@ -167,8 +297,9 @@ def _provenance(job: EvaluationJob, linker: Any) -> dict[str, Any]:
         "concepts": len(linker.kb),
         "names": linker.kb.name_count,
         "fingerprint": linker.kb.fingerprint[:16],
-        "method": linker.options.method,
-        "abbreviations": linker.options.abbreviations,
+        "method": getattr(linker.options, "method", "end to end"),
+        "mentions": job.mentions,
+        "abbreviations": getattr(linker.options, "abbreviations", "none"),
         "protocol": job.protocol,
         "seed": job.seed,
         **{f"sha256 of {Path(file).name}": sha256_of(file) for file in files},
@@ -177,6 +308,7 @@ def _provenance(job: EvaluationJob, linker: Any) -> dict[str, Any]:
 
 def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     """Paired comparison of two reports that ``biolink evaluate -o NAME.json`` wrote."""
+    check_outputs(output, _SUFFIXES, (".html",))
 
     def read(file: Path) -> Report:
         try:
@@ -192,5 +324,6 @@ def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     found = compare(reports[one], reports[other])
     if not found.mentions:
         raise ConfigError(f"{first} and {second} have no mention in common")
-    _publish(reports, [(one, other, found)], output, False)
+    for error in _publish(reports, [(one, other, found)], output, False):
+        raise error
     return found

@@ -9,8 +9,9 @@ from pathlib import Path
 from biolink.blocks import LinkSettings
 from biolink.cli.calibrate import linked_gold
 from biolink.cli.console import stdout
-from biolink.errors import ConfigError
+from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.kb.files import replace_file
+from biolink.plots import SUFFIXES
 from biolink.thresholds import Curve, find_threshold, plot_curve
 
 __all__ = ["ThresholdJob", "run_find_threshold"]
@@ -43,19 +44,22 @@ class ThresholdJob:
 
 def run_find_threshold(job: ThresholdJob) -> Curve:
     """Link the gold mentions of files, sweep the threshold and print the curve."""
-    for file in job.output:
-        if Path(file).suffix not in (".json", ".svg", ".png"):
-            raise ConfigError(f"-o {file}: expected a name that ends in .json, .svg or .png")
+    check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     curve = find_threshold(linked.documents, linked.kb, job.precision)
-    for file in job.output:
+
+    def write(file: str) -> None:
         if file.endswith(".json"):
             values = {"best": asdict(curve.best), "points": [asdict(p) for p in curve.points]}
             with replace_file(file) as stream:
                 stream.write(json.dumps(values, indent=1) + "\n")
         else:
             plot_curve(curve, Path(file))
+
+    failed = write_outputs(job.output, write)
     _print(curve)
+    for _, error in failed:
+        raise error
     return curve
 
 

@@ -1,0 +1,205 @@
+"""Precision, recall and F1 of mentions that were found, and of their concepts: end to end.
+
+Strict: a found span counts when it is exactly an annotated one, a concept when its span is and the
+best link is a gold concept of it (of ids joined by ``+`` one concept cannot be right). Spans count
+whether their mention has a concept or not; concepts are those of annotated mentions with an id,
+and of found ones with a link.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from biolink.documents import Document, Mention
+from biolink.kb.concept import bare_id
+from biolink.kb.knowledge_base import KnowledgeBase
+
+__all__ = ["FoundReport", "Rates", "evaluate_found"]
+
+_RESAMPLES = 1000
+Span = tuple[int, int]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Precision, recall and F1, from 0 to 1, micro-averaged over documents.
+
+    Attributes
+    ----------
+    precision, recall, f1
+        Right ones among the found, among the annotated, and their harmonic mean.
+    precision_interval, recall_interval, f1_interval
+        95 % bootstrap intervals, documents resampled.
+    annotated, found, right
+        How many.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    precision_interval: Interval
+    recall_interval: Interval
+    f1_interval: Interval
+    annotated: int
+    found: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReport:
+    """Result of :func:`evaluate_found`.
+
+    Attributes
+    ----------
+    documents
+        How many.
+    spans, concepts
+        Of spans alone; of spans with their concepts.
+    linked_right
+        Share of right concepts among the right spans that have a gold concept.
+    misses
+        What became of annotated concepts that were not found, and of links that are wrong.
+    provenance
+        What was measured with what, as the caller gave it.
+    """
+
+    documents: int
+    spans: Rates
+    concepts: Rates
+    linked_right: float
+    misses: dict[str, int]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The report as a JSON object."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+
+#: What a document counts in: spans right, found, annotated; concepts right, found, annotated.
+_COUNTS = 6
+_MISSES = (
+    "not found", "found with another span", "found and NIL", "wrong concept",
+    "linked where nothing is annotated",
+)  # fmt: skip
+
+
+def evaluate_found(
+    gold: Iterable[Document],
+    found: Iterable[Document],
+    kb: KnowledgeBase | None = None,
+    seed: int = 0,
+    *,
+    provenance: dict[str, Any] | None = None,
+) -> FoundReport:
+    """Compare the mentions that were found in documents, and their links, with the annotated ones.
+
+    Parameters
+    ----------
+    gold
+        Documents whose mentions have ``concept_ids``.
+    found
+        The same documents in the same order, with the mentions that were found.
+    kb
+        Resolves alternative ids.
+    seed
+        Of the bootstrap.
+    provenance
+        For the report.
+
+    Examples
+    --------
+    >>> gold = Document("1", "fever", mentions=(Mention(0, 5, "fever", concept_ids=("D1",)),))
+    >>> report = evaluate_found([gold], [gold.with_mentions(())])
+    >>> report.spans.recall, report.misses["not found"]
+    (0.0, 1)
+    """
+    rows: list[list[int]] = []
+    misses = dict.fromkeys(_MISSES, 0)
+    named = 0
+    for annotated, other in zip(gold, found, strict=True):
+        spans = {(m.start, m.end) for m in annotated.mentions}
+        concepts = _concepts(annotated, kb)
+        links: dict[Span, str | None] = {}
+        for mention in other.mentions:
+            best = None if mention.best is None else _known(mention.best.concept_id, kb)
+            place = (mention.start, mention.end)
+            links[place] = links.get(place) or best
+        linked = {span: concept for span, concept in links.items() if concept is not None}
+        right = sum(concept in concepts.get(span, ()) for span, concept in linked.items())
+        rows.append(
+            [len(spans & links.keys()), len(links), len(spans), right, len(linked), len(concepts)]
+        )
+        named += len(concepts.keys() & links.keys())
+        for span, ids in concepts.items():
+            if span not in links:
+                near = any(span[0] < end and start < span[1] for start, end in links)
+                misses["found with another span" if near else "not found"] += 1
+            elif links[span] is None:
+                misses["found and NIL"] += 1
+            elif links[span] not in ids:
+                misses["wrong concept"] += 1
+        misses["linked where nothing is annotated"] += sum(
+            not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
+        )
+    counts = np.array(rows, dtype=float).reshape(-1, _COUNTS)
+    concept_rates = _rates(counts[:, 3:], seed)
+    return FoundReport(
+        documents=len(rows),
+        spans=_rates(counts[:, :3], seed),
+        concepts=concept_rates,
+        linked_right=concept_rates.right / named if named else 0.0,
+        misses=misses,
+        provenance=provenance or {},
+    )
+
+
+def _known(concept_id: str, kb: KnowledgeBase | None) -> str:
+    return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
+
+
+def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:
+    """Annotated spans that have a concept, each with the ids that are right alone."""
+    found: dict[Span, set[str]] = {}
+    for mention in document.mentions:
+        if mention.concept_ids:
+            right = found.setdefault((mention.start, mention.end), set())
+            if not _together(mention):
+                right.update(_known(i, kb) for i in mention.concept_ids)
+    return found
+
+
+def _together(mention: Mention) -> bool:
+    return mention.id_joiner == "+" and len(mention.concept_ids) > 1
+
+
+def _rates(counts: np.ndarray, seed: int) -> Rates:
+    """Rates from [documents, (right, found, annotated)]."""
+    if not len(counts):
+        counts = np.zeros((1, 3))
+    drawn = np.random.default_rng(seed).integers(0, len(counts), (_RESAMPLES, len(counts)))
+    sampled = _shares(counts[drawn].sum(1))
+    low, high = np.percentile(sampled, [2.5, 97.5], axis=0)
+    precision, recall, f1 = (float(value) for value in _shares(counts.sum(0)[None])[0])
+    intervals = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    right, found, annotated = (int(value) for value in counts.sum(0))
+    return Rates(precision, recall, f1, *intervals, annotated, found, right)
+
+
+def _shares(sums: np.ndarray) -> np.ndarray:
+    """Precision, recall and F1 from [samples, (right, found, annotated)]; 0 where undefined."""
+    right, found, annotated = sums.T
+    shares: np.ndarray = np.stack(
+        [
+            right / np.maximum(1, found),
+            right / np.maximum(1, annotated),
+            2 * right / np.maximum(1, found + annotated),
+        ],
+        axis=1,
+    )
+    return shares

@@ -1,0 +1,119 @@
+"""Which documents a model was trained on: hashes of their texts and titles in its folder.
+
+Figures over documents that a model has seen flatter it. A corpus comes in many formats, so what is
+hashed is the letters and digits alone, whatever the white space, punctuation and case around them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from biolink.documents import Document
+from biolink.errors import ModelError
+from biolink.kb.files import replace_file
+
+__all__ = ["SEEN", "SeenDocuments", "fingerprints", "write_seen_documents"]
+
+#: In a model's folder.
+SEEN = "documents.json"
+_KIND = "biolink-seen-documents"
+_VERSION = 1
+_HEX = 16
+#: Titles of fewer letters and digits may be those of other documents ("Letter to the editor").
+_LEAST_TITLE = 30
+
+
+def fingerprints(document: Document) -> set[str]:
+    """Hashes of a document's text and of its title, 8 bytes of SHA-256 each.
+
+    The title is the first passage, or the first line where there are no passages.
+
+    >>> one = Document("1", "Asthma in 1,200 children")
+    >>> fingerprints(one) == fingerprints(Document("x", "ASTHMA  in 1200 children."))
+    True
+    """
+    text = document.text
+    if document.passages:
+        first = document.passages[0]
+        title = text[first.start : first.end]
+    else:
+        title = text.strip().partition("\n")[0]
+    whole, title = _letters(text), _letters(title)
+    return {_hash(part) for part in (whole, title) if len(part) >= _LEAST_TITLE or part == whole}
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_HEX]
+
+
+def write_seen_documents(folder: str | Path, documents: Iterable[Document]) -> Path:
+    """Write into a model's folder which documents it was trained on.
+
+    Parameters
+    ----------
+    folder
+        Of the model; hashes that are there already stay.
+    documents
+        All with whose annotations it was trained, development documents included.
+
+    Returns
+    -------
+    The file.
+    """
+    file = Path(folder) / SEEN
+    hashes = set(SeenDocuments(folder).hashes)
+    for document in documents:
+        hashes |= fingerprints(document)
+    record = {"kind": _KIND, "version": _VERSION, "sha256_64": sorted(hashes)}
+    with replace_file(file) as stream:
+        stream.write(json.dumps(record, indent=0) + "\n")
+    return file
+
+
+class SeenDocuments:
+    """The documents that a model was trained on; read when it is first asked.
+
+    Parameters
+    ----------
+    folder
+        Of the model; one without the file, and None, have no document.
+    """
+
+    def __init__(self, folder: str | Path | None) -> None:
+        self.folder = None if folder is None else Path(folder)
+
+    @cached_property
+    def hashes(self) -> frozenset[str]:
+        """Of texts and titles.
+
+        Raises
+        ------
+        ModelError
+            When the file is damaged.
+        """
+        if self.folder is None or not (self.folder / SEEN).is_file():
+            return frozenset()
+        file = self.folder / SEEN
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            hashes = record["sha256_64"] if record["kind"] == _KIND else None
+            known = record["version"] == _VERSION
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelError(f"{file} is damaged ({error}); expected hashes of documents") from None
+        if not known:
+            raise ModelError(f"{file} has version {record['version']}; expected {_VERSION}")
+        if not isinstance(hashes, list) or not all(isinstance(one, str) for one in hashes):
+            raise ModelError(f"{file} is damaged; expected hashes of documents")
+        return frozenset(hashes)
+
+    def __contains__(self, document: Document) -> bool:
+        return not self.hashes.isdisjoint(fingerprints(document))
