@@ -58,6 +58,7 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         sources[concept.source] += 1
         definitions += bool(concept.definitions)
         written += len(concept.names)
+    dropped = {r: entry["count"] for r, entry in kb.manifest.get("dropped", {}).items()}
     return {
         "concepts": len(kb),
         "names as written": written,
@@ -68,9 +69,7 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "fingerprint": kb.fingerprint,
         "semantic types": dict(types.most_common(20)),
         "sources of the concepts": dict(sources.most_common(20)),
-        "left out when it was read": {
-            reason: entry["count"] for reason, entry in kb.manifest.get("dropped", {}).items()
-        },
+        **({"left out when it was read": dropped} if dropped else {}),
         "files": [
             " ".join(f"{key}={value}" for key, value in source.items())
             for source in kb.manifest.get("sources", ())

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.concept import Columns, Concept, Record
+from biolink.kb.concept import Columns, Concept, Dropped, Record
 from biolink.kb.curies import Prefixes
 from biolink.kb.names import NORMALISATION, normalise_name
 
@@ -505,8 +505,13 @@ class KnowledgeBase:
                 yield concept
             yield from appended
 
+        dropped = (
+            Dropped(reason, entry["examples"][0], entry["count"])
+            for kb in (self, other)
+            for reason, entry in kb.manifest.get("dropped", {}).items()
+        )
         return KnowledgeBase._built(
-            merged(),
+            chain(merged(), dropped),
             self.prefixes.joined(other.prefixes),
             sources=[*self.manifest.get("sources", ()), *other.manifest.get("sources", ())],
             options=self.manifest.get("options", {}),

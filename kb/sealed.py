@@ -175,7 +175,7 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
     if not stamped and sum(size for size, _, _ in found.values()) > UNSTAMPED:
         names = [name for name in kind.files if name.endswith(".marisa")]
     for name in changed_files(folder, manifest, names):
-        raise kind.damage(folder / name, "is not what was written (its sha256 is another)")
+        raise kind.damage(folder / name, "is not what was written (its sha256 differs)")
     if stamped:
         with contextlib.suppress(OSError):
             (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")

@@ -516,6 +516,7 @@ def test_obsolete_obo_terms_lead_on(tmp_path: Path) -> None:
         **dict.fromkeys((7, 8)),
     }
     assert kb.manifest["dropped"]["obsolete"]["count"] == 2
+    assert kb.merge(kb).manifest["dropped"]["obsolete"]["count"] == 4
     kept = KnowledgeBase.read(file, obsolete=True)
     assert kept["MU:2"].id == "MU:2" and len(kept) == 8
 

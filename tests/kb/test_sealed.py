@@ -301,3 +301,16 @@ def test_indexes_know_what_they_were_built_from(tmp_path: Path) -> None:
 def test_no_stamp_is_in_the_package() -> None:
     KnowledgeBase.open(EMBEDDED / "kb")
     assert not list(EMBEDDED.rglob(STAMP))
+
+
+def test_a_read_only_store_is_checked_at_each_opening(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "x.kb"
+    shutil.copytree(whole / "store.x", folder)
+    monkeypatch.setattr(sealed.os, "access", lambda path, mode: False)
+    read = counted(monkeypatch)
+    KnowledgeBase.open(folder)
+    KnowledgeBase.open(folder)
+    assert len(read) == 2 * len(STORE.files)
+    assert not (folder / STAMP).exists()
