@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import biolink
-from biolink import Document, KnowledgeBase, Linker, Mention, NoNil, Threshold
+from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import BiolinkError, ConfigError, KnowledgeBaseError
 from biolink.infer.model import load_model
 from biolink.infer.nil import AnyOf, Likelier, PostPruning, policy_of
@@ -183,6 +183,26 @@ def test_knowledge_bases_travel(tmp_path: Path, kb: KnowledgeBase) -> None:
     KnowledgeBase.from_concepts(CONCEPTS[:3]).save(tmp_path / "a.kb")
     with pytest.raises(KnowledgeBaseError, match="another knowledge base"):
         pickle.loads(away)
+
+
+def test_linkers_travel(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
+    kb.save(tmp_path / "a.kb")
+    stored = KnowledgeBase.open(tmp_path / "a.kb")
+    text = "Fever, breast tumors and aspirin."
+    for base in (kb, stored, stored.subset(types={"Disease"})):
+        for method in ("combined", "generate"):
+            linker = biolink.load(model_folder, base, method=method)
+            linked = linker(text)
+            for other in (pickle.loads(pickle.dumps(linker)), copy.deepcopy(linker)):
+                assert other(text) == linked
+                assert other.recogniser.kb.base is other.kb.base is other.indexes.kb
+
+
+def test_an_index_in_memory_travels_with_its_linker(model_folder: Path, kb: KnowledgeBase) -> None:
+    linker = Linker(load_model(model_folder), kb, LinkerOptions(method="candidates"))
+    linker.prepare()
+    other = pickle.loads(pickle.dumps(linker))
+    assert "lexical" in vars(other.indexes)
 
 
 def test_what_is_found_does_not_depend_on_what_was_linked_before(
