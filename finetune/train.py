@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
+from shutil import rmtree
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, ModelError
 from biolink.finetune.batches import Batch, Batches, Mined, Ranking, Special, Stage
 from biolink.finetune.mining import nearest_wrong
 from biolink.finetune.tables import Mentions, Names, Ragged
@@ -29,6 +35,7 @@ from biolink.infer.backbone import Backbone, pooled, span_vectors
 from biolink.infer.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.checkpoints import last_whole, seal
 from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
 from biolink.pretrain.seq2seq import padded
 
@@ -38,6 +45,8 @@ log = logging.getLogger(__name__)
 
 _MINED = 16
 _LOG_EVERY = 25
+_KEPT = 2
+_WEIGHTS, _STATE = "weights.safetensors", "state.pt"
 
 
 class Trainer:
@@ -147,8 +156,13 @@ class Trainer:
             with Path(f"{file}.tmp").open("wb") as stream:
                 np.savez(stream, names=near_names, mentions=near_mentions)
             Path(f"{file}.tmp").replace(file)
-        with np.load(file, allow_pickle=False) as stored:
-            return Mined(stored["names"], stored["mentions"])
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                return Mined(stored["names"], stored["mentions"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise ModelError(
+                f"{file} is damaged ({error}): remove it, and the near-misses are mined again"
+            ) from None
 
     # ------------------------------------------------------------------ steps
 
@@ -287,44 +301,69 @@ class Trainer:
         )
         return optimiser, schedule
 
-    def _files(self, stage: Stage) -> tuple[Path, Path]:
-        return self.folder / f"{stage.name}.safetensors", self.folder / f"{stage.name}.state.pt"
+    def _last(self, stage: Stage) -> Path | None:
+        """Folder of the stage's last whole checkpoint."""
+        return last_whole(
+            self.folder, stage.name, lambda record: log.warning("stage %s: %s", stage.name, record)
+        )
 
     def finished(self, stage: Stage) -> bool:
         """Whether the stage's checkpoint is its last."""
-        file = self._files(stage)[1]
-        return file.exists() and torch.load(file, weights_only=True)["step"] >= stage.steps
+        last = self._last(stage)
+        return last is not None and _step_of(last) >= stage.steps
 
     def _save(self, stage: Stage, step: int, optimiser: Any, schedule: Any) -> None:
-        weights, state = self._files(stage)
+        """Write a checkpoint; the one before it stays until it is whole."""
+        target = self.folder / f"{stage.name}-{step}"
+        if target.exists():
+            rmtree(target)
+        target.mkdir()
         tensors = {name: p.detach().contiguous() for name, p in self.model.named_parameters()}
-        save_file(tensors, f"{weights}.tmp", metadata={"step": str(step)})
-        torch.save(
-            {
-                "step": step,
-                "stage": asdict(stage),
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-            },
-            f"{state}.tmp",
-        )
-        Path(f"{weights}.tmp").replace(weights)
-        Path(f"{state}.tmp").replace(state)
+        save_file(tensors, target / _WEIGHTS, metadata={"step": str(step)})
+        state = {
+            "step": step,
+            "stage": asdict(stage),
+            "optimiser": optimiser.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
+        torch.save(state, target / _STATE)
+        seal(target)
+        # One more is kept, for when the newest is damaged.
+        for old in sorted(_checkpoints(self.folder, stage), key=_step_of)[:-_KEPT]:
+            rmtree(old)
 
     def _resume(self, stage: Stage, optimiser: Any, schedule: Any) -> int:
-        weights, state = self._files(stage)
-        if not state.exists():
+        last = self._last(stage)
+        if last is None:
             return 0
-        saved = torch.load(state, weights_only=True, map_location=self.device)
-        if saved["stage"] != asdict(stage):
-            raise ConfigError(f"{state} is a checkpoint of other settings: remove it to start anew")
-        parameters = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name, tensor in load_file(weights).items():
-                parameters[name].copy_(tensor)
-        optimiser.load_state_dict(saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
-        return int(saved["step"])
+        try:
+            saved = torch.load(last / _STATE, weights_only=True, map_location=self.device)
+            weights = load_file(last / _WEIGHTS)
+            if saved["stage"] != asdict(stage):
+                raise ConfigError(
+                    f"{last} is a checkpoint of other settings: remove it to start anew"
+                )
+            parameters = dict(self.model.named_parameters())
+            with torch.no_grad():
+                for name, tensor in weights.items():
+                    parameters[name].copy_(tensor)
+            optimiser.load_state_dict(saved["optimiser"])
+            schedule.load_state_dict(saved["schedule"])
+            return int(saved["step"])
+        except (UnpicklingError, SafetensorError, RuntimeError, ValueError, LookupError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(
+                f"{last} is no checkpoint of this training ({first}): remove it to start anew"
+            ) from None
+
+
+def _checkpoints(folder: Path, stage: Stage) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(stage.name)}-\d+")
+    return [child for child in folder.iterdir() if pattern.fullmatch(child.name)]
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _rate(step: int, steps: int) -> float:

@@ -12,7 +12,10 @@ import torch
 from transformers import TrainerCallback
 
 from biolink.documents import Document
+from biolink.errors import ModelError
 from biolink.infer.linker import Linker
+from biolink.kb.files import replace_file
+from biolink.kb.model_files import json_of
 
 __all__ = ["Validation"]
 
@@ -56,8 +59,14 @@ class Validation(TrainerCallback):
     def _history(self, step: int) -> list[dict[str, float]]:
         if not self.file.exists():
             return []
-        history = json.loads(self.file.read_text(encoding="utf-8"))
-        return [entry for entry in history if entry["step"] < step]
+        history = json_of(self.file, list)
+        try:
+            return [entry for entry in history if entry["step"] < step and entry["figure"] > -2]
+        except (TypeError, KeyError):
+            raise ModelError(
+                f"{self.file} is damaged; expected a list of steps and figures: remove it, and the "
+                "next look counts as the best"
+            ) from None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         step = state.global_step
@@ -73,7 +82,8 @@ class Validation(TrainerCallback):
         best = max((entry["figure"] for entry in history), default=-1.0)
         history.append({"step": step, "figure": figure})
         if state.is_world_process_zero:
-            self.file.write_text(json.dumps(history), encoding="utf-8")
+            with replace_file(self.file) as stream:
+                stream.write(json.dumps(history))
             if figure > best:
                 self.save()
             self.report({"step": step, "dev Recall@1": round(figure, 4)})

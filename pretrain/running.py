@@ -7,18 +7,21 @@ accelerate is underneath, so several GPUs, bf16, DeepSpeed and FSDP are settings
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, ModelError
+from biolink.pretrain.checkpoints import last_whole, seal
 from biolink.pretrain.losses import IGNORED
 from biolink.pretrain.settings import at_least, share
 from biolink.pretrain.stream import MARKS, DenoisingStream
@@ -58,7 +61,7 @@ class Optimisation:
     save_every, log_every
         Steps between checkpoints and between lines of the log.
     keep
-        Checkpoints kept.
+        Checkpoints kept; never fewer than two, as the newest may be half written.
     """
 
     steps: int
@@ -143,7 +146,8 @@ def training_arguments(
         "fp16": settings.precision == "fp16",
         "save_steps": settings.save_every,
         "logging_steps": settings.log_every,
-        "save_total_limit": settings.keep,
+        # The one before the newest stays until the newest is sealed.
+        "save_total_limit": max(2, settings.keep),
         "remove_unused_columns": False,
         "report_to": "none",
         "disable_tqdm": True,
@@ -164,6 +168,22 @@ def training_arguments(
         raise ConfigError(f"trainer: {str(error).splitlines()[0]}") from None
 
 
+@contextmanager
+def _of_this_training(checkpoint: Any) -> Iterator[None]:
+    """A checkpoint that cannot be loaded, or not without running code, is an error that names it.
+
+    transformers reads its pickles with ``weights_only``: code in them never runs.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError, UnpicklingError) as e:
+        first = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise ModelError(
+            f"{checkpoint} is no checkpoint of this training ({first}); expected one that the same "
+            "settings wrote: remove it, or take another folder under out"
+        ) from None
+
+
 class _Trainer(Trainer):
     """transformers' Trainer with our objective and the samples in their own order."""
 
@@ -179,6 +199,18 @@ class _Trainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(dataset) if hasattr(dataset, "__len__") else None
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        with _of_this_training(args[0]):
+            return super()._load_from_checkpoint(*args, **kwargs)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: Any) -> None:
+        with _of_this_training(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: Any) -> None:
+        with _of_this_training(checkpoint):
+            super()._load_rng_state(checkpoint)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         if self.random_state_of is not None:
@@ -226,6 +258,17 @@ class _Marks(TrainerCallback):
 
 
 @dataclass
+class _Seal(TrainerCallback):
+    """Says that a checkpoint is whole; the last of the callbacks."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()  # each process writes files of its own
+        if state.is_world_process_zero:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+@dataclass
 class _Log(TrainerCallback):
     """Appends each line of the log to a file, and hands it on."""
 
@@ -254,7 +297,9 @@ def run_training(
     report: Callable[[dict[str, Any]], None] = lambda record: None,
     by_tokens: bool = True,
 ) -> Any:
-    """Train, or go on from the last checkpoint in the folder.
+    """Train, or go on from the last whole checkpoint in the folder.
+
+    One that is damaged or half written is reported, and put aside under another name.
 
     Parameters
     ----------
@@ -279,7 +324,8 @@ def run_training(
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(folder, settings, extra or {})
-    last = get_last_checkpoint(str(folder))
+    found = last_whole(folder, "checkpoint", report, aside=arguments.process_index == 0)
+    last = None if found is None else str(found)
     hooks: list[Any] = [_Log(folder / "log.jsonl", report), *callbacks]
     if isinstance(dataset, DenoisingStream):
         hooks.append(_Marks(dataset))
@@ -289,6 +335,7 @@ def run_training(
             marks = json.loads((Path(last) / MARKS).read_text(encoding="utf-8"))
             dataset.resume(done["global_step"] * of_step, marks)
             arguments.ignore_data_skip = True
+    hooks.append(_Seal())
     trainer = _Trainer(
         objective,
         by_tokens,

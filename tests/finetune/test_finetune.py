@@ -239,7 +239,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     original = first.losses
 
     def failing(stage: Stage, batch: Batch) -> dict[str, torch.Tensor]:
-        if (tmp_path / "parts" / "both.state.pt").exists():
+        if list((tmp_path / "parts").glob("both-*/whole.json")):
             raise Killed
         return original(stage, batch)
 
@@ -255,6 +255,41 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert any(not torch.equal(p, before[n]) for n, p in after.items())
     with pytest.raises(ConfigError, match="checkpoint of other settings"):
         second.run(Stage("both", steps=7, mentions=2))
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "half written"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.pt"])
+def test_the_loop_goes_on_from_the_last_whole_checkpoint(
+    kb: KnowledgeBase,
+    index: LexicalIndex,
+    tmp_path: Path,
+    how: str,
+    name: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = trainer(kb, index, tmp_path / "whole")
+    whole.run(STAGE, checkpoint_every=2)
+    kept = sorted(file.name for file in (tmp_path / "whole").glob("both-*"))
+    assert len(kept) == 2
+    newest = max((tmp_path / "whole").glob("both-*"), key=lambda c: int(c.name.split("-")[1]))
+    content = bytearray((newest / name).read_bytes())
+    if how == "truncated":
+        (newest / name).write_bytes(content[: len(content) // 2])
+    elif how == "flipped":
+        content[len(content) // 2] ^= 1
+        (newest / name).write_bytes(content)
+    elif how == "missing":
+        (newest / name).unlink()
+    else:
+        (newest / "whole.json").unlink()
+    again = trainer(kb, index, tmp_path / "whole")
+    again.run(STAGE, checkpoint_every=2)
+    after = dict(again.model.named_parameters())
+    assert all(torch.equal(p, after[n]) for n, p in whole.model.named_parameters())
+    assert newest.name in caplog.text
+    assert "goes on from" in caplog.text
+    # The damaged one is kept, but not counted.
+    assert (tmp_path / "whole" / f"damaged-1-{newest.name}").is_dir()
 
 
 def test_near_misses_by_the_models_own_embeddings(
