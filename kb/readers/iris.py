@@ -8,14 +8,16 @@ __all__ = ["curie_of"]
 
 #: Where the local part follows the address, and the prefix that it takes.
 _PLACES = (
-    (r"snomed\.info/id/", "SNOMEDCT"),
+    (r"(?:www\.)?snomed\.info/(?:id|sct)/", "SNOMEDCT"),
     (r"snomed\.info/sct/\d+/id/", "SNOMEDCT"),
     (r"id\.nlm\.nih\.gov/mesh/(?:\d{4}/)?", "MESH"),
     (r"(?:ncicb\.nci\.nih\.gov|ncit\.nci\.nih\.gov)/xml/owl/EVS/Thesaurus\.owl#", "NCIT"),
     (r"linkedlifedata\.com/resource/umls/id/", "UMLS"),
     (r"(?:www\.)?omim\.org/(?:entry|phenotypicSeries)/", "OMIM"),
     (r"(?:www\.)?ncbi\.nlm\.nih\.gov/gene/", "NCBIGene"),
-    (r"(?:www\.)?uniprot\.org/uniprot/", "UniProtKB"),
+    (r"(?:www\.|purl\.)?uniprot\.org/uniprot(?:kb)?/", "UniProtKB"),
+    (r"purl\.org/sig/ont/fma/fma", "FMA"),
+    (r"(?:www\.)?wikidata\.org/(?:entity|wiki)/", "wikidata"),
     (r"id\.who\.int/icd/entity/", "ICD11"),
 )
 _KNOWN = [(re.compile(rf"https?://{place}([\w.+-]+)"), prefix) for place, prefix in _PLACES]

@@ -108,10 +108,10 @@ def _term(
     term_id = fields.get("id", [""])[0]
     if not term_id:
         raise InputError(source, begin, "a term without an id", "id: ...")
-    if fields.get("is_obsolete") == ["true"] and not obsolete:
+    if "true" in fields.get("is_obsolete", ()) and not obsolete:
         # Where several could take its place (or some are only to be considered), none does.
-        by = [*fields.get("replaced_by", ()), *_replaced_by(fields)]
-        yield Dropped("obsolete", term_id, replaced_by=by[0] if len(set(by)) == 1 else "")
+        by = {*_replaced_by(fields)}
+        yield Dropped("obsolete", term_id, replaced_by=by.pop() if len(by) == 1 else "")
         return
     name = fields.get("name", [""])[0]
     if others:
@@ -133,7 +133,9 @@ def _term(
 
 
 def _replaced_by(fields: dict[str, list[str]]) -> Iterator[str]:
-    """What ``property_value: IAO:0100001 MONDO:1`` says."""
+    """What ``replaced_by: MONDO:1`` and ``property_value: IAO:0100001 MONDO:1`` say."""
+    for written in fields.get("replaced_by", ()):
+        yield curie_of(written) or written
     for value in fields.get("property_value", ()):
         predicate, _, rest = value.partition(" ")
         if re.split(r"[/#]", predicate)[-1] in ("IAO:0100001", "IAO_0100001", "replaced_by"):

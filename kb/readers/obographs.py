@@ -88,7 +88,7 @@ def _class(node: dict[str, Any], kept: set[str], deprecated: bool) -> Iterator[R
         yield Dropped("no class (properties, individuals)", iri)
         return
     concept_id = curie_of(iri)
-    if meta.get("deprecated") and not deprecated:
+    if str(meta.get("deprecated")).lower() == "true" and not deprecated:
         by = properties.get(_REPLACED, ())
         # Where several could take its place, none does.
         yield Dropped(

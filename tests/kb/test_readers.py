@@ -381,6 +381,9 @@ def test_damaged_gzip_is_one_clear_error(tmp_path: Path) -> None:
         ("http://identifiers.org/omim:253300", "omim:253300"),
         ("http://id.nlm.nih.gov/mesh/2024/D001241", "MESH:D001241"),
         ("http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl#C3262", "NCIT:C3262"),
+        ("http://www.snomed.info/sct/22298006", "SNOMEDCT:22298006"),
+        ("http://purl.org/sig/ont/fma/fma7088", "FMA:7088"),
+        ("http://www.bioassayontology.org/bao#BAO_0000015", "BAO:0000015"),
         ("http://example.org/onto#MU_0001", "MU:0001"),
         ("HP:0001250", "HP:0001250"),
         ("http://example.org/Fever", None),
@@ -504,7 +507,7 @@ def test_obsolete_obo_terms_lead_on(tmp_path: Path) -> None:
         old(2, "replaced_by: MU:3 ! other")
         + old(3, "replaced_by: MU:1")
         + "[Term]\nid: MU:1\nname: fever\nalt_id: MU:9\n\n"
-        + old(4, f"{iao} MU:1")
+        + old(4, f"{iao} MU:1", "is_obsolete: true", "replaced_by: MU:1")
         + old(5, f'{iao} "http://purl.obolibrary.org/obo/MU_1" xsd:anyURI')
         + old(6, "replaced_by: MU:9")
         + old(7, "replaced_by: MU:1", "replaced_by: MU:2")
