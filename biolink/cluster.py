@@ -19,11 +19,13 @@ import numpy as np
 
 from biolink.blocks import BlockLinker, Linked, LinkSettings, single_threaded
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
+from biolink.formats import read
 from biolink.kb.files import STDIO
 from biolink.kb.store import is_store
+from biolink.ray_log import RAY_LOG, quiet
 from biolink.shards import Block, Shards, link_shard, numbered_blocks
 
-__all__ = ["ClusterJob", "ClusterOutcome", "link_on_ray"]
+__all__ = ["ClusterJob", "ClusterOutcome", "link_on_ray", "shard_size"]
 
 #: Columns of the rows that pass between Ray's processes.
 _Batch = dict[str, Any]
@@ -46,7 +48,7 @@ class ClusterJob:
     workers
         Actors, each of one thread and on one core.
     block
-        Documents of a shard.
+        Documents of a shard; fewer where there would not be a shard for each worker.
     text_column
         Of tables: the column that holds the texts.
     """
@@ -59,6 +61,11 @@ class ClusterJob:
     workers: int = 1
     block: int = 256
     text_column: str | None = None
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Further options of :func:`biolink.read`."""
+        return {} if self.text_column is None else {"text_column": self.text_column}
 
     def described(self) -> dict[str, Any]:
         """What the shards depend on, as JSON can hold it."""
@@ -93,16 +100,15 @@ class ClusterOutcome:
 class _Reader:
     """Reads a file's blocks, as Ray calls it."""
 
-    def __init__(self, job: ClusterJob) -> None:
-        self.job = job
+    def __init__(self, job: ClusterJob, size: int) -> None:
+        self.job, self.size = job, size
 
     def __call__(self, batch: _Batch) -> Iterator[_Batch]:
         shards = Shards(self.job.folder)
         for number in batch["item"].tolist():
             job = self.job
-            options = {} if job.text_column is None else {"text_column": job.text_column}
             for block in numbered_blocks(
-                number, job.files[number], job.format, job.block, shards, options
+                number, job.files[number], job.format, self.size, shards, job.reading
             ):
                 yield {"block": np.array([pickle.dumps(block)], dtype=object)}
 
@@ -138,6 +144,23 @@ class _Linking:
         return link_shard(Shards(self.job.folder), self.linker, block)
 
 
+def shard_size(job: ClusterJob) -> tuple[int, int | None]:
+    """Documents of a shard, so that there is one for each worker, and of how many.
+
+    Reads no more documents than make full shards for all workers; of more it is None how many.
+    """
+    count = 0
+    for file in job.files:
+        try:
+            for _ in read(file, job.format, lambda problem: None, **job.reading):
+                count += 1
+                if count >= job.workers * job.block:
+                    return job.block, None
+        except BiolinkError:
+            continue  # told when the file is linked
+    return max(1, -(-count // job.workers)), count
+
+
 def link_on_ray(
     job: ClusterJob, progress: Callable[[int, int | None], None] = lambda done, size: None
 ) -> ClusterOutcome:
@@ -162,11 +185,7 @@ def link_on_ray(
     """
     # Ray tells of its usage over the network; nothing of biolink does.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise MissingDependencyError("ray", "--engine ray", "ray") from None
+    ray = _ray()
     if STDIO in job.files:
         raise ConfigError("--engine ray reads files that every machine sees, not stdin")
     for file in job.files:
@@ -178,10 +197,34 @@ def link_on_ray(
             "can map: make it with `biolink kb build`"
         )
     shards = Shards(job.folder)
-    shards.begin(job.described())
+    size, total = shard_size(job)
+    size = shards.begin(job.described(), size)
     # Indexes that are not there yet are built once, here.
     job.settings.stored(shards.folder)
     outcome = ClusterOutcome(kept=len(shards.names()))
+    with quiet(shards.folder / RAY_LOG):
+        _link(ray, job, size, outcome, lambda done: progress(done, None if outcome.kept else total))
+    outcome.problems = shards.problems()
+    return outcome
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise MissingDependencyError("ray", "--engine ray", "ray") from None
+    return ray
+
+
+def _link(
+    ray: Any,
+    job: ClusterJob,
+    size: int,
+    outcome: ClusterOutcome,
+    progress: Callable[[int], None],
+) -> None:
+    """Link what has no shard yet."""
     ours = not ray.is_initialized()
     if ours:
         here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": job.workers}
@@ -189,6 +232,7 @@ def link_on_ray(
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        context.print_on_execution_start = False
         # Else Ray would gather all blocks of a file before the first is linked.
         context.target_max_block_size = 1
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -196,13 +240,16 @@ def link_on_ray(
             list(range(len(job.files))), override_num_blocks=len(job.files)
         )
         # Reading takes next to nothing of a core, and must not wait for one.
-        blocks = numbers.map_batches(_Reader(job).__call__, batch_size=1, num_cpus=0, concurrency=1)
+        blocks = numbers.map_batches(
+            _Reader(job, size).__call__, batch_size=1, num_cpus=0, concurrency=1
+        )
         linked = blocks.map_batches(
             _Linking,
             fn_constructor_args=(job,),
             batch_size=1,
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(size=job.workers),
+            # Else the first that is ready would take the blocks of those that are not yet.
+            compute=ray.data.ActorPoolStrategy(size=job.workers, max_tasks_in_flight_per_actor=1),
         )
         for row in linked.iter_rows():
             if row["error"]:
@@ -210,9 +257,7 @@ def link_on_ray(
             outcome.documents += int(row["documents"])
             outcome.mentions += int(row["mentions"])
             outcome.linked += int(row["linked"])
-            progress(outcome.documents, None)
+            progress(outcome.documents)
     finally:
         if ours:
             ray.shutdown()
-    outcome.problems = shards.problems()
-    return outcome

@@ -24,6 +24,8 @@ __all__ = ["Block", "Shards", "link_shard", "numbered_blocks"]
 
 _JOB = "job.json"
 _VERSION = 1
+#: What ``job.json`` calls the documents of a shard, as they came out for the first run.
+_SIZE = "documents of a shard"
 #: Documents of a shard that are worked on together; memory is given back after them.
 _TOGETHER = 32
 
@@ -94,13 +96,19 @@ class Shards:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def begin(self, job: Mapping[str, Any]) -> None:
+    def begin(self, job: Mapping[str, Any], size: int = 0) -> int:
         """Make the folder for a job, or go on with it.
 
         Parameters
         ----------
         job
             What the shards depend on, as JSON can hold it.
+        size
+            Documents of a shard.
+
+        Returns
+        -------
+        The size with which the job was begun: the shards that are there have it.
 
         Raises
         ------
@@ -114,6 +122,7 @@ class Shards:
                 there = json.loads(file.read_text(encoding="utf-8"))
             except ValueError:
                 there = {}
+            size = there.pop(_SIZE, size)
             differing = sorted(k for k in wanted | there if wanted.get(k) != there.get(k))
             if differing:
                 raise ConfigError(
@@ -129,7 +138,9 @@ class Shards:
             left.unlink(missing_ok=True)
         if not file.is_file():
             with replace_file(file) as stream:
-                stream.write(json.dumps(wanted, indent=1, ensure_ascii=False) + "\n")
+                record = {**wanted, _SIZE: size}
+                stream.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        return size
 
     def file(self, name: str) -> Path:
         """Where the shard of a block is, or will be."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import biolink
 
 linker = biolink.load()
-documents = biolink.read(Path(__file__).parent / "data" / "bc5cdr_20.PubTator")
+documents = biolink.read(Path(__file__).parent / "data" / "bc5cdr_test_20.PubTator")
 concepts: Counter[tuple[str, str]] = Counter()
 for document in linker.pipe(documents, recognise=True):
     for mention in document.mentions:

@@ -7,7 +7,7 @@ import pandas as pd
 
 import biolink
 
-ABSTRACTS = Path(__file__).parent / "data" / "bc5cdr_20.PubTator"
+ABSTRACTS = Path(__file__).parent / "data" / "bc5cdr_test_20.PubTator"
 
 linker = biolink.load()
 documents = [document.with_mentions(()) for document in biolink.read(ABSTRACTS)]

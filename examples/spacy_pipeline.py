@@ -14,7 +14,7 @@ from spacy.tokens import DocBin
 
 import biolink
 
-ABSTRACTS = Path(__file__).parent / "data" / "bc5cdr_20.PubTator"
+ABSTRACTS = Path(__file__).parent / "data" / "bc5cdr_test_20.PubTator"
 
 
 def main() -> None:

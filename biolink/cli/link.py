@@ -41,8 +41,8 @@ class LinkJob:
     """The options of ``biolink link``."""
 
     files: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
     settings: LinkSettings = field(default_factory=LinkSettings)
+    texts: tuple[str, ...] = ()
     format: str | None = None
     text_column: str | None = None
     to: str | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 import biolink
 from biolink.bench.scoring import Part, guesses_of, score
 
-ABSTRACTS = Path(__file__).parents[1] / "data" / "bc5cdr_20.PubTator"
+ABSTRACTS = Path(__file__).parents[1] / "data" / "bc5cdr_test_20.PubTator"
 
 POLICIES = {
     "direct (always the nearest)": biolink.NoNil(),

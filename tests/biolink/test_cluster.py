@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import pytest
 from biolink import read
 from biolink.blocks import BlockLinker, Linked, LinkSettings
 from biolink.cli.link import LinkJob, run_link
-from biolink.cluster import ClusterJob, link_on_ray
+from biolink.cluster import ClusterJob, link_on_ray, shard_size
 from biolink.documents import Document
 from biolink.errors import ConfigError, InputError, ModelError
 from biolink.kb import KnowledgeBase
@@ -181,10 +182,50 @@ def test_a_cluster_of_two(
         ]
     # What a worker raises is told as it is.
     wrong = ClusterJob(files, str(tmp_path / "wrong"), LinkSettings(model=str(tmp_path)))
-    with pytest.raises(ModelError, match="is not a model"):
+    with pytest.raises(ModelError, match="is no model"):
         link_on_ray(wrong)
     with pytest.raises(ConfigError, match="not a stored knowledge base"):
         link_on_ray(ClusterJob(files, str(tmp_path / "no"), LinkSettings(kb=files[0])))
+
+
+def test_a_small_corpus_makes_a_shard_for_each_worker(tmp_path: Path) -> None:
+    one = lines(tmp_path / "a.jsonl", [f"Text {i}." for i in range(10)])
+    other = lines(tmp_path / "b.jsonl", ["Text."] * 3)
+    (tmp_path / "bad.jsonl").write_bytes(b"\xff")
+    bad = str(tmp_path / "bad.jsonl")
+
+    def job(files: tuple[str, ...], **changes: int) -> ClusterJob:
+        return ClusterJob(files, str(tmp_path / "out"), format="jsonl", **changes)
+
+    assert shard_size(job((one, bad, other), workers=4)) == (4, 13)
+    assert shard_size(job((one,), workers=20)) == (1, 10)
+    assert shard_size(job((one,), workers=2, block=5)) == (5, None)
+    assert shard_size(job((one,), workers=2, block=6)) == (5, 10)
+    assert shard_size(job((bad,), workers=2)) == (1, 0)
+    # Going on with other workers leaves the shards as they are.
+    shards = Shards(tmp_path / "out")
+    assert shards.begin({"files": [one]}, 4) == 4
+    assert shards.begin({"files": [one]}, 7) == 4
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_small_corpus_is_spread_over_all_workers(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [f"Text {i}." for i in range(12)])
+    told: list[tuple[int, int | None]] = []
+    job = ClusterJob((file,), str(tmp_path / "out"), MarkingSettings(slow=0.5), workers=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        link_on_ray(job, lambda done, size: told.append((done, size)))
+    linked = [d for f in (tmp_path / "out").glob("part-*.jsonl") for d in read(f, "jsonl")]
+    assert Counter(Counter(d.metadata["process"] for d in linked).values()) == {6: 2}
+    assert told == [(6, 12), (12, 12)]
+
+
+def test_ray_itself_says_nothing(tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", ["Text."])
+    command = [sys.executable, "-c", _DRIVER, file, str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 _DRIVER = """

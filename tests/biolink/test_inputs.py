@@ -81,7 +81,7 @@ def test_texts_and_a_folder_are_linked(
     folder: Path, settings: LinkSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.jsonl"
-    job = LinkJob((str(folder),), ("Fever.",), settings, output=str(out))
+    job = LinkJob((str(folder),), settings, ("Fever.",), output=str(out))
     outcome = run_link(job)
     assert [d.text for d in read(out)] == ["Fever.", "aspirin", "A fever.", "Nothing."]
     assert (outcome.documents, outcome.linked, len(outcome.problems)) == (4, 3, 3)
@@ -98,7 +98,7 @@ def test_one_and_two_workers_write_the_same_bytes(
     written = []
     for workers in (1, 2, 1):
         out = tmp_path / f"{workers}.jsonl"
-        job = LinkJob((str(folder),), ("breast tumor " * 30,), settings, output=str(out))
+        job = LinkJob((str(folder),), settings, ("breast tumor " * 30,), output=str(out))
         run_link(replace(job, workers=workers, batch_size=2))
         written.append(out.read_bytes())
     assert written[0] == written[1] == written[2]
@@ -153,7 +153,7 @@ def test_curies_are_written_and_understood_as_gold(
     prefixed.save(tmp_path / "prefixed.kb")
     asked = replace(settings, kb=str(tmp_path / "prefixed.kb"), curies=True)
     out = tmp_path / "out.jsonl"
-    run_link(LinkJob((), ("aspirin for breast cancer",), asked, output=str(out)))
+    run_link(LinkJob((), asked, ("aspirin for breast cancer",), output=str(out)))
     (document,) = read(out)
     ids = [link.concept_id for m in document.mentions for link in m.links]
     assert ids and all(i.startswith("X:D") for i in ids)
