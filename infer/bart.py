@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from biolink.infer.encoder import BartEncoder
-from biolink.infer.finite import check_weights, tensors_of
 from biolink.kb.model_files import config_values, damaged
+from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = ["Bart", "Stack", "config_of"]
 

@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
@@ -26,27 +24,26 @@ from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.bart import Bart, config_of
 from biolink.infer.cores import each_on_a_core
 from biolink.infer.encoder import most_tokens, of_similar_size
-from biolink.infer.finite import check_scores, check_weights, tensors_of
+from biolink.infer.finite import check_scores
 from biolink.infer.nil import policy_from
 from biolink.infer.precision import Precision, in_precision, is_packed
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
-from biolink.infer.tokeniser import LightTokeniser, backend_of
+from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.files import sha256_of
 from biolink.kb.model_files import (
     CURE,
     SETTINGS,
     checked_form,
-    config_values,
     counts_of,
     damaged,
-    json_of,
     settings_of,
 )
+from biolink.kb.model_loading import model_of_transformers, tokeniser_of_transformers
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
 from biolink.kb.trie import NameTrie
 
-__all__ = ["LinkingModel", "check_device", "load_model", "tokeniser_of_transformers"]
+__all__ = ["LinkingModel", "check_device", "load_model"]
 
 ANNOTATIONS = "annotations.json"
 ABBREVIATIONS = "abbreviations.json"
@@ -269,7 +266,7 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     if config is not None:
         model: Any = Bart.read(folder, config)
     else:
-        model = _model_of_transformers(path)
+        model = model_of_transformers(path)
     if config is not None and LightTokeniser.reads(folder):
         tokenizer: Any = LightTokeniser(folder, config.pad_token_id)
     else:
@@ -352,79 +349,3 @@ def check_device(device: str) -> None:
         raise ConfigError(
             f"device {device!r} cannot be used ({first}); expected {' or '.join(known)}"
         ) from None
-
-
-def _model_of_transformers(path: str | Path) -> Any:
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    folder = Path(path)
-    weights = folder / "model.safetensors"
-    if folder.is_dir():
-        config_values(folder)
-        if weights.is_file():
-            check_weights(tensors_of(weights).items(), weights)
-    try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        model, found = AutoModelForSeq2SeqLM.from_pretrained(
-            path,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are looked at below
-        )
-    except UnpicklingError:
-        raise ModelError(
-            f"{path}: its weights cannot be read without running code; expected "
-            "model.safetensors, or a pytorch_model.bin with nothing but tensors"
-        ) from None
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
-    names = (*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"]))
-    wrong = sorted(names)
-    if wrong:
-        raise damaged(
-            weights,
-            f"it does not fit config.json ({wrong[0]!r} and {len(wrong) - 1} more are missing or "
-            "of another shape)",
-        )
-    check_weights(model.named_parameters(), path)
-    return model
-
-
-def tokeniser_of_transformers(path: str | Path) -> Any:
-    """transformers' tokeniser of a model folder or hub name, without code of the folder.
-
-    Raises
-    ------
-    ModelError
-        When there is none, or its files are damaged.
-    """
-    from transformers import AutoTokenizer
-
-    folder = Path(path)
-    if (folder / "tokenizer.json").is_file():
-        backend_of(folder / "tokenizer.json")
-    for name in ("tokenizer_config.json", "vocab.json", "special_tokens_map.json"):
-        if (folder / name).is_file():
-            json_of(folder / name)
-    try:
-        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        if (folder / "tokenizer_config.json").is_file():
-            raise damaged(folder / "tokenizer_config.json", _first_line(error)) from None
-        raise _unreadable(path, error) from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _unreadable(path: str | Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"{path} is not a model that can be loaded offline ({_first_line(error)}); expected a "
-        "folder with config.json, model.safetensors and a tokeniser, of a BART or T5 model"
-    )

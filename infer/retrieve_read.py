@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.chunks import chunks
-from biolink.infer.finite import check_weights, tensors_of
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
@@ -41,6 +40,7 @@ from biolink.infer.tagger import (
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import CURE
+from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = [
     "READER",

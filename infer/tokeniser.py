@@ -14,28 +14,13 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from biolink.kb.model_files import damaged, json_of
+from biolink.kb.model_files import json_of
+from biolink.kb.model_loading import backend_of
 
-__all__ = ["LightTokeniser", "backend_of"]
+__all__ = ["LightTokeniser"]
 
 #: Classes of transformers that add nothing to ``tokenizer.json``.
 _PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")
-
-
-def backend_of(file: Path) -> Tokenizer:
-    """The tokeniser of a ``tokenizer.json``.
-
-    Raises
-    ------
-    ModelError
-        When the file is damaged.
-    """
-    json_of(file)
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises nothing narrower
-        first = str(error).splitlines()[0] if str(error) else "no tokeniser"
-        raise damaged(file, first) from None
 
 
 class LightTokeniser:

@@ -7,9 +7,11 @@ fairseq's checkpoints hold are replaced by empty ones; code in a checkpoint neve
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 import re
+import struct
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,25 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ModelError
+from biolink.kb.model_files import damaged, json_of
+from biolink.kb.model_loading import check_weights
 from biolink.pretrain.start import check_model_target, model_folder
 from biolink.pretrain.vocabulary import barts_tokenizer, byte_level
 
 __all__ = ["convert", "fairseq_ids", "read_checkpoint", "read_dictionary"]
 
+#: What torch raises on files that are no whole pickle.
+_DAMAGE = (
+    *(OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
+    *(AssertionError, ArithmeticError, ImportError, MemoryError, struct.error, zipfile.BadZipFile),
+)
+#: Matrices that say how large the model is.
+_NEEDED = (
+    *("encoder.embed_tokens.weight", "encoder.embed_positions.weight"),
+    *("encoder.layers.0.fc1.weight", "decoder.layers.0.fc1.weight"),
+    *("decoder.embed_tokens.weight", "decoder.embed_positions.weight"),
+)
+_AGAIN = " #fairseq:overwrite"
 #: fairseq's own symbols in the order of its ids; <mask> is added behind the dictionary.
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 _IGNORED = re.compile(
@@ -35,19 +51,35 @@ def read_dictionary(file: Path) -> list[str]:
     Raises
     ------
     ModelError
-        When a line is not ``symbol count``.
+        When a line is not ``symbol count``, or a symbol comes twice.
     """
     symbols = list(_SPECIAL)
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: {error}; expected fairseq's dict.txt") from None
+    lines = _text(file, "fairseq's dict.txt").split("\n")
+    if lines[-1] == "":
+        del lines[-1]
+    if not lines:
+        raise ModelError(f"{file} is empty; expected fairseq's dict.txt")
+    known = set(symbols)
     for number, line in enumerate(lines, 1):
-        symbol, _, count = line.removesuffix(" #fairseq:overwrite").rpartition(" ")
-        if not symbol or not count.isdigit():
+        line = line.removesuffix("\r")
+        again = line.endswith(_AGAIN)
+        symbol, _, count = line.removesuffix(_AGAIN).rpartition(" ")
+        if not symbol or not (count.isascii() and count.isdigit()):
             raise ModelError(f"{file}:{number}: {line[:40]!r}; expected a symbol and a count")
+        if symbol in known and not again:
+            raise ModelError(f"{file}:{number}: {symbol[:40]!r} again; expected each symbol once")
+        known.add(symbol)
         symbols.append(symbol)
     return [*symbols, "<mask>"]
+
+
+def _text(file: Path, expected: str) -> str:
+    try:
+        return file.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror or error}; expected {expected}") from None
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{file}: {error.reason} (not UTF-8); expected {expected}") from None
 
 
 def fairseq_ids(symbols: list[str], encoder: dict[str, int]) -> dict[str, int]:
@@ -80,7 +112,9 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         When the file is no fairseq checkpoint, or holds objects that may not be loaded.
     """
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            # torch's words on odd pickles; what is wrong is said below.
+            warnings.simplefilter("ignore")
             saved = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{file}: no such file; expected a fairseq checkpoint") from None
@@ -88,27 +122,60 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"holds objects of {named[1]}" if named else "cannot be read without running code"
         raise ModelError(f"{file}: {what}; expected tensors and plain values only") from None
-    except (OSError, RuntimeError, EOFError) as error:
-        first = str(error).splitlines()[0]
-        raise ModelError(f"{file}: {first}; expected a fairseq checkpoint") from None
+    except _DAMAGE as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{file} is damaged ({first}); expected a fairseq checkpoint") from None
     if not isinstance(saved, dict) or not isinstance(saved.get("model"), dict):
         raise ModelError(f"{file}: has no weights under 'model'; expected a fairseq checkpoint")
-    found = saved.get("args") or (saved.get("cfg") or {}).get("model") or {}
-    return saved["model"], dict(found if isinstance(found, dict) else vars(found))
+    weights: dict[str, Tensor] = saved["model"]
+    for name, tensor in weights.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise ModelError(f"{file}: {str(name)[:60]!r} under 'model' is no tensor with a name")
+        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
+            raise ModelError(f"{file}: {name!r} is no plain tensor of numbers")
+    check_weights(weights.items(), file)
+    config = saved.get("cfg")
+    found = saved.get("args") or (config.get("model") if isinstance(config, dict) else None) or {}
+    if isinstance(found, argparse.Namespace):
+        found = vars(found)
+    if not isinstance(found, dict):
+        raise ModelError(f"{file}: its arguments are no table; expected a fairseq checkpoint")
+    return weights, dict(found)
 
 
-def _config(weights: dict[str, Tensor], arguments: dict[str, Any], rows: int) -> Any:
+def _argument(arguments: dict[str, Any], name: str, default: float, file: Path) -> float:
+    """A number among the checkpoint's arguments; the default where it is not said."""
+    value = arguments.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1024:
+        raise ModelError(f"{file}: its argument {name} is {str(value)[:40]!r}, expected a number")
+    return value
+
+
+def _config(weights: dict[str, Tensor], arguments: dict[str, Any], file: Path) -> Any:
     from transformers import BartConfig
 
     def layers(side: str) -> int:
         found = {int(m[1]) for k in weights if (m := re.match(rf"{side}\.layers\.(\d+)\.", k))}
         return len(found)
 
-    width = weights["encoder.embed_tokens.weight"].shape[1]
-    heads = {
-        side: int(arguments.get(f"{side}_attention_heads") or width // 64)
-        for side in ("encoder", "decoder")
-    }
+    for name in _NEEDED:
+        if name not in weights:
+            raise ModelError(f"{file}: has no {name!r}; expected a BART checkpoint")
+        if weights[name].dim() != 2 or not weights[name].numel():
+            shape = tuple(weights[name].shape)
+            raise ModelError(f"{file}: {name!r} has the shape {shape}, expected a matrix")
+    rows, width = weights["encoder.embed_tokens.weight"].shape
+    positions = len(weights["encoder.embed_positions.weight"]) - 2
+    heads = {}
+    for side in ("encoder", "decoder"):
+        name = f"{side}_attention_heads"
+        heads[side] = int(_argument(arguments, name, 0, file)) or max(1, width // 64)
+        if width % heads[side]:
+            raise ModelError(f"{file}: {width} dimensions are no multiple of {name}")
+    if positions < 1:
+        raise ModelError(f"{file}: has no positions; expected a BART checkpoint")
     return BartConfig(
         vocab_size=rows,
         d_model=width,
@@ -119,10 +186,10 @@ def _config(weights: dict[str, Tensor], arguments: dict[str, Any], rows: int) ->
         encoder_ffn_dim=weights["encoder.layers.0.fc1.weight"].shape[0],
         decoder_ffn_dim=weights["decoder.layers.0.fc1.weight"].shape[0],
         # fairseq's positions begin behind its padding id, as Hugging Face's offset of 2 does.
-        max_position_embeddings=weights["encoder.embed_positions.weight"].shape[0] - 2,
+        max_position_embeddings=positions,
         activation_function=str(arguments.get("activation_fn") or "gelu"),
-        dropout=float(arguments.get("dropout") or 0.1),
-        attention_dropout=float(arguments.get("attention_dropout") or 0.0),
+        dropout=min(1.0, _argument(arguments, "dropout", 0.1, file)),
+        attention_dropout=min(1.0, _argument(arguments, "attention_dropout", 0.0, file)),
         scale_embedding=not arguments.get("no_scale_embedding", True),
         pad_token_id=1,
         bos_token_id=0,
@@ -155,10 +222,8 @@ def convert(
 
     check_model_target(output)
     weights, arguments = read_checkpoint(checkpoint)
-    if "encoder.embed_tokens.weight" not in weights or "encoder.layers.0.fc1.weight" not in weights:
-        raise ModelError(f"{checkpoint}: has no encoder layers; expected a BART checkpoint")
-    rows = weights["encoder.embed_tokens.weight"].shape[0]
-    config = _config(weights, arguments, rows)
+    config = _config(weights, arguments, checkpoint)
+    rows = config.vocab_size
     if config.activation_function not in ("gelu", "relu"):
         raise ModelError(
             f"{checkpoint}: activation {config.activation_function!r}; expected gelu or relu"
@@ -173,12 +238,16 @@ def convert(
         "lm_head.weight": shared,
         "final_logits_bias": torch.zeros(1, rows),
     }
-    model = BartForConditionalGeneration(config).eval()
-    missing, unexpected = model.load_state_dict(renamed, strict=False)
-    wrong = sorted({*missing, *unexpected})
+    # The tokeniser first: what is wrong with it is found before the long work.
+    read = _tokenizer(checkpoint.parent, dictionary, tokenizer, rows)
+    with torch.device("meta"):
+        shapes = {n: p.shape for n, p in BartForConditionalGeneration(config).state_dict().items()}
+    given = {name: tensor.shape for name, tensor in renamed.items()}
+    wrong = sorted(n for n in shapes | given if shapes.get(n) != given.get(n))
     if wrong:
         raise ModelError(f"{checkpoint}: {wrong[0]!r} does not fit; expected BART's weights")
-    read = _tokenizer(checkpoint.parent, dictionary, tokenizer, rows)
+    model = BartForConditionalGeneration(config).eval()
+    model.load_state_dict(renamed)
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         if read is not None:
@@ -202,14 +271,37 @@ def _tokenizer(beside: Path, dictionary: Path | None, folder: Path | None, rows:
         return None
     from tokenizers import AddedToken, models
 
-    ids = fairseq_ids(read_dictionary(found), json.loads(vocabulary.read_text(encoding="utf-8")))
+    ids = fairseq_ids(read_dictionary(found), _encoder(vocabulary))
     if len(ids) > rows:
         raise ModelError(f"{found}: {len(ids)} symbols; expected at most the model's {rows}")
-    lines = merges.read_text(encoding="utf-8").splitlines()
-    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    known = [p for p in pairs if len(p) == 2 and {*p, "".join(p)} <= ids.keys()]
-    backend = byte_level(models.BPE(ids, known, unk_token="<unk>"))
+    backend = byte_level(models.BPE(ids, _merges(merges, ids), unk_token="<unk>"))
     backend.add_special_tokens(
         [AddedToken(t, special=True, lstrip=t == "<mask>") for t in (*_SPECIAL, "<mask>")]
     )
     return barts_tokenizer(backend)
+
+
+def _encoder(file: Path) -> dict[str, int]:
+    """GPT-2's vocabulary."""
+    values: dict[str, int] = json_of(file)
+    wrong = next((t for t, i in values.items() if type(i) is not int or i < 0), None)
+    if wrong is not None:
+        raise damaged(file, f"{wrong[:40]!r} has {str(values[wrong])[:40]!r}, expected an id")
+    if len(set(values.values())) < len(values):
+        raise damaged(file, "two tokens have one id")
+    return values
+
+
+def _merges(file: Path, ids: dict[str, int]) -> list[tuple[str, str]]:
+    """Merges of the tokens that the dictionary has."""
+    merges = []
+    for number, line in enumerate(_text(file, "GPT-2's merges").split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line or line.startswith("#version"):
+            continue
+        first, _, second = line.partition(" ")
+        if not first or not second or " " in second:
+            raise ModelError(f"{file}:{number}: {line[:40]!r}; expected two pieces")
+        if {first, second, first + second} <= ids.keys():
+            merges.append((first, second))
+    return merges

@@ -11,6 +11,12 @@ from typing import Any
 
 from biolink.errors import ConfigError, ModelError
 from biolink.kb.files import check_folder_target, holds_only, replace_folder
+from biolink.kb.model_files import SETTINGS, checked_form, config_values, settings_of
+from biolink.kb.model_loading import (
+    config_of_transformers,
+    model_of_transformers,
+    tokeniser_of_transformers,
+)
 from biolink.kb.prompt import PromptForm
 
 __all__ = [
@@ -23,7 +29,6 @@ __all__ = [
     "start_from",
 ]
 
-SETTINGS = "biolink.json"
 _MARKS = (SETTINGS, "config.json", "tokenizer_config.json")
 _PARTS = (
     *("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.npy", "*.npz"),
@@ -83,31 +88,29 @@ def start_from(
         Of random weights.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     place = tokenizer or model
     if place is None:
         raise ConfigError("tokenizer is missing; expected a folder, as there is no model")
-    if model is not None and not (model / "config.json").is_file():
-        raise ModelError(f"{model} is no model; expected a folder with config.json")
+    if model is not None:
+        config_values(model)
     if not any((place / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         raise ModelError(f"{place} has no tokeniser; expected tokenizer.json in it")
-    read = AutoTokenizer.from_pretrained(place, local_files_only=True)
+    read = tokeniser_of_transformers(place)
     changes = dict(config)
     if dropout is not None:
         changes |= {"dropout": dropout, "attention_dropout": dropout, "dropout_rate": dropout}
     try:
         if model is not None:
-            settings = AutoConfig.from_pretrained(model, local_files_only=True)
+            settings = config_of_transformers(model)
             _check_known(settings, config)
             for key, value in changes.items():
                 if hasattr(settings, key):
                     setattr(settings, key, value)
-            loaded = AutoModelForSeq2SeqLM.from_pretrained(
-                model, config=settings, dtype=torch.float32, local_files_only=True
-            )
+            loaded = model_of_transformers(model, settings)
         else:
             kind = changes.pop("model_type", "bart")
             start = read.eos_token_id if kind == "bart" else read.pad_token_id
@@ -123,10 +126,9 @@ def start_from(
             settings = AutoConfig.for_model(kind, **(values | changes))
             torch.manual_seed(seed)
             loaded = AutoModelForSeq2SeqLM.from_config(settings)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{model or 'config'}: {str(error).splitlines()[0]}; expected a BART or T5 model"
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{model or 'config'}: {first}; expected a BART or T5 model") from None
     return loaded, read
 
 
@@ -140,10 +142,8 @@ def _check_known(settings: Any, keys: Iterable[str]) -> None:
 
 def prompt_of(model: Path | None, changes: dict[str, Any]) -> PromptForm:
     """The prompt form that a checkpoint was trained with, with some values changed."""
-    values: dict[str, Any] = {}
-    if model is not None and (model / SETTINGS).is_file():
-        values = json.loads((model / SETTINGS).read_text(encoding="utf-8")).get("prompt", {})
-    return PromptForm.from_dict(values | changes)
+    values = {} if model is None else settings_of(model).get("prompt", {})
+    return checked_form(values | changes)
 
 
 def source_limit(config: Any) -> int:
@@ -188,9 +188,7 @@ def save_model(
 
 def _stages(model: Path | None) -> list[Any]:
     """The stages that made a model."""
-    if model is None or not (model / SETTINGS).is_file():
-        return []
-    earlier = json.loads((model / SETTINGS).read_text(encoding="utf-8")).get("training", [])
+    earlier = [] if model is None else settings_of(model).get("training", [])
     return earlier if isinstance(earlier, list) else [earlier]
 
 
@@ -216,10 +214,7 @@ def extend_model(
     further
         Entries of ``biolink.json`` to set.
     """
-    settings: dict[str, Any] = {}
-    if (before / SETTINGS).is_file():
-        settings = json.loads((before / SETTINGS).read_text(encoding="utf-8"))
-    settings |= {**further, "training": [*_stages(before), stage]}
+    settings = settings_of(before) | {**further, "training": [*_stages(before), stage]}
     with model_folder(folder) as temporary:
         copytree(before, temporary, dirs_exist_ok=True)
         write(temporary)

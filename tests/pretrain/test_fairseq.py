@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from biolink.errors import ModelError
+from biolink.errors import BiolinkError, ModelError
 from biolink.pretrain.fairseq import convert, read_dictionary
 
 D, HEADS, FFN, ROWS, POSITIONS = 32, 4, 48, 40, 50
@@ -161,3 +163,148 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "dict.txt").write_text("a 1\nbroken\n")
     with pytest.raises(ModelError, match=r"dict.txt:2.*expected a symbol and a count"):
         read_dictionary(tmp_path / "dict.txt")
+
+
+class Running:
+    """A pickle that runs code when it is read."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.target),)
+
+
+def refused(folder: Path, match: str) -> None:
+    with pytest.raises(ModelError, match=match) as caught:
+        convert(folder / "model.pt", folder / "out")
+    assert str(folder) in str(caught.value)
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"hello", b"PK", b"PK\x03\x04 and no more", b"\x80", b"\x80\x04.", b"\x80\x02]q\x00.",
+        b"\x80\x04cos\nsystem\n(S'touch RAN'\ntR.", b"cos\nsystem\n(S'touch RAN'\ntR.",
+        b"\x1f\x8b\x08",
+        b"(lp0\nI1\na.", b"\x00" * 5000, b"\xff" * 5000,
+    ],
+)  # fmt: skip
+def test_what_is_no_checkpoint_is_refused(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path).write_bytes(content)
+    refused(tmp_path, r"model\.pt")
+    assert not (tmp_path / "RAN").exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_checkpoint_never_runs(tmp_path: Path, zipped: bool) -> None:
+    ran = tmp_path / "ran"
+    write(tmp_path)
+    for saved in (Running(ran), {"model": Running(ran)}, {"model": {}, "args": Running(ran)}):
+        torch.save(saved, tmp_path / "model.pt", _use_new_zipfile_serialization=zipped)
+        refused(tmp_path, "holds objects|without running code")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_checkpoints_are_refused(tmp_path: Path, zipped: bool) -> None:
+    saved = torch.load(write(tmp_path), weights_only=False)
+    torch.save(saved, tmp_path / "model.pt", _use_new_zipfile_serialization=zipped)
+    content = (tmp_path / "model.pt").read_bytes()
+    rng = random.Random(3)
+    for share in (0.01, 0.3, 0.9, 0.999):
+        (tmp_path / "model.pt").write_bytes(content[: int(len(content) * share)])
+        refused(tmp_path, r"model\.pt")
+    for _ in range(40):
+        changed = bytearray(content)
+        for _ in range(3):
+            changed[rng.randrange(min(6000, len(changed)))] ^= rng.choice((1, 16, 128, 255))
+        (tmp_path / "model.pt").write_bytes(changed)
+        try:
+            convert(tmp_path / "model.pt", tmp_path / "out")
+        except BiolinkError as error:
+            assert "model.pt" in str(error)
+
+
+WRONG: list[tuple[Any, str]] = [
+    ({"model": 5}, "no weights"),
+    ({"model": {"a": 5}}, "no tensor"),
+    ({"model": {5: torch.zeros(1)}}, "no tensor"),
+    ({"model": {}}, "encoder.embed_tokens"),
+    ({"args": 7}, "arguments"),
+    ({"args": None, "cfg": [1]}, None),
+    ({"args": {"encoder_attention_heads": "many"}}, "encoder_attention_heads"),
+    ({"args": {"encoder_attention_heads": 3}}, "multiple"),
+    ({"args": {"dropout": "high"}}, "dropout"),
+    ({"args": {"activation_fn": "swish"}}, "swish"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_wrong_contents_are_said(tmp_path: Path, number: int) -> None:
+    changes, match = WRONG[number]
+    saved = torch.load(write(tmp_path), weights_only=False)
+    torch.save(saved | changes, tmp_path / "model.pt")
+    if match is None:
+        convert(tmp_path / "model.pt", tmp_path / "out")
+    else:
+        refused(tmp_path, match)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "match"),
+    [
+        ("encoder.embed_tokens.weight", torch.zeros(5), "matrix"),
+        ("encoder.embed_tokens.weight", torch.zeros(0, 4), "matrix"),
+        ("encoder.embed_positions.weight", torch.zeros(2, 4), "positions"),
+        ("decoder.layers.1.fc1.bias", torch.zeros(3), "decoder.layers.1.fc1.bias"),
+        ("decoder.layers.1.fc1.bias", torch.full((3,), float("nan")), "not a number"),
+        ("decoder.layers.7.fc1.bias", torch.zeros(3), "layers"),
+        ("encoder.layers.0.fc1.weight", torch.eye(4).to_sparse(), "plain tensor"),
+    ],
+)
+def test_wrong_weights_are_said(
+    tmp_path: Path, name: str, tensor: torch.Tensor, match: str
+) -> None:
+    write(tmp_path, **{name: tensor})
+    refused(tmp_path, match)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("dict.txt", b"", "empty"),
+        ("dict.txt", b"a 1\nbroken\n", r"dict\.txt:2"),
+        ("dict.txt", b"\xff\xfe 1\n", "UTF-8"),
+        ("dict.txt", b"1 5\n1 5\n", r"dict\.txt:2.*again"),
+        ("dict.txt", b"1 \xc2\xb2\n", r"dict\.txt:1"),
+        ("dict.txt", b"999 5\n", "999"),
+        ("encoder.json", b"{", r"encoder\.json"),
+        ("encoder.json", b"[]", r"encoder\.json"),
+        ("encoder.json", b'{"a": "x"}', r"encoder\.json"),
+        ("encoder.json", b'{"a": 1, "b": 1}', "one id"),
+        ("vocab.bpe", b"a b c\n", r"vocab\.bpe:1"),
+        ("vocab.bpe", b"\xff\n", "UTF-8"),
+    ],
+)
+def test_damage_of_the_tokenisers_files_is_said(
+    tmp_path: Path, name: str, content: bytes, match: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=match):
+        convert(tmp_path / "model.pt", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_folder_is_spared(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(BiolinkError, match="mine"):
+        convert(checkpoint, tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"

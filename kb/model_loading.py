@@ -1,0 +1,187 @@
+"""Models and tokenisers of transformers, read with care.
+
+Nothing is downloaded, no code that a folder brings along runs, and a file that is damaged is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from biolink.errors import ModelError
+from biolink.kb.model_files import CURE, config_values, damaged, json_of
+
+__all__ = [
+    "backend_of",
+    "check_weights",
+    "config_of_transformers",
+    "model_of_transformers",
+    "tensors_of",
+    "tokeniser_of_transformers",
+]
+
+
+def tensors_of(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be read, or is damaged.
+    """
+    try:
+        return load_file(file)
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
+        raise damaged(file, str(error).splitlines()[0] if str(error) else "no weights") from None
+
+
+def check_weights(weights: Iterable[tuple[str, Tensor]], file: str | Path) -> None:
+    """Refuse weights of which one is infinite or not a number.
+
+    A sum is one pass over the memory, and neither leaves a sum as a number.
+    """
+    with torch.inference_mode():
+        for name, tensor in weights:
+            if not tensor.is_floating_point() or torch.isfinite(tensor.sum(dtype=torch.float32)):
+                continue
+            wrong = int((~torch.isfinite(tensor)).sum())
+            if wrong:
+                raise ModelError(
+                    f"{file} is damaged: {wrong} of the {tensor.numel()} weights in {name!r} are "
+                    f"infinite or not a number; {CURE}"
+                )
+
+
+def backend_of(file: Path) -> Tokenizer:
+    """The tokeniser of a ``tokenizer.json``.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged.
+    """
+    json_of(file)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing narrower
+        first = str(error).splitlines()[0] if str(error) else "no tokeniser"
+        raise damaged(file, first) from None
+
+
+def config_of_transformers(path: str | Path) -> Any:
+    """transformers' configuration of a model folder or hub name.
+
+    Raises
+    ------
+    ModelError
+        When there is none, or it is damaged.
+    """
+    from transformers import AutoConfig
+
+    if Path(path).is_dir():
+        config_values(Path(path))
+    try:
+        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def model_of_transformers(path: str | Path, config: Any = None) -> Any:
+    """transformers' seq2seq model of a folder or hub name, in float32, without code of the folder.
+
+    Parameters
+    ----------
+    config
+        transformers' configuration of it; its own when None.
+
+    Raises
+    ------
+    ModelError
+        When there is none, its files are damaged, or a weight is not a number.
+    """
+    from transformers import AutoModelForSeq2SeqLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = Path(path)
+    weights = folder / "model.safetensors"
+    if folder.is_dir():
+        config_values(folder)
+        if weights.is_file():
+            check_weights(tensors_of(weights).items(), weights)
+    try:
+        if config is None:
+            config = config_of_transformers(path)
+        model, found = AutoModelForSeq2SeqLM.from_pretrained(
+            path,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are looked at below
+        )
+    except UnpicklingError:
+        raise ModelError(
+            f"{path}: its weights cannot be read without running code; expected "
+            "model.safetensors, or a pytorch_model.bin with nothing but tensors"
+        ) from None
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+    names = (*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"]))
+    wrong = sorted(set(names) - {"final_logits_bias"})
+    if len(wrong) < len(names):
+        model.final_logits_bias.zero_()  # BART without a head, as its authors published it
+    if wrong:
+        raise damaged(
+            weights if weights.is_file() else folder,
+            f"it does not fit config.json ({wrong[0]!r} and {len(wrong) - 1} more are missing or "
+            "of another shape)",
+        )
+    check_weights(model.named_parameters(), path)
+    return model
+
+
+def tokeniser_of_transformers(path: str | Path) -> Any:
+    """transformers' tokeniser of a model folder or hub name, without code of the folder.
+
+    Raises
+    ------
+    ModelError
+        When there is none, or its files are damaged.
+    """
+    from transformers import AutoTokenizer
+
+    folder = Path(path)
+    if (folder / "tokenizer.json").is_file():
+        backend_of(folder / "tokenizer.json")
+    for name in ("tokenizer_config.json", "vocab.json", "special_tokens_map.json"):
+        if (folder / name).is_file():
+            json_of(folder / name)
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        if (folder / "tokenizer_config.json").is_file():
+            raise damaged(folder / "tokenizer_config.json", _first_line(error)) from None
+        raise _unreadable(path, error) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _unreadable(path: str | Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path} is not a model that can be loaded offline ({_first_line(error)}); expected a "
+        "folder with config.json, model.safetensors and a tokeniser, of a BART or T5 model"
+    )
