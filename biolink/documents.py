@@ -7,11 +7,13 @@ document; :class:`Document` refuses to be made otherwise.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
-__all__ = ["Document", "Link", "Mention", "Passage"]
+__all__ = ["Document", "Link", "Mention", "Passage", "check_text"]
 
 #: Characters of a text that :func:`repr` shows.
 _SHOWN = 60
@@ -127,8 +129,8 @@ class Document:
     Raises
     ------
     ValueError
-        When a mention's text is not the slice that its offsets name, or a passage or mention
-        lies outside the text.
+        When a mention's text is not the slice that its offsets name, a passage or mention lies
+        outside the text, or a value has another type or cannot be written as UTF-8.
     """
 
     id: str
@@ -138,33 +140,119 @@ class Document:
     metadata: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        check_text(self.id, "the id of a document")
+        where = f"document {self.id!r}"
+        check_text(self.text, f"{where}: its text")
+        if not isinstance(self.metadata, dict):
+            raise ValueError(f"{where}: its metadata are {_shown(self.metadata)}, no dict")
+        for name, kind in (("passages", Passage), ("mentions", Mention)):
+            values = getattr(self, name)
+            if not isinstance(values, tuple):
+                if not isinstance(values, list):
+                    raise ValueError(f"{where}: its {name} are {_shown(values)}, no tuple")
+                object.__setattr__(self, name, tuple(values))
+            for value in values:
+                if not isinstance(value, kind):
+                    raise ValueError(f"{where}: {_shown(value)} among its {name}")
         size = len(self.text)
         for passage in self.passages:
-            if not 0 <= passage.start <= passage.end <= size:
-                raise ValueError(
-                    f"document {self.id!r}: passage {passage.start}-{passage.end} lies outside "
-                    f"the text of {size} characters"
-                )
+            check_text(passage.kind, f"{where}: the kind of a passage")
+            _check_span(passage.start, passage.end, size, f"{where}: passage", least=0)
         for mention in self.mentions:
-            if not 0 <= mention.start < mention.end <= size:
-                raise ValueError(
-                    f"document {self.id!r}: mention {mention.start}-{mention.end} "
-                    f"({mention.text!r}) lies outside the text of {size} characters"
-                )
-            found = self.text[mention.start : mention.end]
-            if found != mention.text:
-                raise ValueError(
-                    f"document {self.id!r}: mention {mention.start}-{mention.end} says "
-                    f"{mention.text!r} but the text there is {found!r}"
-                )
-
-    def __repr__(self) -> str:
-        size = len(self.text)
-        shown = repr(self.text if size <= _SHOWN else self.text[:_SHOWN] + "…")
-        if size > _SHOWN:
-            shown += f" ({size:,} characters)"
-        return f"<Document {self.id!r}: {shown}, {len(self.mentions)} mentions>"
+            _check_mention(mention, self.text, where)
 
     def with_mentions(self, mentions: Iterable[Mention]) -> Document:
         """The same document with other mentions."""
         return replace(self, mentions=tuple(mentions))
+
+
+def check_text(value: object, what: str) -> None:
+    """Refuse what is no text, or has characters that cannot be written as UTF-8.
+
+    Raises
+    ------
+    ValueError
+        When the value is no text, or has a lone surrogate (half of a character, or a byte that
+        was no UTF-8).
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is {_shown(value)}, no text")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{what} has a lone surrogate or bytes that are not UTF-8 at character "
+                f"{error.start}"
+            ) from None
+
+
+def _shown(value: object) -> str:
+    """A value of a wrong type, in few words."""
+    return f"{reprlib.repr(value)} ({type(value).__name__})"
+
+
+def _check_span(start: object, end: object, size: int, what: str, least: int = 1) -> None:
+    for offset in (start, end):
+        if not isinstance(offset, int) or isinstance(offset, bool):
+            raise ValueError(f"{what} begins or ends at {_shown(offset)}, no whole number")
+    assert isinstance(start, int)
+    assert isinstance(end, int)
+    if not (start >= 0 and start + least <= end <= size):
+        place = f"{start}-{end}" if abs(start) + abs(end) < 10**15 else "with huge offsets"
+        raise ValueError(f"{what} {place} lies outside the text of {size} characters")
+
+
+def _check_mention(mention: Mention, text: str, where: str) -> None:
+    start, end = mention.start, mention.end
+    _check_span(start, end, len(text), f"{where}: mention {reprlib.repr(mention.text)}")
+    if text[start:end] != mention.text:
+        raise ValueError(
+            f"{where}: mention {start}-{end} says {reprlib.repr(mention.text)} but the text there "
+            f"is {reprlib.repr(text[start:end])}"
+        )
+    what = f"{where}: mention {start}-{end}"
+    check_text(mention.type, f"{what}: its type")
+    check_text(mention.id, f"{what}: its id")
+    check_text(mention.id_joiner, f"{what}: its id_joiner")
+    _check_texts(mention.concept_ids, f"{what}: its concept_ids")
+    _check_texts(mention.parts, f"{what}: its parts")
+    for name in ("nil_reason", "long_form"):
+        if getattr(mention, name) is not None:
+            check_text(getattr(mention, name), f"{what}: its {name}")
+    if mention.probability is not None:
+        _check_number(mention.probability, f"{what}: its probability")
+    if not isinstance(mention.spans, tuple):
+        raise ValueError(f"{what}: its spans are {_shown(mention.spans)}, no tuple")
+    for span in mention.spans:
+        if not isinstance(span, tuple) or len(span) != 2:
+            raise ValueError(f"{what}: {_shown(span)} is no span")
+        _check_span(*span, len(text), f"{what}: its span")
+    if not isinstance(mention.links, tuple):
+        raise ValueError(f"{what}: its links are {_shown(mention.links)}, no tuple")
+    for link in mention.links:
+        if not isinstance(link, Link):
+            raise ValueError(f"{what}: {_shown(link)} is no link")
+        _check_link(link, what)
+
+
+def _check_link(link: Link, what: str) -> None:
+    for name in ("concept_id", "name", "preferred_name", "curie"):
+        check_text(getattr(link, name), f"{what}: the {name} of a link")
+    if link.long_form is not None:
+        check_text(link.long_form, f"{what}: the long_form of a link")
+    for name in ("score", "probability", "rank"):
+        _check_number(getattr(link, name), f"{what}: the {name} of a link")
+    _check_texts(link.also, f"{what}: the also of a link")
+
+
+def _check_number(value: object, what: str) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ValueError(f"{what} is {_shown(value)}, no number")
+
+
+def _check_texts(values: object, what: str) -> None:
+    if not isinstance(values, tuple):
+        raise ValueError(f"{what} are {_shown(values)}, no tuple of texts")
+    for value in values:
+        check_text(value, f"one of {what}")

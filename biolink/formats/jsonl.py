@@ -1,7 +1,8 @@
 """JSON Lines, a document per line: everything that biolink knows, nothing lost.
 
 Read as well: lines with ``text``, or with ``title`` and ``abstract``; the id is ``id``, ``pmid``,
-``doc_id`` or the line's number.
+``doc_id`` or the line's number. Mentions without ``concept_ids`` may have their ids under the keys
+of other tools (:mod:`biolink.formats.ids`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import IO, Any
 
-from biolink.documents import Document, Link, Mention, Passage
+from biolink.documents import Document, Link, Mention, Passage, check_text
 from biolink.errors import InputError
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.ids import key_of_id, split_ids, written_id
+from biolink.formats.problems import (
+    OF_A_RECORD,
+    IdsSeen,
+    OnProblem,
+    check_utf8,
+    raise_or_report,
+)
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "JSON Lines, a document per line (everything kept)"
 SUFFIXES = (".jsonl", ".ndjson")
 
 _EXPECTED = 'an object with "text" (or "title" and "abstract") and a list "mentions"'
+_ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
+#: Lists and objects that metadata may hold in one another.
+_DEPTH = 50
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -30,52 +42,156 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; a line that is none is a problem of its own."""
-    for number, line in numbered_lines(path):
+    source = display_name(path)
+    seen = IdsSeen(source, "keys")
+    for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
             continue
         try:
+            check_utf8(line, source, number)
             record = json.loads(line)
             if not isinstance(record, dict):
                 raise ValueError(f"a JSON {type(record).__name__}")
-            yield document_from_dict(record, str(number))
-        except (ValueError, TypeError, KeyError) as error:
-            found = f"no {error}" if isinstance(error, KeyError) else str(error)
-            problem = InputError(display_name(path), number, found, _EXPECTED)
-            raise_or_report(problem, on_problem)
+            document = document_from_dict(record, str(number), seen)
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        except OF_A_RECORD as error:
+            raise_or_report(InputError(source, number, said(error), _EXPECTED), on_problem)
+        else:
+            yield document
+    seen.warn()
 
 
-def document_from_dict(record: dict[str, Any], number: str) -> Document:
-    """A document from one object."""
-    keys = ("id", "pmid", "doc_id", "pmcid")
-    doc_id = next((str(record[key]) for key in keys if record.get(key) not in (None, "")), number)
+def said(error: Exception) -> str:
+    """What was wrong with a record, in words."""
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    if isinstance(error, RecursionError):
+        return "lists or objects in one another too deep"
+    return str(error)
+
+
+def document_from_dict(
+    record: dict[str, Any], number: str, seen: IdsSeen | None = None
+) -> Document:
+    """A document from one object.
+
+    Parameters
+    ----------
+    record
+        The object.
+    number
+        Its id when it has none.
+    seen
+        Told of the mentions' keys.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        When a value has another type than it should, however deep it stands.
+    """
     if "text" in record:
         text = record["text"]
-        passages = tuple(Passage(**passage) for passage in record.get("passages", ()))
+        check_text(text, '"text"')
+        passages = tuple(_passage(passage) for passage in _list(record, "passages"))
     else:
         title, abstract = record.get("title") or "", record.get("abstract") or ""
+        check_text(title, '"title"')
+        check_text(abstract, '"abstract"')
         if not (title or abstract):
             raise KeyError("text")
         text = f"{title}\n{abstract}" if title and abstract else title or abstract
         passages = (Passage(0, len(title), "title"),) if title else ()
         if abstract:
             passages += (Passage(len(text) - len(abstract), len(text), "abstract"),)
-    if not isinstance(text, str):
-        raise ValueError(f'"text" is a {type(text).__name__}')
-    mentions = tuple(_mention(mention, text) for mention in record.get("mentions", ()))
-    return Document(doc_id, text, passages, mentions, record.get("metadata", {}))
+    metadata = record.get("metadata")
+    _check_metadata({} if metadata is None else metadata)
+    mentions = tuple(_mention(mention, text, seen) for mention in _list(record, "mentions"))
+    return Document(_id(record, number), text, passages, mentions, metadata or {})
 
 
-def _mention(record: dict[str, Any], text: str) -> Mention:
-    known = {field.name for field in fields(Mention)}
-    values = {key: value for key, value in record.items() if key in known}
-    values["links"] = tuple(
-        Link(**{**link, "also": tuple(link.get("also", ()))}) for link in record.get("links", ())
+def _id(record: dict[str, Any], number: str) -> str:
+    empty = False
+    for key in _ID_KEYS:
+        value = record.get(key)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            if value != "":
+                return str(value)
+            empty = True
+        elif value is not None:
+            raise ValueError(f'"{key}" is a {type(value).__name__}')
+    return "" if empty else number
+
+
+def _list(record: dict[str, Any], key: str) -> list[Any]:
+    value = record.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError(f'"{key}" is a {type(value).__name__}, no list')
+    return value
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is a {type(value).__name__}, no object")
+    return value
+
+
+def _check_metadata(value: Any, depth: int = 0) -> None:
+    if depth == 0:
+        _object(value, '"metadata"')
+    if depth > _DEPTH:
+        raise ValueError(f'"metadata" has more than {_DEPTH} lists or objects in one another')
+    if isinstance(value, str):
+        check_text(value, 'a text in "metadata"')
+    elif isinstance(value, list):
+        for one in value:
+            _check_metadata(one, depth + 1)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            check_text(key, 'a key in "metadata"')
+            _check_metadata(one, depth + 1)
+
+
+def _passage(value: Any) -> Passage:
+    passage = _object(value, "a passage")
+    return Passage(passage["start"], passage["end"], passage.get("kind") or "")
+
+
+_MENTION = {field.name for field in fields(Mention)}
+
+
+def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
+    record = _object(value, "a mention")
+    values = {key: record[key] for key in _MENTION & record.keys()}
+    values["links"] = tuple(_link(link) for link in _list(record, "links"))
+    values["spans"] = tuple(
+        tuple(span) if isinstance(span, list) else span for span in _list(record, "spans")
     )
-    values["spans"] = tuple(tuple(span) for span in record.get("spans", ()))
     for key in ("concept_ids", "parts"):
-        values[key] = tuple(record.get(key, ()))
-    values.setdefault("text", text[record["start"] : record["end"]])
+        values[key] = tuple(_list(record, key))
+    start, end = record["start"], record["end"]
+    for offset in (start, end):
+        if not isinstance(offset, int) or isinstance(offset, bool):
+            raise ValueError(f"a mention begins or ends at {str(offset)[:40]!r}, no whole number")
+    values.setdefault("text", text[start:end] if start >= 0 else "")
+    others = {key: value for key, value in record.items() if key not in _MENTION}
+    if not values["concept_ids"]:
+        found, joiner = split_ids(written_id(others))
+        if found:
+            values["concept_ids"], values["id_joiner"] = found, joiner
+    if seen is not None:
+        known = record.keys() & {"concept_ids", "links", "nil_reason"}
+        # A mention of nothing but a place is one to link: it lacks no id.
+        if others or known:
+            seen.add(bool(known) or key_of_id(others) is not None, others)
     return Mention(**values)
+
+
+def _link(value: Any) -> Link:
+    record = _object(value, "a link")
+    return Link(**{**record, "also": tuple(_list(record, "also"))})
 
 
 def document_to_dict(document: Document) -> dict[str, Any]:
@@ -89,17 +205,42 @@ def document_to_dict(document: Document) -> dict[str, Any]:
     return record
 
 
-_DEFAULTS = {
-    field.name: field.default for field in fields(Mention) if field.name not in ("start", "end")
+_DEFAULTS = {field.name: field.default for field in fields(Mention)}
+_LINK_DEFAULTS = {
+    field.name: field.default
+    for field in fields(Link)
+    if field.name in ("preferred_name", "curie") and field.default is not MISSING
 }
 
 
 def _sparse(mention: Mention) -> dict[str, Any]:
-    record = asdict(mention)
-    return {k: v for k, v in record.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+    record = {k: v for k, v in asdict(mention).items() if v != _DEFAULTS[k]}
+    if mention.links:
+        record["links"] = [
+            {k: v for k, v in link.items() if k not in _LINK_DEFAULTS or v != _LINK_DEFAULTS[k]}
+            for link in record["links"]
+        ]
+    return record
 
 
-def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """A line per document."""
+def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
+    """A line per document; one whose metadata JSON cannot hold is a problem of its own."""
     for document in documents:
-        stream.write(json.dumps(document_to_dict(document), ensure_ascii=False) + "\n")
+        try:
+            line = json.dumps(document_to_dict(document), ensure_ascii=False, default=_number)
+            line.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            found = f"document {document.id!r} cannot be written ({said(error)})"
+            problem = InputError("JSON Lines", None, found, "metadata that JSON can hold")
+            raise_or_report(problem, on_problem)
+        else:
+            stream.write(line + "\n")
+
+
+def _number(value: Any) -> int | float:
+    """Numbers of numpy."""
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")

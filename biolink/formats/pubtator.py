@@ -1,8 +1,12 @@
-"""PubTator: ``id|t|title``, ``id|a|abstract``, tab-separated annotations, a blank line.
+r"""PubTator: ``id|t|title``, ``id|a|abstract``, tab-separated annotations, a blank line.
 
 Offsets count characters of title + one character + abstract. A document that is not a title
 followed by one passage is written whole into the title line, so its offsets stay. Line breaks and
-tabs inside a text become spaces, one for one.
+tabs inside a text become spaces, one for one. In every other field they are written ``\t``,
+``\n`` and so on, and a bar in a document's id or in one of several ids is ``\|``, so no field can
+end before its time, and reading gives the same fields back.
+
+Read as well: documents without a blank line between them, or with one before the annotations.
 """
 
 from __future__ import annotations
@@ -16,43 +20,71 @@ from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
 from biolink.formats.ids import join_ids, split_ids
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.problems import (
+    IdsSeen,
+    OnProblem,
+    check_utf8,
+    raise_or_report,
+    whole_number,
+)
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "PubTator"
 SUFFIXES = (".pubtator",)
 
-_TEXT = re.compile(r"^([^|\t]*)\|([ta])\|(.*)$", re.DOTALL)
+_TEXT = re.compile(r"^((?:[^|\t\\]|\\.)*)\|([ta])\|(.*)$", re.DOTALL)
 # What ends a line for this format or for programs that read it line by line.
 _BREAKS = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_ESCAPED = {
+    character: f"\\u{ord(character):04x}" for character in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+}
+_ESCAPED |= {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPE = re.compile(r"\\(?:[tnr|]|u[0-9a-f]{4}|\\)")
+_NUMBER = re.compile(r"\s*[0-9]+\s*")
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return re.match(r"\s*[^|\t\n]*\|t\|", head) is not None
+    return re.match(r"\s*(?:[^|\t\n\\{]|\\.)*\|t\|", head) is not None
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; an annotation whose words do not stand at its offsets is realigned."""
+    source = display_name(path)
+    seen = IdsSeen(source, "columns")
     block: list[tuple[int, str]] = []
-    for number, line in numbered_lines(path):
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield from _document(block, display_name(path), on_problem)
+    for number, line in numbered_lines(path, "surrogateescape"):
+        if not line.strip():
+            continue
+        if block and _begins_document(line, block):
+            yield from _document(block, source, on_problem, seen)
             block = []
+        block.append((number, line))
     if block:
-        yield from _document(block, display_name(path), on_problem)
+        yield from _document(block, source, on_problem, seen)
+    seen.warn()
+
+
+def _begins_document(line: str, block: list[tuple[int, str]]) -> bool:
+    """Whether a line is the title of the document behind the one whose lines these are."""
+    match = _TEXT.match(line)
+    if match is None or match[2] != "t":
+        return False
+    before = _TEXT.match(block[0][1])
+    # An abstract may stand in front of its title.
+    return not (len(block) == 1 and before and before[1] == match[1] and before[2] == "a")
 
 
 def _document(
-    block: list[tuple[int, str]], source: str, on_problem: OnProblem
+    block: list[tuple[int, str]], source: str, on_problem: OnProblem, seen: IdsSeen
 ) -> Iterator[Document]:
     texts: dict[str, str] = {}
     doc_id = ""
+    mentions: list[Mention] = []
     try:
         rows: list[tuple[int, list[str]]] = []
-        relations: list[tuple[str, ...]] = []
+        relations: list[list[str]] = []
         for number, line in block:
+            check_utf8(line, source, number)
             match = _TEXT.match(line)
             if match and match[2] not in texts and not rows:
                 if texts and match[1] != doc_id:
@@ -65,10 +97,10 @@ def _document(
                 raise InputError(source, number, repr(line[:60]), "id|t|title")
             if cells[0].strip() != doc_id.strip():
                 raise InputError(source, number, f"id {cells[0][:40]!r}", f"id {doc_id!r}")
-            if len(cells) >= 5 and cells[1].strip().isdigit() and cells[2].strip().isdigit():
+            if len(cells) >= 5 and _NUMBER.fullmatch(cells[1]) and _NUMBER.fullmatch(cells[2]):
                 rows.append((number, cells))
-            elif len(cells) in (4, 5) and not cells[1].strip().lstrip("-").isdigit():
-                relations.append(tuple(cells[1:]))
+            elif len(cells) in (4, 5) and _is_relation(cells):
+                relations.append([_unescaped(cell) for cell in cells[1:]])
             else:
                 raise InputError(
                     source,
@@ -78,46 +110,97 @@ def _document(
                 )
         if "t" not in texts:
             raise InputError(source, block[0][0], "no title", "id|t|title")
+        title, abstract = texts["t"], texts.get("a", "")
+        text = f"{title}\n{abstract}" if abstract else title
+        passages = [Passage(0, len(title), "title")] if title else []
+        if abstract:
+            passages.append(Passage(len(title) + 1, len(text), "abstract"))
+        for number, cells in rows:
+            mention = _mention(cells, text, source, number, on_problem)
+            if mention is not None:
+                seen.add(len(cells) > 5, (f"{len(cells)} of 6",))
+                mentions.append(mention)
+        metadata = {"relations": relations} if relations else {}
+        document = Document(_unescaped(doc_id), text, tuple(passages), tuple(mentions), metadata)
     except InputError as error:
         raise_or_report(error, on_problem)
         return
-    title, abstract = texts["t"], texts.get("a", "")
-    text = f"{title}\n{abstract}" if abstract else title
-    passages = [Passage(0, len(title), "title")] if title else []
-    if abstract:
-        passages.append(Passage(len(title) + 1, len(text), "abstract"))
-    mentions = []
-    for number, cells in rows:
-        start, end, words = int(cells[1]), int(cells[2]), cells[3]
-        place = align(text, start, end, words)
-        if place != (start, end):
-            there = text[start:end]
-            fate = "dropped" if place is None else f"moved to {place[0]}-{place[1]}"
-            problem = InputError(
-                source,
-                number,
-                f"annotation {start}-{end} says {words!r} but the text there is {there!r} ({fate})",
-                "the same words",
-            )
-            raise_or_report(problem, on_problem, fatal=False)
-        if place is None:
-            continue
-        ids, joiner = split_ids(cells[5] if len(cells) > 5 else "")
-        mentions.append(
-            Mention(
-                *place,
-                text[place[0] : place[1]],
-                type=cells[4],
-                concept_ids=ids,
-                id_joiner=joiner,
-                parts=tuple(cells[6].split("|")) if len(cells) > 6 and cells[6] else (),
-            )
+    except ValueError as error:
+        problem = InputError(source, block[0][0], str(error), "a document of PubTator")
+        raise_or_report(problem, on_problem)
+        return
+    yield document
+
+
+def _is_relation(cells: list[str]) -> bool:
+    """``id CID D1 D2``: what stands where a start would be is a word."""
+    first = cells[1].strip()
+    odd = re.fullmatch(r"(?i)[+-]?(nan|inf|infinity|true|false|none|null)", first)
+    return first[:1].isalpha() and first[:1].isascii() and odd is None
+
+
+def _mention(
+    cells: list[str], text: str, source: str, number: int, on_problem: OnProblem
+) -> Mention | None:
+    try:
+        start, end = whole_number(cells[1]), whole_number(cells[2])
+    except ValueError as error:
+        raise InputError(source, number, str(error), "start and end of an annotation") from None
+    words = cells[3]
+    place = align(text, start, end, words)
+    if place != (start, end):
+        there = text[start:end]
+        fate = "dropped" if place is None else f"moved to {place[0]}-{place[1]}"
+        problem = InputError(
+            source,
+            number,
+            f"annotation {start}-{end} says {words[:80]!r} but the text there is {there[:80]!r} "
+            f"({fate})",
+            "the same words",
         )
-    metadata = {"relations": relations} if relations else {}
-    yield Document(doc_id, text, tuple(passages), tuple(mentions), metadata)
+        raise_or_report(problem, on_problem, fatal=False)
+    if place is None:
+        return None
+    ids, joiner = split_ids(cells[5] if len(cells) > 5 else "")
+    return Mention(
+        *place,
+        text[place[0] : place[1]],
+        type=_unescaped(cells[4]),
+        concept_ids=tuple(map(_unescaped, ids)),
+        id_joiner=joiner,
+        parts=tuple(map(_unescaped, _bars(cells[6]))) if len(cells) > 6 and cells[6] else (),
+    )
 
 
-def write(documents: Iterable[Document], stream: IO[str]) -> None:
+def _bars(written: str) -> list[str]:
+    """What stands between bars that are not escaped."""
+    parts = [""]
+    for token in re.findall(r"\\.|.", written, re.DOTALL):
+        if token == "|":
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
+
+
+def _escaped(field: str, bars: bool = False) -> str:
+    if _ESCAPE.search(field) or _BREAKS.search(field) or (bars and re.search(r"\||\\$", field)):
+        field = field.replace("\\", "\\\\")
+        field = _BREAKS.sub(lambda m: _ESCAPED[m[0]], field)
+    return field.replace("|", "\\|") if bars else field
+
+
+def _unescaped(field: str) -> str:
+    def plain(match: re.Match[str]) -> str:
+        code = match[0][1]
+        if code == "u":
+            return chr(int(match[0][2:], 16))
+        return {"t": "\t", "n": "\n", "r": "\r"}.get(code, code)
+
+    return _ESCAPE.sub(plain, field) if "\\" in field else field
+
+
+def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
     """Write documents; linked mentions carry the best link's id, NIL is ``-1``."""
     for document in documents:
         text = _BREAKS.sub(" ", document.text)
@@ -127,23 +210,35 @@ def write(documents: Iterable[Document], stream: IO[str]) -> None:
         split = kinds[:1] == ["title"] and 0 < title_end < len(text) - 1
         split = split and text[title_end].isspace()
         title, abstract = (text[:title_end], text[title_end + 1 :]) if split else (text, "")
-        doc_id = _BREAKS.sub(" ", document.id).replace("|", " ")
+        doc_id = _escaped(document.id, bars=True)
         stream.write(f"{doc_id}|t|{title}\n{doc_id}|a|{abstract}\n")
         for mention in document.mentions:
             words = text[mention.start : mention.end]
-            row = [doc_id, str(mention.start), str(mention.end), words, mention.type, ids(mention)]
+            row = [doc_id, str(mention.start), str(mention.end), words]
+            row += [_escaped(mention.type), ids(mention, escape=True)]
             if mention.parts:
-                row.append("|".join(mention.parts))
+                row.append("|".join(_escaped(part, bars=True) for part in mention.parts))
             stream.write("\t".join(row) + "\n")
-        for relation in document.metadata.get("relations", ()):
-            stream.write("\t".join((doc_id, *relation)) + "\n")
+        for relation in _relations(document):
+            stream.write("\t".join((doc_id, *map(_escaped, relation))) + "\n")
         stream.write("\n")
 
 
-def ids(mention: Mention, missing: str = "-1") -> str:
+def ids(mention: Mention, missing: str = "-1", escape: bool = False) -> str:
     """The id field of a mention: its best link where it was linked, else its gold ids."""
+    found, joiner = mention.concept_ids, mention.id_joiner
     if mention.links:
-        return mention.links[0].concept_id
-    if mention.nil_reason is not None:
+        found, joiner = (mention.links[0].concept_id,), "|"
+    elif mention.nil_reason is not None:
         return missing
-    return join_ids(mention.concept_ids, mention.id_joiner, missing)
+    return join_ids(tuple(map(_escaped, found)) if escape else found, joiner, missing)
+
+
+def _relations(document: Document) -> Iterator[list[str]]:
+    """Those of the document's relations that the format can hold."""
+    found = document.metadata.get("relations")
+    for relation in found if isinstance(found, list | tuple) else ():
+        if not isinstance(relation, list | tuple) or len(relation) not in (3, 4):
+            continue
+        if all(isinstance(cell, str) for cell in relation) and _is_relation(["", *relation]):
+            yield list(relation)
