@@ -9,92 +9,177 @@ from bioc import BioCAnnotation, BioCDocument, BioCLocation, BioCPassage
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
-from biolink.formats.ids import split_ids
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.ids import key_of_id, split_ids, written_id
+from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
 from biolink.formats.pubtator import ids
 
-__all__ = ["from_bioc", "to_bioc"]
+__all__ = ["from_entry", "to_bioc"]
 
-_ID_KEYS = ("identifier", "concept_id", "Identifier", "MESH", "mesh", "NCBI GENE", "OMIM", "CUI")
-_TYPE_KEYS = ("type", "Type", "entity_type")
+_TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 
 
-def from_bioc(record: BioCDocument, source: str, on_problem: OnProblem) -> Document:
-    """A document whose text has every passage at its offset.
+#: A gap that a text may have between its passages; behind a larger one they are put together.
+_GAP = 5_000
 
-    Gaps between passages become line breaks. A passage whose offset lies inside an earlier one
-    (some collections count every passage from 0) is put behind it, its annotations with it.
+
+def from_entry(
+    entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen | None = None
+) -> Document:
+    """A document from an object of BioC JSON, or from one with the same keys.
+
+    Its text has every passage and every sentence at its offset. Gaps between passages become line
+    breaks, between sentences spaces. A passage whose offset lies inside an earlier one (some
+    collections count every passage from 0) is put behind it, and one that lies farther away than
+    any text leaves room for, too, its annotations with it.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        When a value has another type than it should, however deep it stands.
     """
-    text = ""
+    record = _object(entry, "a document")
+    doc_id = _written(next((record[k] for k in ("id", "pmid", "pmcid") if record.get(k)), ""))
+    built = _Text()
     passages: list[Passage] = []
-    pending: list[tuple[BioCAnnotation, int]] = [(a, 0) for a in record.annotations]
-    for passage in record.passages:
-        words = passage.text
-        if words is None:
-            words = _sentences_text(passage)
-        begin = passage.offset if passage.offset >= len(text) else len(text) + 1
-        text += "\n" * (begin - len(text)) + words
-        kind = passage.infons.get("type") or passage.infons.get("section_type") or ""
-        passages.append(Passage(begin, begin + len(words), kind))
-        annotations = [*passage.annotations]
-        for sentence in passage.sentences:
-            annotations += sentence.annotations
-        pending += [(annotation, begin - passage.offset) for annotation in annotations]
+    pending = [(a, 0) for a in _objects(record, "annotations")]
+    for passage in _objects(record, "passages", needed=True):
+        begin = None
+        sentences = _objects(passage, "sentences")
+        inner = _objects(passage, "annotations")
+        if _words(passage) or not sentences:
+            pieces = [(_number(passage["offset"]), _words(passage), inner)]
+            for sentence in sentences:
+                pieces[0][2].extend(_objects(sentence, "annotations"))
+        else:
+            pieces = [
+                (_number(s["offset"]), _words(s), _objects(s, "annotations")) for s in sentences
+            ]
+            pieces[0][2].extend(inner)
+        for number, (offset, words, of_it) in enumerate(pieces):
+            place = built.put(offset, words, " " if number else "\n")
+            if place + _GAP < offset:
+                found = f"document {doc_id!r}: a passage at {offset:,} was put at {place:,}"
+                problem = InputError(source, None, found, "offsets that fit the text")
+                raise_or_report(problem, on_problem, fatal=False)
+            begin = place if begin is None else begin
+            pending += [(annotation, place - offset) for annotation in of_it]
+        infons = _infons(passage)
+        kind = str(infons.get("type") or infons.get("section_type") or "")
+        passages.append(Passage(begin or 0, len(built.text), kind))
     mentions = []
     for annotation, shift in pending:
-        mention = _mention(annotation, shift, text, record.id, source, on_problem)
+        mention = _mention(annotation, shift, built.text, doc_id, source, on_problem, seen)
         if mention is not None:
             mentions.append(mention)
-    if len(passages) == 1 and passages[0] == Passage(0, len(text), ""):
+    if len(passages) == 1 and passages[0] == Passage(0, len(built.text), ""):
         passages = []
     mentions.sort(key=lambda m: (m.start, m.end))
-    return Document(record.id, text, tuple(passages), tuple(mentions))
+    return Document(doc_id, built.text, tuple(passages), tuple(mentions))
 
 
-def _sentences_text(passage: BioCPassage) -> str:
-    text = ""
-    for sentence in passage.sentences:
-        gap = max(0, sentence.offset - passage.offset - len(text))
-        text += " " * gap + (sentence.text or "")
-    return text
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{what} is a {type(value).__name__}, no object")
+    return value
+
+
+def _objects(record: dict[str, Any], key: str, needed: bool = False) -> list[dict[str, Any]]:
+    """The objects that a record lists under a key, as a list of its own."""
+    values = record[key] if needed else record.get(key)
+    if values is None and not needed:
+        return []
+    if not isinstance(values, list):
+        raise TypeError(f"{key} are a {type(values).__name__}, no list")
+    return [_object(value, f"one of {key}") for value in values]
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str):
+        return whole_number(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"an offset is {str(value)[:40]!r}, no whole number")
+    return value
+
+
+def _words(record: dict[str, Any]) -> str:
+    text = record.get("text")
+    if text is not None and not isinstance(text, str):
+        raise TypeError(f"a text is a {type(text).__name__}")
+    return text or ""
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise TypeError(f"an id is a {type(value).__name__}")
+    return str(value)
+
+
+def _infons(record: dict[str, Any]) -> dict[str, Any]:
+    return _object(record.get("infons") or {}, "infons")
+
+
+class _Text:
+    """A text that is put together from pieces at their offsets."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def put(self, offset: int, words: str, filler: str) -> int:
+        """Add a piece; where it stands."""
+        size = len(self.text)
+        place = offset
+        if not size <= offset <= size + _GAP:
+            place = size + 1 if size else 0
+        self.text += filler * (place - size) + words
+        return place
 
 
 def _mention(
-    annotation: BioCAnnotation,
+    annotation: dict[str, Any],
     shift: int,
     text: str,
     doc_id: str,
     source: str,
     on_problem: OnProblem,
+    seen: IdsSeen | None,
 ) -> Mention | None:
-    spans = sorted((loc.offset + shift, loc.end + shift) for loc in annotation.locations)
-    words = annotation.text or ""
-    where = f"document {doc_id}, annotation {annotation.id or '?'} {spans}"
+    spans = []
+    for location in _objects(annotation, "locations"):
+        start = _number(location["offset"]) + shift
+        spans.append((start, start + _number(location["length"])))
+    spans.sort()
+    words = _words(annotation)
+    written = _written(annotation.get("id"))
+    infons = _infons(annotation)
+    where = f"document {doc_id}, annotation {written or '?'} {spans[:5]}"
     place: tuple[int, int] | None
     if len(spans) > 1:
         place = (spans[0][0], spans[-1][1])
-        if not 0 <= place[0] < place[1] <= len(text):
+        if not all(0 <= begin < end <= len(text) for begin, end in (place, *spans)):
             place = None
     else:
         place = align(text, *spans[0], words) if spans else None
         if place is not None and place != spans[0]:
-            problem = InputError(source, None, f"{where} moved to {place}", f"{words!r} there")
+            problem = InputError(source, None, f"{where} moved to {place}", f"{words[:80]!r} there")
             raise_or_report(problem, on_problem, fatal=False)
     if place is None:
-        problem = InputError(source, None, f"{where} dropped", f"{words!r} there")
+        problem = InputError(source, None, f"{where} dropped", f"{words[:80]!r} there")
         raise_or_report(problem, on_problem, fatal=False)
         return None
-    infons = annotation.infons
-    written = next((infons[key] for key in _ID_KEYS if infons.get(key)), "")
-    found, joiner = split_ids(written)
+    found, joiner = split_ids(written_id(infons))
+    if seen is not None:
+        seen.add(key_of_id(infons) is not None, infons)
+    types = (str(v) for k, v in infons.items() if str(k).lower() in _TYPE_KEYS and v)
     return Mention(
         *place,
         text[place[0] : place[1]],
-        type=next((infons[key] for key in _TYPE_KEYS if infons.get(key)), ""),
+        type=next(types, ""),
         concept_ids=found,
         id_joiner=joiner,
         spans=tuple(spans) if len(spans) > 1 else (),
-        id=annotation.id or "",
+        id=written,
     )
 
 
@@ -145,6 +230,10 @@ def to_bioc(document: Document, clean: Any = str) -> BioCDocument:
         best = mention.best
         if best is not None:
             annotation.infons["name"] = clean(best.name)
+            if best.preferred_name:
+                annotation.infons["preferred_name"] = clean(best.preferred_name)
+            if best.curie:
+                annotation.infons["link"] = clean(best.curie)
             annotation.infons["score"] = f"{best.score:.6g}"
             annotation.infons["probability"] = f"{best.probability:.6g}"
             if best.long_form:

@@ -1,4 +1,4 @@
-"""BioC JSON as PubTator 3 gives it: a collection, ``{"PubTator3": [...]}``, or lines."""
+"""BioC JSON as PubTator 3 gives it: a collection, several, ``{"PubTator3": [...]}``, or lines."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from bioc.biocjson.decoder import parse_doc
 from bioc.biocjson.encoder import BioCJSONEncoder
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import from_bioc, to_bioc
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.bioc_common import from_entry, to_bioc
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "BioC JSON (PubTator 3)"
 SUFFIXES = (".json",)
+
+#: How often the records behind a damage are looked for.
+_TRIES = 2_000
 
 
 def sniff(path: str | Path, head: str) -> bool:
     return (
         re.match(r"\s*[\[{]", head) is not None
         and re.search(r'"(PubTator3|documents|passages)"\s*:\s*\[', head) is not None
-        and re.search(r'"bioctype"|"infons"|"PubTator3"|"documents"|"annotations"', head)
+        and re.search(r'"bioctype"|"infons"|"PubTator3"|"documents"|"annotations"|"offset"', head)
         is not None
     )
 
@@ -33,69 +35,73 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; a file with a document per line is never held whole."""
     source = display_name(path)
-    lines = numbered_lines(path)
+    seen = IdsSeen(source, "infons")
     whole: list[str] = []
-    for number, line in lines:
+    for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
             continue
         if not whole:
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 whole.append(line)
                 continue
-            yield from _records(record, source, number, on_problem)
+            yield from _records(record, source, number, on_problem, seen)
         else:
             whole.append(line)
     if whole:
+        text = "\n".join(whole)
         try:
-            record = json.loads("\n".join(whole))
-        except json.JSONDecodeError as error:
-            problem = InputError(source, error.lineno, error.msg, "BioC JSON")
-            raise_or_report(problem, on_problem)
+            record = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            line_number = error.lineno if isinstance(error, json.JSONDecodeError) else None
+            found = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise_or_report(InputError(source, line_number, found, "BioC JSON"), on_problem)
+            for entry in _whole_entries(text):
+                yield from _records(entry, source, None, on_problem, seen)
+        else:
+            yield from _records(record, source, None, on_problem, seen)
+    seen.warn()
+
+
+def _whole_entries(text: str) -> Iterator[Any]:
+    """The documents of a file that is no JSON as a whole."""
+    decoder = json.JSONDecoder()
+    begins = re.compile(r"(?:^|[\[,\n])\s*(?=\{)")
+    place = 0
+    for _ in range(_TRIES):
+        begin = begins.search(text, place)
+        if begin is None:
             return
-        yield from _records(record, source, None, on_problem)
+        try:
+            entry, place = decoder.raw_decode(text, begin.end())
+        except (ValueError, RecursionError):
+            place = begin.end() + 1
+            continue
+        if isinstance(entry, dict) and "passages" in entry:
+            yield entry
 
 
 def _records(
-    record: Any, source: str, line: int | None, on_problem: OnProblem
+    record: Any, source: str, line: int | None, on_problem: OnProblem, seen: IdsSeen
 ) -> Iterator[Document]:
-    if isinstance(record, dict):
-        found = record.get("documents", record.get("PubTator3", [record]))
-    else:
-        found = record
-    for number, entry in enumerate(found if isinstance(found, list) else [found], 1):
+    for number, entry in enumerate(_entries(record), 1):
         try:
-            yield from_bioc(parse_doc(_complete(entry)), source, on_problem)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            document = from_entry(entry, source, on_problem, seen)
+        except OF_A_RECORD as error:
             what = f"document {number} cannot be read ({type(error).__name__}: {error})"
             raise_or_report(InputError(source, line, what, "a BioC document"), on_problem)
+        else:
+            yield document
 
 
-def _complete(entry: dict[str, Any]) -> dict[str, Any]:
-    """The document with the empty lists that the bioc package insists on."""
-    passages = [
-        {"infons": {}, "sentences": [], "annotations": [], "relations": [], **passage}
-        for passage in entry["passages"]
-    ]
-    for passage in passages:
-        passage["relations"] = []
-        passage["annotations"] = [_plain(a) for a in passage["annotations"]]
-        passage["sentences"] = [
-            {
-                "infons": {},
-                **sentence,
-                "relations": [],
-                "annotations": [_plain(a) for a in sentence.get("annotations", ())],
-            }
-            for sentence in passage["sentences"]
-        ]
-    return {"infons": {}, **entry, "id": str(entry["id"]), "passages": passages, "relations": []}
-
-
-def _plain(annotation: dict[str, Any]) -> dict[str, Any]:
-    infons = {k: "" if v is None else str(v) for k, v in annotation.get("infons", {}).items()}
-    return {"id": "", "text": "", **annotation, "infons": infons}
+def _entries(record: Any) -> Iterator[Any]:
+    """Documents of a document, a collection, or a list of either."""
+    for one in record if isinstance(record, list) else [record]:
+        found = one
+        if isinstance(one, dict) and "passages" not in one:
+            found = one.get("documents", one.get("PubTator3", one))
+        yield from found if isinstance(found, list) else [found]
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

@@ -1,21 +1,21 @@
-"""BioC XML (Comeau et al., Database 2013), through the bioc package, a document at a time."""
+"""BioC XML (Comeau et al., Database 2013), a document at a time; written by the bioc package."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from bioc import biocxml
 from bioc.biocxml.encoder import encode_document
 from lxml import etree
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import from_bioc, to_bioc
-from biolink.formats.problems import OnProblem, raise_or_report
-from biolink.kb.files import display_name, open_binary
+from biolink.formats.bioc_common import from_entry, to_bioc
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
+from biolink.formats.xml import records, root_of
+from biolink.kb.files import display_name
 
 LABEL = "BioC XML"
 SUFFIXES = (".bioc", ".xml")
@@ -29,33 +29,60 @@ def clean(text: str) -> str:
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return re.search(r"<collection\b", head) is not None
+    return root_of(head) == "collection"
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; memory holds one at a time."""
     source = display_name(path)
-    with open_binary(path) as stream:
+    seen = IdsSeen(source, "infons")
+    for element in records(path, ("document",), LABEL, on_problem):
         try:
-            elements = etree.iterparse(
-                stream, events=("end",), tag="document", resolve_entities=False, huge_tree=True
-            )
-            for _, element in elements:
-                line = element.sourceline
-                xml = etree.tostring(element, encoding="unicode", with_tail=False)
-                element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
-                try:
-                    (record,) = biocxml.loads(f"<collection>{xml}</collection>").documents
-                    record.id = record.id or ""
-                    yield from_bioc(record, source, on_problem)
-                except (ValueError, TypeError, KeyError) as error:
-                    found = f"a document that cannot be read ({error})"
-                    raise_or_report(InputError(source, line, found, "BioC XML"), on_problem)
-        except etree.XMLSyntaxError as error:
-            problem = InputError(source, error.lineno, error.msg, "well-formed BioC XML")
+            document = from_entry(_document(element), source, on_problem, seen)
+        except OF_A_RECORD as error:
+            found = f"a document that cannot be read ({type(error).__name__}: {error})"
+            problem = InputError(source, element.sourceline, found, LABEL)
             raise_or_report(problem, on_problem)
+        else:
+            yield document
+    seen.warn()
+
+
+def _document(element: etree._Element) -> dict[str, Any]:
+    return {
+        "id": element.findtext("id") or "",
+        "passages": list(map(_passage, element.iterfind("passage"))),
+        "annotations": list(map(_annotation, element.iterfind("annotation"))),
+    }
+
+
+def _passage(element: etree._Element) -> dict[str, Any]:
+    return {
+        **_piece(element),
+        "infons": _infons(element),
+        "sentences": list(map(_piece, element.iterfind("sentence"))),
+    }
+
+
+def _piece(element: etree._Element) -> dict[str, Any]:
+    return {
+        "offset": element.findtext("offset"),
+        "text": element.findtext("text"),
+        "annotations": list(map(_annotation, element.iterfind("annotation"))),
+    }
+
+
+def _annotation(element: etree._Element) -> dict[str, Any]:
+    return {
+        "id": element.get("id"),
+        "infons": _infons(element),
+        "text": element.findtext("text"),
+        "locations": [dict(one.attrib) for one in element.iterfind("location")],
+    }
+
+
+def _infons(element: etree._Element) -> dict[str, Any]:
+    return {one.get("key", ""): one.text for one in element.iterfind("infon")}
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

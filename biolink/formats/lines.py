@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from biolink.documents import Document
-from biolink.formats.problems import OnProblem
-from biolink.kb.files import numbered_lines
+from biolink.errors import InputError
+from biolink.formats.problems import OnProblem, check_utf8, raise_or_report
+from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "plain text, a line is one document (ask for it by name)"
 SUFFIXES = (".lines",)
+
+
+_BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -20,12 +25,19 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """A document per line that is not blank; its id is the line's number."""
-    for number, line in numbered_lines(path):
-        if line.strip():
+    source = display_name(path)
+    for number, line in numbered_lines(path, "surrogateescape"):
+        if not line.strip():
+            continue
+        try:
+            check_utf8(line, source, number)
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        else:
             yield Document(str(number), line)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
     """The texts, a line each; line breaks inside a text become spaces."""
     for document in documents:
-        stream.write(" ".join(document.text.splitlines()) + "\n")
+        stream.write(_BREAKS.sub(" ", document.text) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biolink.documents import Document, Passage
 from biolink.errors import InputError
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "MEDLINE (nbib)"
@@ -30,22 +30,39 @@ def titled(doc_id: str, title: str, abstract: str) -> Document:
     return Document(doc_id, text, tuple(passages))
 
 
+#: What PubMed writes where an article has no title in English.
+NO_TITLE = re.compile(r"\W*(not available|in process citation)\W*", re.IGNORECASE)
+
+
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream the records that have a title or an abstract."""
+    """Stream the records that have a title or an abstract.
+
+    Where the title is not available, the one in the article's own language (TT) stands for it.
+    """
     source = display_name(path)
     fields: dict[str, str] = {}
     tag, begin = "", 0
 
     def finish() -> Iterator[Document]:
-        title = fields.get("TI", "") or fields.get("BTI", "")
+        titles = [fields.get(name, "") for name in ("TI", "TT", "BTI")]
+        title = next((t for t in titles if t and not NO_TITLE.fullmatch(t)), "")
         abstract = fields.get("AB", "")
-        if title or abstract:
-            yield titled(fields.get("PMID", str(begin)), title, abstract)
-        elif fields:
-            found = f"record {fields.get('PMID', '?')} without a title or an abstract"
-            raise_or_report(InputError(source, begin, found, "TI or AB"), on_problem, fatal=False)
+        title = title if title or abstract else next(filter(None, titles), "")
+        try:
+            if title or abstract:
+                check_utf8(title + abstract, source, begin)
+                yield titled(fields.get("PMID", str(begin)), title, abstract)
+            elif fields:
+                found = f"record {fields.get('PMID', '?')} without a title or an abstract"
+                raise_or_report(
+                    InputError(source, begin, found, "TI or AB"), on_problem, fatal=False
+                )
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        except ValueError as error:
+            raise_or_report(InputError(source, begin, str(error), "a record"), on_problem)
 
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, "surrogateescape"):
         match = _FIELD.match(line)
         if match:
             tag = match[1]

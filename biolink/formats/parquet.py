@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.jsonl import document_from_dict
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.jsonl import document_from_dict, said
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
 from biolink.kb.files import STDIO, display_name
 
 LABEL = "Apache Parquet, a document per row"
@@ -40,6 +40,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     name = display_name(path)
     if str(path) == STDIO:
         raise InputError(name, None, "a stream", "a file: Parquet is read from its end")
+    seen = IdsSeen(name, "keys")
     try:
         with pq.ParquetFile(path) as file:
             columns = [column for column in _COLUMNS if column in file.schema_arrow.names]
@@ -48,15 +49,19 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
                 raise InputError(name, None, found, '"text", or "title" and "abstract"')
             number = 0
             for batch in file.iter_batches(_ROWS, columns=columns):
-                for row in batch.to_pylist():
+                for place in range(batch.num_rows):
                     number += 1
                     try:
-                        yield document_from_dict(_without_nulls(row), str(number))
-                    except (ValueError, TypeError, KeyError) as error:
-                        problem = InputError(name, number, str(error), _EXPECTED)
+                        row = _without_nulls(batch.slice(place, 1).to_pylist()[0])
+                        document = document_from_dict(row, str(number), seen)
+                    except (*OF_A_RECORD, pa.ArrowException) as error:
+                        problem = InputError(name, number, said(error), _EXPECTED)
                         raise_or_report(problem, on_problem)
+                    else:
+                        yield document
     except (pa.ArrowException, OSError) as error:
         raise InputError(name, None, f"damaged ({error})", "an Apache Parquet file") from None
+    seen.warn()
 
 
 def _without_nulls(value: Any) -> Any:

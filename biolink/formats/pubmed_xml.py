@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,21 +9,21 @@ from lxml import etree
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.medline import titled
+from biolink.formats.medline import NO_TITLE, titled
 from biolink.formats.problems import OnProblem, raise_or_report
-from biolink.kb.files import display_name, open_binary
+from biolink.formats.xml import records, root_of
+from biolink.kb.files import display_name
 
 LABEL = "PubMed XML"
 SUFFIXES = ()
 
 _ARTICLE = ("PubmedArticle", "PubmedBookArticle", "MedlineCitation")
+_SETS = ("PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet")
+_TITLES = ("ArticleTitle", "VernacularTitle", "BookTitle")
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return (
-        re.search(r"<(PubmedArticle(Set)?|MedlineCitation(Set)?|PubmedBookArticle)\b", head)
-        is not None
-    )
+    return root_of(head) in (*_ARTICLE, *_SETS)
 
 
 def _text(element: etree._Element | None) -> str:
@@ -34,51 +33,36 @@ def _text(element: etree._Element | None) -> str:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream the articles that have a title or an abstract.
 
-    Sections of a structured abstract are joined by a space, their labels in front of them.
+    Sections of a structured abstract are joined by a space, their labels in front of them. Where
+    the title is not available, the one in the article's own language stands for it.
     """
     source = display_name(path)
-    with open_binary(path) as stream:
-        try:
-            elements = etree.iterparse(
-                stream, events=("end",), tag=_ARTICLE, resolve_entities=False, huge_tree=True
+    for element in records(path, _ARTICLE, LABEL, on_problem):
+        document = _article(element)
+        if document is None:
+            problem = InputError(
+                source,
+                element.sourceline,
+                f"record {element.findtext('.//PMID') or '?'} without title and abstract",
+                "ArticleTitle or AbstractText",
             )
-            for _, element in elements:
-                parent = element.getparent()
-                if (
-                    element.tag == "MedlineCitation"
-                    and parent is not None
-                    and (parent.tag == "PubmedArticle")
-                ):
-                    continue
-                document = _article(element)
-                if document is None:
-                    problem = InputError(
-                        source,
-                        element.sourceline,
-                        f"record {element.findtext('.//PMID') or '?'} without title and abstract",
-                        "ArticleTitle or AbstractText",
-                    )
-                    raise_or_report(problem, on_problem, fatal=False)
-                else:
-                    yield document
-                element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
-        except etree.XMLSyntaxError as error:
-            problem = InputError(source, error.lineno, error.msg, "well-formed PubMed XML")
-            raise_or_report(problem, on_problem)
+            raise_or_report(problem, on_problem, fatal=False)
+        else:
+            yield document
 
 
 def _article(element: etree._Element) -> Document | None:
-    title = _text(element.find(".//ArticleTitle"))
-    if not title:
-        title = _text(element.find(".//BookTitle"))
+    titles = [_text(element.find(f".//{name}")) for name in _TITLES]
+    title = next((t for t in titles if t and not NO_TITLE.fullmatch(t)), "")
     sections = []
     for section in element.iterfind(".//Abstract/AbstractText"):
         label, words = section.get("Label"), _text(section)
         if words:
             sections.append(f"{label}: {words}" if label else words)
     abstract = " ".join(sections)
+    if not (title or abstract):
+        # Better the words that say so than no document.
+        title = next(filter(None, titles), "")
     if not (title or abstract):
         return None
     return titled((element.findtext(".//PMID") or "").strip(), title, abstract)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -15,7 +17,29 @@ SUFFIXES = (".txt", ".text")
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return True
+    """Whether this can be plain text: no XML, HTML or JSON, and no binary file."""
+    return not (looks_structured(head) or looks_binary(head))
+
+
+def looks_structured(head: str) -> bool:
+    """Whether a file begins as XML, HTML or JSON does.
+
+    >>> looks_structured("<!DOCTYPE html><p>"), looks_structured('[{"a": 1}]')
+    (True, True)
+    >>> looks_structured("[Not Available]."), looks_structured("<2 mg of aspirin")
+    (False, False)
+    """
+    markup = (
+        r"<(?:\?xml\b|!DOCTYPE\b|!--|[A-Za-z_][\w.:-]*(?:\s+[\w.:-]+\s*=\s*[\"'][^<>]*)?\s*/?>)"
+    )
+    json = r"\{\s*(?:\}|\"[^\"\n]*\"\s*:)|\[\s*(?:\{|\[|\"[^\"\n]*\"\s*[,\]]|\]\s*$)"
+    return re.match(rf"\s*(?:{markup}|{json})", head, re.IGNORECASE) is not None
+
+
+def looks_binary(head: str) -> bool:
+    """Whether bytes that no text has stand in it."""
+    unfit = sum(c in "\0\ufffd" or (c < " " and c not in "\t\n\r\f\v\x1a\x1b") for c in head)
+    return head.startswith(("%PDF-", "PK\x03\x04", "{\\rtf")) or unfit > len(head) // 10
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
@@ -23,7 +47,8 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     with open_text(path) as stream:
         text = stream.read().removeprefix("\ufeff")
     name = "stdin" if str(path) == STDIO else Path(path).name.split(".")[0]
-    yield Document(name, text)
+    # Names of files may have bytes that are no text.
+    yield Document(os.fsencode(name).decode("utf-8", "replace"), text)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

@@ -1,0 +1,122 @@
+"""Records of XML files, one at a time; one that is not well-formed costs itself alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lxml import etree
+
+from biolink.errors import InputError
+from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.kb.files import STDIO, display_name, open_binary
+
+__all__ = ["records", "root_of"]
+
+_CHUNK = 1 << 20
+
+
+def root_of(head: str) -> str:
+    """The name of the outermost element, or "" where a text does not begin as XML does.
+
+    >>> root_of("<?xml version='1.0'?><!DOCTYPE c SYSTEM 'c.dtd'><c a='1'>"), root_of("a < b")
+    ('c', '')
+    """
+    match = re.match(
+        r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE(?:[^>\[]|\[.*?\]\s*(?=>))*>\s*)*"
+        r"<([A-Za-z_][\w.:-]*)(?=[\s/>])",
+        head,
+        re.DOTALL,
+    )
+    return match[1] if match else ""
+
+
+def records(
+    path: str | Path, tags: Sequence[str], label: str, on_problem: OnProblem
+) -> Iterator[etree._Element]:
+    """Stream the outermost elements of these names; memory holds one at a time.
+
+    Where the file is not well-formed and ``on_problem`` takes that, the records behind the damage
+    are looked for by their tags.
+    """
+    source = display_name(path)
+    done = 0
+    try:
+        with open_binary(path) as stream:
+            elements = etree.iterparse(
+                stream, events=("end",), tag=tags, resolve_entities=False, huge_tree=True
+            )
+            for _, element in elements:
+                if any(above.tag in tags for above in element.iterancestors()):
+                    continue
+                done += 1
+                yield element
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+        return
+    except etree.XMLSyntaxError as error:
+        problem = InputError(source, error.lineno, error.msg, f"well-formed {label}")
+        raise_or_report(problem, on_problem)
+    if str(path) != STDIO:
+        yield from _behind_damage(path, tags, done, label, on_problem)
+
+
+def _behind_damage(
+    path: str | Path, tags: Sequence[str], done: int, label: str, on_problem: OnProblem
+) -> Iterator[etree._Element]:
+    """The records behind the first ``done``, each parsed alone."""
+    for number, (line, data, encoding) in enumerate(_pieces(path, tags)):
+        if number < done:
+            continue
+        parser = etree.XMLParser(resolve_entities=False, huge_tree=True, encoding=encoding)
+        try:
+            yield etree.fromstring(data, parser)
+        except etree.XMLSyntaxError as error:
+            if number > done:  # the first has been told
+                found = f"a record that is not well-formed ({error.msg})"
+                raise_or_report(InputError(display_name(path), line, found, label), on_problem)
+
+
+def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes, str | None]]:
+    """(line, bytes, encoding) of what stands between the tags of each record."""
+    begins = re.compile(f"<({'|'.join(tags)})(?=[\\s>/])".encode())
+    with open_binary(path) as stream:
+        data = stream.read(_CHUNK)
+        declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)", data)
+        encoding = declared[1].decode() if declared else None
+        line, at = 1, 0
+        begin = None
+        while True:
+            if begin is None:
+                begin = begins.search(data, at)
+            end = None
+            if begin is not None:
+                end = re.compile(b"</" + begin[1] + rb"\s*>").search(data, begin.end())
+            if begin is None or end is None:
+                more = stream.read(_CHUNK)
+                if not more:
+                    if begin is not None:
+                        yield (
+                            line + data.count(b"\n", 0, begin.start()),
+                            data[begin.start() :],
+                            None,
+                        )
+                    return
+                # A tag may stand across the end of what has been read.
+                kept = begin.start() if begin is not None else max(at, len(data) - 64)
+                line += data.count(b"\n", 0, kept)
+                data, at, begin = data[kept:] + more, 0, None
+                continue
+            another = re.compile(b"<" + begin[1] + rb"(?=[\s>/])").search(
+                data, begin.end(), end.start()
+            )
+            stop = another.start() if another else end.end()
+            yield (
+                line + data.count(b"\n", 0, begin.start()),
+                data[begin.start() : stop],
+                encoding,
+            )
+            line += data.count(b"\n", 0, stop)
+            data, at, begin = data[stop:], 0, None
