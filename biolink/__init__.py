@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
+    from biolink.frames import to_dataframe
+    from biolink.html import to_html
     from biolink.infer.adapters import (
         GivenMentions,
         GlinerRecogniser,
@@ -62,6 +64,8 @@ _HOME = {
     "link": "biolink.pipeline",
     "load": "biolink.pipeline",
     "read": "biolink.formats",
+    "to_dataframe": "biolink.frames",
+    "to_html": "biolink.html",
     "write": "biolink.formats",
 }
 
@@ -92,6 +96,8 @@ __all__ = [
     "link",
     "load",
     "read",
+    "to_dataframe",
+    "to_html",
     "write",
 ]
 

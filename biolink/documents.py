@@ -161,6 +161,12 @@ class Document:
         for mention in self.mentions:
             _check_mention(mention, self.text, where)
 
+    def _repr_html_(self) -> str:
+        """The text with coloured mentions, for notebooks."""
+        from biolink.html import document_html
+
+        return document_html(self)
+
     def with_mentions(self, mentions: Iterable[Mention]) -> Document:
         """The same document with other mentions."""
         return replace(self, mentions=tuple(mentions))

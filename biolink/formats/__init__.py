@@ -1,11 +1,14 @@
 """File formats of documents: one module per format, each able to recognise its own files.
 
-A format module has ``LABEL``, ``SUFFIXES``, ``sniff(path, head)`` and ``read(path, on_problem)``,
-which yields documents as a stream; one that can be written has ``write(documents, stream)``.
+A format module has ``LABEL``, ``SUFFIXES`` and ``sniff(path, head)``. One that can be read has
+``read(path, on_problem)``, which yields documents as a stream, with ``text_column`` where it is a
+table; one that can be written has ``write(documents, stream)``, with ``on_problem`` where it cannot
+hold every document.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +32,8 @@ FORMATS: dict[str, str] = {
     "jsonl": "biolink.formats.jsonl",
     "parquet": "biolink.formats.parquet",
     "tsv": "biolink.formats.tsv",
+    "csv": "biolink.formats.csv",
+    "html": "biolink.formats.html",
     "lines": "biolink.formats.lines",
     "text": "biolink.formats.text",
 }
@@ -73,18 +78,58 @@ def describe() -> list[FormatInfo]:
     ]
 
 
-def sniff_format(path: str | Path) -> str:
-    """The format of a file, by its content; a file that no other format claims is text.
+def sniff_format(path: str | Path, text_column: str | None = None) -> str:
+    """The format of a file, by its content; where that leaves a choice, by its name.
 
-    stdin cannot be read twice, so its format must be named (plain text otherwise).
+    Parameters
+    ----------
+    path
+        The file; of stdin the beginning is looked at, and can still be read.
+    text_column
+        Says that the file is a table.
+
+    Raises
+    ------
+    InputError
+        For what is neither a file nor of any format: XML, HTML, JSON and binary files that are not
+        known are never taken for plain text.
     """
-    if str(path) == STDIO:
-        return "text"
-    if not Path(path).is_file():
+    source = display_name(path)
+    if str(path) != STDIO and (Path(path).is_dir() or not Path(path).exists()):
         found = "a folder" if Path(path).is_dir() else "no such file"
-        raise InputError(display_name(path), None, found, "a file of documents")
+        raise InputError(source, None, found, "a file of documents")
     head = peek(path)
-    return next(name for name in FORMATS if load(name).sniff(path, head))
+    named = None if str(path) == STDIO else format_of_name(path)
+    if named is not None and not hasattr(load(named), "read"):
+        named = None
+    if text_column is not None and named not in _TABLES:
+        return "tsv" if "\t" in head.split("\n", 1)[0] else "csv"
+    claims = [name for name in FORMATS if name != "text" and load(name).sniff(path, head)]
+    if named in claims:
+        return str(named)
+    if named is not None and named not in ("text", *_SHARED):
+        # Its reader says what is wrong, unless the file bears the signs of another.
+        return next((name for name in claims if name in _SIGNED), named)
+    if claims:
+        return claims[0]
+    if not load("text").sniff(path, head):
+        readers = [info.name for info in describe() if info.reads and info.name != "text"]
+        raise InputError(
+            source,
+            None,
+            "no format of documents that is known",
+            f"one of {', '.join(readers)} (name it with --format / format=; text takes any "
+            "characters as they are)",
+        )
+    return named or "text"
+
+
+#: Formats that take ``text_column``.
+_TABLES = ("tsv", "csv", "parquet")
+#: Formats whose suffix is that of many others (.xml, .json).
+_SHARED = ("bioc-xml", "bioc-json")
+#: Formats for which no other can be taken.
+_SIGNED = ("bioc-xml", "pubmed-xml", "bioc-json", "parquet")
 
 
 def format_of_name(path: str | Path) -> str | None:
@@ -97,7 +142,10 @@ def format_of_name(path: str | Path) -> str | None:
 
 
 def read(
-    path: str | Path, format: str | None = None, on_problem: OnProblem = None
+    path: str | Path,
+    format: str | None = None,
+    on_problem: OnProblem = None,
+    text_column: str | None = None,
 ) -> Iterator[Document]:
     """Stream the documents of a file, gzip and xz included; ``-`` is stdin.
 
@@ -106,24 +154,54 @@ def read(
     path
         The file.
     format
-        Name of the format; found from the content when None.
+        Name of the format; found from content and name when None.
     on_problem
         Called with each problem instead of raising it; the documents that can be read follow.
+    text_column
+        Of a table (CSV, TSV, Parquet): the column that holds the texts; found by its name when
+        None.
 
     Raises
     ------
     InputError
         When the file is not what its format says, with file and line.
     """
-    reader = load(format or sniff_format(path))
-    documents: Iterator[Document] = reader.read(path, on_problem)
+    name = format or sniff_format(path, text_column)
+    reader = load(name)
+    if not hasattr(reader, "read"):
+        readers = [info.name for info in describe() if info.reads]
+        raise ConfigError(f"{name} cannot be read: one of {', '.join(readers)}")
+    options = {}
+    if text_column is not None:
+        if name not in _TABLES:
+            expected = f"a table with columns ({', '.join(_TABLES)})"
+            raise InputError(display_name(path), None, f"the format {name}", expected)
+        options["text_column"] = text_column
+    documents: Iterator[Document] = reader.read(path, on_problem, **options)
     return documents
 
 
-def write(documents: Iterable[Document], path: str | Path, format: str | None = None) -> None:
+def write(
+    documents: Iterable[Document],
+    path: str | Path,
+    format: str | None = None,
+    on_problem: OnProblem = None,
+) -> None:
     """Write documents to a file, ``-`` for stdout; compressed when its name ends in .gz or .xz.
 
     Written under a temporary name and renamed, so a failure leaves no half file.
+
+    Parameters
+    ----------
+    documents
+        What is written.
+    path
+        The file.
+    format
+        Name of the format; follows from the file's name when None.
+    on_problem
+        Called with the problem of a document that the format cannot hold, instead of raising it;
+        the others are written.
 
     Raises
     ------
@@ -137,5 +215,8 @@ def write(documents: Iterable[Document], path: str | Path, format: str | None = 
     if not hasattr(module, "write"):
         writers = [info.name for info in describe() if info.writes]
         raise ConfigError(f"{name} cannot be written: one of {', '.join(writers)}")
+    options = {}
+    if "on_problem" in inspect.signature(module.write).parameters:
+        options["on_problem"] = on_problem
     with replace_file(path) as stream:
-        module.write(documents, stream)
+        module.write(documents, stream, **options)

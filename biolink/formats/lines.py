@@ -16,7 +16,7 @@ LABEL = "plain text, a line is one document (ask for it by name)"
 SUFFIXES = (".lines",)
 
 
-_BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def sniff(path: str | Path, head: str) -> bool:

@@ -35,8 +35,16 @@ def sniff(path: str | Path, head: str) -> bool:
     return head.startswith("PAR1")
 
 
-def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream documents; a row that is none is a problem of its own, its number from 1."""
+def read(
+    path: str | Path, on_problem: OnProblem = None, text_column: str | None = None
+) -> Iterator[Document]:
+    """Stream documents; a row that is none is a problem of its own, its number from 1.
+
+    Parameters
+    ----------
+    text_column
+        The column that holds the texts, when it is not ``text``.
+    """
     name = display_name(path)
     if str(path) == STDIO:
         raise InputError(name, None, "a stream", "a file: Parquet is read from its end")
@@ -44,15 +52,24 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     try:
         with pq.ParquetFile(path) as file:
             columns = [column for column in _COLUMNS if column in file.schema_arrow.names]
-            if not {"text", "title", "abstract"} & set(columns):
-                found = f"columns {file.schema_arrow.names}"
-                raise InputError(name, None, found, '"text", or "title" and "abstract"')
+            wanted = {"text", "title", "abstract"} if text_column is None else {text_column}
+            if not wanted & set(file.schema_arrow.names):
+                found = f"columns {', '.join(file.schema_arrow.names)}"[:200]
+                expected = '"text", or "title" and "abstract" (or name one: --text-column)'
+                if text_column is not None:
+                    expected = f"the text column {text_column!r}"
+                raise InputError(name, None, found, expected)
+            if text_column is not None:
+                columns = [c for c in columns if c in ("id", "pmid", "doc_id", "pmcid")]
+                columns.append(text_column)
             number = 0
             for batch in file.iter_batches(_ROWS, columns=columns):
                 for place in range(batch.num_rows):
                     number += 1
                     try:
                         row = _without_nulls(batch.slice(place, 1).to_pylist()[0])
+                        if text_column is not None:
+                            row["text"] = row.pop(text_column)
                         document = document_from_dict(row, str(number), seen)
                     except (*OF_A_RECORD, pa.ArrowException) as error:
                         problem = InputError(name, number, said(error), _EXPECTED)

@@ -1,0 +1,284 @@
+"""What TSV and CSV share: tables of linked documents, and tables of texts.
+
+A table of documents has a row per document, passage and mention, told apart by its column
+``kind``, so the mentions alone are one filter away and the text travels with them. A table of texts
+has a row per document with an id and a text, or a title and an abstract, in columns of any usual
+name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from biolink.documents import Document, Link, Mention, Passage
+from biolink.errors import InputError
+from biolink.formats.ids import join_ids, split_ids
+from biolink.formats.medline import titled
+from biolink.formats.problems import (
+    OF_A_RECORD,
+    OnProblem,
+    check_utf8,
+    raise_or_report,
+    whole_number,
+)
+
+__all__ = ["COLUMNS", "documents_from", "is_table", "rows_of"]
+
+COLUMNS = (
+    "document",
+    "kind",
+    "start",
+    "end",
+    "text",
+    "type",
+    "gold_ids",
+    "concept_id",
+    "curie",
+    "preferred_name",
+    "name",
+    "probability",
+    "score",
+    "shared",
+    "nil_reason",
+    "long_form",
+    "spans",
+    "parts",
+)
+_NEEDED = {"document", "kind", "start", "end", "text"}
+
+#: Names of columns, as :func:`_key` writes them; the first that a table has is taken.
+_USUAL = {
+    "id": (
+        *("id", "docid", "documentid", "pmid", "pubmedid", "pmcid", "doi", "identifier", "uid"),
+        *("textid", "recordid", "noteid", "articleid", "rowid", "document", "doc", "key", "nctid"),
+    ),
+    "text": (
+        *("text", "texts", "body", "content", "contents", "note", "notes", "notetext", "report"),
+        *("reporttext", "documenttext", "fulltext", "rawtext", "sentence", "sentences"),
+        *("paragraph", "passage", "description", "narrative", "transcription", "comment", "input"),
+    ),
+    "title": ("title", "articletitle", "doctitle", "heading"),
+    "abstract": ("abstract", "abstracttext", "summary"),
+}
+
+#: (line, cells) of a table.
+Rows = Iterable[tuple[int, Sequence[str]]]
+
+
+def _key(column: str) -> str:
+    return re.sub(r"[\W_]", "", column.casefold())
+
+
+def _places(columns: Sequence[str]) -> dict[str, int]:
+    keys = [_key(column) for column in columns]
+    found = {}
+    for field, names in _USUAL.items():
+        place = next((keys.index(name) for name in names if name in keys), None)
+        if place is not None:
+            found[field] = place
+    return found
+
+
+def is_table(columns: Sequence[str]) -> bool:
+    """Whether a header is that of documents, or of texts with an id."""
+    if set(columns) >= _NEEDED:
+        return True
+    places = _places(columns)
+    return len(columns) > 1 and "id" in places and len(places) > 1
+
+
+def documents_from(
+    source: str,
+    columns: Sequence[str],
+    rows: Rows,
+    text_column: str | None,
+    on_problem: OnProblem,
+) -> Iterator[Document]:
+    """The documents of a table.
+
+    Parameters
+    ----------
+    source
+        What messages call the file.
+    columns
+        Its header.
+    rows
+        What follows, with line numbers.
+    text_column
+        The column that holds the texts; found by its name when None.
+
+    Raises
+    ------
+    InputError
+        When no column holds texts; it names the columns that there are.
+    """
+    whole = _of_one_width(source, len(columns), rows, on_problem)
+    if text_column is None and set(columns) >= _NEEDED:
+        yield from _linked(source, columns, whole, on_problem)
+        return
+    places = _places(columns)
+    if text_column is not None:
+        named = [i for i, c in enumerate(columns) if c == text_column]
+        named += [i for i, c in enumerate(columns) if _key(c) == _key(text_column)]
+        if not named:
+            found = f"columns {', '.join(columns)}"
+            raise InputError(source, 1, found[:200], f"the text column {text_column!r}")
+        places = {"text": named[0]} | ({"id": places["id"]} if "id" in places else {})
+    if not places.keys() & {"text", "title", "abstract"}:
+        raise InputError(
+            source,
+            1,
+            f"columns {', '.join(columns)}"[:200],
+            "a column text, or title and abstract (name another with --text-column / text_column=)",
+        )
+    for line, cells in whole:
+        try:
+            row = {field: cells[place] for field, place in places.items()}
+            check_utf8("".join(row.values()), source, line)
+            doc_id = row.get("id", "").strip() or str(line)
+            title = row.get("title", "")
+            body = [row[field] for field in ("text", "abstract") if row.get(field, "").strip()]
+            if not title.strip() and not body:
+                raise ValueError("a row without a text")
+            document = (
+                titled(doc_id, title, "\n".join(body))
+                if title.strip()
+                else Document(doc_id, "\n".join(body))
+            )
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        except ValueError as error:
+            raise_or_report(InputError(source, line, str(error), "a text"), on_problem)
+        else:
+            yield document
+
+
+def _of_one_width(source: str, width: int, rows: Rows, on_problem: OnProblem) -> Rows:
+    for line, cells in rows:
+        if len(cells) == width:
+            yield line, cells
+        elif any(cells):
+            problem = InputError(source, line, f"{len(cells)} columns", f"{width}")
+            raise_or_report(problem, on_problem)
+
+
+def _linked(
+    source: str, columns: Sequence[str], rows: Rows, on_problem: OnProblem
+) -> Iterator[Document]:
+    """Documents whose mentions and links are rows behind theirs."""
+    number = 0
+
+    def of_a_document(item: tuple[int, dict[str, str]]) -> int:
+        nonlocal number
+        number += item[1]["kind"] == "document"
+        return number
+
+    named = ((line, dict(zip(columns, cells, strict=True))) for line, cells in rows)
+    for _, group in groupby(named, of_a_document):
+        block = list(group)
+        line, head = block[0]
+        if head["kind"] != "document":
+            for line, row in block:
+                found = f"a {row['kind'][:40]} of {row['document'][:40]!r}"
+                problem = InputError(source, line, found, "its document's row before it")
+                raise_or_report(problem, on_problem)
+            continue
+        passages, mentions = [], []
+        try:
+            for line, row in block:
+                check_utf8("".join(row.values()), source, line)
+                if row["document"] != head["document"]:
+                    raise ValueError(f"a {row['kind'][:40]} of {row['document'][:40]!r}")
+                if row["kind"] == "passage":
+                    start, end = whole_number(row["start"]), whole_number(row["end"])
+                    passages.append(Passage(start, end, row.get("type", "")))
+                elif row["kind"] == "mention":
+                    mentions.append(_mention(row))
+                elif row is not head:
+                    raise ValueError(f"kind {row['kind'][:40]!r}")
+            document = Document(head["document"], head["text"], tuple(passages), tuple(mentions))
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        except OF_A_RECORD as error:
+            problem = InputError(source, line, str(error), "a row as the header says")
+            raise_or_report(problem, on_problem)
+        else:
+            yield document
+
+
+def _mention(row: Mapping[str, str]) -> Mention:
+    ids, joiner = split_ids(row.get("gold_ids", ""))
+    links: tuple[Link, ...] = ()
+    if row.get("concept_id"):
+        links = (
+            Link(
+                row["concept_id"],
+                row.get("name", ""),
+                float(row.get("score") or "nan"),
+                float(row.get("probability") or "nan"),
+                1,
+                row.get("shared") == "yes",
+                long_form=row.get("long_form") or None,
+                preferred_name=row.get("preferred_name", ""),
+                curie=row.get("curie", ""),
+            ),
+        )
+    spans = [span.partition("-") for span in row.get("spans", "").split()]
+    return Mention(
+        whole_number(row["start"]),
+        whole_number(row["end"]),
+        row["text"],
+        type=row.get("type", ""),
+        concept_ids=ids,
+        id_joiner=joiner,
+        parts=tuple(map(_bare, _bars(row["parts"]))) if row.get("parts") else (),
+        spans=tuple((whole_number(a), whole_number(b)) for a, _, b in spans),
+        links=links,
+        nil_reason=row.get("nil_reason") or None,
+        long_form=row.get("long_form") or None,
+    )
+
+
+def _bars(written: str) -> list[str]:
+    return re.split(r"(?<!\\)\|", written)
+
+
+def _bare(written: str) -> str:
+    return written.replace("\\|", "|")
+
+
+def rows_of(document: Document) -> Iterator[dict[str, str]]:
+    """The rows of a document: its own, its passages and its mentions."""
+    size = str(len(document.text))
+    own = {"document": document.id}
+    yield {**own, "kind": "document", "start": "0", "end": size, "text": document.text}
+    for p in document.passages:
+        yield {**own, "kind": "passage", "start": str(p.start), "end": str(p.end), "type": p.kind}
+    for m in document.mentions:
+        row = {
+            **own,
+            "kind": "mention",
+            "start": str(m.start),
+            "end": str(m.end),
+            "text": m.text,
+            "type": m.type,
+            "gold_ids": join_ids(m.concept_ids, m.id_joiner, missing=""),
+            "nil_reason": m.nil_reason or "",
+            "long_form": m.long_form or "",
+            "spans": " ".join(f"{a}-{b}" for a, b in m.spans),
+            "parts": "|".join(part.replace("|", "\\|") for part in m.parts),
+        }
+        best = m.best
+        if best is not None:
+            row |= {
+                "concept_id": best.concept_id,
+                "curie": best.curie or best.concept_id,
+                "preferred_name": best.preferred_name or best.name,
+                "name": best.name,
+                "probability": repr(float(best.probability)),
+                "score": repr(float(best.score)),
+                "shared": "yes" if best.shared else "no",
+            }
+        yield row
