@@ -40,7 +40,7 @@ def run_convert(
                     advance(done, None)
                     yield document
 
-            write(counted(), output, name)
+            write(counted(), output, name, problems.append)
     finally:
         report_problems(problems, done)
     return problems

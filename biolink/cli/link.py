@@ -87,7 +87,7 @@ def run_link(job: LinkJob) -> LinkOutcome:
             if to == "table":
                 _print_table(counted)
             else:
-                write(counted, job.output, to)
+                write(counted, job.output, to, outcome.problems.append)
     finally:
         report_problems(outcome.problems, outcome.documents)
     if outcome.documents and not outcome.mentions:

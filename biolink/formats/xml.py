@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,7 +86,7 @@ def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes,
     with open_binary(path) as stream:
         data = stream.read(_CHUNK)
         declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)", data)
-        encoding = declared[1].decode() if declared else None
+        encoding = _known(declared[1].decode("ascii", "replace")) if declared else None
         line, at = 1, 0
         begin = None
         while True:
@@ -120,3 +121,10 @@ def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes,
             )
             line += data.count(b"\n", 0, stop)
             data, at, begin = data[stop:], 0, None
+
+
+def _known(encoding: str) -> str | None:
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError:
+        return None
