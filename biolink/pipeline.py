@@ -70,7 +70,8 @@ def load(
         knowledge base the recogniser that was trained with the embedded model, for another a
         dictionary of its names.
     progress
-        Told about indexes that are built for a new knowledge base.
+        Told about indexes that are built for a new knowledge base. When None, a terminal is
+        shown a bar.
     device
         Where the model runs, as torch names it.
     calibration

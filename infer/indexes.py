@@ -15,6 +15,7 @@ import numpy as np
 
 from biolink.infer.dense import DenseIndex
 from biolink.infer.model import LinkingModel
+from biolink.infer.progress import shown
 from biolink.kb import KnowledgeBase
 from biolink.kb.index_cache import cached, index_folder
 from biolink.kb.lexical import LexicalIndex, lexical_index
@@ -23,6 +24,9 @@ from biolink.kb.sealed import FROZEN
 from biolink.kb.trie import NameTrie, trie_fingerprint
 
 __all__ = ["FROZEN", "Indexes"]
+
+#: Names whose embedding takes some seconds.
+_LONG = 1000
 
 T = TypeVar("T", NameTrie, DenseIndex)
 #: Called with (what is done, done, all) while an index is built.
@@ -37,7 +41,7 @@ class Indexes:
     kb, model
         What is indexed, and the model that embeds names and tokenises them.
     progress
-        Told about long work.
+        Told about long work. When None, a terminal is shown a bar.
     donor
         Indexes of another base for the same model, from which embeddings of names that both have
         are taken.
@@ -109,13 +113,15 @@ class Indexes:
         def build() -> DenseIndex:
             name_ids = self.lexical.name_ids
             names = [self.kb.name_at(int(i)) for i in name_ids]
-            report = self.progress
+            report, donor = self.progress, self._donor
             embed = self.model.packed().embed
-            step = None if report is None else lambda done, size: report("names", done, size)
-            if self._donor is not None:
-                places = self._donor.places(names)
-                return self._donor.dense.extended(names, name_ids, places, embed, step)
-            return DenseIndex.build(names, name_ids, embed, step)
+            places = None if donor is None else donor.places(names)
+            new = len(names) if places is None else int((places < 0).sum())
+            with shown("embedding names", 0 if report else new, _LONG) as bar:
+                step = bar if report is None else lambda done, size: report("names", done, size)
+                if donor is not None and places is not None:
+                    return donor.dense.extended(names, name_ids, places, embed, step)
+                return DenseIndex.build(names, name_ids, embed, step)
 
         return self._cached(
             "dense", key, DenseIndex.load, build, lambda index, folder: index.save(folder, key)

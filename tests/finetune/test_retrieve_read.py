@@ -123,7 +123,7 @@ def test_what_was_trained_for_another_model_is_refused(
 ) -> None:
     shutil.copytree(trained.out / "model", tmp_path / "model")
     (tmp_path / "model" / RETRIEVER).write_bytes(b"x")
-    with pytest.raises(ModelError, match="retriever.*is damaged"):
+    with pytest.raises(ModelError, match=r"retriever.*is damaged"):
         load(model=tmp_path / "model", kb=trained.kb)
     assert json.loads((tmp_path / "model" / "biolink.json").read_text())["task"] == "retrieve-read"
 

@@ -12,6 +12,7 @@ import torch
 
 from biolink.infer.cores import each_on_a_core
 from biolink.infer.encoder import of_similar_size
+from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.precision import is_packed
 
@@ -90,3 +91,26 @@ def test_an_error_in_one_piece_is_raised_and_threads_come_back(threads: int) -> 
     with pytest.raises(ValueError, match="seven"):
         each_on_a_core(work, list(range(20)))
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_shown_how_far_a_long_build_is(
+    model: LinkingModel,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+) -> None:
+    from biolink.kb import Concept, KnowledgeBase
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for count, told in ((3, False), (1200, True)):
+        kb = KnowledgeBase.from_concepts(Concept(f"X{i}", f"fever {i}") for i in range(count))
+        assert len(Indexes(kb, model).dense.name_ids) == count
+        written = capsys.readouterr()
+        assert ("embedding names" in written.err) == (told and terminal)
+        assert written.out == ""
+    records: list[tuple[str, int, int]] = []
+    assert Indexes(kb, model, lambda *record: records.append(record)).dense
+    assert records == [("names", 1200, 1200)]
+    assert capsys.readouterr().err == ""
