@@ -9,8 +9,9 @@ name is right (GenBioEL's and BioSyn's metric). Mentions without a gold id are n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from biolink.kb.concept import bare_id
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.slices import Known, slices_of
 
-__all__ = ["Case", "Comparison", "Report", "Scores", "Slice", "compare", "evaluate"]
+__all__ = ["Case", "Comparison", "Report", "Scores", "Slice", "compare", "evaluate", "known_id"]
 
 _RESAMPLES = 1000
 _LINKS_KEPT = 5
@@ -223,6 +224,7 @@ def evaluate(
         For the report.
     """
     known = Known.of(training)
+    named = cache(lambda concept_id: known_id(concept_id, kb))
     cases: list[Case] = []
     numbers: list[int] = []
     lenient5: list[bool] = []
@@ -233,7 +235,7 @@ def evaluate(
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                case, at_5 = _case(document, mention, kb, known)
+                case, at_5 = _case(document, mention, kb, known, named)
                 cases.append(case)
                 numbers.append(number)
                 strict5.append(at_5[0])
@@ -291,12 +293,18 @@ def evaluate(
 
 
 def _case(
-    document: Document, mention: Mention, kb: KnowledgeBase | None, known: Known
+    document: Document,
+    mention: Mention,
+    kb: KnowledgeBase | None,
+    known: Known,
+    named: Callable[[str], str],
 ) -> tuple[Case, tuple[bool, bool]]:
     """The case, and whether gold is among the best five, strict and lenient."""
     gold, in_kb = _gold(mention, kb)
-    ids = [link.concept_id for link in mention.links]
-    owners = [{link.concept_id, *link.also} for link in mention.links]
+    ids = [named(link.concept_id) for link in mention.links]
+    owners = [
+        {concept, *map(named, link.also)} for concept, link in zip(ids, mention.links, strict=True)
+    ]
     together = mention.id_joiner == "+" and len(gold) > 1
     rank = next((r for r, concept in enumerate(ids, 1) if concept in gold), None)
     strict = rank == 1 and not together
@@ -328,8 +336,8 @@ def _case(
         mention.long_form,
         tuple(sorted(gold)),
         tuple(
-            (link.concept_id, link.name, round(link.probability, 4))
-            for link in mention.links[:_LINKS_KEPT]
+            (concept, link.name, round(link.probability, 4))
+            for concept, link in zip(ids, mention.links[:_LINKS_KEPT], strict=False)
         ),
         in_kb,
         strict,
@@ -339,6 +347,15 @@ def _case(
         slices_of(mention, gold, kb, known),
     )
     return case, at_5
+
+
+def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
+    """The id under which the knowledge base holds a concept, or the id without its prefix.
+
+    >>> known_id("MESH:D001249", None)
+    'D001249'
+    """
+    return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
 
 
 def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from biolink.documents import Document, Mention
-from biolink.kb.concept import bare_id
+from biolink.evaluation import known_id
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["FoundReport", "Rates", "evaluate_found"]
@@ -127,7 +127,7 @@ def evaluate_found(
         concepts = _concepts(annotated, kb)
         links: dict[Span, str | None] = {}
         for mention in other.mentions:
-            best = None if mention.best is None else _known(mention.best.concept_id, kb)
+            best = None if mention.best is None else known_id(mention.best.concept_id, kb)
             place = (mention.start, mention.end)
             links[place] = links.get(place) or best
         linked = {span: concept for span, concept in links.items() if concept is not None}
@@ -159,10 +159,6 @@ def evaluate_found(
     )
 
 
-def _known(concept_id: str, kb: KnowledgeBase | None) -> str:
-    return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
-
-
 def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:
     """Annotated spans that have a concept, each with the ids that are right alone."""
     found: dict[Span, set[str]] = {}
@@ -170,7 +166,7 @@ def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[st
         if mention.concept_ids:
             right = found.setdefault((mention.start, mention.end), set())
             if not _together(mention):
-                right.update(_known(i, kb) for i in mention.concept_ids)
+                right.update(known_id(i, kb) for i in mention.concept_ids)
     return found
 
 

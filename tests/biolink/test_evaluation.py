@@ -60,6 +60,24 @@ def test_ids_are_resolved_by_the_kb() -> None:
     assert report.strict_in_kb.recall_at_1 == 1.0
 
 
+def test_links_may_have_prefixes() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("D1", "fever"), Concept("253300", "atrophy")],
+        prefix="mesh",
+        prefixes=[("[0-9]{6}", "OMIM")],
+    )
+    for base in (kb, None):
+        report = report_of(
+            mention(("D1",), "mesh:D1"),
+            mention(("OMIM:253300",), "OMIM:253300"),
+            mention(("253300",), "OMIM:253300"),
+            mention(("MESH:D1",), "D9", also=("mesh:D1",)),
+            kb=base,
+        )
+        assert report.strict.recall_at_1 == 0.75
+        assert report.lenient.recall_at_1 == 1.0
+
+
 def test_the_interval_is_reproducible_and_empty_input_is_fine() -> None:
     mentions = [mention(("D1",), "D1" if i % 3 else "D2") for i in range(30)]
     assert report_of(*mentions).strict.interval == report_of(*mentions).strict.interval
