@@ -36,8 +36,16 @@ __all__ = [
     "with_curies",
 ]
 
-#: What a document may raise; anything else is an error of biolink's.
-_OF_A_DOCUMENT = (BiolinkError, ValueError, RuntimeError)
+#: What a document may raise, that of a recogniser of one's own included; the others are linked.
+_OF_A_DOCUMENT = (
+    BiolinkError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,11 @@ class BlockLinker:
         try:
             return Linked(self._linked([document]))
         except _OF_A_DOCUMENT as error:
-            return Linked(problems=[f"document {document.id!r} cannot be linked: {error}"])
+            said = str(error) or "nothing said"
+            kind = (
+                "" if isinstance(error, BiolinkError | ValueError) else f"{type(error).__name__}: "
+            )
+            return Linked(problems=[f"document {document.id!r} cannot be linked: {kind}{said}"])
 
 
 def with_curies(document: Document, kb: KnowledgeBase) -> Document:
