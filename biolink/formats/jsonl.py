@@ -37,7 +37,11 @@ _DEPTH = 50
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return re.match(r'\s*\{[^\n]*"(text|abstract|title)"\s*:', head) is not None
+    # Annotations of PubAnnotation's JSON would be lost.
+    return (
+        re.match(r'\s*\{[^\n]*"(text|abstract|title)"\s*:', head) is not None
+        and re.search(r'"denotations"\s*:', head) is None
+    )
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
