@@ -38,7 +38,9 @@ def from_entry(
         When a value has another type than it should, however deep it stands.
     """
     record = _object(entry, "a document")
-    doc_id = _written(next((record[k] for k in ("id", "pmid", "pmcid") if record.get(k) not in (None, "")), ""))
+    doc_id = _written(
+        next((record[k] for k in ("id", "pmid", "pmcid") if record.get(k) not in (None, "")), "")
+    )
     built = _Text()
     passages: list[Passage] = []
     pending = [(a, 0) for a in _objects(record, "annotations")]
