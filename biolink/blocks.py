@@ -32,6 +32,7 @@ __all__ = [
     "Linked",
     "blocks_of",
     "link_in_processes",
+    "one_thread",
     "single_threaded",
     "with_curies",
 ]
@@ -220,6 +221,21 @@ def single_threaded() -> None:
 
     torch.set_num_threads(1)
     threadpool_limits(1)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep what is done within to one thread: rounding depends on how many there are."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _begin(settings: LinkSettings, recognise: bool | None) -> None:

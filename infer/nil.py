@@ -42,7 +42,7 @@ NO_CANDIDATE = "no candidate"
 NAMES_NOTHING = "neither letter nor digit"
 
 #: NIL's probability above which even a name of the base is not linked (:class:`Likelier`).
-_SURE = 0.9
+_SURE = 0.98
 #: A recogniser's probability from which on it is believed that a name stands there.
 _MARKED = 0.5
 

@@ -12,7 +12,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biolink.blocks import BlockLinker, Linked, LinkSettings, blocks_of, link_in_processes
+from biolink.blocks import (
+    BlockLinker,
+    Linked,
+    LinkSettings,
+    blocks_of,
+    link_in_processes,
+    one_thread,
+)
 from biolink.cli.console import message, progress, report_problems, stdout
 from biolink.cli.inputs import documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
@@ -156,7 +163,9 @@ def _output_format(job: LinkJob) -> str:
 def loaded(settings: LinkSettings) -> AnyLinker:
     """The linker, with progress on stderr."""
     with progress("preparing the knowledge base") as advance, _no_collection():
-        return settings.linker(lambda _, done, size: advance(done, size))
+        linker = settings.linker(lambda _, done, size: advance(done, size))
+        linker.prepare()
+        return linker
 
 
 @contextmanager
@@ -195,7 +204,10 @@ def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Itera
     recognise = RECOGNISE[job.mentions]
     blocks = blocks_of(documents, job.batch_size)
     if job.workers == 1:
-        yield map(BlockLinker(loaded(job.settings), recognise, job.settings.curies), blocks)
+        linker = BlockLinker(loaded(job.settings), recognise, job.settings.curies)
+        # As the workers do, so that the results are theirs to the last bit.
+        with one_thread():
+            yield map(linker, blocks)
         return
     with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
         with progress("preparing the knowledge base") as advance:

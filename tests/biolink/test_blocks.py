@@ -45,20 +45,6 @@ def test_a_poison_document_is_left_out() -> None:
     assert done.problems == ["document '2' cannot be linked: it is poison"]
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError("x")])
-def test_errors_of_a_recogniser_cost_their_document(error: Exception) -> None:
-    class Failing:
-        def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
-            if any(document.id == "1" for document in block):
-                raise error
-            return block
-
-    done = BlockLinker(Failing())(documents(3))  # type: ignore[arg-type]
-    assert [d.id for d in done.documents] == ["0", "2"]
-    (problem,) = done.problems
-    assert problem.startswith(f"document '1' cannot be linked: {type(error).__name__}: ")
-
-
 def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
     given = documents(11)
     here = BlockLinker(settings.linker())
@@ -78,6 +64,26 @@ def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
             assert [x.concept_id for x in a.links] == [x.concept_id for x in b.links]
     assert any(m.links for d in found for m in d.mentions)
     assert not any(m.type == "Chemical" and m.links for d in found for m in d.mentions)
+
+
+def test_the_command_writes_the_same_bytes_with_one_worker_and_two(
+    model_folder: Path, kb: KnowledgeBase, tmp_path: Path
+) -> None:
+    from biolink.cli.link import LinkJob, run_link
+
+    kb.save(tmp_path / "x.kb")
+    settings = LinkSettings(str(tmp_path / "x.kb"), str(model_folder))
+    texts = tuple(d.text for d in documents(9))
+    written = []
+    # The first run builds the indexes that the others read.
+    for number, workers in enumerate((1, 2, 1)):
+        output = tmp_path / f"{number}.jsonl"
+        run_link(LinkJob(
+            settings=settings, texts=texts, output=str(output), batch_size=2, workers=workers
+        ))  # fmt: skip
+        written.append(output.read_bytes())
+    assert b"D3" in written[0]
+    assert written[0] == written[1] == written[2]
 
 
 def test_a_knowledge_base_is_stored_and_indexed_for_the_workers(

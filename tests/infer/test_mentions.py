@@ -217,7 +217,7 @@ def test_a_marked_name_is_linked_unless_nil_is_nearly_certain() -> None:
     assert policy.reason(named) is None
     assert policy.reason(replace(named, span=0.8)) is None
     assert policy.reason(replace(named, span=0.2)) is not None
-    assert policy.reason(replace(named, nil=0.95)) is not None
+    assert policy.reason(replace(named, nil=0.99)) is not None
 
 
 def test_names_of_a_users_own_base_are_linked(model_folder: Path) -> None:
