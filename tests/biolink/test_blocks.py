@@ -45,6 +45,20 @@ def test_a_poison_document_is_left_out() -> None:
     assert done.problems == ["document '2' cannot be linked: it is poison"]
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError("x")])
+def test_errors_of_a_recogniser_cost_their_document(error: Exception) -> None:
+    class Failing:
+        def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
+            if any(document.id == "1" for document in block):
+                raise error
+            return block
+
+    done = BlockLinker(Failing())(documents(3))  # type: ignore[arg-type]
+    assert [d.id for d in done.documents] == ["0", "2"]
+    (problem,) = done.problems
+    assert problem.startswith(f"document '1' cannot be linked: {type(error).__name__}: ")
+
+
 def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
     given = documents(11)
     here = BlockLinker(settings.linker())
