@@ -55,7 +55,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--names", type=int, default=8192, help="names that are embedded")
     given = parser.parse_args()
-    count = 1024 if given.quick else given.names
+    count = 512 if given.quick else given.names
     model = load_model(EMBEDDED / "model", light=True).packed()
     kb = KnowledgeBase.open(EMBEDDED / "kb")
     names = kb.normalised_names()
