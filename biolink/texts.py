@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from biolink.documents import check_text
 from biolink.errors import InputError
 from biolink.formats import read, sniff_format
 from biolink.kb.files import numbered_lines
@@ -41,7 +42,8 @@ def _records(file: str) -> Iterator[str]:
             parts = [record.get("text"), record.get("title"), record.get("abstract")]
             parts += [body] if isinstance(body, str) else body
             text = " ".join(" ".join(part.split()) for part in parts if part)
-        except (ValueError, AttributeError):
+            check_text(text, "a text")
+        except (ValueError, AttributeError, TypeError, RecursionError):
             expected = 'an object with "text", or "title" and "abstract" and perhaps "body"'
             raise InputError(file, number, line.strip()[:60], expected) from None
         if text:

@@ -18,8 +18,8 @@ __all__ = ["from_entry", "to_bioc"]
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 
 
-#: A gap that a text may have between its passages; behind a larger one they are put together.
-_GAP = 5_000
+#: Gaps that a text may have between its passages, in all; behind larger ones they are put together.
+_GAPS = 1_000_000
 
 
 def from_entry(
@@ -59,7 +59,7 @@ def from_entry(
             pieces[0][2].extend(inner)
         for number, (offset, words, of_it) in enumerate(pieces):
             place = built.put(offset, words, " " if number else "\n")
-            if place + _GAP < offset:
+            if place < offset:
                 found = f"document {doc_id!r}: a passage at {offset:,} was put at {place:,}"
                 problem = InputError(source, None, found, "offsets that fit the text")
                 raise_or_report(problem, on_problem, fatal=False)
@@ -127,13 +127,15 @@ class _Text:
 
     def __init__(self) -> None:
         self.text = ""
+        self._gaps = 0
 
     def put(self, offset: int, words: str, filler: str) -> int:
         """Add a piece; where it stands."""
         size = len(self.text)
         place = offset
-        if not size <= offset <= size + _GAP:
+        if not size <= offset <= size + _GAPS - self._gaps:
             place = size + 1 if size else 0
+        self._gaps += place - size
         self.text += filler * (place - size) + words
         return place
 
