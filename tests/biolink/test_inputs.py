@@ -173,13 +173,13 @@ def test_curies_are_written_and_understood_as_gold(
 
 
 def test_help_lists_the_formats(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for command in ("link", "convert"):
         monkeypatch.setattr(sys, "argv", ["biolink", command, "--help"])
         with pytest.raises(SystemExit):
             main()
-        told = " ".join(capsys.readouterr().out.split())
+        told = " ".join(capfd.readouterr().out.split())
         for name in ("pubtator", "bioc-xml", "medline", "tsv"):
             assert name in told
         assert ("table (for reading" in told) == (command == "link")
