@@ -161,6 +161,13 @@ class Document:
         for mention in self.mentions:
             _check_mention(mention, self.text, where)
 
+    def __repr__(self) -> str:
+        size = len(self.text)
+        text = repr(self.text if size <= _SHOWN else self.text[:_SHOWN] + "…")
+        if size > _SHOWN:
+            text += f" ({size:,} characters)"
+        return f"<Document {self.id!r}: {text}, {len(self.mentions)} mentions>"
+
     def _repr_html_(self) -> str:
         """The text with coloured mentions, for notebooks."""
         from biolink.html import document_html

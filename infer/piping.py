@@ -27,19 +27,15 @@ def document_of(item: object, doc_id: str = "") -> Document:
         When it is neither, or a text that is no Unicode.
     """
     if isinstance(item, str):
-        item = Document(doc_id, item)
+        try:
+            return Document(doc_id, item)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
     if not isinstance(item, Document):
         cure = ": decode it to a text first" if isinstance(item, bytes | bytearray) else ""
         raise ConfigError(
             f"a {type(item).__name__} cannot be linked{cure}; expected a text or a Document"
         )
-    try:
-        item.text.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigError(
-            f"document {item.id!r} has a lone surrogate (U+{ord(item.text[error.start]):04X}) at "
-            f"{error.start}; expected Unicode text"
-        ) from None
     return item
 
 
