@@ -182,9 +182,9 @@ def _rates(counts: np.ndarray, seed: int) -> Rates:
     sampled = _shares(counts[drawn].sum(1))
     low, high = np.percentile(sampled, [2.5, 97.5], axis=0)
     precision, recall, f1 = (float(value) for value in _shares(counts.sum(0)[None])[0])
-    intervals = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    of_precision, of_recall, of_f1 = ((float(a), float(b)) for a, b in zip(low, high, strict=True))
     right, found, annotated = (int(value) for value in counts.sum(0))
-    return Rates(precision, recall, f1, *intervals, annotated, found, right)
+    return Rates(precision, recall, f1, of_precision, of_recall, of_f1, annotated, found, right)
 
 
 def _shares(sums: np.ndarray) -> np.ndarray:

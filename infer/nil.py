@@ -361,7 +361,7 @@ def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
         return policy_written(given)
     if isinstance(given, int | float) and not isinstance(given, bool):
         return Threshold(float(given))
-    if not callable(getattr(given, "reason", None)) or isinstance(given, type):
+    if isinstance(given, bool | type) or not callable(getattr(given, "reason", None)):
         raise ConfigError(
             f"nil is {given!r}; expected a NIL policy, a text such as 'threshold=0.5' or a number"
         )

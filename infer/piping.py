@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import cached_property
 from itertools import islice
 from numbers import Integral
@@ -231,5 +231,5 @@ def _shown(stream: Iterator[Any], documents: Iterable[Any]) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import track
 
-    size = len(documents) if hasattr(documents, "__len__") else None
+    size = len(documents) if isinstance(documents, Sized) else None
     return iter(track(stream, "linking", total=size, console=Console(stderr=True)))

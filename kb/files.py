@@ -205,7 +205,7 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
         When the place cannot be written, or is full.
     """
     if str(path) == STDIO:
-        with contextlib.closing(_StandardOutput()) as raw, _text_into(raw, "") as stream:
+        with contextlib.closing(_StandardOutput()) as output, _text_into(output, "") as stream:
             yield stream
         return
     suffix = Path(path).suffix.lower()

@@ -163,9 +163,7 @@ def checked_form(values: Mapping[str, Any]) -> PromptForm:
         value = getattr(form, field.name)
         kind = type(field.default)
         if not _is(value, (kind,)):
-            raise ConfigError(
-                f"prompt.{field.name} is {_kind(value)}, expected {_WRITTEN[kind]}"  # type: ignore[index]
-            )
+            raise ConfigError(f"prompt.{field.name} is {_kind(value)}, expected {_WRITTEN[kind]}")
         longest = _LONGEST.get(field.name)
         if longest is not None and len(value) > longest:
             raise ConfigError(f"prompt.{field.name} has {len(value)} characters, expected few")
@@ -261,7 +259,7 @@ def config_values(folder: Path) -> dict[str, Any]:
     for name in ("encoder_attention_heads", "decoder_attention_heads"):
         if width and width % values.get(name, 1):
             raise damaged(file, f"d_model = {width} is no multiple of {name} = {values[name]}")
-    size = values.get("vocab_size", _SIZES["vocab_size"][1])
+    size = int(values.get("vocab_size", _SIZES["vocab_size"][1]))
     for name in _TOKENS:
         ids = values.get(name)
         for number in ids if isinstance(ids, list) and ids else [ids]:

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from typer import Context
 from typer.core import TyperCommand
 
 from biolink.cli.console import stdout
@@ -38,7 +37,7 @@ def formats_markdown() -> str:
 class WithFormats(TyperCommand):
     """A command whose help ends with the formats of documents, found when help is asked for."""
 
-    def format_epilog(self, ctx: Context, formatter: Any) -> None:
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the formats that can be read and written."""
         from biolink.formats import describe
 
