@@ -262,7 +262,8 @@ def config_values(folder: Path) -> dict[str, Any]:
     size = int(values.get("vocab_size", _SIZES["vocab_size"][1]))
     for name in _TOKENS:
         ids = values.get(name)
-        for number in ids if isinstance(ids, list) and ids else [ids]:
+        numbers: list[Any] = ids if isinstance(ids, list) and ids else [ids]
+        for number in numbers:
             if number is not None and not (_is(number, (int,)) and 0 <= number < size):
                 raise damaged(
                     file,
