@@ -30,7 +30,7 @@ from corpora import (
 
 from biolink.documents import Document
 from biolink.finetune.samples import named_mentions
-from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
+from biolink.infer.abbreviations import may_be_short
 from biolink.infer.ranker import type_name
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
@@ -168,17 +168,18 @@ def annotated_concepts(base: KnowledgeBase, documents: list[Document], part: str
     """Concepts that documents link mentions to and that the base lacks.
 
     Their names are the mentions, most frequent first, without short forms and without those that
-    are another concept's name already; a concept that has no name then is left out.
+    are another concept's name already. A concept without a name then is left out.
     """
     names: dict[str, Counter[str]] = {}
     types: dict[str, Counter[str]] = {}
     for document in documents:
-        for mention in expand_document(document, find_abbreviations).mentions:
+        for mention in document.mentions:
             ids = {base.bare_id(i) for i in mention.concept_ids}
             concept_id = ids.pop() if len(ids) == 1 else ""
-            written = mention.long_form or mention.text
             wanted = _ID.fullmatch(concept_id) and concept_id not in base
-            if wanted and not may_be_short(written) and not base.lookup(written):
+            written = mention.text
+            whole = not may_be_short(written) and written[0].isalnum()
+            if wanted and whole and not base.lookup(written):
                 names.setdefault(concept_id, Counter())[written] += 1
                 kind = type_name(mention.type).capitalize()
                 types.setdefault(concept_id, Counter())[kind] += 1
