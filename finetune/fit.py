@@ -50,9 +50,9 @@ def fit_weights(
     candidates: Sequence[Candidates],
     gold: Sequence[Sequence[int]],
     folds: Sequence[int],
-    counts: Sequence[int],
+    counts: Sequence[float],
     used: Sequence[str] = FEATURES,
-    l2: float = 1e-5,
+    l2: float = 1e-4,
 ) -> Fit:
     """Fit weights; should they lose to the candidates' order on held-out data, keep that order.
 
@@ -121,7 +121,7 @@ def _minimise(
         features[i, :size] = torch.from_numpy(found.features)
         present[i, :size] = True
         right[i, :size] = torch.from_numpy(np.isin(found.rows, list(rows)))
-        nil[i] = torch.from_numpy(nil_features(found.features))
+        nil[i] = torch.from_numpy(nil_features(found.features, found.short))
     nil_right = ~right.any(1)
     importance = torch.from_numpy(weighing / weighing.mean())
     mask = torch.from_numpy(kept.astype(np.float64))

@@ -19,11 +19,15 @@ _SHELF = 64
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Candidates of one mention: parallel arrays over (name, owner), and their features."""
+    """Candidates of one mention: parallel arrays over (name, owner), and their features.
+
+    ``short`` says that the mention is a short form whose long form is not known.
+    """
 
     name_ids: np.ndarray
     rows: np.ndarray
     features: np.ndarray
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

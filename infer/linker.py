@@ -15,7 +15,7 @@ import torch
 
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
-from biolink.infer.abbreviations import Finder, expand_document, finder
+from biolink.infer.abbreviations import Finder, expand_document, finder, may_be_short
 from biolink.infer.backbone import Memory
 from biolink.infer.calibration import Calibration
 from biolink.infer.candidates import (
@@ -744,8 +744,9 @@ class Linker(Piping):
         items: list[tuple[int, int]] = []
         features: list[list[float]] = []
         for place, name_id in enumerate(map(int, found.name_ids)):
-            name = self.kb.name_at(name_id)
-            for row in self.kb.owners(name_id):
+            is_exact = self.kb.name_at(name_id) == exact
+            owners = self.kb.owners(name_id)
+            for row in owners:
                 agreement = type_agreement(task.type, self.kb.types_at(row), self._kb_types)
                 if self.options.match_types and agreement < 0:
                     continue
@@ -756,7 +757,7 @@ class Linker(Piping):
                         0.0,
                         float(found.vectors[place]),
                         float(found.ngrams[place]),
-                        float(name == exact),
+                        float(is_exact),
                         float(self.kb.is_preferred(name_id, row)),
                         math.log1p(self._priors.get(row, 0)),
                         agreement,
@@ -766,12 +767,13 @@ class Linker(Piping):
                         float(found.ngrams[place] >= nearest),
                         float(found.context[place]),
                         *map(float, found.hints[place, 1:]),
+                        float(is_exact and len(owners) == 1),
                     ]
                 )
         if not items:
             return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))))
         ids, rows = (np.array(column) for column in zip(*items, strict=True))
-        return Candidates(ids, rows, np.array(features))
+        return Candidates(ids, rows, np.array(features), may_be_short(task.mention))
 
     def _combined(self, tasks: Sequence[Task]) -> list[list[Found]]:
         (found,) = _candidates_under([self], tasks, everything=False)
@@ -793,7 +795,8 @@ class Linker(Piping):
         if not len(candidates.rows):
             return []
         scores = ranker.scores(candidates.features)
-        return by_concept(candidates, scores, ranker.nil_score(nil_features(candidates.features)))
+        nil = ranker.nil_score(nil_features(candidates.features, candidates.short))
+        return by_concept(candidates, scores, nil)
 
 
 def _candidates_under(

@@ -34,9 +34,10 @@ FEATURES = (
     "context",  # cosine of the name's embedding and the mention's in its context
     "acronym",  # similarity of the name to a mention that this one has the letters of
     "abbreviation",  # similarity to what other documents define the mention to be, by its share
+    "alone",  # the name is the mention, and no other concept has it
 )
 #: Columns of the NIL candidate's feature vector.
-NIL_FEATURES = ("one", "best_dense", "best_lexical", "best_exact")
+NIL_FEATURES = ("one", "best_dense", "best_lexical", "best_exact", "short")
 
 #: Normalised mention -> concept id -> how often training documents link it so; also short form ->
 #: long form -> how often texts define it so.
@@ -136,8 +137,14 @@ class Ranker:
             raise ModelError(f"biolink.json: the ranker lacks {error}") from None
 
 
-def nil_features(features: np.ndarray) -> np.ndarray:
-    """Features of NIL from those of the candidates [candidates, features]; there may be none."""
+def nil_features(features: np.ndarray, short: bool) -> np.ndarray:
+    """Features of NIL from those of the candidates [candidates, features]; there may be none.
+
+    Parameters
+    ----------
+    short
+        The mention is a short form whose long form is not known.
+    """
     columns = [FEATURES.index(name) for name in ("dense", "lexical", "exact")]
     best = features[:, columns].max(0) if len(features) else np.zeros(len(columns))
-    return np.concatenate([[1.0], best])
+    return np.concatenate([[1.0], best, [float(short)]])

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from typing import Any
 from train import whole_texts
 
 from biolink.documents import Document
-from biolink.infer.abbreviations import expand_document, find_abbreviations
+from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
 from biolink.infer.candidates import Candidates
 from biolink.infer.linker import Linker, Task
-from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS, SETTINGS
+from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS
 from biolink.infer.ranker import Annotations, type_name
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.sealed import FROZEN, STAMP
 
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
@@ -46,18 +47,94 @@ def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
     return sorted(n for n, count in seen.items() if count >= 2 and right[n] / count < 0.5)
 
 
-def known_abbreviations(data: Path, documents: list[Document], kb: KnowledgeBase) -> Annotations:
+def known_abbreviations(
+    texts: Iterable[str], documents: Iterable[Document], kb: KnowledgeBase
+) -> Annotations:
     """How often texts and documents define each short form; long forms that are no names add up
     under "".
     """
     counts: dict[str, Counter[str]] = {}
-    texts = chain(whole_texts(data), (document.text for document in documents))
-    for text in texts:
+    for text in chain(texts, (document.text for document in documents)):
         for short, long in find_abbreviations(text).items():
             name = normalise_name(long)
             known = kb.name_id(name) is not None or kb.name_id(name.removesuffix("s")) is not None
             counts.setdefault(short, Counter())[name if known else ""] += 1
     return {s: dict(sorted(counts[s].items())) for s in sorted(counts) if any(counts[s])}
+
+
+def undefined_short_forms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
+    """Documents in which a short form stands without its definition, which was cut off.
+
+    The concept is the one whose name alone the long form is; at most four of each short form.
+    """
+    found: list[Document] = []
+    often: Counter[str] = Counter()
+    for text in texts:
+        for short, long in find_abbreviations(text).items():
+            owners = kb.lookup(long) or kb.lookup(long.removesuffix("s"))
+            begin = text.find(". ", text.find(short)) + 2
+            rest = text[begin:]
+            place = re.search(rf"(?<![\w-]){re.escape(short)}(?![\w-])", rest)
+            if (
+                len(owners) == 1
+                and begin > 1
+                and place is not None
+                and often[short] < 4
+                and long.lower() not in rest.lower()
+            ):
+                often[short] += 1
+                mention = Mention(
+                    place.start(),
+                    place.end(),
+                    short,
+                    type=next(iter(owners[0].types), ""),
+                    concept_ids=(owners[0].id,),
+                )
+                found.append(Document(f"short-{len(found)}", rest, mentions=(mention,)))
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def unambiguous_names(
+    texts: Iterable[str], kb: KnowledgeBase, stops: Iterable[str], most: int
+) -> list[Document]:
+    """Documents with one mention each: a name that is one concept's alone; every name once."""
+    recogniser = DictionaryRecogniser(kb, abbreviations=None)
+    seen = set(stops)
+    found: list[Document] = []
+    for text in texts:
+        for mention in recogniser(Document("", text)).mentions:
+            name, owners = normalise_name(mention.text), kb.lookup(mention.text)
+            if (
+                name not in seen
+                and len(name) > 4
+                and len(owners) == 1
+                and not may_be_short(mention.text)
+            ):
+                seen.add(name)
+                # Half of them as a user gives them, without a type.
+                kind = mention.type if len(found) % 2 else ""
+                gold = replace(mention, type=kind, concept_ids=(owners[0].id,))
+                found.append(Document(f"name-{len(found)}", text, mentions=(gold,)))
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+#: Sets of mentions that the weights are fitted on, and what each counts. The shipped model was
+#: trained on the first four, so they count less.
+SHARES = {
+    "NCBI disease, development": 0.3,
+    "BC5CDR, development": 0.5,
+    "BioRED, development": 0.2,
+    "NLM-Chem": 0.3,
+    "tmVar 3": 1.0,
+    "CRAFT diseases": 0.3,
+    "CRAFT chemicals": 0.7,
+    "short forms without definition": 0.1,
+    "names of one concept": 0.004,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +158,7 @@ class Examples:
 
 
 def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples:
-    """Candidates of the annotated mentions of each set, every set of equal weight."""
+    """Candidates of the annotated mentions of each set, which weighs its share in all."""
     result = Examples([], [], [], [], [])
     for label, documents in sets.items():
         counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
@@ -104,20 +181,109 @@ def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples
             result.candidates.append(by_place[place])
             result.gold.append(key[1])
             result.folds.append(key[2])
-            result.counts.append(count / total)
+            result.counts.append(SHARES[label] * count / total)
             result.sets.append(label)
         print(f"{label}: {total:,} mentions in {len(documents):,} documents", flush=True)
     return result
 
 
-def write_settings(
-    folder: Path, settings: dict[str, Any], annotations: Annotations, abbreviations: Annotations
-) -> None:
-    """Write what a model folder holds beside the weights."""
-    for name, values, indent in (
-        (SETTINGS, settings, 1),
-        (ANNOTATIONS, annotations, 0),
-        (ABBREVIATIONS, abbreviations, 0),
+def fitting_sets(
+    data: Path, kb: KnowledgeBase, texts: Sequence[str], stops: Iterable[str]
+) -> dict[str, list[Document]]:
+    """What the weights are fitted on; nothing of a test set.
+
+    Of the large sets a sample. The names of ``SHARES`` in their order.
+    """
+    ncbi, cdr = development_documents(data)
+    held_out = [*ncbi, *cdr, *(d for name in TEST for d in read_corpus(data, name))]
+    biored = without(read_corpus(data, FURTHER[1]), held_out)
+    chem = without(read_corpus(data, FURTHER[2]), held_out)
+    unseen = unseen_documents(data, kb)
+    rng = random.Random(0)
+    sets = [
+        ncbi,
+        rng.sample(cdr, 100),
+        biored,
+        rng.sample(chem, 8),
+        unseen["tmVar 3"],
+        unseen["CRAFT diseases"],
+        rng.sample(unseen["CRAFT chemicals"], 40),
+        undefined_short_forms(texts, kb, 600),
+        unambiguous_names(texts, kb, stops, 500),
+    ]
+    return dict(zip(SHARES, sets, strict=True))
+
+
+def fit(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> tuple[Fit, dict[str, Any]]:
+    """Fit the weights; also what the sets said, for the model's settings."""
+    seen = examples(linker, sets)
+    arguments = seen.candidates, seen.gold, seen.folds, seen.counts
+    fitted = fit_weights(*arguments)
+    right = hits(seen.candidates, seen.gold, fitted.weights)
+    reachable = [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(*arguments[:2], strict=True)]
+    labels, weights = np.array(seen.sets), np.array(seen.counts)
+    results: dict[str, Any] = {
+        "sets": {
+            label: {
+                "mentions": int(sum(len(d.mentions) for d in documents)),
+                "share": SHARES[label],
+                "ceiling": float(
+                    np.average(
+                        np.array(reachable)[labels == label], weights=weights[labels == label]
+                    )
+                ),
+                "Recall@1": float(
+                    np.average(right[labels == label], weights=weights[labels == label])
+                ),
+            }
+            for label, documents in sets.items()
+        },
+        "combined, held out": fitted.held_out,
+        "candidate order": fitted.candidate_order,
+    }
+    for left_out in (
+        "generation",
+        "dense",
+        "lexical",
+        "context",
+        "type",
+        "annotated",
+        "abbreviation",
+        "alone",
     ):
-        text = json.dumps(values, ensure_ascii=False, indent=indent)
-        (folder / name).write_text(text + "\n", encoding="utf-8")
+        used = [name for name in FEATURES if not name.startswith(left_out)]
+        results[f"without {left_out}"] = fit_weights(*arguments, used).held_out
+    return fitted, results
+
+
+def write_json(file: Path, values: Any, indent: int | None) -> None:
+    """Write one of the files of a model folder."""
+    text = json.dumps(values, ensure_ascii=False, indent=indent)
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:
+    """Write what a model remembers of its documents: annotations, short forms, stop names."""
+    corpora, held_out = training_documents(data), development_documents(data)
+    every = [document for corpus in (*corpora, *held_out) for document in corpus]
+    abbreviations = known_abbreviations(whole_texts(data), every, kb)
+    stops = stop_names(corpora[: len(MAIN)], kb)
+    for name, values, indent in (
+        (ANNOTATIONS, annotation_counts(every, kb), 0),
+        (ABBREVIATIONS, abbreviations, 0),
+        (STOP_NAMES, stops, None),
+    ):
+        write_json(folder / name, values, indent)
+    write_seen_documents(folder, every)
+    print(f"{len(stops)} stop names: {', '.join(stops[:60])}")
+
+
+def write_base(source: Path, target: Path, model: Path) -> None:
+    """Put the base where the package has it, with its indexes; nothing is cached there later."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(STAMP))
+    indexes = Linker(load_model(model), KnowledgeBase.open(target)).indexes
+    print("names", len(indexes.lexical.name_ids), "trie nodes", indexes.trie.nodes, flush=True)
+    print("dense", indexes.dense.codes.shape, flush=True)
+    (target / STAMP).unlink(missing_ok=True)
+    (target / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")

@@ -46,6 +46,7 @@ FORM = PromptForm(START_MARKER, END_MARKER, window=40, name_prefix="")
 
 
 TEXTS = ("text/pubmed_abstracts.jsonl.xz", "text/pmc_oa_ccby_articles.jsonl.xz")
+ABSTRACTS = 15_489  # records of the first file
 LENGTH = 256  # tokens of a packed sequence
 
 
