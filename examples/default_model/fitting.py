@@ -6,22 +6,42 @@
 from __future__ import annotations
 
 import json
+import math
+import random
+import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from train import whole_texts
+import numpy as np
+from build_kb import ANNOTATED
+from corpora import (
+    FURTHER,
+    MAIN,
+    TEST,
+    development_documents,
+    read_corpus,
+    training_documents,
+    unseen_documents,
+    without,
+)
+from safetensors import safe_open
+from train import ABSTRACTS, whole_texts
 
-from biolink.documents import Document
+from biolink.documents import Document, Mention
+from biolink.finetune.fit import Fit, fit_weights, hits
+from biolink.finetune.samples import annotation_counts
 from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
 from biolink.infer.candidates import Candidates
-from biolink.infer.linker import Linker, Task
-from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS
-from biolink.infer.ranker import Annotations, type_name
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.linker import Linker, LinkerOptions, Task
+from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS, load_model
+from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
+from biolink.infer.recognise import STOP_NAMES, DictionaryRecogniser
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.sealed import FROZEN, STAMP
 
@@ -256,6 +276,23 @@ def fit(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> tuple[Fit, di
     return fitted, results
 
 
+def fit_model(folder: Path, data: Path, kb: KnowledgeBase) -> tuple[Fit, dict[str, Any]]:
+    """Fit the weights of the model in a folder; see :func:`fit`."""
+    # Nothing that the development documents alone say takes part in the fit.
+    part = kb.subset(predicate=lambda concept: concept.source != ANNOTATED["development"])
+    corpora = training_documents(data)
+    remembered = [document for corpus in corpora[:3] for document in corpus]
+    stops = stop_names(corpora[: len(MAIN)], part)
+    # Short forms are learnt from one half of the texts and asked for in the other.
+    abbreviations = known_abbreviations(islice(whole_texts(data), 0, None, 2), remembered, part)
+    texts = list(islice(whole_texts(data), 1, ABSTRACTS, 2))
+    random.Random(0).shuffle(texts)
+    zeros = {"weights": dict.fromkeys(FEATURES, 0.0), "nil": dict.fromkeys(NIL_FEATURES, 0.0)}
+    ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations)
+    linker = Linker(replace(load_model(folder), ranker=ranker), part, LinkerOptions())
+    return fit(linker, fitting_sets(data, part, texts, stops))
+
+
 def write_json(file: Path, values: Any, indent: int | None) -> None:
     """Write one of the files of a model folder."""
     text = json.dumps(values, ensure_ascii=False, indent=indent)
@@ -287,3 +324,44 @@ def write_base(source: Path, target: Path, model: Path) -> None:
     print("dense", indexes.dense.codes.shape, flush=True)
     (target / STAMP).unlink(missing_ok=True)
     (target / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")
+
+
+CARD = """# biolink's embedded default
+
+A BART-shaped model (6 encoder layers, 3 decoder layers, width 384, {parameters:.1f} M parameters,
+half precision) that links mentions of diseases and chemicals.
+
+- Start: all-MiniLM-L6-v2 (Apache-2.0), its encoder mapped onto BART, its vocabulary pruned.
+- Training: the stages of `examples/default_model/recipe.toml`: denoising of PubMed abstracts and
+  open-access full texts; synonyms and KB-guided samples of MeSH, MONDO, the Disease Ontology, the
+  Human Phenotype Ontology, NCI Thesaurus (diseases), ChEBI, Uberon, the Cell Ontology and the Gene
+  Ontology; mentions of the NCBI Disease corpus and BC5CDR (training and development documents),
+  BioRED's training and development documents and NLM-Chem's, without any document of a test set
+  of the first two. Nothing of CTD's or UMLS's was used.
+- `annotations.json`: how these documents link each mention. `abbreviations.json`: how often the
+  texts define a short form.
+- `tagger.safetensors`: the recogniser of diseases and chemicals, four layers of its own on this
+  encoder (`examples/default_model/recogniser.py`), trained on the same corpora without NLM-Chem.
+- Weights of the combined score: fitted by `examples/default_model/{program}` on the sets that
+  `biolink.json` names with their figures; none is of a test set.
+- Knowledge base fingerprint: `{fingerprint}`
+
+On the mentions that the weights were fitted on, each set by its share: first by the candidates'
+own order {order:.1%}, by the combined score {held_out:.1%} (two-fold cross-validation).
+
+Licence: Apache-2.0; see NOTICE for the works it is made from.
+"""
+
+
+def write_card(folder: Path, fingerprint: str, fitted: Fit, program: str) -> None:
+    """Write the model card."""
+    with safe_open(folder / "model.safetensors", framework="numpy") as weights:
+        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118
+    text = CARD.format(
+        parameters=sum(map(math.prod, shapes)) / 1e6,
+        fingerprint=fingerprint,
+        order=fitted.candidate_order,
+        held_out=fitted.held_out,
+        program=program,
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
