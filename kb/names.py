@@ -51,9 +51,9 @@ def _folded_cluster(cluster: str) -> str:
     plain = "".join(c for c in parts if not unicodedata.combining(c)).translate(_LETTERS)
     if len(plain) > 1:  # a unit in one character, such as ㎍
         plain = plain.replace("μ", "u")
-    # Marks on Latin and Greek letters go (Ménière, Meniere); in other scripts they are parts of
-    # the letters.
-    simple = all(c.isascii() or c in _GREEK for c in plain)
+    # Marks on Latin and Greek letters go (Ménière, Meniere), and those on what is no letter; in
+    # other scripts they are parts of the letters.
+    simple = all(c.isascii() or c in _GREEK or not c.isalnum() for c in plain)
     return plain if simple else unicodedata.normalize("NFKC", cluster)
 
 

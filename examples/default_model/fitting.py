@@ -322,7 +322,8 @@ def write_base(source: Path, target: Path, model: Path) -> None:
     indexes = Linker(load_model(model), KnowledgeBase.open(target)).indexes
     print("names", len(indexes.lexical.name_ids), "trie nodes", indexes.trie.nodes, flush=True)
     print("dense", indexes.dense.codes.shape, flush=True)
-    (target / STAMP).unlink(missing_ok=True)
+    for stamp in target.rglob(STAMP):
+        stamp.unlink()
     (target / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")
 
 
