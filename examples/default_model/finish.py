@@ -38,7 +38,7 @@ def main() -> None:
         "linker": {"method": "combined"},
     }
     write_json(out / "trained" / SETTINGS, settings, 1)
-    fitted, results = fit_model(out / "trained", data, kb)
+    fitted, results = fit_model(out / "trained", data, kb, out / "examples.npz")
     settings["ranker"] = Ranker(fitted.weights, fitted.nil_weights).to_dict()
     settings["development"] = results
     write_json(out / "trained" / SETTINGS, settings, 1)

@@ -176,9 +176,42 @@ class Examples:
     counts: list[float]
     sets: list[str]
 
+    def save(self, file: Path) -> None:
+        """Write them, so that a further fit need not run the model."""
+        flat = self.candidates
+        np.savez_compressed(
+            file,
+            sizes=[len(c.rows) for c in flat],
+            name_ids=np.concatenate([c.name_ids for c in flat]),
+            rows=np.concatenate([c.rows for c in flat]),
+            features=np.concatenate([c.features for c in flat]),
+            short=[c.short for c in flat],
+            gold_sizes=[len(rows) for rows in self.gold],
+            gold=[row for rows in self.gold for row in rows],
+            folds=self.folds,
+            counts=self.counts,
+            sets=self.sets,
+        )
+
+    @classmethod
+    def load(cls, file: Path) -> Examples:
+        """Read what :meth:`save` wrote."""
+        with np.load(file, allow_pickle=False) as stored:
+            ends = np.cumsum(stored["sizes"])[:-1]
+            pieces = [np.split(stored[key], ends) for key in ("name_ids", "rows", "features")]
+            flat = zip(*pieces, map(bool, stored["short"]), strict=True)
+            gold = np.split(stored["gold"].astype(int), np.cumsum(stored["gold_sizes"])[:-1])
+            return cls(
+                [Candidates(*one) for one in flat],
+                [tuple(rows.tolist()) for rows in gold],
+                stored["folds"].tolist(),
+                stored["counts"].tolist(),
+                stored["sets"].tolist(),
+            )
+
 
 def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples:
-    """Candidates of the annotated mentions of each set, which weighs its share in all."""
+    """Candidates of the annotated mentions of each set; the counts of a set add up to 1."""
     result = Examples([], [], [], [], [])
     for label, documents in sets.items():
         counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
@@ -201,7 +234,7 @@ def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples
             result.candidates.append(by_place[place])
             result.gold.append(key[1])
             result.folds.append(key[2])
-            result.counts.append(SHARES[label] * count / total)
+            result.counts.append(count / total)
             result.sets.append(label)
         print(f"{label}: {total:,} mentions in {len(documents):,} documents", flush=True)
     return result
@@ -234,29 +267,28 @@ def fitting_sets(
     return dict(zip(SHARES, sets, strict=True))
 
 
-def fit(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> tuple[Fit, dict[str, Any]]:
+def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
     """Fit the weights; also what the sets said, for the model's settings."""
-    seen = examples(linker, sets)
-    arguments = seen.candidates, seen.gold, seen.folds, seen.counts
+    counts = [SHARES[label] * count for label, count in zip(seen.sets, seen.counts, strict=True)]
+    arguments = seen.candidates, seen.gold, seen.folds, counts
     fitted = fit_weights(*arguments)
     right = hits(seen.candidates, seen.gold, fitted.weights)
     reachable = [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(*arguments[:2], strict=True)]
-    labels, weights = np.array(seen.sets), np.array(seen.counts)
+    labels, weights = np.array(seen.sets), np.array(counts)
+
+    def share_of(label: str, values: Sequence[bool] | np.ndarray) -> float:
+        chosen = labels == label
+        return float(np.average(np.asarray(values)[chosen], weights=weights[chosen]))
+
     results: dict[str, Any] = {
         "sets": {
             label: {
-                "mentions": int(sum(len(d.mentions) for d in documents)),
+                "examples": int((labels == label).sum()),
                 "share": SHARES[label],
-                "ceiling": float(
-                    np.average(
-                        np.array(reachable)[labels == label], weights=weights[labels == label]
-                    )
-                ),
-                "Recall@1": float(
-                    np.average(right[labels == label], weights=weights[labels == label])
-                ),
+                "ceiling": share_of(label, reachable),
+                "Recall@1": share_of(label, right),
             }
-            for label, documents in sets.items()
+            for label in SHARES
         },
         "combined, held out": fitted.held_out,
         "candidate order": fitted.candidate_order,
@@ -276,8 +308,15 @@ def fit(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> tuple[Fit, di
     return fitted, results
 
 
-def fit_model(folder: Path, data: Path, kb: KnowledgeBase) -> tuple[Fit, dict[str, Any]]:
-    """Fit the weights of the model in a folder; see :func:`fit`."""
+def fit_model(
+    folder: Path, data: Path, kb: KnowledgeBase, kept: Path
+) -> tuple[Fit, dict[str, Any]]:
+    """Fit the weights of the model in a folder; see :func:`fit`.
+
+    ``kept`` holds the candidates; it is written when it is not there.
+    """
+    if kept.exists():
+        return fit(Examples.load(kept))
     # Nothing that the development documents alone say takes part in the fit.
     part = kb.subset(predicate=lambda concept: concept.source != ANNOTATED["development"])
     corpora = training_documents(data)
@@ -290,7 +329,9 @@ def fit_model(folder: Path, data: Path, kb: KnowledgeBase) -> tuple[Fit, dict[st
     zeros = {"weights": dict.fromkeys(FEATURES, 0.0), "nil": dict.fromkeys(NIL_FEATURES, 0.0)}
     ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations)
     linker = Linker(replace(load_model(folder), ranker=ranker), part, LinkerOptions())
-    return fit(linker, fitting_sets(data, part, texts, stops))
+    seen = examples(linker, fitting_sets(data, part, texts, stops))
+    seen.save(kept)
+    return fit(seen)
 
 
 def write_json(file: Path, values: Any, indent: int | None) -> None:

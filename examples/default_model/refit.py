@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data, model_folder = arguments.data, arguments.target / "model"
     kb = KnowledgeBase.open(arguments.out / "kb")
-    fitted, results = fit_model(model_folder, data, kb)
+    fitted, results = fit_model(model_folder, data, kb, arguments.out / "examples.npz")
     settings = json.loads((model_folder / SETTINGS).read_text(encoding="utf-8"))
     settings["ranker"] = Ranker(fitted.weights, fitted.nil_weights).to_dict()
     settings["development"] = results
