@@ -52,7 +52,7 @@ def fit_weights(
     folds: Sequence[int],
     counts: Sequence[float],
     used: Sequence[str] = FEATURES,
-    l2: float = 1e-4,
+    l2: float = 1e-5,
 ) -> Fit:
     """Fit weights; should they lose to the candidates' order on held-out data, keep that order.
 
