@@ -62,7 +62,7 @@ def test_it_is_stored(tmp_path: Path) -> None:
     assert Calibration.read(tmp_path / "c.json") == calibration
     for wrong in ("{", "{}", '{"kind": "other", "x": [1], "y": [1]}', '{"kind": "platt"}'):
         (tmp_path / "c.json").write_text(wrong)
-        with pytest.raises(ModelError, match="is no calibration"):
+        with pytest.raises(ModelError, match=r"c\.json is (no calibration|damaged)"):
             Calibration.read(tmp_path / "c.json")
     with pytest.raises(ModelError, match="cannot be read"):
         Calibration.read(tmp_path / "none.json")

@@ -90,7 +90,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ),
         (("convert", DATA / "bc5cdr.PubTator", "--to", "word"), "unknown format 'word'"),
         (("convert", DATA / "bc5cdr.PubTator"), "--to"),
-        (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "not a model"),
+        (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "is no model"),
         (("link", DATA / "bc5cdr.PubTator", "--threshold", "7"), "from 0 to 1"),
         (("link", DATA / "bc5cdr.PubTator", "--mentions", "x"), "--mentions is"),
         (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "no format follows"),
