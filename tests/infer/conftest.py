@@ -121,7 +121,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "nearest": 0.0, "context": 0.0, "acronym": 9.0, "abbreviation": 9.0,
                 "alone": 0.0,
             },
-            "nil": {"one": 4.0, "best_dense": 0.0, "best_lexical": 0.0, "best_exact": 0.0, "short": 0.0},
+            "nil": {
+                "one": 4.0, "best_dense": 0.0, "best_lexical": 0.0, "best_exact": 0.0, "short": 0.0,
+            },
         },
     }  # fmt: skip
     (folder / "biolink.json").write_text(json.dumps(settings))
