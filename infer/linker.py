@@ -238,7 +238,17 @@ class Linker(Piping):
         return every, set(wanted)
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
-        """The same model over another knowledge base; over a part of this one without work."""
+        """The same model over another knowledge base; over a part of this one without work.
+
+        Raises
+        ------
+        ConfigError
+            When it is given something else, the path of a base for example.
+        """
+        if not isinstance(kb, KnowledgeBase):
+            raise ConfigError(
+                f"with_kb was given {kb!r}; expected a KnowledgeBase (KnowledgeBase.read gives one)"
+            )
         other = copy.copy(self)  # without what was cached for this one
         other.kb = kb
         if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):

@@ -416,7 +416,7 @@ class KnowledgeBase:
         ids
             Ids, alternative ids or CURIEs; those that do not occur are passed over.
         types
-            Keep concepts with any of these semantic types.
+            Keep concepts with any of these semantic types; a text is one type.
         sources
             Keep concepts from any of these sources.
         predicate
@@ -433,6 +433,7 @@ class KnowledgeBase:
                     wanted[row] = True
             mask &= wanted
         if types is not None:
+            types = {types} if isinstance(types, str) else types
             column = self._table.column("types").combine_chunks()
             hits = pc.is_in(pc.list_flatten(column), pa.array(sorted(types), pa.string()))
             typed = np.zeros_like(mask)

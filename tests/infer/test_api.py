@@ -40,6 +40,7 @@ def ids(document: Document) -> list[tuple[str, str | None]]:
         (lambda it: it.pipe(Document("1", "x")), "call the linker itself"),
         (lambda it: it.pipe(None), "NoneType"),
         (lambda it: list(it.pipe([None])), "a NoneType cannot be linked"),
+        (lambda it: it.with_kb("my.kb"), "expected a KnowledgeBase"),
         (lambda it: list(it.pipe([("x", 1)])), "a tuple cannot be linked"),
         (lambda it: list(it.pipe(["x"], as_tuples=True)), "expected pairs"),
         (lambda it: list(it.pipe([("x", 1, 2)], as_tuples=True)), "expected pairs"),

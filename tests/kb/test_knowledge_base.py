@@ -368,3 +368,10 @@ def test_searching_loads_nothing_heavy_and_keeps_the_index(tmp_path: Path) -> No
         assert "similar" in out.stdout
         assert out.stdout.splitlines()[-1] == "[]"
     assert [p.name[:7] for p in (tmp_path / "x.kb" / "index").iterdir()] == ["lexical"]
+
+
+def test_one_type_may_be_given_as_a_text() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("1", "asthma", types=("Disease",)), Concept("2", "iron", types=("Chemical",))]
+    )
+    assert [concept.id for concept in kb.subset(types="Disease")] == ["1"]
