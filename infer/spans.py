@@ -104,10 +104,8 @@ def tidied(
     >>> [m.text for m in tidied(Document("", "hepatitis\\t(fever,"), [whole])]
     ['hepatitis', 'fever']
     """
-    given = sorted(mentions, key=lambda m: (m.start, m.end))
-    if not given:
-        return []
     text, parts = document.text, segments(document)
+    given = _whole_words(text, mentions)
     found: list[Mention] = []
     at = 0
     for place, mention in enumerate(given):
@@ -127,6 +125,35 @@ def tidied(
             spans = [max(spans, key=lambda span: span[1] - span[0])]
         found += [replace(mention, start=a, end=b, text=text[a:b]) for a, b in spans]
     return found
+
+
+def _whole_words(text: str, mentions: Iterable[Mention]) -> list[Mention]:
+    """The mentions in order, none of which begins or ends between two letters of a word.
+
+    Mentions of one word become one; the more probable of them says what it is.
+    """
+    whole: list[Mention] = []
+    cut = False  # whether the last one had ended, or this one begins, within a word
+    for mention in sorted(mentions, key=lambda m: (m.start, m.end)):
+        start, end = mention.start, mention.end
+        while 0 < start < len(text) and _cased(text[start - 1]) and _cased(text[start]):
+            start -= 1
+        while 0 < end < len(text) and _cased(text[end - 1]) and _cased(text[end]):
+            end += 1
+        last = whole[-1] if whole else None
+        if last is not None and last.end > start and (cut or start < mention.start):
+            first = max(last, mention, key=lambda m: m.probability or 0.0)
+            start, end = last.start, max(last.end, end)
+            whole[-1] = replace(first, start=start, end=end, text=text[start:end])
+        else:
+            whole.append(replace(mention, start=start, end=end, text=text[start:end]))
+        cut = end > mention.end
+    return whole
+
+
+def _cased(character: str) -> bool:
+    """Whether it is a letter of a script that writes words with spaces between them."""
+    return character.lower() != character.upper()
 
 
 def pieces(

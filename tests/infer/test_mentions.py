@@ -232,3 +232,27 @@ def test_names_of_a_users_own_base_are_linked(model_folder: Path) -> None:
         assert [(m.text, m.best and m.best.concept_id) for m in document.mentions] == [
             ("ASA", "X:2")
         ]
+
+
+def test_mentions_do_not_end_within_a_word() -> None:
+    text = "lasix and Enbrel, 5HT"
+    parts = [
+        Mention(0, 5, "lasix", type="Chemical"),
+        Mention(10, 12, "En", type="Chemical", probability=0.4),
+        Mention(12, 16, "brel", type="Disease", probability=0.6),
+        Mention(19, 20, "H", type="Chemical"),
+    ]
+    found = tidied(Document("", text), parts)
+    assert [(m.text, m.type) for m in found] == [
+        ("lasix", "Chemical"),
+        ("Enbrel", "Disease"),
+        ("HT", "Chemical"),
+    ]
+    assert all(text[m.start : m.end] == m.text for m in found)
+
+
+def test_mentions_within_one_another_stay() -> None:
+    text = "lung cancer cells"
+    nested = [Mention(0, 11, "lung cancer"), Mention(0, 4, "lung"), Mention(5, 11, "cancer")]
+    found = tidied(Document("", text), nested)
+    assert sorted(m.text for m in found) == ["cancer", "lung", "lung cancer"]
