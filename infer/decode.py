@@ -69,7 +69,7 @@ class DecodingOptions:
 #: The rule of fairseq and transformers, to the letter.
 EXACT = DecodingOptions()
 #: Stops as soon as the best is decided and drops hopeless hypotheses; how often the best differs,
-#: and what is lost among the first five, stands in ``benchmarks/RESULTS.md``.
+#: and what is lost among the first five, stands in ``benchmarks/results/decoding.md``.
 FAST = DecodingOptions(stop="best", keep=1, prune=16.0)
 
 

@@ -107,7 +107,8 @@ class LinkerOptions:
         In ``generate``, a mention that is one of the names after normalisation is linked to the
         owners of that name without the model, with probability 1. Behind them come the names that
         begin with it, shortest first; their probability is the share of their tokens that the
-        mention is. The score is its logarithm. ``benchmarks/RESULTS.md`` says what that costs.
+        mention is. The score is its logarithm. ``benchmarks/results/decoding.md`` says
+        what that costs.
     """
 
     method: Literal["combined", "generate", "candidates"] = "combined"

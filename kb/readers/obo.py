@@ -1,7 +1,7 @@
 """OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html), terms only.
 
 pronto was tried first; it refuses three of the eight OBO and OBO Graphs files measured
-(``benchmarks/RESULTS.md``), each over a line that this reader does not need.
+(``benchmarks/results/knowledge-bases.md``), each over a line that this reader does not need.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """OBO Graphs JSON (https://github.com/geneontology/obographs).
 
 Read with the standard library's JSON parser. pronto was tried first; it refuses one of the three
-files measured and needs five to eight times as long for the others (``benchmarks/RESULTS.md``).
+files measured and needs five to eight times as long for the others
+(``benchmarks/results/knowledge-bases.md``).
 """
 
 from __future__ import annotations
