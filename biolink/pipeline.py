@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from biolink.documents import Document
-from biolink.errors import ConfigError, ModelError
-from biolink.infer import generation, retrieve_read
+from biolink.errors import ConfigError
 from biolink.infer.adapters import recogniser_written
-from biolink.infer.calibration import CALIBRATION, Calibration
+from biolink.infer.calibration import Calibration
 from biolink.infer.generation import EndToEndLinker, EndToEndOptions
 from biolink.infer.linker import Linker, LinkerOptions, Recogniser
 from biolink.infer.model import LinkingModel, check_device, load_model
@@ -20,9 +19,10 @@ from biolink.infer.nil import NilPolicy, policy_from, policy_of
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
 from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
-from biolink.infer.tagger import TAGGER, Tagger
+from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import SETTINGS, damaged
+from biolink.kb.model_files import CALIBRATION, READER, RETRIEVER, SETTINGS, TAGGER, damaged
+from biolink.kb.model_folder import END_TO_END
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -117,22 +117,16 @@ def load(
     if types is not None:
         kb = _of_types(kb, types)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
-    if nil is None and "nil" in loaded.settings:
-        nil = policy_from(loaded.settings["nil"])
-    task = loaded.settings.get("task")
-    if task in (generation.TASK, retrieve_read.TASK):
+    settings = loaded.settings
+    if nil is None and settings.nil is not None:
+        nil = policy_from(settings.nil)
+    if settings.task is not None:
         if recogniser is not None or calibration is not None:
             raise ConfigError(
                 "this model finds its own mentions: it takes no recogniser and no calibration"
             )
-        return _text_linker(task, loaded, kb, nil, precision, options)
-    if task is not None:
-        raise ModelError(
-            f"{Path(model or EMBEDDED) / SETTINGS}: the task {task!r} is unknown; expected "
-            f"{generation.TASK} or {retrieve_read.TASK}, or none"
-        )
-    method = loaded.settings.get("linker", {}).get("method")
-    method = method or ("combined" if loaded.ranker else "generate")
+        return _text_linker(loaded, kb, nil, precision, options)
+    method = settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
     chosen = _options(LinkerOptions, loaded, {"method": method, **options})
     if recogniser is None:
         stop_names = stop_names_of(loaded.folder)
@@ -193,7 +187,7 @@ def _of_types(kb: KnowledgeBase, types: str | Iterable[str]) -> KnowledgeBase:
 
 def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
     """Options of a linker: what is given before what the model says."""
-    stored = loaded.settings.get("linker", {})
+    stored = loaded.settings.linker
     try:
         _made(cls, stored)
     except ConfigError as error:
@@ -218,19 +212,18 @@ def _made(cls: type[T], values: dict[str, Any]) -> T:
 
 
 def _text_linker(
-    task: str,
     loaded: LinkingModel,
     kb: KnowledgeBase,
     nil: NilPolicy | None,
     precision: Precision,
     options: dict[str, Any],
 ) -> EndToEndLinker | RetrieveReadLinker:
-    if task == generation.TASK:
+    if loaded.settings.task == END_TO_END:
         chosen = _options(EndToEndOptions, loaded, options)
         return EndToEndLinker(loaded.in_precision(precision), kb, chosen, nil)
     assert loaded.folder is not None
-    encoder = PassageEncoder.load(loaded.folder / retrieve_read.RETRIEVER, loaded.backbone.model)
-    reader = Tagger.load(loaded.folder / retrieve_read.READER, loaded.backbone.model)
+    encoder = PassageEncoder.load(loaded.folder / RETRIEVER, loaded.backbone.model)
+    reader = Tagger.load(loaded.folder / READER, loaded.backbone.model)
     return RetrieveReadLinker(
         loaded.in_precision(precision),
         kb,

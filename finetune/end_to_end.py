@@ -15,17 +15,18 @@ from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
 from biolink.finetune.targets import Target, choose_target
-from biolink.infer.generation import TASK, most_source_tokens, pieces_of_text
+from biolink.infer.generation import most_source_tokens, pieces_of_text
 from biolink.infer.markup import Marks, Source, marked_ids
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
+from biolink.kb.model_folder import END_TO_END, check_model_target
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.objectives import generation
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import denoising_batch
 from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import check_model_target, prompt_of, save_model, start_from
+from biolink.pretrain.start import prompt_of, save_model, start_from
 
 __all__ = ["EndToEnd", "MarkedChunk", "marked_chunks", "run_end_to_end"]
 
@@ -205,5 +206,7 @@ def run_end_to_end(
     record = {"stage": "EndToEnd", **field_table(settings)}
     options = {"chunk_words": settings.chunk_words}
     folder = settings.out / "model"
-    save_model(folder, model, tokenizer, form, record, settings.model, task=TASK, linker=options)
+    save_model(
+        folder, model, tokenizer, form, record, settings.model, task=END_TO_END, linker=options
+    )
     return folder

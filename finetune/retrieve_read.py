@@ -20,10 +20,7 @@ from biolink.finetune.tagging import partial_nll, third
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.retrieve_read import (
-    READER,
     READER_TYPES,
-    RETRIEVER,
-    TASK,
     Candidate,
     PassageEncoder,
     Retriever,
@@ -33,10 +30,12 @@ from biolink.infer.retrieve_read import (
 )
 from biolink.infer.tagger import Pieces, Tagger, collate, label_spans
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import READER, RETRIEVER
+from biolink.kb.model_folder import RETRIEVE_READ, check_model_target
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import check_model_target, extend_model
+from biolink.pretrain.start import extend_model
 
 __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_read"]
 
@@ -310,7 +309,7 @@ def run_retrieve_read(
         reader.save(folder / READER)
 
     folder = settings.out / "model"
-    extend_model(folder, settings.model, record, write, task=TASK, linker=options)
+    extend_model(folder, settings.model, record, write, task=RETRIEVE_READ, linker=options)
     return folder
 
 

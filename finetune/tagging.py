@@ -17,7 +17,6 @@ from biolink.errors import ConfigError
 from biolink.infer.model import load_model
 from biolink.infer.recognise import DictionaryRecogniser, stop_names_of
 from biolink.infer.tagger import (
-    TAGGER,
     TYPES,
     Pieces,
     Tagger,
@@ -30,8 +29,10 @@ from biolink.infer.tagger import (
     window_of,
 )
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import TAGGER
+from biolink.kb.model_folder import check_model_target
 from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import check_model_target, extend_model
+from biolink.pretrain.start import extend_model
 
 __all__ = [
     "Recognising",

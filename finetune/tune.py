@@ -26,6 +26,7 @@ from biolink.infer.linker import Linker, LinkerOptions
 from biolink.infer.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
+from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.losses import IGNORED
 from biolink.pretrain.objectives import preferences
@@ -34,7 +35,6 @@ from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import generation_batch
 from biolink.pretrain.settings import at_least, field_table, share
 from biolink.pretrain.start import (
-    check_model_target,
     prompt_of,
     save_model,
     source_limit,

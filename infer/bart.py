@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from biolink.infer.encoder import BartEncoder
-from biolink.kb.model_files import config_values, damaged
+from biolink.kb.model_files import CONFIG, WEIGHTS, config_values, damaged
 from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = ["Bart", "Stack", "config_of"]
@@ -95,7 +95,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 def config_of(folder: Path) -> SimpleNamespace | None:
     """A model folder's ``config.json``, or None where :class:`Bart` cannot read the model."""
-    if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
+    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         return None
     values = config_values(folder)
     if values["model_type"] != "bart" or any(values.get(name) is None for name in _NEEDED):
@@ -143,7 +143,7 @@ class Bart(nn.Module):
         ModelError
             When it is damaged, or not what the configuration says.
         """
-        file = folder / "model.safetensors"
+        file = folder / WEIGHTS
         stored = tensors_of(file)
         check_weights(stored.items(), file)
         state = {name: tensor.float() for name, tensor in stored.items()}

@@ -16,11 +16,10 @@ import numpy as np
 from biolink.errors import ConfigError, ModelError
 from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
+from biolink.kb.model_folder import renew_seal
 
-__all__ = ["CALIBRATION", "Calibration", "log_odds"]
+__all__ = ["Calibration", "log_odds"]
 
-#: File beside a linking model.
-CALIBRATION = "calibration.json"
 _LEAST = 1e-6
 
 
@@ -66,10 +65,11 @@ class Calibration:
         return float(np.interp(probability, self.x, self.y))
 
     def save(self, file: str | Path) -> None:
-        """Write the calibration as JSON."""
+        """Write the calibration as JSON; into a model folder, with its entry in the seal."""
         values = {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
         with replace_file(Path(file)) as stream:
             stream.write(json.dumps(values, indent=1) + "\n")
+        renew_seal(Path(file))
 
     @classmethod
     def read(cls, file: str | Path) -> Calibration:

@@ -28,10 +28,7 @@ from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
 from biolink.kb.trie import NameTrie
 
-__all__ = ["TASK", "EndToEndLinker", "EndToEndOptions", "Marked", "generate", "pieces_of_text"]
-
-#: ``task`` in the ``biolink.json`` of a model that was trained for this.
-TASK = "end-to-end"
+__all__ = ["EndToEndLinker", "EndToEndOptions", "Marked", "generate", "pieces_of_text"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,18 @@ from biolink.infer.nil import policy_from
 from biolink.infer.precision import Precision, in_precision, is_packed
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
 from biolink.infer.tokeniser import LightTokeniser
-from biolink.kb.files import sha256_of
 from biolink.kb.model_files import (
+    ABBREVIATIONS,
+    ANNOTATIONS,
     CURE,
     SETTINGS,
-    checked_form,
+    TOKENISER,
+    TOKENISER_CONFIG,
+    WEIGHTS,
     counts_of,
     damaged,
-    settings_of,
 )
+from biolink.kb.model_folder import ModelSettings, checked_model, digest_of, settings_of
 from biolink.kb.model_loading import model_of_transformers, tokeniser_of_transformers
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
@@ -45,8 +48,6 @@ from biolink.kb.trie import NameTrie
 
 __all__ = ["LinkingModel", "check_device", "load_model"]
 
-ANNOTATIONS = "annotations.json"
-ABBREVIATIONS = "abbreviations.json"
 _MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
 
 
@@ -71,7 +72,7 @@ class LinkingModel:
     backbone: Backbone
     tokenizer: Any
     form: PromptForm
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: ModelSettings = field(default_factory=ModelSettings)
     ranker: Ranker | None = None
     folder: Path | None = None
     precision: Precision = "fp32"
@@ -101,10 +102,9 @@ class LinkingModel:
     @cached_property
     def tokeniser_fingerprint(self) -> str:
         """Digest of the tokeniser and of how names are written for it."""
-        file = None if self.folder is None else self.folder / "tokenizer.json"
-        if file is not None and file.is_file():
+        if self.folder is not None and (self.folder / TOKENISER).is_file():
             # The file, not the tokeniser's own serialisation, which changes with its version.
-            text = sha256_of(file)
+            text = digest_of(self.folder, TOKENISER)
         else:
             text = json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
         text += json.dumps([self.form.name_prefix, self.backbone.eos_id])
@@ -113,8 +113,8 @@ class LinkingModel:
     @cached_property
     def weights_fingerprint(self) -> str:
         """Digest of the weights (of the file where there is one)."""
-        if self.folder is not None and (self.folder / "model.safetensors").is_file():
-            return sha256_of(self.folder / "model.safetensors")
+        if self.folder is not None and (self.folder / WEIGHTS).is_file():
+            return digest_of(self.folder, WEIGHTS)
         digest = hashlib.sha256()
         for name, tensor in sorted(self.backbone.model.state_dict().items()):
             digest.update(name.encode())
@@ -254,54 +254,64 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     Raises
     ------
     ModelError
-        When the folder is no seq2seq model of a supported architecture.
+        When the folder is no seq2seq model of a supported architecture, or is damaged.
     ConfigError
         When there is no such device.
     """
     check_device(device)
     folder = Path(path)
-    here = folder.is_dir()
-    settings = settings_of(folder) if here else {}
-    config = config_of(folder) if light and here else None
-    if config is not None:
-        model: Any = Bart.read(folder, config)
+    if not folder.is_dir():
+        return _read(path, None, device, light)
+    with checked_model(folder):
+        return _read(path, folder, device, light)
+
+
+def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> LinkingModel:
+    """The model of a folder; of a hub name where that is None."""
+    settings = ModelSettings() if folder is None else settings_of(folder)
+    config = config_of(folder) if light and folder is not None else None
+    model: Any
+    tokenizer: Any
+    if folder is not None and config is not None:
+        model = Bart.read(folder, config)
     else:
         model = model_of_transformers(path)
-    if config is not None and LightTokeniser.reads(folder):
-        tokenizer: Any = LightTokeniser(folder, config.pad_token_id)
+    if folder is not None and config is not None and LightTokeniser.reads(folder):
+        tokenizer = LightTokeniser(folder, config.pad_token_id)
     else:
         tokenizer = tokeniser_of_transformers(path)
     backbone = Backbone(model.eval().to(device))
     _check_vocabulary(path, tokenizer, backbone.vocabulary_size)
-    ranker = _ranker_of(folder, settings) if "ranker" in settings else None
-    if "nil" in settings:
+    if folder is None:
+        return LinkingModel(backbone, tokenizer, settings.prompt, settings)
+    if settings.nil is not None:
         try:
-            policy_from(settings["nil"])
+            policy_from(settings.nil)
         except ConfigError as error:
             raise damaged(folder / SETTINGS, str(error)) from None
         except RecursionError:
             raise damaged(folder / SETTINGS, "nil nests too deep") from None
-    form = checked_form(settings.get("prompt", {}))
-    return LinkingModel(backbone, tokenizer, form, settings, ranker, folder if here else None)
+    ranker = None if settings.ranker is None else _ranker_of(folder, settings.ranker)
+    return LinkingModel(backbone, tokenizer, settings.prompt, settings, ranker, folder)
 
 
-def _ranker_of(folder: Path, settings: dict[str, Any]) -> Ranker:
+def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
     file = folder / SETTINGS
     for kind, known in (("weights", FEATURES), ("nil", NIL_FEATURES)):
-        names = settings["ranker"].get(kind, {}).keys()
+        names = values.get(kind, {}).keys()
         if names != set(known):
             wrong = sorted(names ^ set(known))[0]
             word = "has the unknown" if wrong in names else "lacks the"
             raise damaged(file, f"ranker.{kind} {word} feature {wrong!r}")
     remembered = (counts_of(folder / name) for name in (ANNOTATIONS, ABBREVIATIONS))
-    return Ranker.from_dict(settings["ranker"], *remembered)
+    return Ranker.from_dict(values, *remembered)
 
 
 def _check_vocabulary(path: str | Path, tokenizer: Any, size: int) -> None:
     vocabulary = tokenizer.get_vocab()
     if not vocabulary or max(vocabulary.values()) >= size:
         raise ModelError(
-            f"{Path(path) / 'tokenizer.json'}, or tokenizer_config.json, does not go with the "
+            f"{Path(path) / TOKENISER}, or {TOKENISER_CONFIG}, does not go with the "
             f"model: its tokens need {max(vocabulary.values(), default=0) + 1} embeddings, the "
             f"model has {size}; {CURE}"
         )

@@ -15,13 +15,11 @@ from biolink.infer.spans import balanced, is_written, segments, source_span, tid
 from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.model_files import damaged, json_of
+from biolink.kb.model_files import STOP_NAMES, damaged, json_of
 from biolink.kb.names import fold, fold_aligned
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
 
-#: File beside a linking model.
-STOP_NAMES = "stop_names.json"
 
 # Words as the normalisation of names sees them: whatever it turns into a space parts words.
 _WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")

@@ -43,10 +43,7 @@ from biolink.kb.model_files import CURE
 from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = [
-    "READER",
     "READER_TYPES",
-    "RETRIEVER",
-    "TASK",
     "Candidate",
     "PassageEncoder",
     "RetrieveReadLinker",
@@ -56,10 +53,6 @@ __all__ = [
     "reader_row",
 ]
 
-#: ``task`` in the ``biolink.json`` of a model that was trained for this.
-TASK = "retrieve-read"
-#: Files beside such a model.
-RETRIEVER, READER = "retriever.safetensors", "reader.safetensors"
 #: The reader is a token classifier with one type: a mention of the concept it is asked about.
 READER_TYPES = ("Concept",)
 #: What the reader is told of a token: of the passage, of the concept's names, or of the passage and

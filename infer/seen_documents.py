@@ -16,11 +16,11 @@ from pathlib import Path
 from biolink.documents import Document
 from biolink.errors import ModelError
 from biolink.kb.files import replace_file
+from biolink.kb.model_files import SEEN_DOCUMENTS
+from biolink.kb.model_folder import renew_seal
 
-__all__ = ["SEEN", "SeenDocuments", "fingerprints", "write_seen_documents"]
+__all__ = ["SeenDocuments", "fingerprints", "write_seen_documents"]
 
-#: In a model's folder.
-SEEN = "documents.json"
 _KIND = "biolink-seen-documents"
 _VERSION = 1
 _HEX = 16
@@ -69,13 +69,14 @@ def write_seen_documents(folder: str | Path, documents: Iterable[Document]) -> P
     -------
     The file.
     """
-    file = Path(folder) / SEEN
+    file = Path(folder) / SEEN_DOCUMENTS
     hashes = set(SeenDocuments(folder).hashes)
     for document in documents:
         hashes |= fingerprints(document)
     record = {"kind": _KIND, "version": _VERSION, "sha256_64": sorted(hashes)}
     with replace_file(file) as stream:
         stream.write(json.dumps(record, indent=0) + "\n")
+    renew_seal(file)
     return file
 
 
@@ -100,9 +101,9 @@ class SeenDocuments:
         ModelError
             When the file is damaged.
         """
-        if self.folder is None or not (self.folder / SEEN).is_file():
+        if self.folder is None or not (self.folder / SEEN_DOCUMENTS).is_file():
             return frozenset()
-        file = self.folder / SEEN
+        file = self.folder / SEEN_DOCUMENTS
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
             hashes = record["sha256_64"] if record["kind"] == _KIND else None

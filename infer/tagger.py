@@ -31,7 +31,6 @@ from biolink.kb.model_loading import check_weights
 from biolink.kb.names import fold_aligned
 
 __all__ = [
-    "TAGGER",
     "TYPES",
     "Pieces",
     "Tagger",
@@ -47,8 +46,6 @@ __all__ = [
     "window_of",
 ]
 
-#: File beside a linking model.
-TAGGER = "tagger.safetensors"
 #: Semantic types that are recognised.
 TYPES = ("Disease", "Chemical")
 _SHAPES = 6

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from biolink.kb.model_files import json_of
+from biolink.kb.model_files import TOKENISER, TOKENISER_CONFIG, json_of
 from biolink.kb.model_loading import backend_of
 
 __all__ = ["LightTokeniser"]
@@ -37,7 +37,7 @@ class LightTokeniser:
     def __init__(self, folder: Path, pad_id: int) -> None:
         self._folder = folder
         self._pad_id = pad_id
-        self._whole = backend_of(folder / "tokenizer.json")
+        self._whole = backend_of(folder / TOKENISER)
         self._whole.no_truncation()
         self._whole.no_padding()
         self._cut: dict[int, Tokenizer] = {}
@@ -45,8 +45,8 @@ class LightTokeniser:
     @staticmethod
     def reads(folder: Path) -> bool:
         """Whether a folder's tokeniser can be read so."""
-        file = folder / "tokenizer_config.json"
-        if not file.is_file() or not (folder / "tokenizer.json").is_file():
+        file = folder / TOKENISER_CONFIG
+        if not file.is_file() or not (folder / TOKENISER).is_file():
             return False
         settings = json_of(file)
         return (

@@ -17,7 +17,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from biolink.errors import ModelError
-from biolink.kb.model_files import CURE, config_values, damaged, json_of
+from biolink.kb.model_files import (
+    CURE,
+    TOKENISER,
+    TOKENISER_CONFIG,
+    WEIGHTS,
+    config_values,
+    damaged,
+    json_of,
+)
 
 __all__ = [
     "backend_of",
@@ -114,7 +122,7 @@ def model_of_transformers(path: str | Path, config: Any = None) -> Any:
 
     logging.disable_progress_bar()
     folder = Path(path)
-    weights = folder / "model.safetensors"
+    weights = folder / WEIGHTS
     if folder.is_dir():
         config_values(folder)
         if weights.is_file():
@@ -163,16 +171,16 @@ def tokeniser_of_transformers(path: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     folder = Path(path)
-    if (folder / "tokenizer.json").is_file():
-        backend_of(folder / "tokenizer.json")
-    for name in ("tokenizer_config.json", "vocab.json", "special_tokens_map.json"):
+    if (folder / TOKENISER).is_file():
+        backend_of(folder / TOKENISER)
+    for name in (TOKENISER_CONFIG, "vocab.json", "special_tokens_map.json"):
         if (folder / name).is_file():
             json_of(folder / name)
     try:
         return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        if (folder / "tokenizer_config.json").is_file():
-            raise damaged(folder / "tokenizer_config.json", _first_line(error)) from None
+        if (folder / TOKENISER_CONFIG).is_file():
+            raise damaged(folder / TOKENISER_CONFIG, _first_line(error)) from None
         raise _unreadable(path, error) from None
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from biolink.errors import ModelError
 from biolink.kb.model_files import damaged, json_of
+from biolink.kb.model_folder import check_model_target, model_folder
 from biolink.kb.model_loading import check_weights
-from biolink.pretrain.start import check_model_target, model_folder
 from biolink.pretrain.vocabulary import barts_tokenizer, byte_level
 
 __all__ = ["convert", "fairseq_ids", "read_checkpoint", "read_dictionary"]

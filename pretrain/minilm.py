@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from biolink.errors import ModelError
+from biolink.kb.model_files import CONFIG, WEIGHTS
 
 __all__ = ["END_MARKER", "START_MARKER", "bart_from_bert", "count_pieces", "prune_wordpiece"]
 
@@ -113,8 +114,8 @@ def bart_from_bert(
     from transformers import BartConfig, BartForConditionalGeneration
 
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "model.safetensors")
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS)
     except OSError as error:
         raise ModelError(f"{folder} is not a BERT model folder: {error}") from None
     weights = {name.removeprefix("bert."): tensor.float() for name, tensor in weights.items()}

@@ -12,6 +12,7 @@ from torch import Tensor
 from biolink.errors import ConfigError
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
+from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.denoising import Noise
 from biolink.pretrain.kb_guided import Choice, KBGuidedSamples, Sample
@@ -20,7 +21,6 @@ from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.seq2seq import denoising_batch, generation_batch
 from biolink.pretrain.settings import at_least, field_table, share
 from biolink.pretrain.start import (
-    check_model_target,
     prompt_of,
     save_model,
     source_limit,

@@ -2,66 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 from typing import Any
 
 from biolink.errors import ConfigError, ModelError
-from biolink.kb.files import check_folder_target, holds_only, replace_folder
-from biolink.kb.model_files import SETTINGS, checked_form, config_values, settings_of
+from biolink.kb.model_files import SEAL, TOKENISER, config_values
+from biolink.kb.model_folder import (
+    ModelSettings,
+    check_model,
+    checked_form,
+    model_folder,
+    settings_of,
+    write_settings,
+)
 from biolink.kb.model_loading import (
     config_of_transformers,
     model_of_transformers,
     tokeniser_of_transformers,
 )
 from biolink.kb.prompt import PromptForm
+from biolink.kb.sealed import STAMP
 
 __all__ = [
-    "check_model_target",
     "extend_model",
-    "model_folder",
     "prompt_of",
     "save_model",
     "source_limit",
     "start_from",
 ]
-
-_MARKS = (SETTINGS, "config.json", "tokenizer_config.json")
-_PARTS = (
-    *("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.npy", "*.npz"),
-    *("*.md", "LICENSE*", "NOTICE*", ".gitattributes"),
-)
-_A_MODEL = "a model folder"
-
-
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder holds a model or a tokeniser and nothing else, be it damaged."""
-    return holds_only(folder, _PARTS) and any((folder / name).is_file() for name in _MARKS)
-
-
-def check_model_target(folder: str | Path) -> None:
-    """Refuse a place at which no model may be written, before there is one to write.
-
-    Raises
-    ------
-    InputError
-        When anything but an empty folder or another model stands there.
-    """
-    check_folder_target(folder, is_model_folder, _A_MODEL)
-
-
-def model_folder(folder: str | Path) -> AbstractContextManager[Path]:
-    """A temporary folder that becomes the model folder when all went well.
-
-    Raises
-    ------
-    InputError
-        When anything but an empty folder or another model stands there.
-    """
-    return replace_folder(folder, is_model_folder, _A_MODEL)
 
 
 def start_from(
@@ -95,10 +66,12 @@ def start_from(
     place = tokenizer or model
     if place is None:
         raise ConfigError("tokenizer is missing; expected a folder, as there is no model")
+    for folder in {place, model or place}:
+        check_model(folder)
     if model is not None:
         config_values(model)
-    if not any((place / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        raise ModelError(f"{place} has no tokeniser; expected tokenizer.json in it")
+    if not any((place / name).is_file() for name in (TOKENISER, "vocab.json")):
+        raise ModelError(f"{place} has no tokeniser; expected {TOKENISER} in it")
     read = tokeniser_of_transformers(place)
     changes = dict(config)
     if dropout is not None:
@@ -142,8 +115,8 @@ def _check_known(settings: Any, keys: Iterable[str]) -> None:
 
 def prompt_of(model: Path | None, changes: dict[str, Any]) -> PromptForm:
     """The prompt form that a checkpoint was trained with, with some values changed."""
-    values = {} if model is None else settings_of(model).get("prompt", {})
-    return checked_form(values | changes)
+    form = PromptForm() if model is None else settings_of(model).prompt
+    return checked_form(form.to_dict() | changes)
 
 
 def source_limit(config: Any) -> int:
@@ -171,25 +144,12 @@ def save_model(
     further
         More entries of ``biolink.json``.
     """
-    settings = {
-        "format": "biolink-model",
-        "version": 1,
-        "prompt": form.to_dict(),
-        **further,
-        "training": [*_stages(before), stage],
-    }
+    earlier = [] if before is None else settings_of(before).stages
+    settings = ModelSettings(form, training=[*earlier, stage], **further)
     with model_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        (temporary / SETTINGS).write_text(
-            json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-
-
-def _stages(model: Path | None) -> list[Any]:
-    """The stages that made a model."""
-    earlier = [] if model is None else settings_of(model).get("training", [])
-    return earlier if isinstance(earlier, list) else [earlier]
+        write_settings(temporary, settings)
 
 
 def extend_model(
@@ -214,10 +174,10 @@ def extend_model(
     further
         Entries of ``biolink.json`` to set.
     """
-    settings = settings_of(before) | {**further, "training": [*_stages(before), stage]}
+    check_model(before)
+    settings = settings_of(before)
+    settings = replace(settings, training=[*settings.stages, stage], **further)
     with model_folder(folder) as temporary:
-        copytree(before, temporary, dirs_exist_ok=True)
+        copytree(before, temporary, dirs_exist_ok=True, ignore=ignore_patterns(SEAL, STAMP))
         write(temporary)
-        (temporary / SETTINGS).write_text(
-            json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        write_settings(temporary, settings)

@@ -23,7 +23,7 @@ from biolink.infer.linker import Linker
 from biolink.infer.nil import COMBINED, Combination, Margin, NilPolicy, Seen
 from biolink.infer.ranker import type_name
 from biolink.infer.text_linker import TextLinker
-from biolink.kb.files import sha256_of
+from biolink.kb.model_folder import digest_of, sealed_names
 
 __all__ = ["Corpus", "Result", "Setup", "run_benchmark"]
 
@@ -369,5 +369,5 @@ def _alone(
 def _fingerprint(linker: Linker | TextLinker) -> list[Any]:
     """What a system's predictions depend on beside the documents and the target."""
     folder: Path | None = linker.model.folder
-    files = [] if folder is None else [*folder.glob("*.safetensors"), *folder.glob("*.json")]
-    return [linker.model.weights_fingerprint, sorted(map(sha256_of, files)), repr(linker.options)]
+    digests = [] if folder is None else [digest_of(folder, name) for name in sealed_names(folder)]
+    return [linker.model.weights_fingerprint, sorted(digests), repr(linker.options)]

@@ -203,7 +203,7 @@ def formats() -> None:
 def info(
     model: Annotated[Path | None, typer.Argument(help="Model folder; the embedded one.")] = None,
 ) -> None:
-    """Print versions, and what a model is and was trained on."""
+    """Check a model's files; print versions, what the model is and what it was trained on."""
     from biolink.cli.info import print_info
 
     print_info(model)

@@ -12,7 +12,8 @@ from typer.core import TyperCommand
 
 from biolink.cli.console import stdout
 from biolink.errors import ModelError
-from biolink.kb.model_files import settings_of
+from biolink.kb.model_files import SETTINGS
+from biolink.kb.model_folder import settings_of, verify_model
 
 __all__ = ["WithFormats", "formats_markdown", "print_formats", "print_info"]
 
@@ -56,7 +57,7 @@ def print_formats() -> None:
 
 
 def print_info(model: Path | None) -> None:
-    """Print versions and the settings of a model."""
+    """Check a model's files, and print versions and its settings."""
     from biolink import __version__
     from biolink.pipeline import EMBEDDED
 
@@ -68,8 +69,8 @@ def print_info(model: Path | None) -> None:
         except PackageNotFoundError:
             console.print(f"{package} not installed")
     folder = EMBEDDED / "model" if model is None else model
-    file = folder / "biolink.json"
-    if not file.is_file():
-        raise ModelError(f"{folder} has no biolink.json: it is not a model that biolink made")
+    verify_model(folder)
     settings = settings_of(folder)
-    console.print(json.dumps(settings, indent=1, ensure_ascii=False), markup=False)
+    if not (folder / SETTINGS).is_file():
+        raise ModelError(f"{folder} has no {SETTINGS}: it is not a model that biolink made")
+    console.print(json.dumps(settings.to_dict(), indent=1, ensure_ascii=False), markup=False)

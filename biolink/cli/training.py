@@ -81,7 +81,8 @@ def tokenizer(
 ) -> None:
     """Learn a byte-level BPE tokeniser, or extend a model's vocabulary."""
     from biolink.cli.console import message
-    from biolink.pretrain.start import check_model_target, model_folder, start_from
+    from biolink.kb.model_folder import check_model_target, model_folder
+    from biolink.pretrain.start import start_from
     from biolink.pretrain.vocabulary import extend_vocabulary, train_bpe
     from biolink.texts import read_texts
 

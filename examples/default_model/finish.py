@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from corpora import DEVELOPMENT, FURTHER, MAIN
-from fitting import fit_model, write_base, write_card, write_json, write_memory
+from fitting import fit_model, write_base, write_card, write_memory
 from train import FORM, TEXTS
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
-from biolink.infer.model import SETTINGS
 from biolink.infer.ranker import Ranker
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import SEAL, WEIGHTS
+from biolink.kb.model_folder import ModelSettings, seal_model, write_settings
 
 
 def main() -> None:
@@ -31,38 +32,35 @@ def main() -> None:
     arguments = parser.parse_args()
     data, out, target = arguments.data, arguments.out, arguments.target
     kb = KnowledgeBase.open(out / "kb")
-    settings: dict[str, Any] = {
-        "format": "biolink-model",
-        "version": 1,
-        "prompt": FORM.to_dict(),
-        "linker": {"method": "combined"},
-    }
-    write_json(out / "trained" / SETTINGS, settings, 1)
+    settings = ModelSettings(FORM, linker={"method": "combined"})
+    write_settings(out / "trained", settings)
     fitted, results = fit_model(out / "trained", data, kb, out / "examples.npz")
-    settings["ranker"] = Ranker(fitted.weights, fitted.nil_weights).to_dict()
-    settings["development"] = results
-    write_json(out / "trained" / SETTINGS, settings, 1)
+    ranker = Ranker(fitted.weights, fitted.nil_weights).to_dict()
+    settings = replace(settings, ranker=ranker, development=results)
+    write_settings(out / "trained", settings)
 
     # Ship the model that has seen the development documents, with all that the documents say.
     model_folder = target / "model"
     model_folder.mkdir(parents=True, exist_ok=True)
     finished = BartForConditionalGeneration.from_pretrained(out / "finished")
     finished.half().save_pretrained(model_folder)
-    (model_folder / "model.safetensors").chmod(0o644)
+    (model_folder / WEIGHTS).chmod(0o644)
     (model_folder / "generation_config.json").unlink(missing_ok=True)
     AutoTokenizer.from_pretrained(out / "finished").save_pretrained(model_folder)
-    settings["training"] = {
+    training = {
         "recipe": Path(__file__).with_name("recipe.toml").read_text(encoding="utf-8"),
         "start": "all-MiniLM-L6-v2 (Apache-2.0), encoder mapped onto BART, vocabulary pruned",
         "documents": [*MAIN, *FURTHER, *DEVELOPMENT],
         "texts": list(TEXTS),
         "knowledge_base": kb.fingerprint,
     }
-    write_json(model_folder / SETTINGS, settings, 1)
+    (model_folder / SEAL).unlink(missing_ok=True)
+    write_settings(model_folder, replace(settings, training=training))
     write_memory(model_folder, data, kb)
     write_card(model_folder, kb.fingerprint, fitted, Path(__file__).name)
+    seal_model(model_folder)
     write_base(out / "kb", target / "kb", model_folder)
-    print(json.dumps({"ranker": settings["ranker"], "development": results}, indent=1))
+    print(json.dumps({"ranker": ranker, "development": results}, indent=1))
 
 
 if __name__ == "__main__":

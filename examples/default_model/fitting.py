@@ -38,11 +38,12 @@ from biolink.finetune.samples import annotation_counts
 from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
 from biolink.infer.candidates import Candidates
 from biolink.infer.linker import Linker, LinkerOptions, Task
-from biolink.infer.model import ABBREVIATIONS, ANNOTATIONS, load_model
+from biolink.infer.model import load_model
 from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
-from biolink.infer.recognise import STOP_NAMES, DictionaryRecogniser
+from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.model_files import ABBREVIATIONS, ANNOTATIONS, STOP_NAMES, WEIGHTS
 from biolink.kb.sealed import FROZEN, STAMP
 
 
@@ -336,12 +337,6 @@ def fit_model(
     return fit(seen)
 
 
-def write_json(file: Path, values: Any, indent: int | None) -> None:
-    """Write one of the files of a model folder."""
-    text = json.dumps(values, ensure_ascii=False, indent=indent)
-    file.write_text(text + "\n", encoding="utf-8")
-
-
 def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:
     """Write what a model remembers of its documents: annotations, short forms, stop names."""
     corpora, held_out = training_documents(data), development_documents(data)
@@ -353,7 +348,8 @@ def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:
         (ABBREVIATIONS, abbreviations, 0),
         (STOP_NAMES, stops, None),
     ):
-        write_json(folder / name, values, indent)
+        text = json.dumps(values, ensure_ascii=False, indent=indent)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
     write_seen_documents(folder, every)
     print(f"{len(stops)} stop names: {', '.join(stops[:60])}")
 
@@ -367,7 +363,8 @@ def write_base(source: Path, target: Path, model: Path) -> None:
     print("dense", indexes.dense.codes.shape, flush=True)
     for stamp in target.rglob(STAMP):
         stamp.unlink()
-    (target / "index" / FROZEN).write_text("Nothing is cached in the package itself.\n")
+    for frozen in (target / "index" / FROZEN, target.parent / FROZEN):
+        frozen.write_text("Nothing is cached in the package itself.\n")
 
 
 CARD = """# biolink's embedded default
@@ -399,7 +396,7 @@ Licence: Apache-2.0; see NOTICE for the works it is made from.
 
 def write_card(folder: Path, fingerprint: str, fitted: Fit, program: str) -> None:
     """Write the model card."""
-    with safe_open(folder / "model.safetensors", framework="numpy") as weights:
+    with safe_open(folder / WEIGHTS, framework="numpy") as weights:
         shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118
     text = CARD.format(
         parameters=sum(map(math.prod, shapes)) / 1e6,

@@ -15,9 +15,10 @@ from pathlib import Path
 from corpora import training_documents
 
 from biolink.finetune.samples import annotation_counts
-from biolink.infer.model import ANNOTATIONS
 from biolink.kb import KnowledgeBase
 from biolink.kb.files import replace_file
+from biolink.kb.model_files import ANNOTATIONS
+from biolink.kb.model_folder import renew_seal
 from biolink.pipeline import EMBEDDED
 
 
@@ -30,6 +31,7 @@ def main() -> None:
     counts = annotation_counts(documents, KnowledgeBase.open(EMBEDDED / "kb"))
     with replace_file(arguments.model / ANNOTATIONS) as stream:
         json.dump(counts, stream, ensure_ascii=False)
+    renew_seal(arguments.model / ANNOTATIONS)
     print(
         f"{arguments.model / ANNOTATIONS}: {len(counts):,} mentions of {len(documents):,} documents"
     )

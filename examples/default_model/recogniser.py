@@ -22,8 +22,10 @@ from biolink.finetune.tagging import Tagged, tagged, train_tagger
 from biolink.infer.model import load_model
 from biolink.infer.ranker import type_name
 from biolink.infer.recognise import DictionaryRecogniser, stop_names_of
-from biolink.infer.tagger import TAGGER, TYPES
+from biolink.infer.tagger import TYPES
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import TAGGER
+from biolink.kb.model_folder import renew_seal
 
 BOTH, DISEASES = TYPES, TYPES[:1]
 STEPS = 1100
@@ -85,6 +87,7 @@ def main() -> None:
         print(name, "development:", scores(found, documents), flush=True)
     steps = round(1.3 * arguments.steps)
     train_tagger(model, [*training, *held_out], steps=steps, lr=LR).save(folder / TAGGER)
+    renew_seal(folder / TAGGER)
 
 
 if __name__ == "__main__":

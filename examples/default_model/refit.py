@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from fitting import fit_model, write_base, write_card, write_json, write_memory
+from fitting import fit_model, write_base, write_card, write_memory
 
-from biolink.infer.model import SETTINGS
 from biolink.infer.ranker import Ranker
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_folder import seal_model, settings_of, write_settings
 
 
 def main() -> None:
@@ -31,15 +32,16 @@ def main() -> None:
     data, model_folder = arguments.data, arguments.target / "model"
     kb = KnowledgeBase.open(arguments.out / "kb")
     fitted, results = fit_model(model_folder, data, kb, arguments.out / "examples.npz")
-    settings = json.loads((model_folder / SETTINGS).read_text(encoding="utf-8"))
-    settings["ranker"] = Ranker(fitted.weights, fitted.nil_weights).to_dict()
-    settings["development"] = results
-    settings["training"]["knowledge_base"] = kb.fingerprint
-    write_json(model_folder / SETTINGS, settings, 1)
+    ranker = Ranker(fitted.weights, fitted.nil_weights).to_dict()
+    settings = settings_of(model_folder)
+    training = settings.training | {"knowledge_base": kb.fingerprint}
+    settings = replace(settings, ranker=ranker, development=results, training=training)
+    write_settings(model_folder, settings)
     write_memory(model_folder, data, kb)
     write_card(model_folder, kb.fingerprint, fitted, Path(__file__).name)
+    seal_model(model_folder)
     write_base(arguments.out / "kb", arguments.target / "kb", model_folder)
-    print(json.dumps({"ranker": settings["ranker"], "development": results}, indent=1))
+    print(json.dumps({"ranker": ranker, "development": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from biolink.errors import ConfigError, ModelError
 from biolink.infer.calibration import Calibration, log_odds
 from biolink.infer.model import load_model
 from biolink.infer.nil import Seen, policy_from, policy_values
+from biolink.kb.model_files import CALIBRATION
+from biolink.kb.model_folder import seal_model
 from biolink.pipeline import load
 from biolink.plots import reliability
 from tests.biolink.test_cli import run
@@ -84,6 +87,16 @@ def test_a_linker_applies_it(model_folder: Path, kb: KnowledgeBase, tmp_path: Pa
     halved.save(tmp_path / "half.json")
     loaded = load(model=model_folder, kb=kb, calibration=tmp_path / "half.json")
     assert isinstance(loaded, Linker) and loaded.calibration == halved
+    # Beside a model that is sealed, the file goes into the seal.
+    shutil.copytree(model_folder, tmp_path / "model")
+    seal_model(tmp_path / "model")
+    for written in (Calibration("platt", (1.0,), (0.0,)), halved):
+        written.save(tmp_path / "model" / CALIBRATION)
+        loaded = load(model=tmp_path / "model", kb=kb)
+        assert isinstance(loaded, Linker) and loaded.calibration == written
+    (tmp_path / "model" / CALIBRATION).write_text('{"kind": "platt", "x": [1], "y": [1]}')
+    with pytest.raises(ModelError, match=r"calibration\.json"):
+        load(model=tmp_path / "model", kb=kb)
 
 
 def test_the_combination_learns_what_counts() -> None:

@@ -16,6 +16,7 @@ from biolink.infer.generation import EndToEndLinker, EndToEndOptions, generate
 from biolink.infer.markup import DONE, Machine, Marks, State, source_of
 from biolink.infer.model import load_model
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
 from biolink.pretrain.running import Optimisation
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
@@ -102,6 +103,8 @@ def test_training_goes_on_where_it_was(trained: EndToEnd) -> None:
     before = (trained.out / "model" / "model.safetensors").read_bytes()
     run_end_to_end(trained, documents())
     assert (trained.out / "model" / "model.safetensors").read_bytes() == before
+    assert is_sealed(trained.out / "model")
+    verify_model(trained.out / "model")
 
 
 def test_nested_mentions_give_way_to_the_longest(tmp_path: Path) -> None:

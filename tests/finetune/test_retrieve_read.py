@@ -14,7 +14,6 @@ from biolink.finetune.retrieve_read import RetrieveRead, passage_samples, run_re
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import load_model
 from biolink.infer.retrieve_read import (
-    RETRIEVER,
     PassageEncoder,
     Retriever,
     RetrieveReadLinker,
@@ -23,6 +22,7 @@ from biolink.infer.retrieve_read import (
     reader_row,
 )
 from biolink.kb import KnowledgeBase
+from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load
 from biolink.pretrain.running import Optimisation
 from tests.finetune.test_end_to_end import TEXT, documents
@@ -123,6 +123,9 @@ def test_what_was_trained_for_another_model_is_refused(
 ) -> None:
     shutil.copytree(trained.out / "model", tmp_path / "model")
     (tmp_path / "model" / RETRIEVER).write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"retriever.*has 1 bytes"):
+        load(model=tmp_path / "model", kb=trained.kb)
+    (tmp_path / "model" / SEAL).unlink()
     with pytest.raises(ModelError, match=r"retriever.*is damaged"):
         load(model=tmp_path / "model", kb=trained.kb)
     assert json.loads((tmp_path / "model" / "biolink.json").read_text())["task"] == "retrieve-read"

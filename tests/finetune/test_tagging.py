@@ -20,6 +20,7 @@ from biolink.finetune.tagging import (
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.tagger import TYPES, labels_of
 from biolink.kb import Concept
+from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
@@ -90,6 +91,8 @@ def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
     assert lines[0]["step"] == 50
     weights = (tmp_path / "model" / "model.safetensors").read_bytes()
     assert (folder / "model.safetensors").read_bytes() == weights
+    assert is_sealed(folder)
+    verify_model(folder)
     linker = load(model=folder, kb=tmp_path / "small.kb")
     assert isinstance(linker, Linker) and isinstance(linker.recogniser, TrainedRecogniser)
     part = linker.with_kb(linker.kb.subset(types={"Disease"}))

@@ -22,6 +22,7 @@ from biolink.finetune.objectives import wrong_continuations
 from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
 from biolink.infer.model import load_model
+from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.kb.prompt import PromptForm, source_text
 from biolink.kb.trie import NameTrie
 from biolink.pretrain.settings import read_settings
@@ -103,7 +104,9 @@ def test_a_run_learns_resumes_and_keeps_the_best(
     assert log[2]["nll"] < log[0]["nll"]
     linking = load_model(folder / "whole/model")
     assert linking.form.start_marker == "[START]"
-    assert linking.settings["training"][-1]["stage"] == "FineTuning"
+    assert linking.settings.training[-1]["stage"] == "FineTuning"
+    assert is_sealed(folder / "whole/model")
+    verify_model(folder / "whole/model")
 
 
 def test_patience_stops_early(folder: Path) -> None:
@@ -234,7 +237,7 @@ def test_negatives_are_the_models_own(folder: Path, monkeypatch: pytest.MonkeyPa
     assert all(pair.wrong != pair.right.lower() for pair in pairs)
     log = log_of(folder, "second")
     assert log[-2]["loss"] < log[0]["loss"] <= 0.75
-    assert load_model(model).settings["training"][-1]["stage"] == "Negatives"
+    assert load_model(model).settings.training[-1]["stage"] == "Negatives"
     (folder / "second/pairs.jsonl").write_text('{"source": 1}\n')
     with pytest.raises(InputError, match=r"pairs.jsonl:1.*source, mention, right and wrong"):
         read_pairs(folder / "second/pairs.jsonl")

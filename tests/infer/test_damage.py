@@ -20,7 +20,9 @@ from biolink.infer.calibration import Calibration
 from biolink.infer.model import load_model
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import checked_form
+from biolink.kb.model_files import SEAL
+from biolink.kb.model_folder import checked_form, seal_model, sealed_names
+from biolink.kb.sealed import STAMP
 
 FILES = (
     "tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors", "biolink.json",
@@ -51,6 +53,16 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "model"))
 
 
+@pytest.fixture(params=[True, False], ids=["linked before", "new"])
+def sealed(folder: Path, kb: KnowledgeBase, request: pytest.FixtureRequest) -> Path:
+    """The same folder, sealed; one that a model was loaded from, and one that is a new copy."""
+    seal_model(folder)
+    if request.param:
+        linked(folder, kb)
+        assert (folder / STAMP).exists()
+    return folder
+
+
 def linked(folder: Path, kb: KnowledgeBase) -> biolink.Document:
     linker = biolink.load(folder, kb)
     return linker("Fever and cancer of the breast. Aspirin.")
@@ -66,6 +78,48 @@ def refused(folder: Path, kb: KnowledgeBase, name: str) -> str:
 def test_the_whole_folder_links(folder: Path, kb: KnowledgeBase) -> None:
     assert set(FILES) <= {file.name for file in folder.iterdir()}
     assert linked(folder, kb).mentions is not None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_byte_in_a_sealed_folder_is_noticed(
+    sealed: Path, kb: KnowledgeBase, name: str
+) -> None:
+    content = (sealed / name).read_bytes()
+    rng = random.Random(name)
+    for _ in range(6):
+        changed = bytearray(content)
+        changed[rng.randrange(len(changed))] ^= rng.choice((1, 4, 32, 128, 255))
+        (sealed / name).write_bytes(changed)
+        assert "is not what was written" in refused(sealed, kb, name)
+        with pytest.raises(ModelError, match=name):
+            load_model(sealed)  # as a training does
+    (sealed / name).write_bytes(content)
+    linked(sealed, kb)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_of_a_sealed_folder_is_noticed(
+    sealed: Path, kb: KnowledgeBase, name: str
+) -> None:
+    (sealed / name).unlink()
+    assert f"{name} is missing" in refused(sealed, kb, name)
+
+
+def test_a_damaged_seal_is_noticed(sealed: Path, kb: KnowledgeBase) -> None:
+    assert set(FILES) <= set(sealed_names(sealed))
+    content = (sealed / SEAL).read_text()
+    digit = content.index('"sha256": "') + 11
+    other = content[:digit] + ("0" if content[digit] != "0" else "1") + content[digit + 1 :]
+    for changed in ("", "{}", content[:200], content.replace("bytes", "bites", 1), other):
+        (sealed / SEAL).write_text(changed)
+        refused(sealed, kb, SEAL)
+    (sealed / SEAL).unlink()
+    linked(sealed, kb)  # as folders of older versions
+
+
+def test_a_folder_without_settings_is_no_other_model(folder: Path, kb: KnowledgeBase) -> None:
+    (folder / "biolink.json").unlink()
+    refused(folder, kb, "biolink.json is damaged: it is missing")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[[[1]]]", b"5", b"null", b"{}"])

@@ -8,7 +8,8 @@ import pytest
 
 from biolink.documents import Document, Passage
 from biolink.errors import ModelError
-from biolink.infer.seen_documents import SEEN, SeenDocuments, fingerprints, write_seen_documents
+from biolink.infer.seen_documents import SeenDocuments, fingerprints, write_seen_documents
+from biolink.kb.model_files import SEEN_DOCUMENTS
 
 TITLE = "Naloxone reverses the antihypertensive effect of clonidine."
 ABSTRACT = "In unanesthetized, spontaneously hypertensive rats it was 5 to 20 µg/kg."
@@ -47,7 +48,7 @@ def test_later_training_adds_and_the_file_is_the_same_whatever_the_order(tmp_pat
     ]
     write_seen_documents(tmp_path, documents[:2])
     file = write_seen_documents(tmp_path, reversed(documents))
-    assert file == tmp_path / SEEN
+    assert file == tmp_path / SEEN_DOCUMENTS
     (tmp_path / "again").mkdir()
     assert write_seen_documents(tmp_path / "again", documents).read_bytes() == file.read_bytes()
     assert all(document in SeenDocuments(tmp_path) for document in documents)
@@ -61,7 +62,7 @@ def test_models_without_the_file_have_seen_nothing_and_damage_is_named(tmp_path:
         '{"kind": "other", "version": 1, "sha256_64": []}',
         '{"kind": "biolink-seen-documents", "version": 2, "sha256_64": []}',
     ):  # fmt: skip
-        (tmp_path / SEEN).write_text(text)
+        (tmp_path / SEEN_DOCUMENTS).write_text(text)
         seen = SeenDocuments(tmp_path)  # read when asked, not before
-        with pytest.raises(ModelError, match=SEEN):
+        with pytest.raises(ModelError, match=SEEN_DOCUMENTS):
             assert WHOLE in seen

@@ -16,8 +16,8 @@ from biolink.cli.app import app
 from biolink.errors import InputError
 from biolink.kb import Concept, KnowledgeBase
 from biolink.kb.files import check_folder_target, holds_only, replace_file, replace_folder
+from biolink.kb.model_folder import check_model_target
 from biolink.kb.store import check_store_target
-from biolink.pretrain.start import check_model_target
 
 
 def is_note(folder: Path) -> bool:

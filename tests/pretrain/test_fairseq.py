@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from biolink.errors import BiolinkError, ModelError
+from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pretrain.fairseq import convert, read_dictionary
 
 D, HEADS, FFN, ROWS, POSITIONS = 32, 4, 48, 40, 50
@@ -127,6 +128,8 @@ def write(folder: Path, extra: Any = None, **changes: Any) -> Path:
 def test_logits_equal_the_forward_pass_written_out(tmp_path: Path) -> None:
     checkpoint = write(tmp_path)
     convert(checkpoint, tmp_path / "out")
+    assert is_sealed(tmp_path / "out")
+    verify_model(tmp_path / "out")
     from transformers import AutoTokenizer, BartForConditionalGeneration
 
     model = BartForConditionalGeneration.from_pretrained(tmp_path / "out").eval()

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import TrainerCallback
 
-from biolink.errors import BiolinkError, ConfigError
+from biolink.errors import BiolinkError, ConfigError, ModelError
+from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pretrain import running
 from biolink.pretrain.losses import consistency, preference, smoothed_nll, unlikelihood
 from biolink.pretrain.running import Numbered
@@ -85,6 +86,12 @@ def test_a_stage_goes_on_from_another(folder: Path) -> None:
     model = run_kb_guided(read_settings(KBGuided, folder / "next.toml"))
     stages = json.loads((model / "biolink.json").read_text())["training"]
     assert [stage["stage"] for stage in stages] == ["Denoising", "KBGuided"]
+    for written in (folder / "denoised/model", model):
+        assert is_sealed(written)
+        verify_model(written)
+    (folder / "denoised/model/biolink.json").unlink()
+    with pytest.raises(ModelError, match=r"biolink\.json is missing"):
+        run_kb_guided(read_settings(KBGuided, folder / "next.toml", [f"out={folder / 'other'}"]))
 
 
 def test_mention_choice_and_negatives(folder: Path) -> None:
