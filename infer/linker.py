@@ -33,7 +33,15 @@ from biolink.infer.finite import check_scores
 from biolink.infer.hints import HINTS, Hint, hints
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NAMES_NOTHING, NO_CANDIDATE, Likelier, NilPolicy, NoNil, Seen
+from biolink.infer.nil import (
+    NAMES_NOTHING,
+    NO_CANDIDATE,
+    UNLIKE_NAMES,
+    Likelier,
+    NilPolicy,
+    NoNil,
+    Seen,
+)
 from biolink.infer.piping import Piping, need_natural, state_without_caches
 from biolink.infer.ranker import (
     FEATURES,
@@ -43,7 +51,7 @@ from biolink.infer.ranker import (
 )
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.score import name_sums, pack
-from biolink.infer.spans import names_something
+from biolink.infer.spans import like_names, names_something
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
@@ -469,6 +477,8 @@ class Linker(Piping):
     def _linked(self, mention: Mention, found: Sequence[Found], policy: NilPolicy) -> Mention:
         if not names_something(mention.text):
             return replace(mention, links=(), nil_reason=NAMES_NOTHING)
+        if not like_names(self.kb.base, mention.long_form or mention.text):
+            return replace(mention, links=(), nil_reason=UNLIKE_NAMES)
         mask = self.kb.row_mask
         inside = [item for item in found if mask is None or mask[item.row]]
         outside = next((item for item in found if mask is not None and not mask[item.row]), None)

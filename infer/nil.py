@@ -20,6 +20,7 @@ __all__ = [
     "COMBINED",
     "NAMES_NOTHING",
     "NO_CANDIDATE",
+    "UNLIKE_NAMES",
     "AnyOf",
     "Combination",
     "Likelier",
@@ -40,6 +41,8 @@ __all__ = [
 NO_CANDIDATE = "no candidate"
 #: Reason of a mention in which no letter and no digit stands.
 NAMES_NOTHING = "neither letter nor digit"
+#: Reason of a mention such as "12" or, where all names are English, of one in another script.
+UNLIKE_NAMES = "no name of the knowledge base has a letter of it"
 
 #: NIL's probability above which even a name of the base is not linked (:class:`Likelier`).
 _SURE = 0.98

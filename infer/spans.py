@@ -21,6 +21,7 @@ __all__ = [
     "anonymous",
     "balanced",
     "is_written",
+    "like_names",
     "names_something",
     "of_a_word",
     "pieces",
@@ -82,6 +83,20 @@ def is_written(kb: KnowledgeBase, text: str) -> bool:
     wanted = fold(text).lower()
     names = (name for row in kb.owners(name_id) for name in kb.concept_at(row).names)
     return any(fold(name).lower() == wanted for name in names)
+
+
+def like_names(kb: KnowledgeBase, text: str) -> bool:
+    """Whether a text is a name of the base, or has a letter that its names have.
+
+    Numbers alone are like no name, and neither is what stands in a script in which the base has
+    none.
+    """
+    folded = fold(text).lower()
+    if any("a" <= character <= "z" for character in folded):
+        return True
+    if any(character.isalpha() and character in kb.letters for character in folded):
+        return True
+    return kb.name_id(text) is not None
 
 
 def tidied(

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.concept import Columns, Concept, Dropped, Record
 from biolink.kb.curies import Prefixes
-from biolink.kb.names import NORMALISATION, normalise_name
+from biolink.kb.names import NORMALISATION, fold, normalise_name
 
 __all__ = ["KnowledgeBase"]
 
@@ -370,6 +370,21 @@ class KnowledgeBase:
         """All semantic types of the concepts of the base, also where a concept has several."""
         column = self._table.column("types").combine_chunks()
         return frozenset(kind for kind in column.flatten().unique().to_pylist() if kind)
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """The letters beside those of ASCII that names of the base have, small ones."""
+        seen: set[str] = set()
+        for chunk in chain.from_iterable(
+            self._table.column(name).chunks for name in ("name", "synonyms")
+        ):
+            texts = chunk if pa.types.is_string(chunk.type) else chunk.values
+            written = texts.buffers()[2]
+            if written is not None:
+                data = np.frombuffer(written, np.uint8)
+                seen.update(data[data > 127].tobytes().decode(errors="ignore"))
+        folded = chain.from_iterable((one.lower(), fold(one).lower()) for one in seen)
+        return frozenset(c for text in folded for c in text if c.isalpha())
 
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""

@@ -25,9 +25,9 @@ from biolink import (
 )
 from biolink.documents import Passage
 from biolink.infer.model import load_model
-from biolink.infer.nil import NAMES_NOTHING, Seen
+from biolink.infer.nil import NAMES_NOTHING, UNLIKE_NAMES, Seen
 from biolink.infer.recognise import TrainedRecogniser
-from biolink.infer.spans import pieces, segments, tidied
+from biolink.infer.spans import like_names, pieces, segments, tidied
 from biolink.infer.tagger import no_dictionary, pieces_of, spans_of_labels
 from biolink.kb import Concept
 from tests.infer.conftest import wordpiece
@@ -207,6 +207,31 @@ def test_a_given_mention_without_letters_is_nil(
     assert linked.mentions[0].best is None
     assert linked.mentions[0].nil_reason == NAMES_NOTHING
     assert linked.mentions[1].best is not None
+
+
+@pytest.mark.parametrize("method", ["combined", "generate", "candidates"])
+@pytest.mark.parametrize("text", ["12", "½", "0.05", "中", "рак", "中12"])
+def test_a_given_mention_with_no_letter_of_any_name_is_nil(
+    model_folder: Path, kb: KnowledgeBase, method: str, text: str
+) -> None:
+    linker = Linker(load_model(model_folder), kb, LinkerOptions(method=method))  # type: ignore[arg-type]
+    linked = linker(f"fever {text} cold", spans=[(6, 6 + len(text)), (0, 5)])
+    assert linked.mentions[0].best is None
+    assert linked.mentions[0].nil_reason == UNLIKE_NAMES
+    assert linked.mentions[1].best is not None
+
+
+def test_what_is_like_the_names_of_a_base() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("1", "Рак", ("糖尿病", "5-10")), Concept("2", "Δ9-THC", ("καρκίνος",))]
+    )
+    for text in ("рак", "糖", "5 10", "THC", "δ", "КАРКИНОС", "καρκινος"):
+        assert like_names(kb, text), text
+    for text in ("中", "5 11", "½", "العين"):
+        assert not like_names(kb, text), text
+    english = KnowledgeBase.from_concepts([Concept("1", "Cancer")])
+    assert not like_names(english, "рак") and not like_names(english.subset(ids=[]), "12")
+    assert KnowledgeBase.from_concepts([]).letters == frozenset()
 
 
 def test_a_marked_name_is_linked_unless_nil_is_nearly_certain() -> None:
