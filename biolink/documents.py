@@ -8,12 +8,14 @@ document; :class:`Document` refuses to be made otherwise.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
-__all__ = ["Document", "Link", "Mention", "Passage", "check_text"]
+from biolink.errors import ConfigError, DocumentError, shown
+
+__all__ = ["Document", "Link", "Mention", "Passage", "check_text", "each_document"]
 
 #: Characters of a text that :func:`repr` shows.
 _SHOWN = 60
@@ -91,6 +93,12 @@ class Mention:
         Identifier of the annotation in its source, or "".
     probability
         What a recogniser that found the mention gives for it, in [0, 1], or None.
+
+    Raises
+    ------
+    DocumentError
+        When the offsets are no whole numbers in order, or the text is none. The rest is checked
+        where the mention comes into a document.
     """
 
     start: int
@@ -107,6 +115,13 @@ class Mention:
     id: str = ""
     probability: float | None = None
 
+    def __post_init__(self) -> None:
+        # Mentions are made by the hundred thousand: what is right is seen at a glance.
+        start, end = self.start, self.end
+        if not (type(start) is type(end) is int and 0 <= start <= end and type(self.text) is str):
+            check_text(self.text, "the text of a mention")
+            _check_order(start, end, f"mention {reprlib.repr(self.text)}")
+
     @property
     def best(self) -> Link | None:
         """The first link, or None for NIL."""
@@ -121,6 +136,9 @@ class Passage:
     end: int
     kind: str = ""
 
+    def __post_init__(self) -> None:
+        _check_order(self.start, self.end, "passage")
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -128,7 +146,7 @@ class Document:
 
     Raises
     ------
-    ValueError
+    DocumentError
         When a mention's text is not the slice that its offsets name, a passage or mention lies
         outside the text, or a value has another type or cannot be written as UTF-8.
     """
@@ -144,16 +162,16 @@ class Document:
         where = f"document {self.id!r}"
         check_text(self.text, f"{where}: its text")
         if not isinstance(self.metadata, dict):
-            raise ValueError(f"{where}: its metadata are {_shown(self.metadata)}, no dict")
+            raise DocumentError(f"{where}: its metadata are {shown(self.metadata)}, no dict")
         for name, kind in (("passages", Passage), ("mentions", Mention)):
             values = getattr(self, name)
             if not isinstance(values, tuple):
                 if not isinstance(values, list):
-                    raise ValueError(f"{where}: its {name} are {_shown(values)}, no tuple")
+                    raise DocumentError(f"{where}: its {name} are {shown(values)}, no tuple")
                 object.__setattr__(self, name, tuple(values))
             for value in values:
                 if not isinstance(value, kind):
-                    raise ValueError(f"{where}: {_shown(value)} among its {name}")
+                    raise DocumentError(f"{where}: {shown(value)} among its {name}")
         size = len(self.text)
         for passage in self.passages:
             check_text(passage.kind, f"{where}: the kind of a passage")
@@ -179,48 +197,83 @@ class Document:
         return replace(self, mentions=tuple(mentions))
 
 
+def each_document(given: object, what: str) -> Iterator[Document]:
+    """The documents of a stream, or the one that was given; they are checked as they come.
+
+    Parameters
+    ----------
+    given
+        A document or several.
+    what
+        What takes them, for messages.
+
+    Raises
+    ------
+    ConfigError
+        When it is neither, at once; when something among them is no document.
+    """
+    if isinstance(given, Document):
+        return iter((given,))
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise ConfigError(f"{what} was given {shown(given)}; expected a Document or several")
+    return (_document(item, what) for item in given)
+
+
+def _document(item: object, what: str) -> Document:
+    if not isinstance(item, Document):
+        raise ConfigError(f"{what} was given {shown(item)} in place of a Document")
+    return item
+
+
 def check_text(value: object, what: str) -> None:
     """Refuse what is no text, or has characters that cannot be written as UTF-8.
 
     Raises
     ------
-    ValueError
+    DocumentError
         When the value is no text, or has a lone surrogate (half of a character, or a byte that
         was no UTF-8).
     """
     if not isinstance(value, str):
-        raise ValueError(f"{what} is {_shown(value)}, no text")
+        raise DocumentError(f"{what} is {shown(value)}, no text")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(
+            raise DocumentError(
                 f"{what} has a lone surrogate or bytes that are not UTF-8 at character "
                 f"{error.start}"
             ) from None
 
 
-def _shown(value: object) -> str:
-    """A value of a wrong type, in few words."""
-    return f"{reprlib.repr(value)} ({type(value).__name__})"
-
-
-def _check_span(start: object, end: object, size: int, what: str, least: int = 1) -> None:
+def _check_order(start: object, end: object, what: str) -> None:
     for offset in (start, end):
         if not isinstance(offset, int) or isinstance(offset, bool):
-            raise ValueError(f"{what} begins or ends at {_shown(offset)}, no whole number")
+            raise DocumentError(f"{what} begins or ends at {shown(offset)}, no whole number")
     assert isinstance(start, int)
     assert isinstance(end, int)
-    if not (start >= 0 and start + least <= end <= size):
-        place = f"{start}-{end}" if abs(start) + abs(end) < 10**15 else "with huge offsets"
-        raise ValueError(f"{what} {place} lies outside the text of {size} characters")
+    if not 0 <= start <= end:
+        raise DocumentError(
+            f"{what} {_place(start, end)} is no span: expected offsets from 0, in order"
+        )
+
+
+def _check_span(start: int, end: int, size: int, what: str, least: int = 1) -> None:
+    _check_order(start, end, what)
+    if not start + least <= end <= size:
+        place = _place(start, end)
+        raise DocumentError(f"{what} {place} lies outside the text of {size} characters")
+
+
+def _place(start: int, end: int) -> str:
+    return f"{start}-{end}" if abs(start) + abs(end) < 10**15 else "with huge offsets"
 
 
 def _check_mention(mention: Mention, text: str, where: str) -> None:
     start, end = mention.start, mention.end
     _check_span(start, end, len(text), f"{where}: mention {reprlib.repr(mention.text)}")
     if text[start:end] != mention.text:
-        raise ValueError(
+        raise DocumentError(
             f"{where}: mention {start}-{end} says {reprlib.repr(mention.text)} but the text there "
             f"is {reprlib.repr(text[start:end])}"
         )
@@ -236,16 +289,16 @@ def _check_mention(mention: Mention, text: str, where: str) -> None:
     if mention.probability is not None:
         _check_number(mention.probability, f"{what}: its probability")
     if not isinstance(mention.spans, tuple):
-        raise ValueError(f"{what}: its spans are {_shown(mention.spans)}, no tuple")
+        raise DocumentError(f"{what}: its spans are {shown(mention.spans)}, no tuple")
     for span in mention.spans:
         if not isinstance(span, tuple) or len(span) != 2:
-            raise ValueError(f"{what}: {_shown(span)} is no span")
+            raise DocumentError(f"{what}: {shown(span)} is no span")
         _check_span(*span, len(text), f"{what}: its span")
     if not isinstance(mention.links, tuple):
-        raise ValueError(f"{what}: its links are {_shown(mention.links)}, no tuple")
+        raise DocumentError(f"{what}: its links are {shown(mention.links)}, no tuple")
     for link in mention.links:
         if not isinstance(link, Link):
-            raise ValueError(f"{what}: {_shown(link)} is no link")
+            raise DocumentError(f"{what}: {shown(link)} is no link")
         _check_link(link, what)
 
 
@@ -261,11 +314,11 @@ def _check_link(link: Link, what: str) -> None:
 
 def _check_number(value: object, what: str) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise ValueError(f"{what} is {_shown(value)}, no number")
+        raise DocumentError(f"{what} is {shown(value)}, no number")
 
 
 def _check_texts(values: object, what: str) -> None:
     if not isinstance(values, tuple):
-        raise ValueError(f"{what} are {_shown(values)}, no tuple of texts")
+        raise DocumentError(f"{what} are {shown(values)}, no tuple of texts")
     for value in values:
         check_text(value, f"one of {what}")

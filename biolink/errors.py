@@ -6,13 +6,18 @@ message says what was found, what was expected and, where it helps, what to do.
 
 from __future__ import annotations
 
+import reprlib
+
 __all__ = [
     "BiolinkError",
     "ConfigError",
+    "DocumentError",
     "InputError",
     "KnowledgeBaseError",
     "MissingDependencyError",
     "ModelError",
+    "UnknownConceptError",
+    "shown",
 ]
 
 
@@ -51,6 +56,16 @@ class KnowledgeBaseError(BiolinkError):
     """A stored knowledge base or trie is damaged, foreign or does not hold what was asked for."""
 
 
+class UnknownConceptError(KnowledgeBaseError, KeyError):
+    """A knowledge base has no concept with an id (a ``KeyError`` as well)."""
+
+    __str__ = Exception.__str__  # a KeyError shows its message in quotes
+
+
+class DocumentError(BiolinkError, ValueError):
+    """A document, passage, mention or link that cannot be (a ``ValueError`` as well)."""
+
+
 class ModelError(BiolinkError):
     """A model folder cannot be used."""
 
@@ -69,3 +84,12 @@ class MissingDependencyError(BiolinkError):
 
     def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str, str | None]]:
         return type(self), self._given
+
+
+def shown(value: object) -> str:
+    """A value of a wrong type as messages show it, in few words.
+
+    >>> shown(5), shown(None)
+    ('5 (int)', 'None')
+    """
+    return "None" if value is None else f"{reprlib.repr(value)} ({type(value).__name__})"

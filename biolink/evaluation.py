@@ -9,6 +9,7 @@ name is right (GenBioEL's and BioSyn's metric). Mentions without a gold id are n
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -16,12 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document, Mention, each_document
+from biolink.errors import ConfigError, shown
+from biolink.kb.arguments import is_whole, need, need_text
 from biolink.kb.concept import bare_id
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.slices import Known, slices_of
 
 __all__ = ["Case", "Comparison", "Report", "Scores", "Slice", "compare", "evaluate", "known_id"]
+
+log = logging.getLogger(__name__)
 
 _RESAMPLES = 1000
 _LINKS_KEPT = 5
@@ -200,7 +205,7 @@ class Report:
 
 
 def evaluate(
-    documents: Iterable[Document],
+    documents: Document | Iterable[Document],
     kb: KnowledgeBase | None = None,
     seed: int = 0,
     *,
@@ -215,15 +220,31 @@ def evaluate(
     documents
         Linked documents whose mentions have ``concept_ids``.
     kb
-        Resolves alternative ids, and tells which gold concepts it holds.
+        Resolves alternative ids, and tells which gold concepts it holds: that of the linker,
+        ``linker.kb``. Without it ids are compared as they are written, and a warning says so when
+        there are misses.
     seed
         Of the bootstrap.
     training
         Documents the linker was trained on: what is seen and unseen.
     protocol, provenance
         For the report.
+
+    Raises
+    ------
+    ConfigError
+        When an argument is not what it should be, or there is nothing to compare: no document, or
+        no mention with a gold id.
     """
-    known = Known.of(training)
+    documents = each_document(documents, "evaluate")
+    if kb is not None:
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    if not is_whole(seed) or seed < 0:
+        raise ConfigError(f"seed is {shown(seed)}; expected a whole number from 0")
+    need_text("protocol", protocol)
+    if provenance is not None:
+        need("provenance", provenance, dict, "a dict")
+    known = Known.of(each_document(training, "training"))
     named = cache(lambda concept_id: known_id(concept_id, kb))
     cases: list[Case] = []
     numbers: list[int] = []
@@ -231,6 +252,7 @@ def evaluate(
     strict5: list[bool] = []
     nil: list[bool] = []
     count = 0
+    linked = False
     for number, document in enumerate(documents):
         count += 1
         for mention in document.mentions:
@@ -241,6 +263,8 @@ def evaluate(
                 strict5.append(at_5[0])
                 lenient5.append(at_5[1])
                 nil.append(not mention.links)
+                linked = linked or bool(mention.links) or mention.nil_reason is not None
+    _tell_what_is_odd(count, cases, kb is None, linked)
     owners = np.array(numbers, dtype=int)
     held = np.array([case.in_kb for case in cases], dtype=bool)
     strict1 = np.array([case.strict for case in cases], dtype=bool)
@@ -290,6 +314,37 @@ def evaluate(
         provenance=provenance or {},
         cases=tuple(cases),
     )
+
+
+def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: bool) -> None:
+    """Refuse what has nothing to compare; warn of figures that say something else than they seem.
+
+    Parameters
+    ----------
+    count
+        Of documents.
+    as_written
+        There is no knowledge base that resolves ids.
+    linked
+        A mention has links, or a reason why it has none.
+    """
+    if not cases:
+        found = f"{count} documents in which no mention has a gold id" if count else "no document"
+        raise ConfigError(
+            f"evaluate was given {found}; expected annotated documents that were linked, "
+            "linker.pipe(documents, recognise=False)"
+        )
+    if not linked:
+        log.warning(
+            "biolink: warning: none of the %d mentions was linked; evaluate takes what "
+            "linker.pipe(documents, recognise=False) gives",
+            len(cases),
+        )
+    elif as_written and not all(case.strict for case in cases):
+        log.warning(
+            "biolink: warning: ids are compared as they are written, so alternative ids of a "
+            "concept are misses; evaluate(documents, linker.kb) resolves them"
+        )
 
 
 def _case(
@@ -417,6 +472,8 @@ class Comparison:
 
 def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
     """Paired bootstrap test of two reports over the same documents (Koehn, EMNLP 2004)."""
+    for report in (first, second):
+        need("what is compared", report, Report, "a Report, which evaluate gives")
     rights = {(c.document, c.start, c.end, c.text): c.strict for c in first.cases}
     pairs = [
         (c.document, rights[key], c.strict)

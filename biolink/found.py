@@ -9,14 +9,17 @@ and of found ones with a link.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document, Mention, each_document
+from biolink.errors import ConfigError
 from biolink.evaluation import known_id
+from biolink.kb.arguments import need
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["FoundReport", "Rates", "evaluate_found"]
@@ -118,11 +121,18 @@ def evaluate_found(
     >>> report = evaluate_found([gold], [gold.with_mentions(())])
     >>> report.spans.recall, report.misses["not found"]
     (0.0, 1)
+
+    Raises
+    ------
+    ConfigError
+        When these are not the same documents.
     """
     rows: list[list[int]] = []
     misses = dict.fromkeys(_MISSES, 0)
     named = 0
-    for annotated, other in zip(gold, found, strict=True):
+    if kb is not None:
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase")
+    for annotated, other in _pairs(gold, found):
         spans = {(m.start, m.end) for m in annotated.mentions}
         concepts = _concepts(annotated, kb)
         links: dict[Span, str | None] = {}
@@ -157,6 +167,22 @@ def evaluate_found(
         misses=misses,
         provenance=provenance or {},
     )
+
+
+def _pairs(
+    gold: Iterable[Document], found: Iterable[Document]
+) -> Iterator[tuple[Document, Document]]:
+    one, other = each_document(gold, "evaluate_found"), each_document(found, "evaluate_found")
+    for number, (first, second) in enumerate(zip_longest(one, other), 1):
+        if first is None or second is None:
+            more = "found" if first is None else "annotated"
+            raise ConfigError(f"there are more {more} documents than others, {number} at least")
+        if first.text != second.text:
+            raise ConfigError(
+                f"document {number} is {first.id!r} among the annotated and {second.id!r} among "
+                "the found, with another text; expected the same documents in the same order"
+            )
+        yield first, second
 
 
 def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:

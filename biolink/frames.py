@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from biolink.documents import Document, Link, Mention
+from biolink.documents import Document, Link, Mention, each_document
 from biolink.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -48,11 +48,9 @@ def to_dataframe(documents: Document | Iterable[Document], all_links: bool = Fal
         from pandas import DataFrame
     except ImportError:
         raise MissingDependencyError("pandas", "to_dataframe") from None
-    if isinstance(documents, Document):
-        documents = [documents]
     rows = [
         _row(document, mention, link)
-        for document in documents
+        for document in each_document(documents, "to_dataframe")
         for mention in document.mentions
         for link in (mention.links[: None if all_links else 1] or (None,))
     ]

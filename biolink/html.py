@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document, Mention, each_document
 
 __all__ = ["document_html", "page_begin", "page_document", "page_end", "to_html"]
 
@@ -32,9 +32,8 @@ def to_html(documents: Document | Iterable[Document]) -> str:
     >>> "no candidate" in to_html(Document("1", "Asthma <here>.", mentions=(mention,)))
     True
     """
-    if isinstance(documents, Document):
-        documents = [documents]
-    return page_begin() + "".join(map(page_document, documents)) + page_end()
+    pages = map(page_document, each_document(documents, "to_html"))
+    return page_begin() + "".join(pages) + page_end()
 
 
 def page_begin() -> str:

@@ -21,6 +21,7 @@ from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, sto
 from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import need_callable, need_path
 from biolink.kb.model_files import CALIBRATION, READER, RETRIEVER, SETTINGS, TAGGER, damaged
 from biolink.kb.model_folder import END_TO_END
 from biolink.places import EMBEDDED
@@ -28,9 +29,6 @@ from biolink.places import EMBEDDED
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
 
 T = TypeVar("T")
-
-#: Semantic types that a message lists.
-_LISTED = 30
 
 #: What :func:`load` gives: it follows what the model was trained for.
 AnyLinker = Linker | EndToEndLinker | RetrieveReadLinker
@@ -104,18 +102,17 @@ def load(
     nil = policy_of(nil)
     if isinstance(recogniser, str):
         recogniser = recogniser_written(recogniser, device)
-    elif recogniser is not None and not callable(recogniser):
-        raise ConfigError(
-            f"recogniser is {recogniser!r}; expected a function from document to document, or a "
-            "text such as 'spacy:NAME'"
-        )
-    if not isinstance(calibration, Calibration | str | Path | None):
-        raise ConfigError(f"calibration is {calibration!r}; expected a calibration or its file")
-    if not isinstance(model, str | Path | None):
-        raise ConfigError(f"model is {model!r}; expected the path of a model folder")
+    else:
+        expected = "a function from document to document, or a text such as 'spacy:NAME'"
+        need_callable("recogniser", recogniser, expected)
+    need_callable("progress", progress, "a function of what, how many and of how many")
+    if calibration is not None and not isinstance(calibration, Calibration):
+        calibration = need_path(calibration, "a calibration or its file")
+    if model is not None:
+        model = need_path(model, "the path of a model folder")
     kb = _knowledge_base(kb)
     if types is not None:
-        kb = _of_types(kb, types)
+        kb = kb.subset(types=types.split(",") if isinstance(types, str) else types)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
     settings = loaded.settings
     if nil is None and settings.nil is not None:
@@ -161,28 +158,9 @@ def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:
         return KnowledgeBase.open(EMBEDDED / "kb")
     if isinstance(kb, KnowledgeBase):
         return kb
-    if not isinstance(kb, str | Path):
-        raise ConfigError(
-            f"kb is {kb!r}; expected a KnowledgeBase, or the path of a stored or readable one"
-        )
-    return KnowledgeBase.read(kb)
-
-
-def _of_types(kb: KnowledgeBase, types: str | Iterable[str]) -> KnowledgeBase:
-    """The part of a base that has these semantic types, whatever their case."""
-    given = types.split(",") if isinstance(types, str) else types
-    if not isinstance(given, Iterable):
-        raise ConfigError(f"types is {types!r}; expected a list of semantic types")
-    wanted = [str(kind).strip() for kind in given]
-    written = {kind.lower(): kind for kind in sorted(kb.every_type)}
-    unknown = [kind for kind in wanted if kind.lower() not in written]
-    if unknown or not wanted:
-        known = sorted(written.values())
-        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-        exist = f"its types are {', '.join(known[:_LISTED])}{more}" if known else "it has no types"
-        named = ", ".join(map(repr, unknown)) or "none"
-        raise ConfigError(f"the knowledge base has no concept of the types {named}: {exist}")
-    return kb.subset(types={written[kind.lower()] for kind in wanted})
+    return KnowledgeBase.read(
+        need_path(kb, "a KnowledgeBase, or the path of a stored or readable one")
+    )
 
 
 def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:

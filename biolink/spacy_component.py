@@ -26,6 +26,8 @@ from spacy.vocab import Vocab
 
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError, ModelError
+from biolink.infer.nil import policy_of
+from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
@@ -133,6 +135,8 @@ class LinkingComponent:
 
     The linker is loaded when the first document comes, in every process anew.
 
+    What a setting may not be is said when the component is made.
+
     Parameters
     ----------
     model, kb
@@ -173,8 +177,19 @@ class LinkingComponent:
     ) -> None:
         if mentions not in MENTIONS:
             raise ConfigError(f"mentions is one of {', '.join(MENTIONS)}, not {mentions!r}")
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is at least 1, not {batch_size}")
+        policy_of(nil)
+        need_natural("batch_size", batch_size)
+        if top_k is not None:
+            need_natural("top_k", top_k)
+        if spans_key is not None:
+            need_text("spans_key", spans_key)
+        need_flag("overwrite", overwrite)
+        for what, path in (("model", model), ("kb", kb)):
+            if path is not None:
+                need_path(path, f"the path of a {what}")
+        if types is not None:
+            types = texts_of("types", types)
+            _check_types(types, kb)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {
@@ -197,7 +212,6 @@ class LinkingComponent:
         return self._linker
 
     def _loaded(self) -> Any:
-        from biolink.infer.nil import policy_written
         from biolink.pipeline import load
 
         if os.getpid() != self._home:
@@ -208,10 +222,7 @@ class LinkingComponent:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
         options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
-        policy = None if nil is None else policy_written(nil)
-        linker = load(self.model, self.kb, policy, **options)
-        types = self.settings["types"]
-        return linker if types is None else linker.with_kb(linker.kb.subset(types=set(types)))
+        return load(self.model, self.kb, nil, types=self.settings["types"], **options)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_linker": None, "_process": -1}
@@ -224,6 +235,7 @@ class LinkingComponent:
 
     def __call__(self, doc: Doc) -> Doc:
         """Link one document."""
+        need("doc", doc, Doc, "a spaCy Doc (nlp(text) gives one)")
         (linked,) = self.pipe([doc])
         return linked
 
@@ -332,6 +344,20 @@ class LinkingComponent:
             raise ModelError(f"{folder} is no stored biolink component: {error}") from None
         self._linker = None
         return self
+
+
+def _check_types(types: Sequence[str], kb: str | None) -> None:
+    """Refuse types that the knowledge base does not have, where opening it takes no time.
+
+    Elsewhere they are refused when the linker is loaded.
+    """
+    from biolink.kb import KnowledgeBase
+    from biolink.kb.store import is_store
+    from biolink.places import EMBEDDED
+
+    folder = EMBEDDED / "kb" if kb is None else kb
+    if is_store(folder):
+        KnowledgeBase.open(folder).subset(types=types)
 
 
 def _document(doc: Doc, spans: Iterable[Span]) -> Document:

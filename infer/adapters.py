@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from biolink.documents import Document, Mention
-from biolink.errors import ConfigError, MissingDependencyError, ModelError
+from biolink.documents import Document, Mention, each_document
+from biolink.errors import ConfigError, MissingDependencyError, ModelError, shown
 from biolink.infer.chunks import chunks
+from biolink.infer.piping import document_of
 from biolink.infer.spans import tidied
+from biolink.kb.arguments import need_path, need_probability, texts_of
 
 __all__ = [
     "GivenMentions",
@@ -29,11 +31,16 @@ class _ByDocument(ABC):
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found; earlier ones are replaced."""
-        return self.many([document])[0]
+        return self.many([document_of(document)])[0]
 
     @abstractmethod
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time."""
+
+
+def _kept(labels: Iterable[str] | None) -> frozenset[str] | None:
+    """Labels to keep; a text is one label."""
+    return None if labels is None else frozenset(texts_of("labels", labels))
 
 
 def _mention(text: str, start: int, end: int, kind: str, score: float | None) -> Mention:
@@ -67,8 +74,10 @@ class SpacyRecogniser(_ByDocument):
                 nlp = spacy.load(nlp)
             except OSError as error:
                 raise ModelError(f"spaCy cannot load {nlp!r}: {error}") from None
+        if not callable(getattr(nlp, "pipe", None)) or isinstance(nlp, type):
+            raise ConfigError(f"nlp is {shown(nlp)}; expected a spaCy pipeline or its name")
         self.nlp = nlp
-        self.labels = None if labels is None else frozenset(labels)
+        self.labels = _kept(labels)
 
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the pipeline's entities as mentions."""
@@ -106,10 +115,11 @@ class HuggingFaceRecogniser(_ByDocument):
     def __init__(
         self, model: Any, labels: Iterable[str] | None = None, device: str = "cpu"
     ) -> None:
-        self.labels = None if labels is None else frozenset(labels)
+        self.labels = _kept(labels)
         if callable(model):
             self.pipeline = model
             return
+        need_path(model, "the folder of a token-classification model, or a pipeline")
         from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
         try:
@@ -174,6 +184,8 @@ class GlinerRecogniser(_ByDocument):
     def __init__(self, model: Any, labels: Sequence[str], threshold: float = 0.5) -> None:
         if not labels:
             raise ConfigError("GLiNER needs labels to look for, disease and chemical, say")
+        labels = texts_of("labels", labels)
+        need_probability("threshold", threshold)
         if isinstance(model, str):
             try:
                 from gliner import GLiNER
@@ -183,7 +195,9 @@ class GlinerRecogniser(_ByDocument):
                 model = GLiNER.from_pretrained(model, local_files_only=True)
             except (OSError, ValueError) as error:
                 raise ModelError(f"GLiNER cannot load {model!r} offline: {error}") from None
-        self.model, self.labels, self.threshold = model, list(labels), threshold
+        if not callable(getattr(model, "predict_entities", None)):
+            raise ConfigError(f"model is {shown(model)}; expected a GLiNER model or its folder")
+        self.model, self.labels, self.threshold = model, labels, threshold
 
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with GLiNER's entities as mentions."""
@@ -209,7 +223,10 @@ class GivenMentions(_ByDocument):
     """
 
     def __init__(self, documents: Iterable[Document]) -> None:
-        self._mentions = {(document.id, document.text): document.mentions for document in documents}
+        self._mentions = {
+            (document.id, document.text): document.mentions
+            for document in each_document(documents, "GivenMentions")
+        }
 
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with their known mentions.

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from biolink.errors import ConfigError, ModelError
+from biolink.errors import ConfigError, ModelError, shown
+from biolink.kb.arguments import need_number
 from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
 from biolink.kb.model_folder import renew_seal
@@ -48,6 +49,11 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.kind not in ("isotonic", "platt"):
             raise ConfigError(f"a calibration is isotonic or platt, not {self.kind!r}")
+        for values in (self.x, self.y):
+            if not isinstance(values, tuple):
+                raise ConfigError(f"a calibration has the points {shown(values)}; expected tuples")
+            for value in values:
+                need_number("a point of a calibration", value)
         if len(self.x) != len(self.y) or not self.x or (self.kind == "platt" and len(self.x) > 1):
             raise ConfigError("a calibration needs as many values of y as of x, platt one of each")
         if not np.isfinite([*self.x, *self.y]).all():

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from biolink.errors import BiolinkError, ConfigError
 from biolink.infer.backbone import FEW_ENOUGH, Backbone, KeyValue, Memory
+from biolink.kb.arguments import need_natural, need_number
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EXACT", "FAST", "DecodingOptions", "Hypothesis", "constrained_beam_search"]
@@ -58,8 +59,11 @@ class DecodingOptions:
     prune: float | None = None
 
     def __post_init__(self) -> None:
-        if self.beam < 1 or self.keep < 1:
-            raise ConfigError("beam and keep are at least 1")
+        need_natural("beam", self.beam)
+        need_natural("keep", self.keep)
+        need_number("length_penalty", self.length_penalty)
+        if self.prune is not None:
+            need_number("prune", self.prune)
         if self.normalise not in ("prompt-excluded", "fairseq"):
             raise ConfigError(f"normalise is prompt-excluded or fairseq, not {self.normalise!r}")
         if self.stop not in ("topk", "best"):

@@ -23,9 +23,9 @@ from biolink.infer.indexes import Indexes
 from biolink.infer.markup import DONE, ENTITY, OUTSIDE, Machine, Marks, Source, State, source_of
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
-from biolink.infer.piping import need_natural
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import need_natural
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EndToEndLinker", "EndToEndOptions", "Marked", "generate", "pieces_of_text"]

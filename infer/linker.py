@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from biolink.documents import Document, Link, Mention
-from biolink.errors import ConfigError
+from biolink.documents import Document, Link, Mention, each_document
+from biolink.errors import ConfigError, shown
 from biolink.infer.abbreviations import Finder, expand_document, finder, may_be_short
 from biolink.infer.backbone import Memory
 from biolink.infer.calibration import Calibration
@@ -41,8 +41,15 @@ from biolink.infer.nil import (
     NilPolicy,
     NoNil,
     Seen,
+    policy_of,
 )
-from biolink.infer.piping import Piping, need_natural, state_without_caches
+from biolink.infer.piping import (
+    Piping,
+    called,
+    check_travels,
+    recognised,
+    state_without_caches,
+)
 from biolink.infer.ranker import (
     FEATURES,
     nil_features,
@@ -53,6 +60,7 @@ from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.score import name_sums, pack
 from biolink.infer.spans import like_names, names_something
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.arguments import need, need_callable, need_flag, need_natural
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
 
@@ -137,6 +145,10 @@ class LinkerOptions:
             raise ConfigError(f"homonyms is rank or all, not {self.homonyms!r}")
         for name in ("top_k", "candidates", "scored", "batch_size"):
             need_natural(name, getattr(self, name))
+        for name in ("match_types", "names_first"):
+            need_flag(name, getattr(self, name))
+        need("decoding", self.decoding, DecodingOptions, "DecodingOptions")
+        finder(self.abbreviations)
         if self.names_first and self.method != "generate":
             raise ConfigError(f"names_first goes with the method generate, not {self.method}")
 
@@ -175,8 +187,9 @@ class Linker(Piping):
     options
         See :class:`LinkerOptions`.
     nil
-        When a mention gets no link. When None: mentions that are given are always linked, those
-        that were found here are not where NIL is likelier than every concept.
+        When a mention gets no link, as :func:`biolink.load` takes it. When None: mentions that are
+        given are always linked, those that were found here are not where NIL is likelier than
+        every concept.
     recogniser
         Finds mentions; needed only for documents that come without.
     progress
@@ -190,19 +203,26 @@ class Linker(Piping):
         model: LinkingModel,
         kb: KnowledgeBase,
         options: LinkerOptions | None = None,
-        nil: NilPolicy | None = None,
+        nil: NilPolicy | str | float | None = None,
         recogniser: Recogniser | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         calibration: Calibration | None = None,
     ) -> None:
+        need("model", model, LinkingModel, "a LinkingModel (load_model gives one)")
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
+        need_callable("recogniser", recogniser, "a function from document to document")
+        need_callable("progress", progress, "a function of what, how many and of how many")
+        if calibration is not None:
+            need("calibration", calibration, Calibration, "a Calibration")
         if options is None:
             options = LinkerOptions(method="combined" if model.ranker else "generate")
+        need("options", options, LinkerOptions, "LinkerOptions")
         if options.method == "combined" and model.ranker is None:
             raise ConfigError(
                 "this model has no weights for method='combined': use 'generate' or 'candidates'"
             )
         self.model, self.kb, self.options = model, kb, options
-        self.nil = nil
+        self.nil = policy_of(nil)
         self.recogniser = recogniser
         self.calibration = calibration
         self._indexes = Indexes(kb, model, progress)
@@ -211,14 +231,25 @@ class Linker(Piping):
     # ------------------------------------------------------------------ public
 
     def __repr__(self) -> str:
-        finds = self.recogniser
-        name = (
-            "no recogniser" if finds is None else getattr(finds, "__name__", type(finds).__name__)
-        )
+        name = "no recogniser" if self.recogniser is None else called(self.recogniser)
         return f"<Linker: {self.options.method}, {len(self.kb):,} concepts, {name}>"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         return state_without_caches(self) | {"_known": OrderedDict()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_travels(self.recogniser)
+        return self._state()
+
+    def __copy__(self) -> Linker:
+        other = object.__new__(type(self))
+        other.__dict__.update(self._state())
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Linker:
+        other = memo[id(self)] = object.__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self._state(), memo))
+        return other
 
     def _check_recognise(self, recognise: bool | None) -> None:
         if recognise and self.recogniser is None:
@@ -231,17 +262,14 @@ class Linker(Piping):
         self, documents: list[Document], recognise: bool | None
     ) -> tuple[list[Document], set[int]]:
         """Documents with their mentions, and the places of those where they were found anew."""
-        recogniser = self.recogniser
         wanted = [
             place
             for place, document in enumerate(documents)
             if recognise or (recognise is None and not document.mentions)
         ]
-        if recogniser is None or not wanted:
+        if self.recogniser is None or not wanted:
             return documents, set()
-        chosen = [documents[place] for place in wanted]
-        many = getattr(recogniser, "many", None)
-        found = many(chosen) if many else [recogniser(document) for document in chosen]
+        found = recognised(self.recogniser, [documents[place] for place in wanted])
         result = dict(zip(wanted, found, strict=True))
         every = [result.get(place, document) for place, document in enumerate(documents)]
         return every, set(wanted)
@@ -254,10 +282,7 @@ class Linker(Piping):
         ConfigError
             When it is given something else, the path of a base for example.
         """
-        if not isinstance(kb, KnowledgeBase):
-            raise ConfigError(
-                f"with_kb was given {kb!r}; expected a KnowledgeBase (KnowledgeBase.read gives one)"
-            )
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         other = copy.copy(self)  # without what was cached for this one
         other.kb = kb
         if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
@@ -340,6 +365,7 @@ class Linker(Piping):
         recognised
             Places of documents whose mentions were found, not given: what ``nil=None`` asks.
         """
+        documents = list(each_document(documents, "link_documents"))
         documents, tasks, places = self._distinct(documents)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
         found = (self._of_whole if whole else self).link_tasks(tasks)
@@ -361,6 +387,9 @@ class Linker(Piping):
         -------
         For each part the linked documents. No NIL policy is asked.
         """
+        documents = list(each_document(documents, "link_under"))
+        if not isinstance(kbs, Sequence):
+            raise ConfigError(f"link_under was given {shown(kbs)}; expected several KnowledgeBases")
         linkers = [self.with_kb(kb) for kb in kbs]
         if any(linker._indexes is not self._indexes for linker in linkers):
             raise ConfigError("only parts of the linker's own knowledge base are linked together")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, Protocol
 
 from biolink.documents import Link
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, shown
 from biolink.infer.calibration import log_odds
+from biolink.kb.arguments import need_probability
 
 __all__ = [
     "COMBINED",
@@ -137,8 +139,7 @@ class Threshold(_OfThePart):
     value: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value <= 1:
-            raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.value}")
+        need_probability("a threshold", self.value)
 
     def reason(self, seen: Seen) -> str | None:
         if seen.links[0].probability < self.value:
@@ -167,8 +168,8 @@ class Margin(_OfTheWhole):
     value: float
 
     def __post_init__(self) -> None:
-        if not self.value >= 0:
-            raise ConfigError(f"a margin is a number of nats from 0, not {self.value}")
+        if not isinstance(self.value, Real) or isinstance(self.value, bool) or not self.value >= 0:
+            raise ConfigError(f"a margin is a number of nats from 0, not {shown(self.value)}")
 
     def reason(self, seen: Seen) -> str | None:
         other = seen.outside
@@ -220,11 +221,13 @@ class Combination(_OfTheWhole):
     value: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", tuple(map(float, self.weights)))
+        try:
+            object.__setattr__(self, "weights", tuple(map(float, self.weights)))
+        except (TypeError, ValueError):
+            raise ConfigError(f"weights is {shown(self.weights)}; expected numbers") from None
         if len(self.weights) != len(COMBINED):
             raise ConfigError(f"a combination has {len(COMBINED)} weights, not {len(self.weights)}")
-        if not 0 <= self.value <= 1:
-            raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.value}")
+        need_probability("a threshold", self.value)
 
     def probability(self, seen: Seen) -> float:
         """That the best link is right."""
@@ -243,6 +246,12 @@ class AnyOf:
     """NIL when any of several policies says so; the first one's reason is given."""
 
     policies: tuple[NilPolicy, ...]
+
+    def __post_init__(self) -> None:
+        given = self.policies
+        if not isinstance(given, tuple | list) or not all(map(_is_policy, given)):
+            raise ConfigError(f"AnyOf was given {shown(given)}; expected several NIL policies")
+        object.__setattr__(self, "policies", tuple(given))
 
     @property
     def whole(self) -> bool:
@@ -310,10 +319,7 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
         )
     if needed - rest.keys():
         raise ConfigError(f"NIL policy {kind!r} needs a number, as in {kind}=0.5")
-    try:
-        policy: NilPolicy = cls(**rest)
-    except (TypeError, ValueError):
-        raise ConfigError(f"NIL policy {kind!r}: {rest} are no numbers") from None
+    policy: NilPolicy = cls(**rest)
     return policy
 
 
@@ -344,6 +350,11 @@ def policy_written(text: str) -> NilPolicy:
     return policies[0] if len(policies) == 1 else AnyOf(tuple(policies))
 
 
+def _is_policy(given: object) -> bool:
+    known = callable(getattr(given, "reason", None)) and hasattr(given, "whole")
+    return known and not isinstance(given, type)
+
+
 _WRITTEN = ("none", "likelier", "threshold=P", "post-pruning", "margin=N")
 
 
@@ -364,7 +375,7 @@ def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
         return policy_written(given)
     if isinstance(given, int | float) and not isinstance(given, bool):
         return Threshold(float(given))
-    if isinstance(given, bool | type) or not callable(getattr(given, "reason", None)):
+    if not _is_policy(given):
         raise ConfigError(
             f"nil is {given!r}; expected a NIL policy, a text such as 'threshold=0.5' or a number"
         )

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cached_property
 from itertools import islice
-from numbers import Integral
 from typing import Any, Literal, overload
 
 from biolink.documents import Document, Mention
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, shown
+from biolink.kb.arguments import is_whole, need_flag, need_natural
 
-__all__ = ["Piping", "document_of", "need_natural", "state_without_caches", "with_spans"]
+__all__ = [
+    "Piping",
+    "called",
+    "check_travels",
+    "document_of",
+    "recognised",
+    "state_without_caches",
+    "with_spans",
+]
 
 #: Documents that are worked on together.
 BATCH = 32
@@ -51,12 +59,12 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
         When a span is no pair of offsets into the text.
     """
     size = len(document.text)
-    if isinstance(spans, str) or not isinstance(spans, Iterable):
-        raise ConfigError(f"spans is {spans!r}; expected a list of (start, end)")
+    if isinstance(spans, str | Mapping) or not isinstance(spans, Iterable):
+        raise ConfigError(f"spans is {shown(spans)}; expected a list of (start, end)")
     mentions = []
     for span in spans:
         pair = tuple(span) if isinstance(span, Iterable) and not isinstance(span, str) else ()
-        if len(pair) != 2 or not all(map(_is_offset, pair)):
+        if len(pair) != 2 or not all(map(is_whole, pair)):
             raise ConfigError(f"the span {span!r} is no pair of whole numbers (start, end)")
         start, end = map(int, pair)
         if not 0 <= start < end <= size:
@@ -67,10 +75,51 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
     return document.with_mentions(mentions)
 
 
-def need_natural(name: str, value: object) -> None:
-    """Raise :class:`ConfigError` for a setting that is no whole number from 1."""
-    if not _is_offset(value) or value < 1:  # type: ignore[operator]
-        raise ConfigError(f"{name} is a whole number from 1, not {value!r}")
+def called(recogniser: object) -> str:
+    """What messages call a recogniser."""
+    return str(getattr(recogniser, "__name__", type(recogniser).__name__))
+
+
+def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]:
+    """The documents with the mentions that a recogniser finds.
+
+    Raises
+    ------
+    ConfigError
+        When it gives anything but these documents with mentions.
+    """
+    many = getattr(recogniser, "many", None)
+    given = many(documents) if many else map(recogniser, documents)
+    found = list(given) if isinstance(given, Iterable) else [given]
+    name = called(recogniser)
+    for document, result in zip(documents, found, strict=False):
+        if not isinstance(result, Document):
+            raise ConfigError(
+                f"the recogniser {name} gave {shown(result)} for the document {document.id!r}; "
+                "expected the Document with its mentions"
+            )
+        if result.text != document.text:
+            raise ConfigError(
+                f"the recogniser {name} changed the text of the document {document.id!r}; "
+                "expected the same text with mentions"
+            )
+    if len(found) != len(documents):
+        raise ConfigError(
+            f"the recogniser {name} gave {len(found)} documents for {len(documents)}; "
+            "expected one for each"
+        )
+    return found
+
+
+def check_travels(recogniser: object) -> None:
+    """Refuse to pickle a recogniser that has no name under which it could be imported again."""
+    written = getattr(recogniser, "func", recogniser)  # of a partial
+    name = getattr(written, "__qualname__", type(written).__qualname__)
+    if "<lambda>" in name or "<locals>" in name:
+        raise ConfigError(
+            f"a linker whose recogniser is {name} cannot be pickled or sent to other processes; "
+            "expected a function or class at the top of a module"
+        )
 
 
 def state_without_caches(thing: object) -> dict[str, Any]:
@@ -183,15 +232,19 @@ class Piping(ABC):
         ConfigError
             When an argument, or what the stream gives, is not what it should be.
         """
-        if isinstance(documents, str | bytes | Document) or not isinstance(documents, Iterable):
+        if isinstance(documents, str | bytes | Mapping | Document) or not isinstance(
+            documents, Iterable
+        ):
             raise ConfigError(
                 f"pipe was given a {type(documents).__name__}; expected a list or a stream of "
                 "texts or documents (for a single one, call the linker itself)"
             )
         if batch_size is not None:
             need_natural("batch_size", batch_size)
-        if recognise not in (True, False, None):
-            raise ConfigError(f"recognise is True, False or None, not {recognise!r}")
+        if recognise is not None and not isinstance(recognise, bool):
+            raise ConfigError(f"recognise is True, False or None, not {shown(recognise)}")
+        need_flag("as_tuples", as_tuples)
+        need_flag("progress", progress)
         self._check_recognise(recognise)
         stream = self._piped(documents, batch_size or BATCH, recognise, as_tuples)
         return _shown(stream, documents) if progress else stream
@@ -212,10 +265,6 @@ class Piping(ABC):
             ]
             for linked, (_, context) in zip(self._block(given, recognise), pairs, strict=True):
                 yield (linked, context) if as_tuples else linked
-
-
-def _is_offset(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _pair(item: object) -> tuple[object, object]:

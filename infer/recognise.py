@@ -10,11 +10,13 @@ from typing import Any
 
 from biolink.documents import Document, Mention
 from biolink.infer.abbreviations import Finder, definitions, find_abbreviations
+from biolink.infer.piping import document_of
 from biolink.infer.ranker import type_name
 from biolink.infer.spans import balanced, is_written, segments, source_span, tidied
 from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.arguments import need, need_callable, texts_of
 from biolink.kb.model_files import STOP_NAMES, damaged, json_of
 from biolink.kb.names import fold, fold_aligned
 
@@ -72,9 +74,11 @@ class DictionaryRecogniser:
         stop_names: Iterable[str] = (),
         abbreviations: Finder | None = find_abbreviations,
     ) -> None:
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
+        need_callable("abbreviations", abbreviations, "a function that finds abbreviations")
         self.kb = kb
         self._abbreviations = abbreviations
-        self._given_stop_names = frozenset(stop_names)
+        self._given_stop_names = frozenset(texts_of("stop_names", stop_names))
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
         """The same settings for another knowledge base."""
@@ -86,6 +90,7 @@ class DictionaryRecogniser:
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that were found; earlier ones are replaced."""
+        document = document_of(document)
         text = document.text
         mentions: list[Mention] = []
         for begin, end in segments(document):
@@ -231,7 +236,7 @@ class TrainedRecogniser:
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found; earlier ones are replaced."""
-        return self.many([document])[0]
+        return self.many([document_of(document)])[0]
 
     def many(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time, which is faster."""

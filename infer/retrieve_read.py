@@ -22,12 +22,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
-from biolink.errors import ConfigError, ModelError
+from biolink.errors import ModelError
 from biolink.infer.chunks import chunks
 from biolink.infer.indexes import Indexes
 from biolink.infer.model import LinkingModel
 from biolink.infer.nil import NilPolicy
-from biolink.infer.piping import need_natural
 from biolink.infer.tagger import (
     Pieces,
     Tagger,
@@ -39,6 +38,7 @@ from biolink.infer.tagger import (
 )
 from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import need_natural, need_number, need_probability
 from biolink.kb.model_files import CURE
 from biolink.kb.model_loading import check_weights, tensors_of
 
@@ -91,8 +91,8 @@ class RetrieveReadOptions:
     def __post_init__(self) -> None:
         for name in ("passage_words", "concepts", "batch_size"):
             need_natural(name, getattr(self, name))
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"a threshold is a probability from 0 to 1, not {self.threshold}")
+        need_number("least", self.least)
+        need_probability("threshold", self.threshold)
 
 
 def passages(document: Document, most_words: int, tokenizer: Any) -> list[tuple[int, Pieces]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from biolink.errors import ConfigError, shown
+
 __all__ = ["Columns", "Concept", "Dropped", "Record", "bare_id"]
 
 _PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
@@ -16,7 +18,10 @@ def bare_id(concept_id: str) -> str:
     >>> bare_id(" MESH:D003920"), bare_id("HP:0000118")
     ('D003920', 'HP:0000118')
     """
-    return _PREFIX.sub("", concept_id.strip(), count=1)
+    try:
+        return _PREFIX.sub("", concept_id.strip(), count=1)
+    except (AttributeError, TypeError):
+        raise ConfigError(f"{shown(concept_id)} is no id of a concept; expected a text") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ processes share the memory. A subset shares everything with its base but for one
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from array import array
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biolink.errors import KnowledgeBaseError
+from biolink.errors import ConfigError, KnowledgeBaseError, UnknownConceptError, shown
+from biolink.kb.arguments import listed, need, need_callable, need_path, need_text, texts_of
 from biolink.kb.concept import Columns, Concept, Dropped, Record
 from biolink.kb.curies import Prefixes
 from biolink.kb.names import NORMALISATION, fold, normalise_name
 
 __all__ = ["KnowledgeBase"]
+
+log = logging.getLogger(__name__)
 
 SCHEMA = pa.schema(
     [
@@ -45,8 +50,10 @@ SCHEMA = pa.schema(
     ]
 )
 _LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids")
+_lists_of = attrgetter(*_LIST_FIELDS)
 _BATCH = 20_000
 _EXAMPLES = 20
+_A_BASE = "the path of a stored or readable knowledge base"
 _HELD = 25  # batches that are held in memory while a base is built
 
 
@@ -120,6 +127,12 @@ class KnowledgeBase:
         options
             How they were read, for the manifest.
         """
+        _need_iterable("prefixes", prefixes, "pairs (regular expression, prefix)")
+        _need_iterable("sources", sources, "mappings")
+        for source in sources:
+            need("one of sources", source, Mapping, "a mapping of texts")
+        if options is not None:
+            need("options", options, Mapping, "a mapping")
         return cls._built(concepts, Prefixes.of(prefix, prefixes), sources, options)
 
     @classmethod
@@ -130,6 +143,7 @@ class KnowledgeBase:
         sources: Iterable[Mapping[str, str]] = (),
         options: Mapping[str, Any] | None = None,
     ) -> KnowledgeBase:
+        _need_iterable("concepts", concepts, "concepts")
         builder = _Builder()
         for concept in concepts:
             builder.add(concept)
@@ -155,7 +169,7 @@ class KnowledgeBase:
         """
         from biolink.kb.readers import read_knowledge_base
 
-        return read_knowledge_base(path, format, **options)
+        return read_knowledge_base(need_path(path, _A_BASE), format, **options)
 
     @classmethod
     def open(cls, path: str | Path) -> KnowledgeBase:
@@ -171,13 +185,13 @@ class KnowledgeBase:
         """
         from biolink.kb.store import open_store
 
-        return open_store(path)
+        return open_store(need_path(path, "the folder of a stored knowledge base"))
 
     def save(self, path: str | Path) -> None:
         """Write the ``NAME.kb`` folder; see :mod:`biolink.kb.store`."""
         from biolink.kb.store import save_store
 
-        save_store(self, path)
+        save_store(self, need_path(path, "the folder to write"))
 
     # ------------------------------------------------------------------ looking up
 
@@ -198,7 +212,9 @@ class KnowledgeBase:
     def __getitem__(self, concept_id: str) -> Concept:
         row = self.row_of(concept_id)
         if row is None:
-            raise KeyError(concept_id)
+            raise UnknownConceptError(
+                f"the knowledge base has no concept {concept_id!r}; get() gives None there"
+            )
         return self.concept_at(row)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -233,6 +249,8 @@ class KnowledgeBase:
 
     def row_of(self, concept_id: str) -> int | None:
         """Row of the concept with this id, alternative id or CURIE, or None."""
+        if not isinstance(concept_id, str):
+            need_text("the id of a concept", concept_id)
         for key in (concept_id, self.bare_id(concept_id)):
             found = self._ids.get(key)
             if found is not None:
@@ -243,6 +261,8 @@ class KnowledgeBase:
 
     def bare_id(self, concept_id: str) -> str:
         """The id without one of this base's prefixes or of those that corpora put on ids."""
+        if not isinstance(concept_id, str):
+            need_text("the id of a concept", concept_id)
         return self.prefixes.bare(concept_id)
 
     def resolve(self, concept_id: str) -> str | None:
@@ -252,6 +272,8 @@ class KnowledgeBase:
 
     def curie(self, concept_id: str) -> str:
         """The id with its prefix; an id that has one already is returned as it is."""
+        if not isinstance(concept_id, str):
+            need_text("the id of a concept", concept_id)
         return self.prefixes.curie(concept_id)
 
     @cached_property
@@ -297,6 +319,8 @@ class KnowledgeBase:
 
     def name_id(self, name: str) -> int | None:
         """Id of the name after normalisation, or None when no concept of this set owns it."""
+        if not isinstance(name, str):
+            need_text("a name", name)
         found = self._names.get(normalise_name(name))
         if found is None or not (self._row_mask is None or self.name_mask[found]):
             return None
@@ -304,7 +328,10 @@ class KnowledgeBase:
 
     def name_at(self, name_id: int) -> str:
         """The normalised name with this id."""
-        return str(self._names.restore_key(name_id))
+        try:
+            return str(self._names.restore_key(name_id))
+        except (KeyError, TypeError, OverflowError):
+            raise ConfigError(f"{shown(name_id)} is no id of a name here") from None
 
     def normalised_names(self) -> list[str]:
         """All normalised names of the base, in the order of their ids."""
@@ -315,7 +342,10 @@ class KnowledgeBase:
 
     def owners(self, name_id: int) -> list[int]:
         """Rows of the concepts that own the name, preferred owners first, then by id."""
-        rows = self._name_rows[self._name_indptr[name_id] : self._name_indptr[name_id + 1]]
+        try:
+            rows = self._name_rows[self._name_indptr[name_id] : self._name_indptr[name_id + 1]]
+        except (IndexError, TypeError):
+            raise ConfigError(f"{shown(name_id)} is no id of a name here") from None
         if self._row_mask is not None:
             rows = rows[self._row_mask[rows]]
         return [int(row) for row in rows]
@@ -335,19 +365,29 @@ class KnowledgeBase:
 
     def concept_at(self, row: int) -> Concept:
         """The concept in this row."""
-        return _concept(self._table.slice(row, 1).to_pylist()[0])
+        try:
+            record = self._table.slice(row, 1).to_pylist()[0]
+        except (IndexError, TypeError, ValueError, OverflowError):
+            raise ConfigError(f"{shown(row)} is no row of this knowledge base") from None
+        return _concept(record)
 
     def id_at(self, row: int) -> str:
         """Id of the concept in this row."""
-        return str(self._table.column("id")[row].as_py())
+        return str(self._cell("id", row))
 
     def preferred_name_at(self, row: int) -> str:
         """Preferred name of the concept in this row, as it is written."""
-        return str(self._table.column("name")[row].as_py())
+        return str(self._cell("name", row))
 
     def types_at(self, row: int) -> tuple[str, ...]:
         """Semantic types of the concept in this row."""
-        return tuple(self._table.column("types")[row].as_py() or ())
+        return tuple(self._cell("types", row) or ())
+
+    def _cell(self, column: str, row: int) -> Any:
+        try:
+            return self._table.column(column)[row].as_py()
+        except (IndexError, TypeError, ValueError, OverflowError):
+            raise ConfigError(f"{shown(row)} is no row of this knowledge base") from None
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -389,8 +429,7 @@ class KnowledgeBase:
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""
         wanted = self.name_at(name_id)
-        column = self._table.column
-        for name in (column("name")[row].as_py(), *(column("synonyms")[row].as_py() or ())):
+        for name in (self._cell("name", row), *(self._cell("synonyms", row) or ())):
             if normalise_name(name) == wanted:
                 return str(name)
         return wanted
@@ -420,8 +459,8 @@ class KnowledgeBase:
         self,
         *,
         ids: Iterable[str] | None = None,
-        types: Collection[str] | None = None,
-        sources: Collection[str] | None = None,
+        types: Iterable[str] | None = None,
+        sources: Iterable[str] | None = None,
         predicate: Callable[[Concept], bool] | None = None,
     ) -> KnowledgeBase:
         """The concepts that meet every condition given, sharing this base's memory.
@@ -429,41 +468,65 @@ class KnowledgeBase:
         Parameters
         ----------
         ids
-            Ids, alternative ids or CURIEs; those that do not occur are passed over.
+            Ids, alternative ids or CURIEs; a text is one id. Of those that do not occur a warning
+            says how many they are; if none of several occurs, it is an error.
         types
-            Keep concepts with any of these semantic types; a text is one type.
+            Keep concepts with any of these semantic types, whatever their case; a text is one type.
         sources
-            Keep concepts from any of these sources.
+            Keep concepts from any of these sources; a text is one source.
         predicate
             Keep concepts for which it is true; it sees concepts that met the other conditions.
+
+        Raises
+        ------
+        ConfigError
+            For types and sources that the base does not have, naming those that it has.
         """
+        need_callable("predicate", predicate, "a function of a concept")
         mask = np.ones(self._table.num_rows, dtype=bool)
         if self._row_mask is not None:
             mask &= self._row_mask
         if ids is not None:
             wanted = np.zeros_like(mask)
-            for concept_id in ids:
-                row = self.row_of(concept_id)
-                if row is not None:
-                    wanted[row] = True
+            wanted[self._rows_of(texts_of("ids", ids))] = True
             mask &= wanted
         if types is not None:
-            types = {types} if isinstance(types, str) else types
             column = self._table.column("types").combine_chunks()
-            hits = pc.is_in(pc.list_flatten(column), pa.array(sorted(types), pa.string()))
+            known = _known("types", texts_of("types", types), self.every_type)
+            hits = pc.is_in(pc.list_flatten(column), pa.array(known, pa.string()))
             typed = np.zeros_like(mask)
             typed[pc.filter(pc.list_parent_indices(column), hits).to_numpy()] = True
             mask &= typed
         if sources is not None:
-            hits = pc.is_in(self._table.column("source"), pa.array(sorted(sources), pa.string()))
-            mask &= hits.to_numpy()
+            column = self._table.column("source")
+            every = frozenset(filter(None, column.unique().to_pylist()))
+            known = _known("sources", texts_of("sources", sources), every)
+            mask &= pc.is_in(column, pa.array(known, pa.string())).to_numpy()
         if predicate is not None:
             for chosen in map(int, np.flatnonzero(mask)):
                 mask[chosen] = predicate(self.concept_at(chosen))
         return self._masked(mask)
 
+    def _rows_of(self, ids: list[str]) -> list[int]:
+        """Rows of the concepts with these ids; what is unknown is told."""
+        found = [self.row_of(concept_id) for concept_id in ids]
+        rows = [row for row in found if row is not None]
+        absent = [i for i, row in zip(ids, found, strict=True) if row is None]
+        if absent:
+            examples = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
+            said = f"{len(absent):,} of {len(ids):,} ids are not in the knowledge base: {examples}"
+            if not rows:
+                raise ConfigError(f"{said}; expected ids such as {self._example()}")
+            log.warning("biolink: warning: %s", said)
+        return rows
+
+    def _example(self) -> str:
+        first = next(iter(self.base), None)
+        return "those of its concepts" if first is None else repr(first.id)
+
     def without(self, part: KnowledgeBase) -> KnowledgeBase:
         """The concepts of this (sub)set that are not in another subset of the same base."""
+        need("part", part, KnowledgeBase, "a part of this KnowledgeBase")
         if part.base is not self.base:
             raise KnowledgeBaseError("only a part of the same knowledge base can be left out")
         rows = self._table.num_rows
@@ -504,6 +567,9 @@ class KnowledgeBase:
         unmatched
             Keep the concepts of ``other`` that match none; False drops them.
         """
+        need("other", other, KnowledgeBase, "a KnowledgeBase")
+        if mapping is not None:
+            need("mapping", mapping, Mapping, "a mapping of ids to lists of ids")
         additions: dict[str, list[Concept]] = {}
         appended: list[Concept] = []
         for concept in other:
@@ -539,9 +605,13 @@ class KnowledgeBase:
         The ``biosyn`` protocol adds the mentions of training and development sets so. A concept
         that does not occur here is added, its most frequent name the preferred one.
         """
+        _need_iterable("names", names, "pairs (concept id, name)")
         extra: dict[str, list[str]] = {}
         new: dict[str, list[str]] = {}
-        for concept_id, name in names:
+        for pair in names:
+            if not isinstance(pair, tuple | list) or [type(part) for part in pair] != [str, str]:
+                raise ConfigError(f"names has {shown(pair)}; expected pairs (concept id, name)")
+            concept_id, name = pair
             found = self.resolve(concept_id)
             if found is not None:
                 extra.setdefault(found, []).append(name)
@@ -573,6 +643,24 @@ class KnowledgeBase:
             sources=self.manifest.get("sources", ()),
             options=self.manifest.get("options", {}),
         )
+
+
+def _need_iterable(name: str, given: object, expected: str) -> None:
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name} is {shown(given)}; expected {expected}")
+
+
+def _known(what: str, wanted: list[str], every: frozenset[str]) -> list[str]:
+    """How a base writes these types or sources, whatever their case."""
+    written: dict[str, list[str]] = {}
+    for value in every:
+        written.setdefault(value.lower(), []).append(value)
+    unknown = [value for value in wanted if value.strip().lower() not in written]
+    if unknown or not wanted:
+        exist = f"its {what} are {listed(every)}" if every else f"it has no {what}"
+        named = ", ".join(map(repr, unknown)) or "none"
+        raise ConfigError(f"the knowledge base has no concept of the {what} {named}: {exist}")
+    return [value for given in wanted for value in written[given.strip().lower()]]
 
 
 def _part_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:
@@ -628,13 +716,17 @@ class _Builder:
             self.add_concept(record)
         elif isinstance(record, Columns):
             self.columns = record.names
+        elif not isinstance(record, Dropped):
+            raise ConfigError(f"concepts has {shown(record)}; expected Concept")
         elif record.replaced_by and "\0" not in record.example:
             self.replaced.setdefault(record.example, record.replaced_by)
         else:
             _count(self.dropped, record.reason, record.example, record.count)
 
     def add_concept(self, concept: Concept) -> None:
-        if not all(isinstance(text, str) for text in (concept.id, *concept.names)):
+        if not set(map(type, _lists_of(concept))) <= {tuple, list} or not all(
+            isinstance(text, str) for text in (concept.id, *concept.names)
+        ):
             _check_texts(concept)
         ids = (concept.id, *concept.alternative_ids)
         if not concept.id.strip() or any("\0" in i for i in ids):
@@ -817,7 +909,10 @@ def _batch(concepts: list[Concept]) -> pa.RecordBatch:
 def _check_texts(concept: Concept) -> None:
     for field in SCHEMA:
         value = getattr(concept, field.name)
-        for text in (value or ()) if field.name in _LIST_FIELDS else (value,):
+        if field.name in _LIST_FIELDS and not isinstance(value, tuple | list):
+            found = f"{shown(value)}; expected a list of texts"
+            raise KnowledgeBaseError(f"the concept {concept.id!r} has under {field.name} {found}")
+        for text in value if field.name in _LIST_FIELDS else (value,):
             if not isinstance(text, str):
                 found = f"{text!r}, which is no text"
             elif any("\ud800" <= character <= "\udfff" for character in text):

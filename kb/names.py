@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from biolink.errors import ConfigError, shown
+
 __all__ = ["NORMALISATION", "fold", "fold_aligned", "normalise_name"]
 
 #: Names this normalisation in stored fingerprints; change it whenever the result changes.
@@ -133,7 +135,11 @@ def normalise_name(name: str) -> str:
     >>> normalise_name("(+)")
     ''
     """
-    if not name.isascii():
+    try:
+        ascii_only = name.isascii()
+    except AttributeError:
+        raise ConfigError(f"{shown(name)} cannot be normalised; expected a name") from None
+    if not ascii_only:
         folded = unicodedata.normalize("NFC", fold(name).casefold())
         name = "".join(map(_space_or_itself, folded))
     return " ".join(name.lower().translate(_TO_SPACE).split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -12,6 +11,7 @@ from biolink.cli.console import message
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.formats import read
+from biolink.formats.folders import files_below
 from biolink.kb.files import STDIO, display_name
 
 __all__ = ["documents_of", "files_of", "read_all", "some_documents"]
@@ -36,33 +36,14 @@ def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -
     """
     files: list[str] = []
     for name in names:
-        if name == STDIO or not Path(name).is_dir():
+        if name == STDIO or not name or not Path(name).is_dir():
             files.append(name)
             continue
-        found = list(_below(Path(name), on_problem))
+        found = files_below(name, on_problem)
         if output != STDIO:
             found = [file for file in found if not _same(file, output)]
-        if not found:
-            on_problem(InputError(name, None, "a folder without files", "documents in it"))
         files += map(str, found)
     return files
-
-
-def _below(folder: Path, on_problem: OnProblem) -> Iterator[Path]:
-    def told(error: OSError) -> None:
-        what = error.strerror or str(error)
-        on_problem(InputError(str(error.filename), None, what, "a readable folder"))
-
-    for place, folders, names in os.walk(folder, onerror=told):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            file = Path(place, name)
-            if name.startswith("."):
-                continue
-            if file.exists() and not file.is_file():
-                on_problem(InputError(str(file), None, "neither file nor folder", "a file"))
-            else:
-                yield file
 
 
 def _same(file: Path, other: str) -> bool:
@@ -94,7 +75,7 @@ def read_all(
     """
     options = {} if text_column is None else {"text_column": text_column}
     for file in files_of(names, on_problem, output):
-        if file != STDIO and not Path(file).exists():
+        if file != STDIO and not (file and Path(file).exists()):
             on_problem(InputError(file, None, "no such file", "a file of documents"))
             continue
         if file == STDIO and sys.stdin is not None and sys.stdin.isatty():

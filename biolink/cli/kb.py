@@ -167,17 +167,14 @@ def subset(
     base = _open(source)
     part = base.subset(
         ids=wanted,
-        types=None if types is None else {t.strip() for t in types.split(",")},
-        sources=None if sources is None else {s.strip() for s in sources.split(",")},
+        types=None if types is None else types.split(","),
+        sources=None if sources is None else sources.split(","),
     )
     if not len(part):
         raise ConfigError(f"no concept of {source} is in that part; nothing was written")
     part.save(output)
     message(f"{output}: {len(part):,} concepts, {part.name_count:,} names")
     resolved = {i: base.resolve(i) for i in wanted or ()}
-    absent = [i for i, found in resolved.items() if found is None]
-    if absent:
-        message(f"  {len(absent):,} of the ids do not occur (for example {absent[0]})")
     led_on = [
         f"{i} to {base.curie(found)}"
         for i, found in resolved.items()

@@ -15,9 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from biolink.documents import Document
+from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, InputError
-from biolink.formats.problems import OnProblem
+from biolink.formats.folders import files_below
+from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.kb.arguments import need_callable, need_path, need_text
 from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffixes
 
 __all__ = ["FORMATS", "describe", "format_of_name", "read", "sniff_format", "write"]
@@ -58,7 +60,7 @@ def load(name: str) -> ModuleType:
     ConfigError
         When there is no such format.
     """
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise ConfigError(f"unknown format {name!r}: one of {', '.join(FORMATS)}")
     return import_module(FORMATS[name])
 
@@ -152,7 +154,7 @@ def read(
     Parameters
     ----------
     path
-        The file.
+        The file, or a folder: all files in it and below it, whose names do not begin with a dot.
     format
         Name of the format; found from content and name when None.
     on_problem
@@ -165,7 +167,17 @@ def read(
     ------
     InputError
         When the file is not what its format says, with file and line.
+    ConfigError
+        When an argument is not what it should be.
     """
+    path = need_path(path, "the path of a file or folder of documents")
+    if format is not None:
+        load(format)
+    need_callable("on_problem", on_problem, "a function that is told of a problem")
+    if text_column is not None:
+        need_text("text_column", text_column)
+    if str(path) != STDIO and Path(path).is_dir():
+        return _read_folder(path, format, on_problem, text_column)
     name = format or sniff_format(path, text_column)
     reader = load(name)
     if not hasattr(reader, "read"):
@@ -181,8 +193,21 @@ def read(
     return documents
 
 
+def _read_folder(
+    folder: str | Path, format: str | None, on_problem: OnProblem, text_column: str | None
+) -> Iterator[Document]:
+    def tell(problem: InputError) -> None:
+        raise_or_report(problem, on_problem)
+
+    for file in files_below(folder, tell):
+        try:
+            yield from read(file, format, on_problem, text_column)
+        except InputError as problem:
+            tell(problem)
+
+
 def write(
-    documents: Iterable[Document],
+    documents: Document | Iterable[Document],
     path: str | Path,
     format: str | None = None,
     on_problem: OnProblem = None,
@@ -194,7 +219,7 @@ def write(
     Parameters
     ----------
     documents
-        What is written.
+        One or several.
     path
         The file.
     format
@@ -206,8 +231,12 @@ def write(
     Raises
     ------
     ConfigError
-        When the format is unknown, cannot be written, or does not follow from the name.
+        When the format is unknown, cannot be written, or does not follow from the name, or an
+        argument is not what it should be.
     """
+    path = need_path(path, "the path of a file to write")
+    need_callable("on_problem", on_problem, "a function that is told of a problem")
+    documents = each_document(documents, "write")
     name = format or format_of_name(path)
     if name is None:
         raise ConfigError(f"no format follows from the name {str(path)!r}: give one (--format)")

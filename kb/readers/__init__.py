@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from biolink.errors import ConfigError, InputError, KnowledgeBaseError
+from biolink.kb.arguments import need_flag, need_text
 from biolink.kb.concept import Concept, Record
 from biolink.kb.curies import Prefixes
 from biolink.kb.files import STDIO, display_name, peek, sha256_of
@@ -113,8 +114,9 @@ def sniff_format(path: str | Path, options: Mapping[str, Any] | None = None) -> 
     )
 
 
-def _options_of(name: str) -> list[str]:
-    return list(inspect.signature(READERS[name].load().read).parameters)[1:]
+def _options_of(name: str) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(READERS[name].load().read).parameters
+    return dict(list(parameters.items())[1:])
 
 
 def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
@@ -126,13 +128,17 @@ def read_concepts(path: str | Path, format: str | None = None, **options: Any) -
 def read_records(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Record]:
     """Stream the concepts, and what the reader says of records that it leaves out."""
     name = format or sniff_format(path, options)
-    if name not in READERS:
+    if not isinstance(name, str) or name not in READERS:
         raise ConfigError(f"unknown format {name!r} of a knowledge base: one of {list(READERS)}")
     allowed = _options_of(name)
-    for option in options:
+    for option, value in options.items():
         if option not in allowed:
-            known = f"it has {allowed}" if allowed else "it has none"
+            known = f"it has {list(allowed)}" if allowed else "it has none"
             raise ConfigError(f"the reader {name!r} has no option {option!r}; {known}")
+        if isinstance(allowed[option].default, bool):
+            need_flag(option, value)
+        elif value is not None or "None" not in str(allowed[option].annotation):
+            need_text(option, value)
     records: Iterator[Record] = READERS[name].load().read(path, **options)
     return records
 

@@ -61,7 +61,7 @@ def test_kb_commands(table: Path, tmp_path: Path) -> None:
     assert [c.id for c in KnowledgeBase.open(tmp_path / "part.kb")] == ["D1"]
     (tmp_path / "ids.txt.gz").write_bytes(gzip.compress(b"D2\nD7\n"))
     done = run("kb", "subset", table, "--ids", tmp_path / "ids.txt.gz", "-o", tmp_path / "ids.kb")
-    assert "1 of the ids do not occur" in done.stderr
+    assert "1 of 2 ids are not in the knowledge base: 'D7'" in done.stderr
     out = run("kb", "diff", table, tmp_path / "part.kb").stdout
     assert "concepts only in the first: 1" in out
     assert "concepts that are equal: 1" in out

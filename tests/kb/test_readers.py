@@ -652,7 +652,7 @@ def test_building_prints_what_was_left_out(tmp_path: Path) -> None:
     assert "obsolete: 1" in run("kb", "info", tmp_path / "x.kb")
 
 
-def test_an_id_that_was_replaced_is_told(tmp_path: Path) -> None:
+def test_an_id_that_was_replaced_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kb = KnowledgeBase.from_concepts(
         [Concept("T:1", "asthma"), Dropped("obsolete", "T:3", replaced_by="T:1")]
     )
@@ -664,7 +664,7 @@ def test_an_id_that_was_replaced_is_told(tmp_path: Path) -> None:
     said = run(
         "kb", "subset", tmp_path / "x.kb", "--ids", tmp_path / "ids.txt", "-o", tmp_path / "y.kb"
     )
-    assert "1 of the ids do not occur (for example T:7)" in said
+    assert "1 of 3 ids are not in the knowledge base: 'T:7'" in caplog.text
     assert "1 of the ids lead on to another id (for example T:3 to T:1)" in said
 
 

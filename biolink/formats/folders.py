@@ -1,0 +1,44 @@
+"""The files of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from biolink.errors import InputError
+
+__all__ = ["files_below"]
+
+
+def files_below(folder: str | Path, on_problem: Callable[[InputError], None]) -> list[Path]:
+    """The files in a folder and below it, sorted; names that begin with a dot are left out.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    on_problem
+        Told of a folder without a file, and of what is in a folder and no file.
+    """
+    files = list(_below(Path(folder), on_problem))
+    if not files:
+        on_problem(InputError(str(folder), None, "a folder without files", "documents in it"))
+    return files
+
+
+def _below(folder: Path, on_problem: Callable[[InputError], None]) -> Iterator[Path]:
+    def told(error: OSError) -> None:
+        what = error.strerror or str(error)
+        on_problem(InputError(str(error.filename), None, what, "a readable folder"))
+
+    for place, folders, names in os.walk(folder, onerror=told):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(place, name)
+            if name.startswith("."):
+                continue
+            if file.exists() and not file.is_file():
+                on_problem(InputError(str(file), None, "neither file nor folder", "a file"))
+            else:
+                yield file

@@ -1,0 +1,120 @@
+"""Checks of what a caller gives, each where the value enters.
+
+They raise :class:`biolink.errors.ConfigError`, which says what was given and what is expected.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from errno import ENAMETOOLONG
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from biolink.errors import ConfigError, shown
+
+__all__ = [
+    "is_whole",
+    "listed",
+    "need",
+    "need_callable",
+    "need_flag",
+    "need_natural",
+    "need_number",
+    "need_path",
+    "need_probability",
+    "need_text",
+    "texts_of",
+]
+
+#: Values that a message lists.
+_LISTED = 30
+
+
+def need(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+    """Refuse what is not of a class."""
+    if not isinstance(value, kind):
+        raise ConfigError(f"{name} is {shown(value)}; expected {expected}")
+
+
+def need_text(name: str, value: object) -> None:
+    """Refuse what is no text."""
+    need(name, value, str, "a text")
+
+
+def need_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False."""
+    need(name, value, bool, "True or False")
+
+
+def need_callable(name: str, value: object, expected: str) -> None:
+    """Refuse what is neither a function nor None; a class is taken for a mistake."""
+    if value is not None and (isinstance(value, type) or not callable(value)):
+        raise ConfigError(f"{name} is {shown(value)}; expected {expected}")
+
+
+def need_path(value: object, expected: str) -> str | Path:
+    """The path of a file or folder.
+
+    >>> need_path(5, "the path of a file")
+    Traceback (most recent call last):
+    biolink.errors.ConfigError: 5 (int) is no path; expected the path of a file
+    """
+    path = value
+    if isinstance(path, os.PathLike) and not isinstance(path, Path):
+        path = os.fspath(path)
+    if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
+        raise ConfigError(f"{shown(value)} is no path; expected {expected}")
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:  # a text, perhaps
+            raise ConfigError(f"{shown(value)} is too long a path; expected {expected}") from None
+    return path
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def need_natural(name: str, value: object) -> None:
+    """Refuse what is no whole number from 1."""
+    if not is_whole(value) or value < 1:  # type: ignore[operator]
+        raise ConfigError(f"{name} is a whole number from 1, not {shown(value)}")
+
+
+def need_number(name: str, value: object) -> None:
+    """Refuse what is no number; True and False are none."""
+    if not isinstance(value, Real) or isinstance(value, bool) or value != value:
+        raise ConfigError(f"{name} is {shown(value)}; expected a number")
+
+
+def need_probability(name: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ConfigError(f"{name} is a probability from 0 to 1, not {shown(value)}")
+
+
+def texts_of(name: str, value: object) -> list[str]:
+    """Several texts, or one.
+
+    >>> texts_of("types", "Disease"), texts_of("types", {"Disease"})
+    (['Disease'], ['Disease'])
+    """
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+        raise ConfigError(f"{name} is {shown(value)}; expected a list of texts")
+    texts = list(texts)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ConfigError(f"{name} has {shown(text)}; expected texts")
+    return texts
+
+
+def listed(values: Iterable[str]) -> str:
+    """Values as a message names them, in order; of many the first."""
+    known = sorted(values)
+    more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    return ", ".join(known[:_LISTED]) + more
