@@ -32,8 +32,9 @@ from biolink.evaluation import compare, evaluate
 from biolink.finetune.batches import Mined, Stage
 from biolink.finetune.tables import Mentions, Ragged
 from biolink.finetune.train import Trainer
-from biolink.infer.linker import Linker, LinkerOptions
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.model import LinkingModel
+from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 
 DENOISING = Stage("denoising", 250, texts=192, lr=8e-4, encoder_lr=3e-4)

@@ -35,9 +35,9 @@ from biolink.evaluation import Report, compare
 from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
 from biolink.infer.hints import HINTS
-from biolink.infer.linker import LinkerOptions
 from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.ranker import FEATURES
+from biolink.infer.rank.features import FEATURES
+from biolink.infer.rank.task import LinkerOptions
 from biolink.pipeline import EMBEDDED
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
@@ -76,16 +76,7 @@ def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -
         for name, weight in zip(FEATURES, model.ranker.weights, strict=True)
     ]
     ranker = replace(model.ranker, weights=np.array(weights))
-    other = linker.with_kb(linker.kb)
-    other.model = replace(model, ranker=ranker)
-    return other
-
-
-def with_options(linker: Linker, **changes: object) -> Linker:
-    other = linker.with_kb(linker.kb)
-    other.options = replace(linker.options, **changes)  # type: ignore[arg-type]
-    other.__dict__.pop("_find", None)
-    return other
+    return Linker(replace(model, ranker=ranker), linker.kb, linker.options)
 
 
 def ablations(linker: Linker) -> dict[str, Linker]:
@@ -101,11 +92,11 @@ def ablations(linker: Linker) -> dict[str, Linker]:
     }
     return {
         **{name: weighted(linker, kept) for name, kept in without.items()},
-        "without abbreviations": with_options(linker, abbreviations="none"),
+        "without abbreviations": linker.with_settings(abbreviations="none"),
         "generative score alone, candidates": weighted(
             linker, lambda name: name == "generation_mean", True
         ),
-        "generative score alone, no candidates": with_options(linker, method="generate"),
+        "generative score alone, no candidates": linker.with_settings(method="generate"),
         "embeddings alone": weighted(linker, lambda name: name == "dense", True),
         "embeddings in context alone": weighted(linker, lambda name: name == "context", True),
         "n-grams alone": weighted(linker, lambda name: name == "lexical", True),

@@ -38,13 +38,15 @@ from biolink import KnowledgeBase
 from biolink.baselines import by_names, exact
 from biolink.documents import Document, Mention
 from biolink.infer import backbone as backbones
-from biolink.infer import decode, encoder
+from biolink.infer import encoder
 from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.backbone import Backbone
-from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_search
-from biolink.infer.linker import Linker, LinkerOptions, Task
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.precision import Int8Linear, PackedLinear, in_precision
+from biolink.infer.rank import beam_search
+from biolink.infer.rank.beam_search import EXACT, FAST, DecodingOptions, constrained_beam_search
+from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.kb.names import normalise_name
 from biolink.kb.prompt import source_text
 from biolink.kb.trie import NameTrie
@@ -213,9 +215,9 @@ def clocked_search() -> Iterator[dict[str, float]]:
         (Backbone, "encode", "encoder"),
         (Backbone, "memory", "keys and values"),
         (Backbone, "decode", "decoder"),
-        (decode._Search, "_log_softmax", "projection"),
-        (decode._Search, "_past_of", "reordering"),
-        (decode._Search, "_shrink", "reordering"),
+        (beam_search._Search, "_log_softmax", "projection"),
+        (beam_search._Search, "_past_of", "reordering"),
+        (beam_search._Search, "_shrink", "reordering"),
         (encoder, "attend", "attention"),
         (backbones, "attend", "attention"),
         (PackedLinear, "forward", "matrix products"),

@@ -18,8 +18,8 @@ import numpy as np
 
 import biolink
 from biolink.documents import Document
-from biolink.infer import linker as linking
-from biolink.infer.linker import Linker
+from biolink.infer.linkers.mention_linker import Linker
+from biolink.infer.rank import combined
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "default_model"))
 from corpora import development_documents
@@ -28,7 +28,7 @@ REPEATS = 5
 
 
 def linked(linker: Linker, documents: list[Document], window: float) -> list[Document]:
-    linking.OPEN = window
+    combined.GENERATION_MARGIN = window
     # A linker of its own: this one remembers what it has linked.
     return list(linker.with_kb(linker.kb).pipe(documents, recognise=False))
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=60)
-    parser.add_argument("--windows", default=str(linking.OPEN))
+    parser.add_argument("--windows", default=str(combined.GENERATION_MARGIN))
     arguments = parser.parse_args()
     linker = biolink.load()
     assert isinstance(linker, Linker)

@@ -26,9 +26,9 @@ from decoding import clocked_search
 from names import recombined_rows
 
 from biolink import KnowledgeBase
-from biolink.infer import decode
-from biolink.infer.decode import EXACT
 from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.rank import beam_search
+from biolink.infer.rank.beam_search import EXACT
 from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
 
@@ -86,7 +86,7 @@ def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[flo
     """Milliseconds of a step of the search, and of its own part; rows of the decoder in a step."""
     memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
     with torch.inference_mode(), clocked_search() as seconds:
-        search = decode._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
+        search = beam_search._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
         seconds.clear()
         rows = 0
         began = time.perf_counter()

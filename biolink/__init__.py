@@ -22,8 +22,7 @@ if TYPE_CHECKING:
         HuggingFaceRecogniser,
         SpacyRecogniser,
     )
-    from biolink.infer.linker import Linker, LinkerOptions
-    from biolink.infer.nil import (
+    from biolink.infer.decide.nil import (
         AnyOf,
         Combination,
         Likelier,
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
         PostPruning,
         Threshold,
     )
+    from biolink.infer.linkers.mention_linker import Linker
+    from biolink.infer.rank.task import LinkerOptions
     from biolink.infer.recognise import DictionaryRecogniser
     from biolink.kb import Concept, KnowledgeBase
     from biolink.pipeline import link, load
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "AnyOf": "biolink.infer.nil",
+    "AnyOf": "biolink.infer.decide.nil",
     "BiolinkError": "biolink.errors",
-    "Combination": "biolink.infer.nil",
+    "Combination": "biolink.infer.decide.nil",
     "Concept": "biolink.kb",
     "DictionaryRecogniser": "biolink.infer.recognise",
     "Document": "biolink.documents",
@@ -49,17 +50,17 @@ _HOME = {
     "GlinerRecogniser": "biolink.infer.adapters",
     "HuggingFaceRecogniser": "biolink.infer.adapters",
     "KnowledgeBase": "biolink.kb",
-    "Likelier": "biolink.infer.nil",
+    "Likelier": "biolink.infer.decide.nil",
     "Link": "biolink.documents",
-    "Linker": "biolink.infer.linker",
-    "LinkerOptions": "biolink.infer.linker",
-    "Margin": "biolink.infer.nil",
+    "Linker": "biolink.infer.linkers.mention_linker",
+    "LinkerOptions": "biolink.infer.linkers.mention_linker",
+    "Margin": "biolink.infer.decide.nil",
     "Mention": "biolink.documents",
-    "NoNil": "biolink.infer.nil",
+    "NoNil": "biolink.infer.decide.nil",
     "Passage": "biolink.documents",
-    "PostPruning": "biolink.infer.nil",
+    "PostPruning": "biolink.infer.decide.nil",
     "SpacyRecogniser": "biolink.infer.adapters",
-    "Threshold": "biolink.infer.nil",
+    "Threshold": "biolink.infer.decide.nil",
     "evaluate": "biolink.evaluation",
     "link": "biolink.pipeline",
     "load": "biolink.pipeline",

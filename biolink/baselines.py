@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from biolink.documents import Document, Link
 from biolink.infer.abbreviations import expand_document, find_abbreviations
-from biolink.infer.linker import Linker
+from biolink.infer.linkers.mention_linker import Linker
 
 __all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf"]
 
@@ -42,7 +42,7 @@ def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> 
         for mention in document.mentions:
             links: dict[str, Link] = {}
             for name_id in best[mention.long_form or mention.text]:
-                ids = [linker.kb.id_at(row) for row in linker.owners(name_id, mention.type)]
+                ids = [linker.kb.id_at(row) for row in linker.scope.owners(name_id, mention.type)]
                 name = linker.kb.name_at(name_id)
                 if ids and ids[0] not in links:
                     rank = len(links) + 1

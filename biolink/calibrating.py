@@ -14,8 +14,8 @@ import numpy as np
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.calibration import Calibration, log_odds
-from biolink.infer.nil import Combination, Seen, combined_features
+from biolink.infer.decide.calibration import Calibration, log_odds
+from biolink.infer.decide.nil import Combination, NilEvidence, combined_features
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["Calibrated", "calibrate", "expected_error", "fit_calibration", "fit_combination"]
@@ -136,8 +136,10 @@ def calibrate(
     return Calibrated(calibration, tuple(probabilities), tuple(map(float, after)), tuple(right))
 
 
-def fit_combination(seen: Sequence[Seen], right: Sequence[bool], value: float = 0.5) -> Combination:
-    """Weights of :class:`biolink.infer.nil.Combination` from development data.
+def fit_combination(
+    evidence: Sequence[NilEvidence], right: Sequence[bool], value: float = 0.5
+) -> Combination:
+    """Weights of :class:`biolink.infer.decide.nil.Combination` from development data.
 
     Raises
     ------
@@ -148,7 +150,7 @@ def fit_combination(seen: Sequence[Seen], right: Sequence[bool], value: float = 
 
     if len(set(right)) < 2:
         raise ConfigError("a combination needs links that are right and links that are wrong")
-    features = np.array([combined_features(one) for one in seen])
+    features = np.array([combined_features(of_mention) for of_mention in evidence])
     # The first feature is one: its weight is the intercept.
     fitted = LogisticRegression(C=1.0, fit_intercept=False, max_iter=1000)
     fitted.fit(features, np.array(right, dtype=int))

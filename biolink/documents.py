@@ -93,6 +93,9 @@ class Mention:
         Identifier of the annotation in its source, or "".
     probability
         What a recogniser that found the mention gives for it, in [0, 1], or None.
+    nil_probability
+        What the linker gives for NIL, in [0, 1]: that no concept of the knowledge base is meant;
+        None before linking, and from a linker for which NIL is not a candidate.
 
     Raises
     ------
@@ -114,6 +117,7 @@ class Mention:
     long_form: str | None = None
     id: str = ""
     probability: float | None = None
+    nil_probability: float | None = None
 
     def __post_init__(self) -> None:
         # Mentions are made by the hundred thousand: what is right is seen at a glance.
@@ -286,8 +290,9 @@ def _check_mention(mention: Mention, text: str, where: str) -> None:
     for name in ("nil_reason", "long_form"):
         if getattr(mention, name) is not None:
             check_text(getattr(mention, name), f"{what}: its {name}")
-    if mention.probability is not None:
-        _check_number(mention.probability, f"{what}: its probability")
+    for name in ("probability", "nil_probability"):
+        if getattr(mention, name) is not None:
+            _check_number(getattr(mention, name), f"{what}: its {name}")
     if not isinstance(mention.spans, tuple):
         raise DocumentError(f"{what}: its spans are {shown(mention.spans)}, no tuple")
     for span in mention.spans:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,19 +10,20 @@ from typing import Any, TypeVar
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.adapters import recogniser_written
-from biolink.infer.calibration import Calibration
-from biolink.infer.generation import EndToEndLinker, EndToEndOptions
-from biolink.infer.linker import Linker, LinkerOptions, Recogniser
+from biolink.infer.decide.calibration import Calibration
+from biolink.infer.decide.nil import NilPolicy, policy_from, policy_of
+from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
+from biolink.infer.linkers.mention_linker import Linker, Recogniser
+from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.model import LinkingModel, check_device, load_model
-from biolink.infer.nil import NilPolicy, policy_from, policy_of
 from biolink.infer.precision import Precision, in_precision
+from biolink.infer.rank.task import LinkerOptions
 from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
-from biolink.infer.retrieve_read import PassageEncoder, RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_callable, need_path
-from biolink.kb.model_files import CALIBRATION, READER, RETRIEVER, SETTINGS, TAGGER, damaged
-from biolink.kb.model_folder import END_TO_END
+from biolink.kb.arguments import need_callable, need_path, options_of
+from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged
+from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -32,6 +32,12 @@ T = TypeVar("T")
 
 #: What :func:`load` gives: it follows what the model was trained for.
 AnyLinker = Linker | EndToEndLinker | RetrieveReadLinker
+
+#: Task of a model that finds mentions as well -> its linker and the linker's options.
+_FINDERS: dict[str, tuple[type[EndToEndLinker | RetrieveReadLinker], type]] = {
+    END_TO_END: (EndToEndLinker, EndToEndOptions),
+    RETRIEVE_READ: (RetrieveReadLinker, RetrieveReadOptions),
+}
 
 
 def load(
@@ -59,9 +65,10 @@ def load(
     nil
         When a mention gets no link: a policy, what ``--nil`` of the command line takes
         (``"threshold=0.5+post-pruning"``), or a number, the threshold. When None, what the
-        model's ``biolink.json`` says under ``nil`` (:func:`biolink.infer.nil.policy_values`). If
-        it says nothing: mentions that are given are always linked, those that are found are not
-        where NIL is likelier than every concept (:class:`biolink.Likelier`).
+        model's ``biolink.json`` says under ``nil``
+        (:func:`biolink.infer.decide.nil.policy_values`). If it says nothing: mentions that are
+        given are always linked, and those that are found are linked unless NIL is likelier than
+        every concept (:class:`biolink.Likelier`).
     recogniser
         Finds mentions in plain text: a function from document to document, or what
         ``--recogniser`` of the command line takes (``"spacy:NAME"``). When None: for the embedded
@@ -82,8 +89,8 @@ def load(
         Only concepts of these semantic types are linked to: a list, or a text with commas.
     options
         Fields of :class:`biolink.LinkerOptions`; for models that find mentions, of
-        :class:`biolink.infer.generation.EndToEndOptions` or
-        :class:`biolink.infer.retrieve_read.RetrieveReadOptions`.
+        :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
+        :class:`biolink.infer.linkers.retrieve_read.RetrieveReadOptions`.
 
     Examples
     --------
@@ -117,39 +124,65 @@ def load(
     settings = loaded.settings
     if nil is None and settings.nil is not None:
         nil = policy_from(settings.nil)
-    if settings.task is not None:
-        if recogniser is not None or calibration is not None:
-            raise ConfigError(
-                "this model finds its own mentions: it takes no recogniser and no calibration"
-            )
-        return _text_linker(loaded, kb, nil, precision, options)
-    method = settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
+    if settings.task is None:
+        return _mention_linker(
+            loaded, kb, nil, recogniser, progress, calibration, precision, options
+        )
+    if recogniser is not None or calibration is not None:
+        raise ConfigError(
+            "this model finds its own mentions: it takes no recogniser and no calibration"
+        )
+    cls, options_class = _FINDERS[settings.task]
+    chosen = _options(options_class, loaded, options)
+    return cls.from_model(loaded, kb, chosen, nil, progress, precision)
+
+
+def _mention_linker(
+    loaded: LinkingModel,
+    kb: KnowledgeBase,
+    nil: NilPolicy | None,
+    recogniser: Recogniser | None,
+    progress: Callable[[str, int, int], None] | None,
+    calibration: Calibration | str | Path | None,
+    precision: Precision,
+    options: dict[str, Any],
+) -> Linker:
+    """The linker of a model that links given mentions, with what finds mentions for it."""
+    method = loaded.settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
     chosen = _options(LinkerOptions, loaded, {"method": method, **options})
     if recogniser is None:
-        stop_names = stop_names_of(loaded.folder)
-        recogniser = DictionaryRecogniser(kb, stop_names)
-        file = None if loaded.folder is None else loaded.folder / TAGGER
-        if file is not None and file.is_file():
-            tagger = in_precision(Tagger.load(file, loaded.backbone.model), precision)
-            # It knows the names of one knowledge base; the embedded one's says no fingerprint.
-            if tagger.kb == kb.base.fingerprint or (
-                tagger.kb is None and kb.base.path == EMBEDDED / "kb"
-            ):
-                whole = DictionaryRecogniser(kb.base, stop_names)
-                recogniser = TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
-    loaded = loaded.in_precision(precision)
-    if calibration is None and loaded.folder is not None:
-        beside = loaded.folder / CALIBRATION
-        calibration = beside if beside.is_file() else None
+        recogniser = _recogniser_of(loaded, kb, precision)
+    beside = None if loaded.folder is None else loaded.folder / CALIBRATION
+    if calibration is None and beside is not None and beside.is_file():
+        calibration = beside
     if calibration is not None and not isinstance(calibration, Calibration):
         calibration = Calibration.read(calibration)
+    loaded = loaded.in_precision(precision)
     linker = Linker(loaded, kb, chosen, nil, recogniser, progress, calibration)
-    if model is None and kb.base.path != EMBEDDED / "kb":
+    if loaded.folder == EMBEDDED / "model" and kb.base.path != EMBEDDED / "kb":
         # Names that the embedded base has need no embedding again.
-        default = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen, nil, None, progress)
-        linker = default.with_kb(kb)
-        linker.recogniser, linker.calibration = recogniser, calibration
+        default = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen, progress=progress)
+        return default.with_kb(kb).with_settings(
+            nil=nil, recogniser=recogniser, calibration=calibration
+        )
     return linker
+
+
+def _recogniser_of(
+    loaded: LinkingModel, kb: KnowledgeBase, precision: Precision
+) -> DictionaryRecogniser | TrainedRecogniser:
+    """The recogniser that was trained for a knowledge base, or a dictionary of its names."""
+    stop_names = stop_names_of(loaded.folder)
+    file = None if loaded.folder is None else loaded.folder / TAGGER
+    if file is not None and file.is_file():
+        tagger = in_precision(Tagger.load(file, loaded.backbone.model), precision)
+        # It knows the names of one knowledge base; the embedded one's says no fingerprint.
+        if tagger.kb == kb.base.fingerprint or (
+            tagger.kb is None and kb.base.path == EMBEDDED / "kb"
+        ):
+            whole = DictionaryRecogniser(kb.base, stop_names)
+            return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
+    return DictionaryRecogniser(kb, stop_names)
 
 
 def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:
@@ -167,49 +200,10 @@ def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
     """Options of a linker: what is given before what the model says."""
     stored = loaded.settings.linker
     try:
-        _made(cls, stored)
+        options_of(cls, stored)
     except ConfigError as error:
         raise damaged((loaded.folder or Path()) / SETTINGS, f"linker: {error}") from None
-    return _made(cls, {**stored, **given})
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-
-
-def _made(cls: type[T], values: dict[str, Any]) -> T:
-    known = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"unknown options {unknown}: known are {sorted(known)}")
-    for name, value in values.items():
-        kind = type(known[name])
-        # A whole number is a number; true is neither.
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ConfigError(f"{name} is {_KINDS.get(kind, kind.__name__)}, not {value!r}")
-    return cls(**values)
-
-
-def _text_linker(
-    loaded: LinkingModel,
-    kb: KnowledgeBase,
-    nil: NilPolicy | None,
-    precision: Precision,
-    options: dict[str, Any],
-) -> EndToEndLinker | RetrieveReadLinker:
-    if loaded.settings.task == END_TO_END:
-        chosen = _options(EndToEndOptions, loaded, options)
-        return EndToEndLinker(loaded.in_precision(precision), kb, chosen, nil)
-    assert loaded.folder is not None
-    encoder = PassageEncoder.load(loaded.folder / RETRIEVER, loaded.backbone.model)
-    reader = Tagger.load(loaded.folder / READER, loaded.backbone.model)
-    return RetrieveReadLinker(
-        loaded.in_precision(precision),
-        kb,
-        in_precision(encoder, precision),
-        in_precision(reader, precision),
-        _options(RetrieveReadOptions, loaded, options),
-        nil,
-    )
+    return options_of(cls, {**stored, **given})
 
 
 @lru_cache(maxsize=1)

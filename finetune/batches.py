@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from biolink.errors import ConfigError
 from biolink.finetune.mining import interleaved, spread
 from biolink.finetune.tables import SOURCE_LIMIT, Mentions, Names, Ragged, marked_span
-from biolink.infer.score import Packed, pack
+from biolink.infer.rank.score import Packed, pack
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.denoising import Noise, noised

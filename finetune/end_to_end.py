@@ -15,7 +15,7 @@ from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
 from biolink.finetune.targets import Target, choose_target
-from biolink.infer.generation import most_source_tokens, pieces_of_text
+from biolink.infer.linkers.end_to_end import most_source_tokens, pieces_of_text
 from biolink.infer.markup import Marks, Source, marked_ids
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
@@ -53,7 +53,7 @@ class EndToEnd:
         Which name of the concept is taught. ``shortest`` is the paper's; see
         :data:`biolink.finetune.targets.Target`.
     chunk_words
-        As in :class:`biolink.infer.generation.EndToEndOptions`.
+        As in :class:`biolink.infer.linkers.end_to_end.EndToEndOptions`.
     label_smoothing, dropout
         See :class:`biolink.finetune.tune.FineTuning`.
     training, trainer

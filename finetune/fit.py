@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biolink.infer.candidates import Candidates
-from biolink.infer.linker import DENSE_SHARE
-from biolink.infer.ranker import FEATURES, NIL_FEATURES, nil_features
+from biolink.infer.rank.candidates import Candidates
+from biolink.infer.rank.combined import DENSE_SHARE
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES, nil_features
 
 __all__ = ["Fit", "fit_weights", "hits"]
 
@@ -33,7 +33,7 @@ class Fit:
     Attributes
     ----------
     weights, nil_weights
-        For :class:`biolink.infer.ranker.Ranker`.
+        For :class:`biolink.infer.rank.ranker.Ranker`.
     held_out
         Share of mentions whose best candidate is right, by two-fold cross-validation.
     candidate_order

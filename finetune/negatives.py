@@ -15,7 +15,8 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.finetune.samples import MentionSample
-from biolink.infer.linker import Linker, Task
+from biolink.infer.linkers.mention_linker import Linker
+from biolink.infer.rank.task import Task
 
 __all__ = ["Pair", "mine_pairs", "read_pairs", "write_pairs"]
 

@@ -18,8 +18,7 @@ from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
 from biolink.finetune.tagging import partial_nll, third
 from biolink.infer.indexes import Indexes
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.retrieve_read import (
+from biolink.infer.linkers.retrieve_read import (
     READER_TYPES,
     Candidate,
     PassageEncoder,
@@ -28,6 +27,7 @@ from biolink.infer.retrieve_read import (
     passages,
     reader_row,
 )
+from biolink.infer.model import LinkingModel, load_model
 from biolink.infer.tagger import Pieces, Tagger, collate, label_spans
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import READER, RETRIEVER
@@ -63,7 +63,7 @@ class RetrieveRead:
     retriever, reader
         How long and how fast each is trained.
     passage_words, concepts
-        As in :class:`biolink.infer.retrieve_read.RetrieveReadOptions`.
+        As in :class:`biolink.infer.linkers.retrieve_read.RetrieveReadOptions`.
     wrong_concepts
         Retrieved concepts that a passage does not mention, for each pair with one that it does.
     trainer

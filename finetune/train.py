@@ -32,7 +32,7 @@ from biolink.finetune.batches import Batch, Batches, Mined, Ranking, Special, St
 from biolink.finetune.mining import nearest_wrong
 from biolink.finetune.tables import Mentions, Names, Ragged
 from biolink.infer.backbone import Backbone, pooled, span_vectors
-from biolink.infer.score import name_log_probs
+from biolink.infer.rank.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.checkpoints import last_whole, seal

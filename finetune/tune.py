@@ -22,8 +22,9 @@ from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.validation import Measure, Validation
 from biolink.infer.abbreviations import finder
 from biolink.infer.backbone import Backbone
-from biolink.infer.linker import Linker, LinkerOptions
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.model import LinkingModel
+from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import check_model_target

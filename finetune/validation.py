@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 
 from biolink.documents import Document
 from biolink.errors import ModelError
-from biolink.infer.linker import Linker
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
 

@@ -23,11 +23,12 @@ from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.bart import Bart, config_of
 from biolink.infer.cores import each_on_a_core
+from biolink.infer.decide.nil import policy_from
 from biolink.infer.encoder import most_tokens, of_similar_size
 from biolink.infer.finite import check_scores
-from biolink.infer.nil import policy_from
 from biolink.infer.precision import Precision, in_precision, is_packed
-from biolink.infer.ranker import FEATURES, NIL_FEATURES, Ranker
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES
+from biolink.infer.rank.ranker import Ranker
 from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.model_files import (
     ABBREVIATIONS,

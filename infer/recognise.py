@@ -10,8 +10,7 @@ from typing import Any
 
 from biolink.documents import Document, Mention
 from biolink.infer.abbreviations import Finder, definitions, find_abbreviations
-from biolink.infer.piping import document_of
-from biolink.infer.ranker import type_name
+from biolink.infer.linkers.piping import document_of
 from biolink.infer.spans import balanced, is_written, segments, source_span, tidied
 from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
@@ -19,6 +18,7 @@ from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.arguments import need, need_callable, texts_of
 from biolink.kb.model_files import STOP_NAMES, damaged, json_of
 from biolink.kb.names import fold, fold_aligned
+from biolink.kb.types import type_name
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
 

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
 from biolink.infer.finite import check_scores
-from biolink.infer.ranker import type_name
 from biolink.infer.spans import of_a_word, source_span
 from biolink.kb.model_files import CURE
 from biolink.kb.model_loading import check_weights
 from biolink.kb.names import fold_aligned
+from biolink.kb.types import type_name
 
 __all__ = [
     "TYPES",

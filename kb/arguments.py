@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import fields
 from errno import ENAMETOOLONG
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from biolink.errors import ConfigError, shown
 
@@ -25,8 +26,11 @@ __all__ = [
     "need_path",
     "need_probability",
     "need_text",
+    "options_of",
     "texts_of",
 ]
+
+T = TypeVar("T")
 
 #: Values that a message lists.
 _LISTED = 30
@@ -111,6 +115,29 @@ def texts_of(name: str, value: object) -> list[str]:
         if not isinstance(text, str):
             raise ConfigError(f"{name} has {shown(text)}; expected texts")
     return texts
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+
+
+def options_of(cls: type[T], values: dict[str, Any]) -> T:
+    """Options of a dataclass whose fields all have defaults, each of its default's type.
+
+    Raises
+    ------
+    ConfigError
+        When a name is unknown, or a value has another type or is out of range.
+    """
+    known = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown options {unknown}: known are {sorted(known)}")
+    for name, value in values.items():
+        kind = type(known[name])
+        # A whole number is a number; True is not.
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ConfigError(f"{name} is {_KINDS.get(kind, kind.__name__)}, not {shown(value)}")
+    return cls(**values)
 
 
 def listed(values: Iterable[str]) -> str:

@@ -428,11 +428,14 @@ class KnowledgeBase:
 
     def written_name(self, row: int, name_id: int) -> str:
         """The name as the concept in this row writes it."""
+        return next(iter(self.written_names(row, name_id)), self.name_at(name_id))
+
+    def written_names(self, row: int, name_id: int) -> Iterator[str]:
+        """The ways in which the concept in this row writes the name, the preferred name first."""
         wanted = self.name_at(name_id)
         for name in (self._cell("name", row), *(self._cell("synonyms", row) or ())):
             if normalise_name(name) == wanted:
-                return str(name)
-        return wanted
+                yield str(name)
 
     @cached_property
     def fingerprint(self) -> str:

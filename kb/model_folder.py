@@ -119,8 +119,8 @@ class ModelSettings:
     ranker
         Weights of the combined score; None for a model that only generates.
     nil
-        When a mention gets no link (:func:`biolink.infer.nil.policy_values`); None where the model
-        does not say.
+        When a mention gets no link (:func:`biolink.infer.decide.nil.policy_values`); None where
+        the model does not say.
     development
         How good it is on development documents.
     training

@@ -17,13 +17,12 @@ import numpy as np
 from biolink.bench.predictions import Progress, digest, predictions
 from biolink.bench.scoring import Guess, Part, PartialScores, gold_of, guesses_of, score
 from biolink.calibrating import fit_combination
-from biolink.documents import Document, Link, Mention
-from biolink.errors import ConfigError
-from biolink.infer.linker import Linker
-from biolink.infer.nil import COMBINED, Combination, Margin, NilPolicy, Seen
-from biolink.infer.ranker import type_name
-from biolink.infer.text_linker import TextLinker
+from biolink.documents import Document, Mention
+from biolink.infer.decide.nil import COMBINED, Combination, Margin, NilEvidence, NilPolicy
+from biolink.infer.decide.outcome import evidence
+from biolink.infer.linkers.piping import Piping
 from biolink.kb.model_folder import digest_of, sealed_names
+from biolink.kb.types import type_name
 
 __all__ = ["Corpus", "Result", "Setup", "run_benchmark"]
 
@@ -31,6 +30,8 @@ __all__ = ["Corpus", "Result", "Setup", "run_benchmark"]
 PARADIGMS = ("NER-NED", "NED-NER", "generation")
 #: Links of a mention that are kept: what a part can be chosen from afterwards.
 _KEPT = 20
+#: Of the kept predictions; another one has them computed anew.
+_FORM = "with the probability of NIL"
 _MARGINS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 
@@ -70,9 +71,9 @@ class Setup:
 
     paradigm: str
     name: str
-    linker: Linker | TextLinker
-    in_part: Mapping[str, Linker | TextLinker] = field(default_factory=dict)
-    for_development: Linker | TextLinker | None = None
+    linker: Piping
+    in_part: Mapping[str, Piping] = field(default_factory=dict)
+    for_development: Piping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +173,17 @@ class _Runs:
             documents = self.corpus.development
         targets = [self.whole, *self.parts]
         names = [self._file(linker, target, split, documents) for target in targets]
-        if isinstance(linker, Linker):
-            found = predictions(
-                self.folder, names, documents, _finding(linker, targets), self.progress
-            )
-        else:
-            found = []
-            for name, target in zip(names, targets, strict=True):
-                predict = _alone(linker, target)
-                found += predictions(self.folder, [name], documents, predict, self.progress)
+        predict = _finding(linker, targets)
+        found = predictions(self.folder, names, documents, predict, self.progress)
         return {target.name: docs for target, docs in zip(targets, found, strict=True)}
 
-    def _own(self, linker: Linker | TextLinker, part: Part) -> list[Document]:
+    def _own(self, linker: Piping, part: Part) -> list[Document]:
         """Test documents as a system says that was trained on the part alone."""
         name = self._file(linker, part, "test", self.corpus.test)
-        predict = _finding(linker, [part]) if isinstance(linker, Linker) else _alone(linker, part)
+        predict = _finding(linker, [part])
         return predictions(self.folder, [name], self.corpus.test, predict, self.progress)[0]
 
-    def _file(
-        self, linker: Linker | TextLinker, target: Part, split: str, documents: Sequence[Document]
-    ) -> str:
+    def _file(self, linker: Piping, target: Part, split: str, documents: Sequence[Document]) -> str:
         key = digest(
             _fingerprint(linker), target.kb.fingerprint, [[d.id, d.text] for d in documents]
         )
@@ -220,9 +212,9 @@ class _Runs:
         chosen: list[list[Guess]] = []
         for document in documents:
             found = []
-            for mention, seen in seen_in(document, part):
-                if type_name(mention.type) not in missing and policy.reason(seen) is None:
-                    best = seen.links[0]
+            for mention, known in evidence_in(document, part):
+                if type_name(mention.type) not in missing and policy.reason(known) is None:
+                    best = known.links[0]
                     span = (mention.start, mention.end)
                     found.append(Guess(span, best.concept_id, best.probability))
             chosen.append(found)
@@ -273,22 +265,22 @@ class _Runs:
 
     def _combination(self, part: Part, development: Sequence[Document]) -> Combination:
         missing = self._missing_types(part)
-        seen: list[Seen] = []
+        every: list[NilEvidence] = []
         right: list[bool] = []
         wanted = 0
         for document, annotated in zip(development, self.corpus.development, strict=True):
             gold = gold_of(annotated, part)
             wanted += len(gold)
-            for mention, one in seen_in(document, part):
+            for mention, known in evidence_in(document, part):
                 if type_name(mention.type) not in missing:
-                    seen.append(one)
+                    every.append(known)
                     ids = gold.get((mention.start, mention.end), ())
-                    right.append(one.links[0].concept_id in ids)
+                    right.append(known.links[0].concept_id in ids)
         if len(set(right)) < 2:
             # Nothing to tell apart: every link stands.
             return Combination((0.0,) * len(COMBINED), 0.0)
-        fitted = fit_combination(seen, right)
-        values = [fitted.probability(one) for one in seen]
+        fitted = fit_combination(every, right)
+        values = [fitted.probability(known) for known in every]
         return replace(fitted, value=best_threshold(values, right, wanted))
 
 
@@ -308,25 +300,20 @@ def best_threshold(values: Sequence[float], right: Sequence[bool], wanted: int) 
     return float((ranked[best] + ranked[best + 1]) / 2)
 
 
-def seen_in(document: Document, part: Part) -> list[tuple[Mention, Seen]]:
-    """What a NIL policy sees of mentions that were linked under the whole base.
+def evidence_in(document: Document, part: Part) -> list[tuple[Mention, NilEvidence]]:
+    """What a NIL policy knows of mentions that were linked under the whole base.
 
-    The same as a linker over the part sees under a policy that looks at the whole; mentions
-    without a link inside the part are left out.
+    The same as a linker over the part knows under a policy that compares with the whole
+    (:func:`biolink.infer.decide.outcome.evidence`); mentions without a link inside the part are
+    left out.
     """
-    found = []
+    known = []
     for mention in document.mentions:
-        inside: list[Link] = []
-        outside: Link | None = None
-        for link in mention.links:
-            if link.concept_id in part.kb:
-                inside.append(link)
-            elif outside is None:
-                outside = link
+        inside = [link for link in mention.links if link.concept_id in part.kb]
+        outside = next((link for link in mention.links if link.concept_id not in part.kb), None)
         if inside:
-            nil = max(0.0, 1 - sum(link.probability for link in mention.links))
-            found.append((mention, Seen(inside, nil, outside, mention.probability)))
-    return found
+            known.append((mention, evidence(mention, inside, outside, part.kb)))
+    return known
 
 
 def _guesses(documents: Sequence[Document]) -> list[list[Guess]]:
@@ -338,36 +325,20 @@ def _above(guesses: Sequence[Sequence[Guess]], threshold: float) -> list[list[Gu
 
 
 def _finding(
-    linker: Linker, targets: Sequence[Part]
+    linker: Piping, targets: Sequence[Part]
 ) -> Callable[[Sequence[Document]], Sequence[Sequence[Document]]]:
-    """Recognise, then link what was found under every target."""
-    recogniser: Any = linker.recogniser
-    if recogniser is None:
-        raise ConfigError("recognition first needs a recogniser")
-    wide = linker.with_kb(linker.kb.base)
-    wide.options = replace(linker.options, top_k=_KEPT)
+    """Find mentions and link them under every target; enough links are kept to choose from."""
+    several = {"top_k": _KEPT} if hasattr(linker.options, "top_k") else {}
+    wide = linker.with_settings(**several)
 
     def predict(documents: Sequence[Document]) -> Sequence[Sequence[Document]]:
-        many = getattr(recogniser, "many", None)
-        found = many(documents) if many else [recogniser(document) for document in documents]
-        return wide.link_under(found, [target.kb for target in targets])
+        return wide.find_under(documents, [target.kb for target in targets])
 
     return predict
 
 
-def _alone(
-    linker: TextLinker, target: Part
-) -> Callable[[Sequence[Document]], Sequence[Sequence[Document]]]:
-    part = linker.with_kb(target.kb)
-
-    def predict(documents: Sequence[Document]) -> Sequence[Sequence[Document]]:
-        return [list(part.pipe(documents))]
-
-    return predict
-
-
-def _fingerprint(linker: Linker | TextLinker) -> list[Any]:
+def _fingerprint(linker: Piping) -> list[Any]:
     """What a system's predictions depend on beside the documents and the target."""
     folder: Path | None = linker.model.folder
     digests = [] if folder is None else [digest_of(folder, name) for name in sealed_names(folder)]
-    return [linker.model.weights_fingerprint, sorted(digests), repr(linker.options)]
+    return [_FORM, linker.model.weights_fingerprint, sorted(digests), repr(linker.options)]

@@ -238,22 +238,15 @@ def _setups(
     """Systems with what stands in for them; a model's task says which belong together."""
     from biolink.bench.partial_kb import Setup
     from biolink.errors import ConfigError
-    from biolink.infer.generation import EndToEndLinker
-    from biolink.infer.retrieve_read import RetrieveReadLinker
     from biolink.pipeline import AnyLinker, load
 
     def loaded(names: Iterable[str]) -> dict[str, AnyLinker]:
         found: dict[str, AnyLinker] = {}
         for name in names:
             linker = load(None if name == DEFAULT else name, kb)
-            kind = (
-                "generation" if isinstance(linker, EndToEndLinker)
-                else "NED-NER" if isinstance(linker, RetrieveReadLinker)
-                else "NER-NED"
-            )  # fmt: skip
-            if kind in found:
-                raise ConfigError(f"{name}: there is another model for {kind} already")
-            found[kind] = linker
+            if linker.paradigm in found:
+                raise ConfigError(f"{name}: there is another model for {linker.paradigm} already")
+            found[linker.paradigm] = linker
         return found
 
     own = loaded(models)

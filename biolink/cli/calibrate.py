@@ -15,7 +15,7 @@ from biolink.cli.link import loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.nil import NoNil
+from biolink.infer.decide.nil import NoNil
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.plots import SUFFIXES, reliability, save_figure
 
@@ -55,9 +55,7 @@ class LinkedGold:
 
 def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None) -> LinkedGold:
     """Link the gold mentions of files without a NIL policy and without a calibration."""
-    linker = loaded_for_given(settings)
-    linker.nil = NoNil()
-    linker.calibration = None
+    linker = loaded_for_given(settings).with_settings(nil=NoNil(), calibration=None)
     gold = list(read_all(files, format, _raise))
     warn_of_seen(linker, gold)
     with progress("linking", "documents") as advance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,4 +74,21 @@ def print_info(model: Path | None) -> None:
     settings = settings_of(folder)
     if not (folder / SETTINGS).is_file():
         raise ModelError(f"{folder} has no {SETTINGS}: it is not a model that biolink made")
-    console.print(json.dumps(settings.to_dict(), indent=1, ensure_ascii=False), markup=False)
+    values = settings.to_dict()
+    ranker = values.pop("ranker", None)
+    console.print(json.dumps(values, indent=1, ensure_ascii=False), markup=False)
+    if ranker is not None:
+        console.print("\nWeights of the combined score:")
+        for line in _weights(ranker):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _weights(ranker: dict[str, dict[str, float]]) -> Iterator[str]:
+    """A line for each feature: its weight, its name and what it means."""
+    from biolink.infer.rank.features import CANDIDATE_FEATURES, NIL_CANDIDATE_FEATURES
+
+    for key, features in (("weights", CANDIDATE_FEATURES), ("nil", NIL_CANDIDATE_FEATURES)):
+        kind = "NIL: " if key == "nil" else ""
+        for feature in features:
+            weight = ranker.get(key, {}).get(feature.name, 0.0)
+            yield f"{weight:9.3f}  {kind}{feature.name}: {feature.meaning}"

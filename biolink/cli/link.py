@@ -28,7 +28,7 @@ from biolink.formats import format_of_name, load, write
 from biolink.kb.files import STDIO
 
 if TYPE_CHECKING:
-    from biolink.infer.linker import Linker
+    from biolink.infer.linkers.mention_linker import Linker
     from biolink.pipeline import AnyLinker
 
 __all__ = [
@@ -188,7 +188,7 @@ def loaded_for_given(settings: LinkSettings) -> Linker:
     ConfigError
         For a model that finds its own.
     """
-    from biolink.infer.linker import Linker
+    from biolink.infer.linkers.mention_linker import Linker
 
     linker = loaded(settings)
     if not isinstance(linker, Linker):

@@ -31,12 +31,12 @@ from corpora import (
 from biolink.documents import Document
 from biolink.finetune.samples import named_mentions
 from biolink.infer.abbreviations import may_be_short
-from biolink.infer.ranker import type_name
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts
 from biolink.kb.readers.mesh_tables import branch_type
 from biolink.kb.readers.mesh_tops import TOPS
+from biolink.kb.types import type_name
 
 #: Semantic types of the embedded base.
 TYPES = {"Disease", "Chemical"}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from biolink.documents import Document
 from biolink.formats import load
-from biolink.infer.ranker import type_name
 from biolink.kb import KnowledgeBase
 from biolink.kb.readers import read_concepts
+from biolink.kb.types import type_name
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
 CDR = "corpora/bc5cdr/CDR_{}Set.PubTator.txt.gz"

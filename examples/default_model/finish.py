@@ -18,7 +18,7 @@ from fitting import fit_model, write_base, write_card, write_memory
 from train import FORM, TEXTS
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
-from biolink.infer.ranker import Ranker
+from biolink.infer.rank.ranker import Ranker
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import SEAL, WEIGHTS
 from biolink.kb.model_folder import ModelSettings, seal_model, write_settings

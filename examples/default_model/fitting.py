@@ -36,15 +36,18 @@ from biolink.documents import Document, Mention
 from biolink.finetune.fit import Fit, fit_weights, hits
 from biolink.finetune.samples import annotation_counts
 from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
-from biolink.infer.candidates import Candidates
-from biolink.infer.linker import Linker, LinkerOptions, Task
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.model import load_model
-from biolink.infer.ranker import FEATURES, NIL_FEATURES, Annotations, Ranker, type_name
+from biolink.infer.rank.candidates import Candidates
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES
+from biolink.infer.rank.ranker import Annotations, Ranker
+from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.model_files import ABBREVIATIONS, ANNOTATIONS, STOP_NAMES, WEIGHTS
 from biolink.kb.sealed import FROZEN, STAMP
+from biolink.kb.types import type_name
 
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:

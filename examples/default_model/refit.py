@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fitting import fit_model, write_base, write_card, write_memory
 
-from biolink.infer.ranker import Ranker
+from biolink.infer.rank.ranker import Ranker
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import seal_model, settings_of, write_settings
 

@@ -29,10 +29,10 @@ from biolink.finetune.samples import mention_samples, named_mentions
 from biolink.finetune.tables import Mentions, Names, Ragged, mention_tables, name_tables
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
-from biolink.infer.ranker import type_name
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.prompt import PromptForm
+from biolink.kb.types import type_name
 from biolink.pretrain.denoising import pack_documents
 from biolink.pretrain.minilm import (
     END_MARKER,

@@ -29,12 +29,12 @@ def main() -> None:
     # Any identifiers: a list in a file, a branch, one's own selection.
     wanted = [concept.id for concept in linker.kb.subset(types={"Disease"})]
     part, _ = Part.of("diseases", linker.kb, wanted)
-    restricted = linker.with_kb(part.kb)  # the same model and indexes, masked
-    restricted.recogniser = linker.recogniser  # it goes on finding everything
+    # The same model and indexes, masked; the recogniser goes on finding everything.
+    restricted = linker.with_kb(part.kb).with_settings(recogniser=linker.recogniser)
     print(f"{len(part.kb):,} of {len(linker.kb):,} concepts")
     for name, policy in POLICIES.items():
-        restricted.nil = policy
-        linked = restricted.pipe((d.with_mentions(()) for d in documents), recognise=True)
+        deciding = restricted.with_settings(nil=policy)
+        linked = deciding.pipe((d.with_mentions(()) for d in documents), recognise=True)
         scores = score(documents, [guesses_of(document) for document in linked], part)
         print(
             f"{name:34} P {scores.precision:6.1%}  R {scores.recall:6.1%}  F1 {scores.f1:6.1%}  "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,19 +21,21 @@ from biolink import (
     Mention,
     NoNil,
     PostPruning,
-    Threshold,
     read,
     write,
 )
-from biolink.bench.partial_kb import Corpus, Setup, best_threshold, run_benchmark, seen_in
+from biolink.bench.partial_kb import Corpus, Setup, best_threshold, evidence_in, run_benchmark
 from biolink.bench.predictions import predictions
 from biolink.bench.published import PUBLISHED
 from biolink.bench.report import is_published_test, to_html, to_json, to_markdown
 from biolink.bench.scoring import Guess, Part, gold_of, score
 from biolink.errors import ConfigError
+from biolink.infer.decide.calibration import Calibration
+from biolink.infer.decide.nil import Combination, NilPolicy
 from biolink.infer.model import load_model
 from biolink.infer.recognise import DictionaryRecogniser
 from tests.biolink.test_cli import run
+from tests.recording import check_evidence_of_benchmark
 
 TEXT = "spinal and bulbar muscular atrophy and fever and breast tumors with aspirin and a cold"
 
@@ -117,8 +118,7 @@ def test_parts_together_are_parts_alone(linker: Linker, parts: tuple[Part, Part]
     kbs = [linker.kb, *(part.kb for part in parts)]
     together = linker.link_under(documents, kbs)
     for kb, found in zip(kbs, together, strict=True):
-        alone = linker.with_kb(kb)
-        alone.nil = NoNil()
+        alone = linker.with_kb(kb).with_settings(nil=NoNil())
         for one, other in zip(alone.link_documents(documents), found, strict=True):
             assert [[link.concept_id for link in m.links] for m in one.mentions] == [
                 [link.concept_id for link in m.links] for m in other.mentions
@@ -130,26 +130,35 @@ def test_parts_together_are_parts_alone(linker: Linker, parts: tuple[Part, Part]
             )
 
 
-@pytest.mark.parametrize("policy", [PostPruning(), Margin(0.5), Threshold(0.3)])
+@pytest.mark.parametrize(
+    "policy", [PostPruning(), Margin(0.5), Combination((0.1, 0.5, 0.2, -0.3, 0.1, 0.2), 0.6)]
+)
 def test_policies_over_kept_predictions(
-    linker: Linker, parts: tuple[Part, Part], policy: PostPruning | Margin | Threshold
+    linker: Linker, parts: tuple[Part, Part], policy: NilPolicy
 ) -> None:
     """A policy over cached links of the whole base decides as a linker over the part does."""
-    wide = linker.with_kb(linker.kb)
-    wide.options = replace(linker.options, top_k=20)
-    wide.nil = NoNil()
+    wide = linker.with_settings(top_k=20, nil=NoNil())
     (of_whole,) = wide.link_documents([gold_document()])
     for part in parts:
-        narrow = linker.with_kb(part.kb)
-        narrow.nil = Margin(100.0) if isinstance(policy, Threshold) else policy
+        narrow = linker.with_kb(part.kb).with_settings(nil=policy)
         (direct,) = narrow.link_documents([gold_document()])
         expected = {m.start: m.best.concept_id for m in direct.mentions if m.best}
         kept = {
-            m.start: seen.links[0].concept_id
-            for m, seen in seen_in(of_whole, part)
-            if (Margin(100.0) if isinstance(policy, Threshold) else policy).reason(seen) is None
+            m.start: evidence.links[0].concept_id
+            for m, evidence in evidence_in(of_whole, part)
+            if policy.reason(evidence) is None
         }
         assert kept == expected
+
+
+def test_the_benchmark_knows_what_a_served_policy_knows(
+    linker: Linker, parts: tuple[Part, Part]
+) -> None:
+    """A policy that the benchmark fits is asked the same when a linker over the part serves it."""
+    document = gold_document().with_mentions(())
+    calibrated = linker.with_settings(calibration=Calibration("platt", (0.5,), (0.3,)), top_k=20)
+    for each in (linker.with_settings(top_k=20), calibrated):
+        assert sum(check_evidence_of_benchmark(each, part, [document]) for part in parts) > 2
 
 
 def test_best_threshold() -> None:

@@ -14,9 +14,9 @@ import pytest
 from biolink import Combination, Concept, Document, KnowledgeBase, Link, Linker, Mention
 from biolink.calibrating import calibrate, expected_error, fit_calibration, fit_combination
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.calibration import Calibration, log_odds
+from biolink.infer.decide.calibration import Calibration, log_odds
+from biolink.infer.decide.nil import NilEvidence, policy_from, policy_values
 from biolink.infer.model import load_model
-from biolink.infer.nil import Seen, policy_from, policy_values
 from biolink.kb.model_files import CALIBRATION
 from biolink.kb.model_folder import seal_model
 from biolink.pipeline import load
@@ -106,7 +106,7 @@ def test_the_combination_learns_what_counts() -> None:
         inside, outside = rng.random(), rng.random()
         link = Link("D1", "x", float(np.log(inside)), inside, 1)
         other = Link("D2", "y", float(np.log(outside)), outside, 1)
-        seen.append(Seen([link], 0.1, other, 0.9))
+        seen.append(NilEvidence([link], 0.1, other, 0.9))
         right.append(inside > outside)
     fitted = fit_combination(seen, right)
     hits = [(fitted.reason(one) is None) == truth for one, truth in zip(seen, right, strict=True)]

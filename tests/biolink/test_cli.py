@@ -177,7 +177,8 @@ def test_evaluate_and_info() -> None:
     assert "| biolink (combined) | strict | 17 |" in done.stdout
     report = json.loads(run("evaluate", DATA / "ncbi_disease.PubTator", "--json").stdout)
     assert report["strict"]["recall_at_1"] > 0.5
-    assert '"prompt"' in run("info").stdout
+    info = run("info").stdout
+    assert '"prompt"' in info and "exact: the name is the mention" in info
 
 
 def test_evaluation_with_everything(tmp_path: Path) -> None:

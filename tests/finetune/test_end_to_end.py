@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from biolink import Document, Mention, PostPruning, read, write
+from biolink.bench.scoring import Part
 from biolink.errors import ConfigError
 from biolink.finetune.end_to_end import EndToEnd, marked_chunks, run_end_to_end
-from biolink.infer.generation import EndToEndLinker, EndToEndOptions, generate
+from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions, generate
 from biolink.infer.markup import DONE, Machine, Marks, State, source_of
 from biolink.infer.model import load_model
 from biolink.kb import KnowledgeBase
@@ -20,6 +21,7 @@ from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
 from biolink.pretrain.running import Optimisation
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
+from tests.recording import check_evidence_of_benchmark
 
 TEXT = "cancer of the breast and fever. aspirin and fever."
 
@@ -90,7 +92,8 @@ def test_a_part_of_the_base(trained: EndToEnd) -> None:
     part = linker.with_kb(linker.kb.subset(types={"Chemical"}))
     ids = {link.concept_id for m in part(TEXT).mentions for link in m.links}
     assert ids <= {"D2", "D7"}
-    part.nil = PostPruning()
+    assert check_evidence_of_benchmark(linker, Part("chemicals", part.kb), [Document("1", TEXT)])
+    part = part.with_settings(nil=PostPruning())
     pruned = part(TEXT)
     cancer = pruned.mentions[0]
     assert cancer.text == "cancer of the breast" and not cancer.links

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from biolink import Document, Mention, PostPruning, write
+from biolink.bench.scoring import Part
 from biolink.errors import ConfigError, ModelError
 from biolink.finetune.retrieve_read import RetrieveRead, passage_samples, run_retrieve_read
 from biolink.infer.indexes import Indexes
-from biolink.infer.model import load_model
-from biolink.infer.retrieve_read import (
+from biolink.infer.linkers.retrieve_read import (
     PassageEncoder,
     Retriever,
     RetrieveReadLinker,
@@ -21,12 +21,14 @@ from biolink.infer.retrieve_read import (
     passages,
     reader_row,
 )
+from biolink.infer.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load
 from biolink.pretrain.running import Optimisation
 from tests.finetune.test_end_to_end import TEXT, documents
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
+from tests.recording import check_evidence_of_benchmark
 
 DOCUMENTS = [
     document.with_mentions(m for m in document.mentions if m.concept_ids != ("D5",))
@@ -74,7 +76,8 @@ def test_a_threshold_and_a_part(trained: RetrieveRead) -> None:
     assert not strict(TEXT).mentions
     part = linker.with_kb(linker.kb.subset(types={"Chemical"}))
     assert {link.concept_id for m in part(TEXT).mentions for link in m.links} <= {"D2", "D7"}
-    part.nil = PostPruning()
+    assert check_evidence_of_benchmark(linker, Part("chemicals", part.kb), [Document("1", TEXT)])
+    part = part.with_settings(nil=PostPruning())
     cancer = next(m for m in part(TEXT).mentions if m.start == 0)
     assert not cancer.links and "is outside" in (cancer.nil_reason or "")
     with pytest.raises(ConfigError, match="threshold"):

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 import biolink
 from biolink.errors import BiolinkError, ModelError
-from biolink.infer.calibration import Calibration
+from biolink.infer.decide.calibration import Calibration
 from biolink.infer.model import load_model
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from biolink.errors import BiolinkError, ConfigError, ModelError
-from biolink.infer import decode, score
 from biolink.infer.backbone import Backbone
-from biolink.infer.decode import EXACT, FAST, DecodingOptions, constrained_beam_search
-from biolink.infer.score import name_log_probs, name_sums, pack
+from biolink.infer.rank import beam_search, score
+from biolink.infer.rank.beam_search import EXACT, FAST, DecodingOptions, constrained_beam_search
+from biolink.infer.rank.score import name_log_probs, name_sums, pack
 from biolink.kb.trie import NameTrie
 from tests.infer.conftest import bart, t5
 
@@ -110,7 +110,7 @@ def test_wide_beam_equals_exhaustive_scoring(setting: Setting, penalty: float, s
 @pytest.mark.parametrize("wrong", ["tokens", "nodes"])
 @torch.inference_mode()
 def test_what_is_no_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -> None:
-    search = decode._Search(
+    search = beam_search._Search(
         setting.backbone, setting.trie, setting.memory, setting.prompts, DecodingOptions(beam=400)
     )
     search.advance()
@@ -203,7 +203,7 @@ def test_cutting_rows_down_changes_nothing(
         cut.append(len(values))
         return partition(values, kth)
 
-    monkeypatch.setattr(decode, "_MANY", 3)
+    monkeypatch.setattr(beam_search, "_MANY", 3)
     monkeypatch.setattr(np, "partition", counted)
     assert setting.search(EXACT) == whole
     assert min(cut) > 2 * EXACT.beam

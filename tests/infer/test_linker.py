@@ -14,12 +14,7 @@ import torch
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.backbone import Memory
-from biolink.infer.candidates import highest
-from biolink.infer.decode import DecodingOptions
-from biolink.infer.dense import DenseIndex
-from biolink.infer.hints import Hint, acronyms, appositions, hints
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.nil import (
+from biolink.infer.decide.nil import (
     AnyOf,
     Likelier,
     Margin,
@@ -28,9 +23,19 @@ from biolink.infer.nil import (
     policy_from,
     policy_values,
 )
-from biolink.infer.ranker import FEATURES, type_agreement
+from biolink.infer.dense import DenseIndex
+from biolink.infer.hints import Hint, acronyms, appositions, hints
+from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.rank.beam_search import DecodingOptions
+from biolink.infer.rank.candidates import highest
+from biolink.infer.rank.features import column_of
+from biolink.infer.rank.rescore import score_names
+from biolink.infer.rank.scope import Scope
+from biolink.infer.rank.task import Task
 from biolink.infer.recognise import DictionaryRecogniser
 from biolink.kb import Concept
+from biolink.kb.prompt import source_text
+from biolink.kb.types import type_agreement
 from biolink.pipeline import load
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
@@ -105,7 +110,7 @@ def test_homonym_policy_order(model: LinkingModel) -> None:
     name_id = base.name_id("shared")
     assert name_id is not None
     # Preferred first, then the prior (D4 has the larger), then the type, then the id.
-    order = [base.id_at(row) for row in linker.owners(name_id, "Disease")]
+    order = [base.id_at(row) for row in linker.scope.owners(name_id, "Disease")]
     assert order == ["D2", "D4", "D9", "D1"]
     rank = linker(document("fever"))
     every = Linker(model, base, LinkerOptions(method="generate", homonyms="all", top_k=20))
@@ -117,7 +122,7 @@ def test_homonym_policy_order(model: LinkingModel) -> None:
     assert shared == [concept_id for concept_id in order if concept_id in shared] and shared
     assert [link.name for link in rank.mentions[0].links].count("shared") == 1
     matching = Linker(model, base, LinkerOptions(method="generate", match_types=True))
-    assert [base.id_at(r) for r in matching.owners(name_id, "Disease")] == ["D9"]
+    assert [base.id_at(r) for r in matching.scope.owners(name_id, "Disease")] == ["D9"]
 
 
 @pytest.mark.parametrize("method", ["combined", "generate", "candidates"])
@@ -207,14 +212,11 @@ def test_generation_equals_exhaustive_scoring_of_all_names(
     task_document = document("fever")
     links = linker(task_document).mentions[0].links
     exhaustive = Linker(model, kb, LinkerOptions(method="candidates", top_k=60))
-    from biolink.infer.linker import Task
-    from biolink.kb.prompt import source_text
-
     mention = task_document.mentions[0]
     source = source_text(task_document.text, mention.start, mention.end, model.form, "fever")
     ids = np.arange(kb.name_slots)
     memory, _ = model.read([source])
-    ((sums, lengths),) = exhaustive._score_names([Task(source, "fever", "")], memory, [ids])
+    ((sums, lengths),) = score_names(exhaustive.scope, [Task(source, "fever", "")], memory, [ids])
     means = sums / lengths
     best = int(means.argmax())
     assert links[0].score == pytest.approx(float(means[best]), abs=1e-4)
@@ -515,20 +517,19 @@ def test_generation_scores_what_it_can_bring_to_the_top(
 ) -> None:
     linker = Linker(model, kb, LinkerOptions(method="combined"))
     scored: list[int] = []
-    score_names = Linker._score_names
 
-    def counted(self: Linker, tasks, memory, name_ids):  # type: ignore[no-untyped-def]
+    def counted(scope: Scope, tasks, memory, name_ids):  # type: ignore[no-untyped-def]
         scored.append(sum(map(len, name_ids)))
-        return score_names(self, tasks, memory, name_ids)
+        return score_names(scope, tasks, memory, name_ids)
 
-    monkeypatch.setattr(Linker, "_score_names", counted)
+    monkeypatch.setattr("biolink.infer.rank.combined.score_names", counted)
     text = document("breast tumor", "aspirin")
     some = linker(text)
     tasks = linker.tasks(text)
     every = linker.candidates(tasks)
     assert 0 < scored[0] < scored[1]
-    assert all((c.features[:, FEATURES.index("generation_sum")] < 0).all() for c in every)
-    monkeypatch.setattr("biolink.infer.linker.OPEN", math.inf)
+    assert all((c.features[:, column_of("generation_sum")] < 0).all() for c in every)
+    monkeypatch.setattr("biolink.infer.rank.combined.GENERATION_MARGIN", math.inf)
     for one, other in zip(some.mentions, linker(text).mentions, strict=True):
         assert one.best is not None and other.best is not None
         assert one.best.concept_id == other.best.concept_id

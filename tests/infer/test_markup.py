@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from biolink.errors import ModelError
 from biolink.infer.chunks import chunks, sentences
-from biolink.infer.generation import pieces_of_text
+from biolink.infer.linkers.end_to_end import pieces_of_text
 from biolink.infer.markup import (
     DONE,
     Machine,

@@ -24,8 +24,8 @@ from biolink import (
     load,
 )
 from biolink.documents import Passage
+from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, NilEvidence
 from biolink.infer.model import load_model
-from biolink.infer.nil import NAMES_NOTHING, UNLIKE_NAMES, Seen
 from biolink.infer.recognise import TrainedRecogniser
 from biolink.infer.spans import like_names, pieces, segments, tidied
 from biolink.infer.tagger import no_dictionary, pieces_of, spans_of_labels
@@ -237,8 +237,8 @@ def test_what_is_like_the_names_of_a_base() -> None:
 def test_a_marked_name_is_linked_unless_nil_is_nearly_certain() -> None:
     link = Link("1", "Enbrel", -1.0, 0.3, 1)
     policy = Likelier()
-    assert policy.reason(Seen([link], 0.6)) is not None
-    named = Seen([link], 0.6, named=True)
+    assert policy.reason(NilEvidence([link], 0.6)) is not None
+    named = NilEvidence([link], 0.6, named=True)
     assert policy.reason(named) is None
     assert policy.reason(replace(named, span=0.8)) is None
     assert policy.reason(replace(named, span=0.2)) is not None

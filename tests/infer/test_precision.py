@@ -15,7 +15,6 @@ import biolink
 from biolink.errors import ConfigError
 from biolink.infer import precision
 from biolink.infer.backbone import Backbone
-from biolink.infer.decode import constrained_beam_search
 from biolink.infer.model import load_model
 from biolink.infer.precision import (
     Int8Linear,
@@ -26,6 +25,7 @@ from biolink.infer.precision import (
     in_precision,
     whole_rows,
 )
+from biolink.infer.rank.beam_search import constrained_beam_search
 from biolink.kb import KnowledgeBase
 from biolink.kb.trie import NameTrie
 from tests.infer.conftest import bart, t5

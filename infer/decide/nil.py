@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from biolink.documents import Link
 from biolink.errors import ConfigError, shown
-from biolink.infer.calibration import log_odds
+from biolink.infer.decide.calibration import log_odds
 from biolink.kb.arguments import need_probability
 
 __all__ = [
@@ -27,10 +27,10 @@ __all__ = [
     "Combination",
     "Likelier",
     "Margin",
+    "NilEvidence",
     "NilPolicy",
     "NoNil",
     "PostPruning",
-    "Seen",
     "Threshold",
     "combined_features",
     "policy_from",
@@ -53,8 +53,8 @@ _MARKED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a policy sees of a mention.
+class NilEvidence:
+    """What a policy knows of a mention (:func:`biolink.infer.decide.outcome.evidence`).
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class NilPolicy(Protocol):
     def whole(self) -> bool:
         """Whether a part of a knowledge base is to be linked to under the names of the whole."""
 
-    def reason(self, seen: Seen) -> str | None:
+    def reason(self, evidence: NilEvidence) -> str | None:
         """Why the mention is NIL, or None when its links stand."""
 
 
@@ -112,7 +112,7 @@ class _OfTheWhole:
 class NoNil(_OfThePart):
     """Every mention with a candidate is linked."""
 
-    def reason(self, seen: Seen) -> str | None:
+    def reason(self, evidence: NilEvidence) -> str | None:
         return None
 
 
@@ -124,11 +124,11 @@ class Likelier(_OfThePart):
     it is: it is NIL only where that is nearly certain.
     """
 
-    def reason(self, seen: Seen) -> str | None:
-        best = seen.links[0].probability
-        marked = seen.span is None or seen.span >= _MARKED
-        if seen.nil > best and not (seen.named and marked and seen.nil <= _SURE):
-            return f"NIL has probability {seen.nil:.3f}, the best concept {best:.3f}"
+    def reason(self, evidence: NilEvidence) -> str | None:
+        best = evidence.links[0].probability
+        marked = evidence.span is None or evidence.span >= _MARKED
+        if evidence.nil > best and not (evidence.named and marked and evidence.nil <= _SURE):
+            return f"NIL has probability {evidence.nil:.3f}, the best concept {best:.3f}"
         return None
 
 
@@ -141,9 +141,9 @@ class Threshold(_OfThePart):
     def __post_init__(self) -> None:
         need_probability("a threshold", self.value)
 
-    def reason(self, seen: Seen) -> str | None:
-        if seen.links[0].probability < self.value:
-            return f"probability {seen.links[0].probability:.3f} below threshold {self.value:g}"
+    def reason(self, evidence: NilEvidence) -> str | None:
+        if evidence.links[0].probability < self.value:
+            return f"probability {evidence.links[0].probability:.3f} below threshold {self.value:g}"
         return None
 
 
@@ -151,8 +151,8 @@ class Threshold(_OfThePart):
 class PostPruning(_OfTheWhole):
     """NIL when the best concept of the whole base is outside the part."""
 
-    def reason(self, seen: Seen) -> str | None:
-        return Margin(0.0).reason(seen)
+    def reason(self, evidence: NilEvidence) -> str | None:
+        return Margin(0.0).reason(evidence)
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ class Margin(_OfTheWhole):
         if not isinstance(self.value, Real) or isinstance(self.value, bool) or not self.value >= 0:
             raise ConfigError(f"a margin is a number of nats from 0, not {shown(self.value)}")
 
-    def reason(self, seen: Seen) -> str | None:
-        other = seen.outside
-        if other is not None and other.score - seen.links[0].score > self.value:
+    def reason(self, evidence: NilEvidence) -> str | None:
+        other = evidence.outside
+        if other is not None and other.score - evidence.links[0].score > self.value:
             return f"pruned: {other.concept_id} ({other.name}) is better and outside"
         return None
 
@@ -183,19 +183,19 @@ COMBINED = ("one", "link", "span", "nil", "margin", "alone")
 _MOST = 10.0  # nats of a margin
 
 
-def combined_features(seen: Seen) -> tuple[float, ...]:
+def combined_features(evidence: NilEvidence) -> tuple[float, ...]:
     """What :class:`Combination` knows of a mention, in the order of :data:`COMBINED`.
 
     Log odds of the best link, of the span and of NIL; by how many nats the best link is before the
     best concept outside; and whether there is none.
     """
-    best, other = seen.links[0], seen.outside
+    best, other = evidence.links[0], evidence.outside
     margin = _MOST if other is None else best.score - other.score
     return (
         1.0,
         log_odds(best.probability),
-        log_odds(1.0 if seen.span is None else seen.span),
-        log_odds(seen.nil),
+        log_odds(1.0 if evidence.span is None else evidence.span),
+        log_odds(evidence.nil),
         max(-_MOST, min(_MOST, margin)),
         float(other is None),
     )
@@ -229,13 +229,13 @@ class Combination(_OfTheWhole):
             raise ConfigError(f"a combination has {len(COMBINED)} weights, not {len(self.weights)}")
         need_probability("a threshold", self.value)
 
-    def probability(self, seen: Seen) -> float:
+    def probability(self, evidence: NilEvidence) -> float:
         """That the best link is right."""
-        pairs = zip(self.weights, combined_features(seen), strict=True)
+        pairs = zip(self.weights, combined_features(evidence), strict=True)
         return float(1 / (1 + math.exp(-sum(weight * feature for weight, feature in pairs))))
 
-    def reason(self, seen: Seen) -> str | None:
-        found = self.probability(seen)
+    def reason(self, evidence: NilEvidence) -> str | None:
+        found = self.probability(evidence)
         if found < self.value:
             return f"combined probability {found:.3f} below threshold {self.value:g}"
         return None
@@ -257,8 +257,8 @@ class AnyOf:
     def whole(self) -> bool:
         return any(policy.whole for policy in self.policies)
 
-    def reason(self, seen: Seen) -> str | None:
-        reasons = (policy.reason(seen) for policy in self.policies)
+    def reason(self, evidence: NilEvidence) -> str | None:
+        reasons = (policy.reason(evidence) for policy in self.policies)
         return next((reason for reason in reasons if reason is not None), None)
 
 

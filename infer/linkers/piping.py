@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import fields
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
-from biolink.kb.arguments import is_whole, need_flag, need_natural
+from biolink.infer.decide.nil import NilPolicy, policy_of
+from biolink.infer.model import LinkingModel
+from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import is_whole, need_flag, need_natural, options_of
 
 __all__ = [
     "Piping",
@@ -133,11 +138,90 @@ def state_without_caches(thing: object) -> dict[str, Any]:
 
 
 class Piping(ABC):
-    """Takes texts and documents, one or a stream."""
+    """The protocol of all linkers: texts and documents in, one or a stream; linked ones out.
+
+    Attributes
+    ----------
+    paradigm
+        How it finds and links, as the partial-KB benchmark names it.
+    settings
+        Names of the attributes, beside fields of ``options``, that :meth:`with_settings` takes.
+    kb
+        The knowledge base, or the part of one, that is linked to.
+    nil
+        The NIL policy, or None.
+    options
+        A frozen dataclass.
+    """
+
+    paradigm: ClassVar[str]
+    settings: ClassVar[tuple[str, ...]] = ("nil",)
+    model: LinkingModel
+    kb: KnowledgeBase
+    nil: NilPolicy | None
+    options: Any
 
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
         """Documents that are linked together, in order."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Build, or map, what linking looks names up in."""
+
+    @abstractmethod
+    def with_kb(self, kb: KnowledgeBase) -> Self:
+        """The same model over another knowledge base; over a part of this one without work.
+
+        Raises
+        ------
+        ConfigError
+            When it is given something else, the path of a base for example.
+        """
+
+    @abstractmethod
+    def find_under(
+        self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
+    ) -> list[list[Document]]:
+        """Find mentions anew and link them under each of several parts of one base.
+
+        No NIL policy is asked.
+
+        Returns
+        -------
+        For each part the documents.
+        """
+
+    def with_settings(self, **changes: Any) -> Self:
+        """The same model and knowledge base with other settings.
+
+        Parameters
+        ----------
+        changes
+            ``nil`` (a policy, or what :func:`biolink.load` takes), for a :class:`biolink.Linker`
+            also ``recogniser`` and ``calibration``, and fields of its options.
+
+        Examples
+        --------
+        >>> import biolink
+        >>> linker = biolink.load().with_settings(top_k=1, nil=0.9)
+        >>> linker.options.top_k, linker.nil
+        (1, Threshold(value=0.9))
+
+        Raises
+        ------
+        ConfigError
+            When a setting is unknown or has a wrong value.
+        """
+        own = {name: changes.pop(name) for name in self.settings if name in changes}
+        if "nil" in own:
+            own["nil"] = policy_of(own["nil"])
+        # Fields that keep their value are of its type, whatever it is.
+        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options)}
+        options = options_of(type(self.options), {**kept, **changes})
+        other = copy.copy(self)  # without what was cached for this one
+        vars(other).update(own, options=options)
+        return other
 
     def __call__(
         self, document: str | Document, spans: Iterable[Sequence[int]] | None = None

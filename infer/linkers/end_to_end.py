@@ -7,9 +7,8 @@ the source and the name trie (:mod:`biolink.infer.markup`) leaves it no other wo
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,11 +18,13 @@ import torch
 from biolink.documents import Document, Mention
 from biolink.infer.backbone import KeyValue, Memory
 from biolink.infer.chunks import chunks
-from biolink.infer.indexes import Indexes
+from biolink.infer.decide.nil import NilPolicy
+from biolink.infer.indexes import Progress
+from biolink.infer.linkers.text_linker import TextLinker
 from biolink.infer.markup import DONE, ENTITY, OUTSIDE, Machine, Marks, Source, State, source_of
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NilPolicy
-from biolink.infer.text_linker import TextLinker
+from biolink.infer.precision import Precision
+from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_natural
 from biolink.kb.trie import NameTrie
@@ -233,11 +234,13 @@ class EndToEndLinker(TextLinker):
     ----------
     model
         Trained by :mod:`biolink.finetune.end_to_end`, or GENRE's own converted checkpoint.
-    kb, nil
-        See :class:`biolink.infer.text_linker.TextLinker`.
+    kb, nil, progress
+        See :class:`biolink.infer.linkers.text_linker.TextLinker`.
     options
         See :class:`EndToEndOptions`.
     """
+
+    paradigm = "generation"
 
     def __init__(
         self,
@@ -245,34 +248,39 @@ class EndToEndLinker(TextLinker):
         kb: KnowledgeBase,
         options: EndToEndOptions | None = None,
         nil: NilPolicy | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        super().__init__(model, kb, nil)
+        super().__init__(model, kb, nil, progress)
         self.options = options or EndToEndOptions()
         self.marks = Marks.of(model.tokenizer)
-        self._indexes = Indexes(kb, model)
         self._trie: tuple[KnowledgeBase, NameTrie] | None = None
+
+    @classmethod
+    def from_model(
+        cls,
+        model: LinkingModel,
+        kb: KnowledgeBase,
+        options: EndToEndOptions,
+        nil: NilPolicy | None,
+        progress: Progress | None,
+        precision: Precision,
+    ) -> Self:
+        """A linker of a loaded model, in a precision."""
+        return cls(model.in_precision(precision), kb, options, nil, progress)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_trie": None}
 
-    def with_kb(self, kb: KnowledgeBase) -> Self:
-        """The same model over another knowledge base."""
-        other = copy.copy(self)
-        other.kb = kb
-        if kb.base is not self.kb.base:
-            other._indexes = Indexes(kb, self.model)
-        return other
-
     def prepare(self) -> None:
         """Build, or map, what linking looks names up in."""
-        _ = self._indexes.trie
+        _ = self.indexes.trie
 
     @property
     def trie(self) -> NameTrie:
         """Of the names that may be said."""
         kb = self.searched
         if self._trie is None or self._trie[0] is not kb:
-            full = self._indexes.trie
+            full = self.indexes.trie
             self._trie = (kb, full if kb.row_mask is None else full.restrict(kb.name_mask))
         return self._trie[1]
 
@@ -308,8 +316,10 @@ class EndToEndLinker(TextLinker):
             for document, mentions in zip(documents, found, strict=True)
         ]
 
-    def _owners(self, mark: Marked) -> Iterator[tuple[int, int, float, float]]:
+    def _owners(self, mark: Marked) -> list[RankedConcept]:
         """Every concept that owns the generated name, preferred owners first."""
-        for name_id in map(int, self.trie.names_at(mark.leaf)):
-            for row in self.kb.base.owners(name_id):
-                yield name_id, row, mark.score, math.exp(mark.score)
+        return [
+            RankedConcept(row, name_id, mark.score, math.exp(mark.score))
+            for name_id in map(int, self.trie.names_at(mark.leaf))
+            for row in self.kb.base.owners(name_id)
+        ]

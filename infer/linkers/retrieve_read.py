@@ -24,9 +24,12 @@ from torch import Tensor, nn
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
 from biolink.infer.chunks import chunks
-from biolink.infer.indexes import Indexes
+from biolink.infer.decide.nil import NilPolicy
+from biolink.infer.indexes import Indexes, Progress
+from biolink.infer.linkers.text_linker import TextLinker
 from biolink.infer.model import LinkingModel
-from biolink.infer.nil import NilPolicy
+from biolink.infer.precision import Precision, in_precision
+from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.tagger import (
     Pieces,
     Tagger,
@@ -36,10 +39,9 @@ from biolink.infer.tagger import (
     pieces_of,
     spans_of_labels,
 )
-from biolink.infer.text_linker import TextLinker
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_natural, need_number, need_probability
-from biolink.kb.model_files import CURE
+from biolink.kb.model_files import CURE, READER, RETRIEVER
 from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = [
@@ -314,13 +316,15 @@ class RetrieveReadLinker(TextLinker):
     ----------
     model
         The linking model that the retriever and the reader were trained on.
-    kb, nil
-        See :class:`biolink.infer.text_linker.TextLinker`.
+    kb, nil, progress
+        See :class:`biolink.infer.linkers.text_linker.TextLinker`.
     encoder, reader
         Trained by :mod:`biolink.finetune.retrieve_read`.
     options
         See :class:`RetrieveReadOptions`.
     """
+
+    paradigm = "NED-NER"
 
     def __init__(
         self,
@@ -330,34 +334,56 @@ class RetrieveReadLinker(TextLinker):
         reader: Tagger,
         options: RetrieveReadOptions | None = None,
         nil: NilPolicy | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        super().__init__(model, kb, nil)
+        super().__init__(model, kb, nil, progress)
         self.encoder, self.reader = encoder, reader
         self.options = options or RetrieveReadOptions()
-        self._indexes = Indexes(kb, model)
         self._retriever: Retriever | None = None
+
+    @classmethod
+    def from_model(
+        cls,
+        model: LinkingModel,
+        kb: KnowledgeBase,
+        options: RetrieveReadOptions,
+        nil: NilPolicy | None,
+        progress: Progress | None,
+        precision: Precision,
+    ) -> Self:
+        """A linker of a loaded model, in a precision; retriever and reader lie beside it.
+
+        Raises
+        ------
+        ModelError
+            When one of them is damaged or missing.
+        """
+        assert model.folder is not None
+        encoder = PassageEncoder.load(model.folder / RETRIEVER, model.backbone.model)
+        reader = Tagger.load(model.folder / READER, model.backbone.model)
+        return cls(
+            model.in_precision(precision),
+            kb,
+            in_precision(encoder, precision),
+            in_precision(reader, precision),
+            options,
+            nil,
+            progress,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_retriever": None}
 
-    def with_kb(self, kb: KnowledgeBase) -> Self:
-        """The same model over another knowledge base."""
-        other = copy.copy(self)
-        other.kb = kb
-        if kb.base is not self.kb.base:
-            other._indexes = Indexes(kb, self.model, donor=self._indexes)
-        return other
-
     def prepare(self) -> None:
         """Build, or map, what linking looks names up in."""
-        _ = self._indexes.dense
+        _ = self.indexes.dense
 
     @property
     def retriever(self) -> Retriever:
         """Over the concepts that are looked for."""
         kb = self.searched
         if self._retriever is None or self._retriever.kb is not kb:
-            self._retriever = Retriever(self.encoder, self._indexes, kb)
+            self._retriever = Retriever(self.encoder, self.indexes, kb)
         return self._retriever
 
     def name_tokens(self, candidate: Candidate) -> list[int]:
@@ -442,7 +468,10 @@ class RetrieveReadLinker(TextLinker):
             self._mention(
                 text,
                 *span,
-                [(c.name_id, c.row, float(np.log(max(sure, 1e-9))), sure) for sure, c in found],
+                [
+                    RankedConcept(c.row, c.name_id, float(np.log(max(sure, 1e-9))), sure)
+                    for sure, c in found
+                ],
             )
             for span, found in sorted(spans.items())
         ]

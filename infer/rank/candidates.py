@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 
 from biolink.infer.backbone import Memory
-from biolink.infer.ranker import FEATURES
+from biolink.infer.rank.features import column_of
 
-__all__ = ["Candidates", "Found", "Read", "Retrieved", "by_concept", "fill_in", "highest"]
+__all__ = [
+    "BatchEncoding",
+    "Candidates",
+    "NameHits",
+    "RankedConcept",
+    "by_concept",
+    "fill_in",
+    "highest",
+]
 
-#: Scores that :func:`highest` looks at together.
-_SHELF = 64
+#: Scores whose maximum :func:`highest` looks at first.
+_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,8 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
-    """Names found for a task, with their similarities: parallel arrays over names."""
+class NameHits:
+    """Names that were retrieved for a task, with their similarities: parallel arrays over names."""
 
     name_ids: np.ndarray
     ngrams: np.ndarray
@@ -42,8 +50,8 @@ class Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A batch of tasks: the model's memory, and similarities [tasks, indexed names]."""
+class BatchEncoding:
+    """A batch of tasks as the model reads it: memory, and similarities [tasks, indexed names]."""
 
     memory: Memory
     ngrams: Any  # sparse, hints behind the tasks
@@ -53,8 +61,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A concept found for a task."""
+class RankedConcept:
+    """A concept that was ranked for a task, with the name through which it was reached."""
 
     row: int
     name_id: int
@@ -74,26 +82,31 @@ def fill_in(
         column = np.where(known, values[places], 0.0)
         if known.any():
             column[~known] = column[known].min()
-        candidates.features[:, FEATURES.index(name)] = column
+        candidates.features[:, column_of(name)] = column
 
 
 def highest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places of the k best, ties by place."""
+    """Indices of the k highest scores; of equal scores the first ones.
+
+    >>> highest(np.array([0.1, 0.9, 0.5, 0.9]), 2)
+    array([1, 3])
+    """
     if len(scores) <= k:
         return np.arange(len(scores))
     near = None
-    if len(scores) > 4 * k * _SHELF:
-        # The best of each shelf first: k of them, and so the k best of all, reach this high.
-        shelves = scores[: len(scores) // _SHELF * _SHELF].reshape(-1, _SHELF).max(1)
-        near = np.flatnonzero(scores >= np.partition(shelves, len(shelves) - k)[len(shelves) - k])
+    if len(scores) > 4 * k * _BLOCK:
+        # The k-th highest maximum of a block is a lower bound of the k-th highest score, and so
+        # only scores from there on need to be compared.
+        maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(1)
+        near = np.flatnonzero(scores >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
         scores = scores[near]
     limit = np.partition(scores, len(scores) - k)[len(scores) - k]
     above = np.flatnonzero(scores > limit)
-    found = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
-    return found if near is None else near[found]
+    chosen = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
+    return chosen if near is None else near[chosen]
 
 
-def by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[Found]:
+def by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[RankedConcept]:
     """Concepts by the probability of all of their names together, best name first shown."""
     top = max(float(scores.max()), nil)
     weights = np.exp(scores - top)
@@ -108,6 +121,6 @@ def by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[F
             found[row] = (weight, float(scores[place]), int(candidates.name_ids[place]))
     ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
     return [
-        Found(row, name_id, math.log(mass / total) if mass > 0 else -math.inf, mass / total)
+        RankedConcept(row, name_id, math.log(mass / total) if mass > 0 else -math.inf, mass / total)
         for row, (mass, _, name_id) in ranked
     ]

@@ -1,0 +1,149 @@
+"""What becomes of a mention: its links, or NIL with the reason. One rule for all linkers.
+
+Every linker ranks concepts in its own way and hands them to :func:`outcome`; the partial-KB
+benchmark, which has links of the whole base at hand, asks :func:`evidence` for the same evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from biolink.documents import Link, Mention
+from biolink.infer.decide.calibration import Calibration
+from biolink.infer.decide.nil import NO_CANDIDATE, NilEvidence, NilPolicy
+from biolink.infer.exact_names import is_name_of
+from biolink.infer.rank.candidates import RankedConcept
+from biolink.kb import KnowledgeBase
+from biolink.kb.types import type_agreement, type_name
+
+__all__ = ["LinkMaker", "evidence", "outcome"]
+
+
+@dataclass(frozen=True)
+class LinkMaker:
+    """Makes links of ranked concepts.
+
+    Attributes
+    ----------
+    kb
+        The base, or the part of it, that is linked to.
+    calibration
+        Of the links' probabilities, or None.
+    """
+
+    kb: KnowledgeBase
+    calibration: Calibration | None = None
+
+    def __call__(self, concept: RankedConcept, rank: int, mention: Mention) -> Link:
+        """The link of a mention to a concept, which may be outside the part."""
+        kb = self.kb
+        others = [row for row in kb.owners(concept.name_id) if row != concept.row]
+        concept_id = kb.id_at(concept.row)
+        return Link(
+            concept_id=concept_id,
+            name=kb.written_name(concept.row, concept.name_id),
+            score=concept.score,
+            probability=self.calibrated(concept.probability),
+            rank=rank,
+            shared=bool(others),
+            also=tuple(kb.id_at(row) for row in others),
+            long_form=mention.long_form,
+            preferred_name=kb.preferred_name_at(concept.row),
+            curie=kb.curie(concept_id),
+        )
+
+    def calibrated(self, probability: float) -> float:
+        """The probability as the link gives it."""
+        return probability if self.calibration is None else self.calibration(probability)
+
+
+def outcome(
+    mention: Mention,
+    ranked: Sequence[RankedConcept],
+    policy: NilPolicy,
+    make: LinkMaker,
+    top_k: int | None,
+    nil: bool,
+) -> Mention:
+    """The mention with its links, or without any and the reason.
+
+    Parameters
+    ----------
+    ranked
+        Concepts of the part and, for a policy that compares with the whole base, of all of it,
+        best first.
+    policy
+        Decides whether the links stand.
+    make
+        Makes the links; its knowledge base says which concepts are inside.
+    top_k
+        Links that are kept; None keeps all.
+    nil
+        NIL is one more candidate beside ``ranked``, with what their probabilities leave. Without
+        it the probability of NIL is unknown.
+    """
+    mask = make.kb.row_mask
+    inside = [concept for concept in ranked if mask is None or mask[concept.row]]
+    beyond = next((c for c in ranked if mask is not None and not mask[c.row]), None)
+    if nil:
+        mention = replace(mention, nil_probability=_of_nil(ranked, make))
+    outside = None if beyond is None else make(beyond, 0, mention)
+    if not inside:
+        nothing = NO_CANDIDATE
+        if outside is not None:
+            nothing = f"pruned: {outside.concept_id} is outside, nothing is inside"
+        return replace(mention, links=(), nil_reason=nothing)
+    links = tuple(
+        make(concept, rank, mention) for rank, concept in enumerate(islice(inside, top_k), 1)
+    )
+    reason = policy.reason(evidence(mention, links, outside, make.kb))
+    return replace(mention, links=links if reason is None else (), nil_reason=reason)
+
+
+def evidence(
+    mention: Mention, links: Sequence[Link], outside: Link | None, kb: KnowledgeBase
+) -> NilEvidence:
+    """What a policy knows of a mention.
+
+    Parameters
+    ----------
+    mention
+        With the probabilities that a recogniser and a linker gave it.
+    links
+        To concepts of the part, best first, at least one.
+    outside
+        The best link to a concept outside the part, or None.
+    kb
+        The part.
+    """
+    return NilEvidence(
+        links=links,
+        nil=mention.nil_probability or 0.0,
+        outside=outside,
+        span=mention.probability,
+        named=_is_only_name_of(mention, links[0].concept_id, kb),
+    )
+
+
+def _of_nil(ranked: Sequence[RankedConcept], make: LinkMaker) -> float:
+    """What the concepts' probabilities leave, scaled as calibration scales the best one's rest."""
+    if not ranked:
+        return 1.0
+    rest = max(0.0, 1 - sum(concept.probability for concept in ranked))
+    before = ranked[0].probability
+    return rest * (1 - make.calibrated(before)) / (1 - before) if before < 1 else rest
+
+
+def _is_only_name_of(mention: Mention, concept_id: str, kb: KnowledgeBase) -> bool:
+    """Whether the mention is a name of this concept and of no other, nor of another type."""
+    written = mention.long_form or mention.text
+    name_id = kb.name_id(written)
+    row = kb.row_of(concept_id)
+    if name_id is None or row is None or kb.owners(name_id) != [row]:
+        return False
+    if not is_name_of(kb, written, name_id, row):
+        return False
+    known = set(map(type_name, kb.base.every_type))
+    return type_agreement(mention.type, kb.types_at(row), known) >= 0

@@ -1,0 +1,1 @@
+"""Linkers: documents in, documents with ranked links out."""

@@ -1,0 +1,223 @@
+"""The features by which candidates, and NIL beside them, are ranked: one table, names and columns.
+
+To add a feature, add a line to :data:`CANDIDATE_FEATURES` (or :data:`NIL_CANDIDATE_FEATURES`) and
+fit the weights again; ranking, fitting and ``biolink info`` read the tables. A model whose weights
+have other names is refused (:meth:`biolink.infer.rank.ranker.Ranker.from_dict`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "CANDIDATE_FEATURES",
+    "FEATURES",
+    "NIL_CANDIDATE_FEATURES",
+    "NIL_FEATURES",
+    "CandidateEvidence",
+    "Feature",
+    "NilFeature",
+    "candidate_features",
+    "column_of",
+    "nil_features",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateEvidence:
+    """What is known of one mention's candidates before generation scores them.
+
+    All fields but ``links`` are parallel arrays over the candidates, a name with one owner each.
+
+    Attributes
+    ----------
+    dense, context
+        Cosine of the name's embedding and the mention's, alone and in its context.
+    lexical
+        Cosine of character n-grams.
+    nearest
+        No candidate is nearer by character n-grams.
+    exact
+        The name is the mention (:mod:`biolink.infer.exact_names`).
+    sole
+        Only one concept has the name.
+    preferred
+        The name is its owner's preferred name.
+    prior
+        How often training documents mention the owner.
+    type_agreement
+        1 the types agree, -1 they do not, 0 unknown.
+    annotated
+        How often training documents link this mention to the owner.
+    links
+        How often training documents link this mention to any concept.
+    apposition, acronym, abbreviation
+        Similarity of the name to what a hint says (:mod:`biolink.infer.hints`), by its weight.
+    """
+
+    dense: np.ndarray
+    context: np.ndarray
+    lexical: np.ndarray
+    nearest: np.ndarray
+    exact: np.ndarray
+    sole: np.ndarray
+    preferred: np.ndarray
+    prior: np.ndarray
+    type_agreement: np.ndarray
+    annotated: np.ndarray
+    links: int
+    apposition: np.ndarray
+    acronym: np.ndarray
+    abbreviation: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A feature of a candidate.
+
+    Attributes
+    ----------
+    name
+        As ``biolink.json`` has it beside its weight.
+    meaning
+        For ``biolink info``.
+    column
+        Its values for all candidates of a mention.
+    """
+
+    name: str
+    meaning: str
+    column: Callable[[CandidateEvidence], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class NilFeature:
+    """A feature of NIL.
+
+    Attributes
+    ----------
+    name, meaning
+        See :class:`Feature`.
+    value
+        Of the candidates' features [candidates, features], and whether the mention is a short
+        form whose long form is not known.
+    """
+
+    name: str
+    meaning: str
+    value: Callable[[np.ndarray, bool], float]
+
+
+def _log1p(counts: np.ndarray) -> np.ndarray:
+    return np.array([math.log1p(count) for count in counts])
+
+
+def _from_generation(evidence: CandidateEvidence) -> np.ndarray:
+    """Zeros, until generation has scored the names (:func:`.candidates.fill_in`)."""
+    return np.zeros(len(evidence.dense))
+
+
+CANDIDATE_FEATURES = (
+    Feature("generation_sum", "log-probability of the name", _from_generation),
+    Feature("generation_mean", "log-probability of the name per token", _from_generation),
+    Feature("dense", "cosine of embeddings", lambda e: e.dense),
+    Feature("lexical", "cosine of character n-grams", lambda e: e.lexical),
+    Feature("exact", "the name is the mention", lambda e: e.exact),
+    Feature("preferred", "the name is its concept's preferred name", lambda e: e.preferred),
+    Feature(
+        "prior",
+        "log of one plus the concept's count in training documents",
+        lambda e: _log1p(e.prior),
+    ),
+    Feature("type", "1: the types agree, -1: they do not, 0: unknown", lambda e: e.type_agreement),
+    Feature(
+        "annotated",
+        "log of one plus how often training documents link the mention to the concept",
+        lambda e: _log1p(e.annotated),
+    ),
+    Feature(
+        "annotated_share",
+        "share of the mention's links in training documents",
+        lambda e: e.annotated / max(1, e.links),
+    ),
+    Feature(
+        "apposition",
+        "similarity of the name to the mention beside which this one stands in brackets",
+        lambda e: e.apposition,
+    ),
+    Feature("nearest", "no candidate is nearer by n-grams", lambda e: e.nearest),
+    Feature("context", "cosine of the name and the mention in its context", lambda e: e.context),
+    Feature(
+        "acronym",
+        "similarity of the name to a mention that has this one's letters",
+        lambda e: e.acronym,
+    ),
+    Feature(
+        "abbreviation",
+        "similarity of the name to what other documents define the mention to be",
+        lambda e: e.abbreviation,
+    ),
+    Feature(
+        "alone",
+        "the name is the mention, and no other concept has it",
+        lambda e: np.logical_and(e.exact, e.sole),
+    ),
+)
+
+#: Names of the columns of a candidate's features.
+FEATURES = tuple(feature.name for feature in CANDIDATE_FEATURES)
+
+
+def column_of(name: str) -> int:
+    """The column of a candidate's feature.
+
+    >>> FEATURES[column_of("dense")]
+    'dense'
+    """
+    return FEATURES.index(name)
+
+
+def _best(name: str) -> Callable[[np.ndarray, bool], float]:
+    column = column_of(name)
+    return lambda features, short: float(features[:, column].max(initial=-np.inf))
+
+
+NIL_CANDIDATE_FEATURES = (
+    NilFeature("one", "always 1", lambda features, short: 1.0),
+    NilFeature("best_dense", "highest cosine of embeddings", _best("dense")),
+    NilFeature("best_lexical", "highest cosine of character n-grams", _best("lexical")),
+    NilFeature("best_exact", "1 when a name is the mention", _best("exact")),
+    NilFeature(
+        "short",
+        "1 when the mention is a short form whose long form is not known",
+        lambda features, short: float(short),
+    ),
+)
+
+#: Names of the columns of NIL's features.
+NIL_FEATURES = tuple(feature.name for feature in NIL_CANDIDATE_FEATURES)
+
+
+def candidate_features(evidence: CandidateEvidence) -> np.ndarray:
+    """float64 [candidates, features], those of generation still 0."""
+    columns = [feature.column(evidence) for feature in CANDIDATE_FEATURES]
+    return np.stack(columns, 1).astype(np.float64)
+
+
+def nil_features(features: np.ndarray, short: bool) -> np.ndarray:
+    """Features of NIL from those of a mention's candidates.
+
+    Parameters
+    ----------
+    features
+        [candidates, features]; there may be no candidate.
+    short
+        The mention is a short form whose long form is not known.
+    """
+    if not len(features):
+        features = np.zeros((1, len(FEATURES)))
+    return np.array([feature.value(features, short) for feature in NIL_CANDIDATE_FEATURES])

@@ -1,0 +1,99 @@
+"""The combined score: generation, embeddings and n-grams weighed against one another.
+
+A candidate is a name together with one of its owners. The weights are fitted on development data
+by the likelihood of the right candidates (:mod:`biolink.finetune.fit`), so the softmax over a
+mention's candidates, with NIL as one more, is a calibrated probability.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from biolink.errors import ModelError
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES
+
+__all__ = ["Annotations", "Ranker"]
+
+#: Normalised mention -> concept id -> how often training documents link it so; also short form ->
+#: long form -> how often texts define it so.
+Annotations = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Weights of the features, and of NIL.
+
+    Attributes
+    ----------
+    weights
+        float [features].
+    nil_weights
+        float [NIL features].
+    annotations
+        Normalised mention -> concept id -> count in the training data.
+    abbreviations
+        Short form -> long form -> count in texts (:func:`biolink.infer.hints.hints`).
+    """
+
+    weights: np.ndarray
+    nil_weights: np.ndarray
+    annotations: Annotations = field(default_factory=dict)
+    abbreviations: Annotations = field(default_factory=dict)
+
+    @property
+    def priors(self) -> dict[str, int]:
+        """Concept id -> count in the training data."""
+        counts: Counter[str] = Counter()
+        for linked in self.annotations.values():
+            counts.update(linked)
+        return dict(counts)
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """[candidates] of [candidates, features]."""
+        scores: np.ndarray = features @ self.weights
+        return scores
+
+    def nil_score(self, nil_features: np.ndarray) -> float:
+        """Score of NIL from its features."""
+        return float(nil_features @ self.nil_weights)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "weights": dict(zip(FEATURES, map(float, self.weights), strict=True)),
+            "nil": dict(zip(NIL_FEATURES, map(float, self.nil_weights), strict=True)),
+        }
+
+    @classmethod
+    def from_dict(
+        cls, values: dict[str, Any], annotations: Annotations, abbreviations: Annotations
+    ) -> Ranker:
+        """What :meth:`to_dict` wrote, with what a model remembers.
+
+        Raises
+        ------
+        ModelError
+            When the weights are not those of this version's features.
+        """
+        try:
+            return cls(
+                _weights(values["weights"], FEATURES),
+                _weights(values["nil"], NIL_FEATURES),
+                annotations,
+                abbreviations,
+            )
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"biolink.json: the ranker lacks {error}") from None
+
+
+def _weights(by_name: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
+    unknown = sorted(by_name.keys() - set(names))
+    if unknown:
+        raise ModelError(
+            f"biolink.json: the ranker has weights of unknown features ({', '.join(unknown)}); "
+            f"expected {', '.join(names)}"
+        )
+    return np.array([by_name[name] for name in names])

@@ -1,0 +1,73 @@
+"""Scoring given names by generation, and ``method="candidates"``, which ranks by that alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from biolink.infer.backbone import Memory
+from biolink.infer.encoder import of_similar_size
+from biolink.infer.finite import check_scores
+from biolink.infer.rank.candidates import RankedConcept
+from biolink.infer.rank.scope import Scope
+from biolink.infer.rank.score import name_sums, pack
+from biolink.infer.rank.task import Task
+
+__all__ = ["ranked_among_candidates", "score_names"]
+
+#: Tokens of names, padded, that are scored together.
+_PADDED_TOKENS = 4096
+#: Names that n-grams contribute at least.
+_LEAST_CANDIDATES = 64
+
+
+@torch.inference_mode()
+def score_names(
+    scope: Scope, tasks: Sequence[Task], memory: Memory, name_ids: Sequence[np.ndarray]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Log-probability and number of tokens of each task's names."""
+    results = [(np.zeros(0), np.zeros(0)) for _ in tasks]
+    with_names = [i for i, ids in enumerate(name_ids) if len(ids)]
+    if not with_names:
+        return results
+    model = scope.model
+    prompts = model.prompts([tasks[i].mention for i in with_names])
+    names = [model.name_tokens([scope.kb.name_at(int(n)) for n in name_ids[i]]) for i in with_names]
+    backbone = model.backbone
+    sizes = [sum(map(len, of_mention)) for of_mention in names]
+    for batch in of_similar_size(sizes, _PADDED_TOKENS):
+        chosen = torch.tensor([with_names[i] for i in batch], device=backbone.device)
+        packed = pack([prompts[i] for i in batch], [names[i] for i in batch], backbone.pad_id)
+        sums, lengths = name_sums(backbone, memory.select(chosen), packed.to(backbone.device))
+        for row, i in enumerate(batch):
+            size = len(names[i])
+            results[with_names[i]] = (
+                check_scores(sums[row, :size].double().cpu().numpy(), "scores of names"),
+                lengths[row, :size].double().cpu().numpy(),
+            )
+    return results
+
+
+def ranked_among_candidates(scope: Scope, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
+    """Concepts of the names that are most similar by n-grams, ranked by generation."""
+    hits = scope.indexes.lexical.search(
+        [task.mention for task in tasks],
+        max(_LEAST_CANDIDATES, scope.options.candidates),
+        None if scope.kb.row_mask is None else scope.kb.name_mask,
+    )
+    name_ids = [ids for ids, _ in hits]
+    penalty = scope.options.decoding.length_penalty
+    memory, _ = scope.model.read([task.source for task in tasks])
+    results = []
+    for task, ids, (sums, lengths) in zip(
+        tasks, name_ids, score_names(scope, tasks, memory, name_ids), strict=True
+    ):
+        scores = sums / np.maximum(lengths, 1) ** penalty
+        means = sums / np.maximum(lengths, 1)
+        order = np.lexsort((ids, -scores))
+        names = ((int(ids[i]), float(scores[i]), math.exp(means[i])) for i in order)
+        results.append(scope.concepts(names, task))
+    return results

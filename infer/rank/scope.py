@@ -1,0 +1,126 @@
+"""What every way of ranking looks up: a model, a part of a base, and indexes over the base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from biolink.infer.indexes import Indexes
+from biolink.infer.model import LinkingModel
+from biolink.infer.rank.candidates import RankedConcept
+from biolink.infer.rank.task import LinkerOptions, Task
+from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.trie import NameTrie
+from biolink.kb.types import type_agreement, type_name
+
+__all__ = ["Scope"]
+
+
+@dataclass
+class Scope:
+    """A model over a part of a knowledge base; what is looked up often is kept.
+
+    Attributes
+    ----------
+    model
+        The linking model.
+    kb
+        The base, or the part of it, that is linked to.
+    indexes
+        Over the whole base.
+    options
+        Of the linker.
+    """
+
+    model: LinkingModel
+    kb: KnowledgeBase
+    indexes: Indexes
+    options: LinkerOptions
+
+    @cached_property
+    def trie(self) -> NameTrie:
+        """The trie of the part's names."""
+        full = self.indexes.trie
+        return full if self.kb.row_mask is None else full.restrict(self.kb.name_mask)
+
+    @cached_property
+    def index_mask(self) -> np.ndarray | None:
+        """bool over the rows of the n-gram and dense indexes: the part's names; None for all."""
+        if self.kb.row_mask is None:
+            return None
+        mask: np.ndarray = self.kb.name_mask[self.indexes.lexical.name_ids]
+        return mask
+
+    @cached_property
+    def index_rows(self) -> np.ndarray:
+        """int64 [name ids]: row of a name in the n-gram and dense indexes, -1 for none."""
+        name_ids = self.indexes.lexical.name_ids
+        rows = np.full(self.kb.base.name_slots, -1, dtype=np.int64)
+        rows[name_ids] = np.arange(len(name_ids))
+        return rows
+
+    @cached_property
+    def priors(self) -> dict[int, int]:
+        """Row -> count in the training data, whatever id this knowledge base gives a concept."""
+        return self._by_row(self.model.ranker.priors if self.model.ranker else {})
+
+    def annotated(self, mention: str) -> dict[int, int]:
+        """Row -> how often training documents link this mention to it."""
+        ranker = self.model.ranker
+        counts = ranker.annotations.get(normalise_name(mention)) if ranker else None
+        return self._by_row(counts) if counts else {}
+
+    def _by_row(self, counts: dict[str, int]) -> dict[int, int]:
+        """Counts by concept id as counts by row, those of unknown concepts left out."""
+        by_row: dict[int, int] = {}
+        for concept_id, count in counts.items():
+            row = self.kb.base.row_of(concept_id)
+            if row is not None:
+                by_row[row] = by_row.get(row, 0) + count
+        return by_row
+
+    def type_agreement(self, mention_type: str, row: int) -> float:
+        """Whether a mention's type is a concept's; see :func:`biolink.kb.types.type_agreement`."""
+        return type_agreement(mention_type, self.kb.types_at(row), self._types)
+
+    @cached_property
+    def _types(self) -> set[str]:
+        return set(map(type_name, self.kb.base.every_type))
+
+    def owners(self, name_id: int, mention_type: str) -> list[int]:
+        """Owners of a name in the order of the homonym policy."""
+        owners = self.kb.owners(name_id)
+        agreement = {row: self.type_agreement(mention_type, row) for row in owners}
+        if self.options.match_types:
+            owners = [row for row in owners if agreement[row] >= 0]
+        if len(owners) > 1:
+            owners.sort(
+                key=lambda row: (
+                    not self.kb.is_preferred(name_id, row),
+                    -self.priors.get(row, 0),
+                    -agreement[row],
+                    self.kb.id_at(row),
+                )
+            )
+        return owners
+
+    def concepts(
+        self, names: Iterable[tuple[int, float, float]], task: Task
+    ) -> list[RankedConcept]:
+        """Concepts of ranked names (name id, score, probability), each once."""
+        ranked: dict[int, RankedConcept] = {}
+        for name_id, score, probability in names:
+            owners = self.owners(name_id, task.type)
+            for row in owners if self.options.homonyms == "all" else owners[:1]:
+                ranked.setdefault(row, RankedConcept(row, name_id, score, probability))
+        return list(ranked.values())
+
+    def names_at(self, leaf: int) -> Iterator[int]:
+        """Ids of the part's names at a leaf of the trie."""
+        allowed = self.kb.name_mask
+        for name_id in map(int, self.trie.names_at(leaf)):
+            if allowed[name_id]:
+                yield name_id
