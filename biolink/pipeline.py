@@ -133,7 +133,7 @@ def load(
             "this model finds its own mentions: it takes no recogniser and no calibration"
         )
     cls, options_class = _FINDERS[settings.task]
-    chosen = _options(options_class, loaded, options)
+    chosen: Any = _options(options_class, loaded, options)
     return cls.from_model(loaded, kb, chosen, nil, progress, precision)
 
 

@@ -97,7 +97,8 @@ def need_number(name: str, value: object) -> None:
 
 def need_probability(name: str, value: Any) -> None:
     """Refuse what is no number from 0 to 1."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (is_number and 0 <= float(value) <= 1):
         raise ConfigError(f"{name} is a probability from 0 to 1, not {shown(value)}")
 
 

@@ -375,7 +375,7 @@ def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
         return policy_written(given)
     if isinstance(given, int | float) and not isinstance(given, bool):
         return Threshold(float(given))
-    if not _is_policy(given):
+    if isinstance(given, bool) or not _is_policy(given):
         raise ConfigError(
             f"nil is {given!r}; expected a NIL policy, a text such as 'threshold=0.5' or a number"
         )
