@@ -46,7 +46,8 @@ def page_begin() -> str:
 
 def page_document(document: Document) -> str:
     """A document on the page."""
-    return f"<h2>{_escaped(document.id)}</h2>\n{document_html(document)}\n"
+    heading = f"<h2>{_escaped(document.id)}</h2>\n" if document.id.strip() else ""
+    return f"{heading}{document_html(document)}\n"
 
 
 def page_end() -> str:

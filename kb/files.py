@@ -24,8 +24,9 @@ from biolink.kb.temporary import older, temporary_beside, unwritable
 __all__ = [
     "DAMAGED",
     "check_folder_target",
+    "check_named_folder",
     "display_name",
-    "holds_only",
+    "foreign_names",
     "numbered_lines",
     "open_binary",
     "open_text",
@@ -40,10 +41,13 @@ STDIO = "-"
 #: What reading a damaged gzip or xz file raises.
 DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
+#: Folder -> names of what it holds that does not belong to a folder of some kind.
+Foreign = Callable[[Path], list[str]]
+
 
 def display_name(path: str | Path) -> str:
     """What an error calls the file."""
-    return "<stdin>" if str(path) == STDIO else str(path)
+    return "<stdin>" if str(path) == STDIO else str(path) or "''"
 
 
 def stem_suffixes(path: str | Path) -> list[str]:
@@ -300,7 +304,7 @@ def _resolved(path: str | Path) -> Path:
         raise InputError(str(path), None, str(error), "the name of a file or folder") from None
 
 
-def check_folder_target(path: str | Path, is_own: Callable[[Path], bool], kind: str) -> None:
+def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
     """Refuse a place at which no folder of the kind may be written; see :func:`replace_folder`.
 
     Called before the work, so that it is not done in vain.
@@ -310,19 +314,20 @@ def check_folder_target(path: str | Path, is_own: Callable[[Path], bool], kind: 
     InputError
         When something else stands there, or the place cannot be written.
     """
+    check_named_folder(path, kind)
     target = _resolved(path)
     mode = _mode(target, path)
-    if any(target == kept or target in kept.parents for kept in _kept_folders()):
-        found = "the current or the home folder, or one above it"
-        raise InputError(str(path), None, found, f"a folder of its own for {kind}")
     if target.is_dir():
         try:
-            empty = not any(target.iterdir())
+            own = {entry.name for entry in target.iterdir()}
         except OSError as error:
             raise unwritable(path, error) from None
-        if not empty and not is_own(target):
-            found = f"a folder with something else in it ({_contents(target)})"
-            expected = f"a new or empty folder, or {kind} to replace"
+        others = foreign(target) if own else []
+        if others:
+            what = "a folder" if own <= set(others) else kind
+            named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            found = f"{what} with something else in it ({named})"
+            expected = f"a new or empty folder, or {kind} alone, which is replaced"
             raise InputError(str(path), None, found, expected)
     elif not stat.S_ISREG(mode) or target.exists():
         raise InputError(str(path), None, "a file", f"the name of a folder for {kind}")
@@ -341,27 +346,37 @@ def _kept_folders() -> list[Path]:
     return kept or [Path("/")]
 
 
-def _contents(folder: Path) -> str:
-    names = sorted(entry.name for entry in folder.iterdir())
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+def check_named_folder(path: str | Path, kind: str) -> None:
+    """Refuse to write into the current folder, the home folder and those above them.
+
+    Raises
+    ------
+    InputError
+        When the path leads there, or is empty.
+    """
+    if not str(path):
+        raise InputError("''", None, "an empty path", f"the name of a folder for {kind}")
+    target = _resolved(path)
+    if any(target == kept or target in kept.parents for kept in _kept_folders()):
+        found = "the current or the home folder, or one above it"
+        raise InputError(str(path), None, found, f"a folder of its own for {kind}")
 
 
-def holds_only(folder: Path, patterns: Iterable[str]) -> bool:
-    """Whether the name of everything in a folder is one of the patterns.
+def foreign_names(folder: Path, patterns: Iterable[str]) -> list[str]:
+    """Sorted names of what a folder holds beside names that fit the patterns.
 
-    >>> holds_only(Path("no-such-folder"), ["*.json"])
-    False
+    >>> foreign_names(Path("no-such-folder"), ["*.json"])
+    []
     """
     allowed = [*patterns, ".DS_Store"]
-    try:
-        names = [entry.name for entry in folder.iterdir()]
-    except OSError:
-        return False
-    return all(any(fnmatch.fnmatchcase(name, one) for one in allowed) for name in names)
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return [
+        name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)
+    ]
 
 
 @contextlib.contextmanager
-def replace_folder(path: str | Path, is_own: Callable[[Path], bool], kind: str) -> Iterator[Path]:
+def replace_folder(path: str | Path, foreign: Foreign, kind: str) -> Iterator[Path]:
     """Fill a temporary folder beside ``path`` and rename it when all went well.
 
     An older folder of the same kind at ``path`` is replaced; it stays untouched when the block
@@ -371,8 +386,8 @@ def replace_folder(path: str | Path, is_own: Callable[[Path], bool], kind: str) 
     ----------
     path
         What is written.
-    is_own
-        Whether a folder that is not empty is of the kind, all of it.
+    foreign
+        Names of what a folder that is not empty holds and a folder of the kind does not.
     kind
         What messages call it: "a stored knowledge base".
 
@@ -381,7 +396,7 @@ def replace_folder(path: str | Path, is_own: Callable[[Path], bool], kind: str) 
     InputError
         When something else stands there, or the place cannot be written, or is full.
     """
-    check_folder_target(path, is_own, kind)
+    check_folder_target(path, foreign, kind)
     target = _resolved(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -392,7 +407,7 @@ def replace_folder(path: str | Path, is_own: Callable[[Path], bool], kind: str) 
             yield temporary
             if target.exists():
                 # Somebody may have put something there in the meantime.
-                check_folder_target(path, is_own, kind)
+                check_folder_target(path, foreign, kind)
                 old = older(temporary)
                 target.rename(old)
                 temporary.rename(target)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from biolink.errors import InputError, KnowledgeBaseError
 from biolink.kb.files import replace_folder
 from biolink.kb.knowledge_base import KnowledgeBase
-from biolink.kb.sealed import FROZEN, is_index
+from biolink.kb.sealed import FROZEN, foreign_in_index
 
 __all__ = ["cached", "index_folder"]
 
@@ -69,7 +69,7 @@ def cached(
     if frozen:
         return index, False
     try:
-        with replace_folder(folder, is_index, "a stored index") as temporary:
+        with replace_folder(folder, foreign_in_index, "a stored index") as temporary:
             save(index, temporary)
     except (OSError, InputError) as error:
         log.info("the %s index is not cached: %s", kind, error)

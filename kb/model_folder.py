@@ -21,7 +21,7 @@ from biolink.errors import ConfigError, ModelError
 from biolink.kb import sealed
 from biolink.kb.files import (
     check_folder_target,
-    holds_only,
+    foreign_names,
     replace_file,
     replace_folder,
     sha256_of,
@@ -330,12 +330,11 @@ def digest_of(folder: Path, name: str) -> str:
     return sha256_of(folder / name)
 
 
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder holds a model or a tokeniser and nothing else, be it damaged."""
+def foreign_in_model(folder: Path) -> list[str]:
+    """Names of what a folder holds that no model or tokeniser holds; all where it is neither."""
     marks = (SETTINGS, CONFIG, TOKENISER_CONFIG, SEAL)
-    return holds_only(folder, (*_SEALED, *_OTHERS)) and any(
-        (folder / name).is_file() for name in marks
-    )
+    is_model = any((folder / name).is_file() for name in marks)
+    return foreign_names(folder, (*_SEALED, *_OTHERS) if is_model else ())
 
 
 def check_model_target(folder: str | Path) -> None:
@@ -346,7 +345,7 @@ def check_model_target(folder: str | Path) -> None:
     InputError
         When anything but an empty folder or another model stands there.
     """
-    check_folder_target(folder, is_model_folder, _A_MODEL)
+    check_folder_target(folder, foreign_in_model, _A_MODEL)
 
 
 @contextlib.contextmanager
@@ -358,6 +357,6 @@ def model_folder(folder: str | Path) -> Iterator[Path]:
     InputError
         When anything but an empty folder or another model stands there.
     """
-    with replace_folder(folder, is_model_folder, _A_MODEL) as temporary:
+    with replace_folder(folder, foreign_in_model, _A_MODEL) as temporary:
         yield temporary
         seal_model(temporary)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from biolink.errors import BiolinkError, KnowledgeBaseError
-from biolink.kb.files import holds_only, replace_file, sha256_of
+from biolink.kb.files import foreign_names, replace_file, sha256_of
 
 __all__ = [
     "FROZEN",
@@ -32,8 +32,8 @@ __all__ = [
     "Kind",
     "changed_files",
     "check_files",
+    "foreign_in_index",
     "is_frozen",
-    "is_index",
     "read_manifest",
     "renew",
     "seal",
@@ -109,9 +109,9 @@ class Kind:
         return set(names) == set(self.files)
 
 
-def is_index(folder: Path) -> bool:
-    """Whether a folder holds an index and nothing else, be it damaged."""
-    return holds_only(folder, ("*.npy", "*.json"))
+def foreign_in_index(folder: Path) -> list[str]:
+    """Names of what a folder holds that no index holds."""
+    return foreign_names(folder, ("*.npy", "*.json"))
 
 
 def is_frozen(folder: Path) -> bool:

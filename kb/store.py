@@ -25,15 +25,26 @@ import pyarrow as pa
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
-from biolink.kb.files import check_folder_target, holds_only, replace_folder
+from biolink.kb.files import check_folder_target, foreign_names, replace_folder
 from biolink.kb.knowledge_base import SCHEMA, KnowledgeBase
 from biolink.kb.names import NORMALISATION
-from biolink.kb.sealed import MANIFEST, STAMP, Kind, changed_files, check_files, read_manifest, seal
+from biolink.kb.sealed import (
+    FROZEN,
+    MANIFEST,
+    STAMP,
+    Kind,
+    changed_files,
+    check_files,
+    foreign_in_index,
+    read_manifest,
+    seal,
+)
 
 __all__ = [
     "FORMAT",
     "VERSION",
     "check_store_target",
+    "foreign_in_store",
     "is_store",
     "open_store",
     "save_store",
@@ -49,6 +60,9 @@ _FILES = (
     "ids.marisa",
     *(f"{name}.npy" for name in _ARRAYS),
 )
+#: The folder of the indexes, and what lies in it.
+INDEX = "index"
+_INDEXES = ("trie-*", "lexical-*", "dense-*", FROZEN)
 KIND = Kind(FORMAT, VERSION, "knowledge base", _FILES, "build it again with `biolink kb build`")
 
 
@@ -75,14 +89,22 @@ def check_store_target(path: str | Path) -> None:
     InputError
         When anything but an empty folder or another store stands there.
     """
-    check_folder_target(path, _is_all_store, _A_STORE)
+    check_folder_target(path, foreign_in_store, _A_STORE)
 
 
 _A_STORE = "a stored knowledge base"
 
 
-def _is_all_store(folder: Path) -> bool:
-    return is_store(folder) and holds_only(folder, (*_FILES, MANIFEST, STAMP, "index"))
+def foreign_in_store(folder: Path) -> list[str]:
+    """Names of what a folder holds that no store holds; all of them where it is none."""
+    if not is_store(folder):
+        return foreign_names(folder, ())
+    foreign = foreign_names(folder, (*_FILES, MANIFEST, STAMP, INDEX))
+    # Temporary folders of indexes that are being built begin with a dot.
+    foreign += [f"{INDEX}/{name}" for name in foreign_names(folder / INDEX, (*_INDEXES, ".*"))]
+    for index in sorted((folder / INDEX).glob("[!.]*/")):
+        foreign += [f"{INDEX}/{index.name}/{name}" for name in foreign_in_index(index)]
+    return foreign
 
 
 def save_store(kb: KnowledgeBase, path: str | Path) -> None:
@@ -91,7 +113,7 @@ def save_store(kb: KnowledgeBase, path: str | Path) -> None:
     if not kb.name_slots:
         what = "concept" if not len(kb) else "name"
         raise KnowledgeBaseError(f"a knowledge base without a {what} is not stored: {path}")
-    with replace_folder(path, _is_all_store, _A_STORE) as folder:
+    with replace_folder(path, foreign_in_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
             pa.ipc.new_file(sink, kb._table.schema) as writer,

@@ -20,7 +20,7 @@ import numpy as np
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
 from biolink.kb.files import replace_folder
-from biolink.kb.sealed import Kind, check_files, is_index, read_manifest, seal
+from biolink.kb.sealed import Kind, check_files, foreign_in_index, read_manifest, seal
 
 __all__ = ["NameTrie", "trie_fingerprint"]
 
@@ -328,7 +328,7 @@ class NameTrie:
 
     def save(self, path: str | Path) -> None:
         """Write a folder of ``.npy`` arrays with a manifest, under a temporary name first."""
-        with replace_folder(path, is_index, "a stored trie") as folder:
+        with replace_folder(path, foreign_in_index, "a stored trie") as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:

@@ -10,6 +10,20 @@ import typer
 from biolink.cli.bench import bench_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
+from biolink.cli.options import (
+    DocumentFormat,
+    Files,
+    GoldDocuments,
+    KbOption,
+    Method,
+    ModelOption,
+    Output,
+    Seed,
+    TextColumn,
+    To,
+    Types,
+    not_empty,
+)
 from biolink.cli.training import (
     convert_checkpoint,
     export_pairs,
@@ -34,21 +48,6 @@ app.command()(finetune)
 app.command()(convert_checkpoint)
 app.command()(export_pairs)
 
-Files = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Files to read, gzip and xz included, and folders with all files below; - is stdin."
-    ),
-]
-Format = Annotated[
-    str | None, typer.Option(help="Format of the input; else name and content say it.")
-]
-TextColumn = Annotated[
-    str | None, typer.Option(help="Of CSV and TSV: the column that holds the texts.")
-]
-To = Annotated[str | None, typer.Option(help="Format of the output; follows the output's name.")]
-Output = Annotated[str, typer.Option("-o", "--output", help="File to write; - is stdout.")]
-
 
 def _version(value: bool) -> None:
     if value:
@@ -61,7 +60,8 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Link biomedical text to a knowledge base."""
@@ -71,76 +71,104 @@ def _root(
 def link(
     files: Files = None,
     text: Annotated[
-        list[str] | None, typer.Option("--text", help="A text to link; may be repeated.")
+        list[str] | None, typer.Option("--text", help="A text to link. It may be repeated.")
     ] = None,
-    kb: Annotated[str | None, typer.Option(help="Knowledge base: NAME.kb or any readable.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
-    format: Format = None,
+    kb: KbOption = None,
+    model: ModelOption = None,
+    format: DocumentFormat = None,
     text_column: TextColumn = None,
     to: To = None,
     output: Output = "-",
     mentions: Annotated[
         str,
         typer.Option(
-            help="given: link those in the file; find: find them; auto: given, else find."
+            help="given links the mentions in the files, find finds mentions and links them, auto "
+            "does the first for documents with mentions and the second for the others."
         ),
     ] = "auto",
-    method: Annotated[
-        str | None, typer.Option(help="combined, generate or candidates; what the model is for.")
-    ] = None,
+    method: Method = None,
     names_first: Annotated[
         bool,
         typer.Option(
-            "--names-first", help="With --method generate: link names to themselves, no model run."
+            "--names-first",
+            help="With --method generate, link a mention that is a name in the knowledge base to "
+            "that name, without running the model.",
         ),
     ] = False,
-    top_k: Annotated[int | None, typer.Option(help="Links kept for each mention; 5.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="The number of links kept for each mention. Default: 5.")
+    ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="NIL below this probability, from 0 to 1.")
+        float | None,
+        typer.Option(
+            help="A mention whose best link has a lower probability, from 0 to 1, is NIL."
+        ),
     ] = None,
     nil: Annotated[
         str | None,
         typer.Option(
-            help="When a mention gets no link: none, likelier, threshold=P, post-pruning, "
-            "margin=N, or several joined by +."
+            help="When a mention gets no link: none, likelier, threshold=P, post-pruning or "
+            "margin=N, or several of them joined by +.",
+            callback=not_empty,
         ),
     ] = None,
-    types: Annotated[
-        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
-    ] = None,
+    types: Types = None,
     recogniser: Annotated[
         str | None,
         typer.Option(
-            help="Find mentions with spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL; "
-            "=LABEL,LABEL keeps these types only."
+            help="What finds the mentions: spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL. "
+            "Behind spacy:NAME and hf:FOLDER, =LABEL,LABEL keeps mentions of these types only. "
+            "Default: the model's recogniser, or a dictionary of the knowledge base's names.",
+            callback=not_empty,
         ),
     ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="Of the probabilities: what biolink calibrate wrote.")
+        str | None,
+        typer.Option(
+            help="A calibration of the probabilities, as biolink calibrate writes it. Default: the "
+            "model's own, if it has one.",
+            callback=not_empty,
+        ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="fp32, int8 (faster on a CPU) or bf16 (faster on a GPU).")
+        str,
+        typer.Option(
+            help="The precision of the weights: fp32, int8 (faster on a CPU) or bf16 (faster on a "
+            "GPU)."
+        ),
     ] = "fp32",
     device: Annotated[
-        str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")
+        str, typer.Option(help="The device on which the model runs: cpu, cuda, cuda:1 or mps.")
     ] = "cpu",
     curies: Annotated[
         bool,
         typer.Option(
-            "--curies", help="Write concepts with their prefix, mesh:D001249 for D001249."
+            "--curies", help="Write concept ids with their prefixes: mesh:D001249, not D001249."
         ),
     ] = False,
-    batch_size: Annotated[int, typer.Option(help="Documents worked on together.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(help="The number of documents that are linked together.")
+    ] = 32,
     workers: Annotated[
-        int, typer.Option(help="Processes that link, of one thread each; one for each core.")
+        int,
+        typer.Option(help="The number of processes, each with one thread. Take one for each core."),
     ] = 1,
     engine: Annotated[
         str,
-        typer.Option(help="local, or ray: a cluster; -o is then a folder of shards, gone on with."),
+        typer.Option(
+            help="local links on this machine, ray on the machines of a Ray cluster. ray writes a "
+            "folder of shards to -o, and the same command goes on where an earlier one stopped."
+        ),
     ] = "local",
-    shard_size: Annotated[int, typer.Option(help="Documents of a shard, with --engine ray.")] = 256,
+    shard_size: Annotated[
+        int, typer.Option(help="The number of documents in a shard, with --engine ray.")
+    ] = 256,
 ) -> None:
-    """Find mentions in text and link them to concepts."""
+    """Find mentions in text and link them to concepts.
+
+    A document that cannot be read or linked is reported, the others are linked, and the exit
+    status is 1.
+    """
     from biolink.blocks import LinkSettings
     from biolink.cli.link import LinkJob, run_link
 
@@ -179,12 +207,16 @@ def link(
 @app.command(cls=WithFormats)
 def convert(
     files: Files = None,
-    format: Format = None,
+    format: DocumentFormat = None,
     text_column: TextColumn = None,
     to: To = None,
     output: Output = "-",
 ) -> None:
-    """Convert documents from one format to another."""
+    """Convert documents from one format to another.
+
+    A document that cannot be read or written is reported, the others are converted, and the exit
+    status is 1.
+    """
     from biolink.cli.convert import run_convert
 
     if run_convert(tuple(files or ["-"]), format, to, output, text_column):
@@ -201,47 +233,72 @@ def formats() -> None:
 
 @app.command()
 def info(
-    model: Annotated[Path | None, typer.Argument(help="Model folder; the embedded one.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A model folder. Default: the embedded model.", callback=not_empty),
+    ] = None,
 ) -> None:
-    """Check a model's files; print versions, what the model is and what it was trained on."""
+    """Check the files of a model; print versions, what it is and what it was trained on."""
     from biolink.cli.info import print_info
 
-    print_info(model)
+    print_info(None if model is None else Path(model))
 
 
 @app.command()
 def evaluate(
-    files: Annotated[list[str], typer.Argument(help="Documents with gold concept ids.")],
-    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
-    format: Format = None,
-    method: Annotated[str | None, typer.Option(help="combined, generate or candidates.")] = None,
+    files: GoldDocuments,
+    kb: KbOption = None,
+    model: ModelOption = None,
+    format: DocumentFormat = None,
+    method: Method = None,
     mentions: Annotated[
         str,
-        typer.Option(help="given: link the gold mentions; find: find and link them, end to end."),
+        typer.Option(
+            help="given links the gold mentions; find finds mentions and links them, so that the "
+            "figures are of the whole way."
+        ),
     ] = "given",
     train: Annotated[
         list[str] | None,
-        typer.Option(help="Documents the linker was trained on; may be repeated."),
+        typer.Option(
+            help="Documents on which the linker was trained: the report tells mentions and "
+            "concepts in them from those that are not. It may be repeated.",
+            callback=not_empty,
+        ),
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="strict, or biosyn: the mentions of --train are names, too.")
+        str,
+        typer.Option(
+            help="strict, or biosyn, which adds the mentions of --train to the knowledge base as "
+            "names."
+        ),
     ] = "strict",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Measure exact match and TF-IDF as well.")
     ] = False,
     predictions: Annotated[
         list[str] | None,
-        typer.Option(help="Another system's output, PubTator say; may be repeated."),
+        typer.Option(
+            help="The output of another system for the same documents, in any readable format, "
+            "which is measured as well. It may be repeated.",
+            callback=not_empty,
+        ),
     ] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option("-o", "--output", help=".json, .md or .html to write; may be repeated."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A report to write: a name that ends in .json, .md or .html. It may be repeated.",
+            callback=not_empty,
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the report as a JSON object.")
+    ] = False,
+    seed: Seed = 0,
 ) -> None:
-    """Compare links with gold concepts: of given mentions, or end to end."""
+    """Compare links with gold concepts, for given mentions or end to end."""
     from biolink.cli.evaluate import EvaluationJob, run_evaluate
 
     job = EvaluationJob(
@@ -265,22 +322,30 @@ def evaluate(
 
 @app.command()
 def find_threshold(
-    files: Annotated[list[str], typer.Argument(help="Development documents with gold concepts.")],
-    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
-    format: Format = None,
-    types: Annotated[
-        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
-    ] = None,
+    files: GoldDocuments,
+    kb: KbOption = None,
+    model: ModelOption = None,
+    format: DocumentFormat = None,
+    types: Types = None,
     precision: Annotated[
-        float | None, typer.Option(help="Wanted precision; the highest F1 if not given.")
+        float | None,
+        typer.Option(
+            help="The precision to reach, from 0 to 1. Default: the threshold with the highest F1 "
+            "is chosen."
+        ),
     ] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option("-o", "--output", help=".json, .svg or .png to write; may be repeated."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A file for the curve: a name that ends in .json, .svg or .png. It may be "
+            "repeated.",
+            callback=not_empty,
+        ),
     ] = None,
 ) -> None:
-    """Sweep the threshold under which a link is NIL over gold mentions."""
+    """Measure precision and recall at each threshold below which a mention is NIL."""
     from biolink.cli.find_threshold import ThresholdJob, run_find_threshold
 
     run_find_threshold(
@@ -290,22 +355,26 @@ def find_threshold(
 
 @app.command()
 def calibrate(
-    files: Annotated[list[str], typer.Argument(help="Development documents with gold concepts.")],
+    files: GoldDocuments,
     output: Annotated[
         list[str] | None,
         typer.Option(
-            "-o", "--output", help="calibration.json, and .svg or .png of the diagram to write."
+            "-o",
+            "--output",
+            help="A .json file for the calibration, or a .svg or .png file for the reliability "
+            "diagram. It may be repeated.",
+            callback=not_empty,
         ),
     ] = None,
-    kind: Annotated[str, typer.Option(help="isotonic or platt.")] = "isotonic",
-    kb: Annotated[str | None, typer.Option(help="Knowledge base.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder; the embedded one.")] = None,
-    format: Format = None,
-    types: Annotated[
-        str | None, typer.Option(help="Only concepts of these semantic types, comma-separated.")
-    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="The form of the calibration: isotonic or platt.")
+    ] = "isotonic",
+    kb: KbOption = None,
+    model: ModelOption = None,
+    format: DocumentFormat = None,
+    types: Types = None,
 ) -> None:
-    """Fit the probabilities of links to how often they are right, with a reliability diagram."""
+    """Fit the probabilities of links to how often the links are right."""
     from biolink.cli.calibrate import CalibrationJob, run_calibrate
 
     run_calibrate(CalibrationJob(tuple(files), kb, model, format, types, kind, tuple(output or ())))
@@ -313,14 +382,21 @@ def calibrate(
 
 @app.command()
 def compare(
-    first: Annotated[Path, typer.Argument(help="Report in JSON (biolink evaluate -o A.json).")],
-    second: Annotated[Path, typer.Argument(help="Another, of the same documents.")],
+    first: Annotated[
+        Path, typer.Argument(help="A report that biolink evaluate -o NAME.json wrote.")
+    ],
+    second: Annotated[Path, typer.Argument(help="Another report on the same documents.")],
     output: Annotated[
         list[str] | None,
-        typer.Option("-o", "--output", help=".md or .html to write; may be repeated."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A comparison to write: a name that ends in .md or .html. It may be repeated.",
+            callback=not_empty,
+        ),
     ] = None,
 ) -> None:
-    """Compare two systems mention by mention: paired bootstrap test."""
+    """Compare two systems mention by mention with a paired bootstrap test."""
     from biolink.cli.evaluate import run_compare
 
     run_compare(first, second, tuple(output or ()))

@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.options import KbOption, OutputFolder, Seed, not_empty
+from biolink.kb.wording import counted
+
 if TYPE_CHECKING:
     from biolink.bench.partial_kb import Setup
     from biolink.bench.scoring import Part
     from biolink.documents import Document
     from biolink.kb import KnowledgeBase
 
-bench_app = typer.Typer(help="Benchmarks of whole systems.", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Measure whole systems on a part of the knowledge base that they were trained with.",
+    no_args_is_help=True,
+)
 
 #: The embedded default, where a model folder is asked for.
 DEFAULT = "default"
 
 Ids = Annotated[
-    Path, typer.Option(help="Identifiers of the part, one a line; gzip and xz included.")
+    Path,
+    typer.Option(
+        help="A file with the ids of the part's concepts, one in each line, which gzip or xz may "
+        "have compressed."
+    ),
 ]
-Kb = Annotated[str | None, typer.Option(help="Training knowledge base; the embedded one.")]
-Name = Annotated[str, typer.Option(help="Of the part, for tables.")]
 
 
 def _identifiers(file: Path) -> list[str]:
@@ -34,11 +42,12 @@ def _identifiers(file: Path) -> list[str]:
     for number, line in numbered_lines(file):
         identifier = line.strip()
         if len(identifier.split()) > 1:
-            raise InputError(str(file), number, identifier[:60], "one identifier a line")
+            found = f"the line {identifier[:60]!r}"
+            raise InputError(str(file), number, found, "one id in each line")
         if identifier:
             found.append(identifier)
     if not found:
-        raise InputError(str(file), None, "no identifiers", "one a line")
+        raise InputError(str(file), None, "no ids", "one in each line")
     return found
 
 
@@ -67,8 +76,8 @@ def _apart(documents: list[Document], others: list[Document]) -> list[Document]:
     kept = [d for d in documents if d.id not in ids and title(d) not in titles]
     if len(kept) < len(documents):
         message(
-            f"biolink: {len(documents) - len(kept)} development document(s) left out: they share "
-            "id or first line with a test document"
+            f"biolink: {counted(len(documents) - len(kept), 'development document')} left out, "
+            "with the id or the first line of a test document"
         )
     return kept
 
@@ -80,38 +89,42 @@ def _parts(name: str, kb: KnowledgeBase, ids: Path) -> tuple[Part, Part]:
     part, complement = Part.of(name, kb, _identifiers(ids))
     for one in (part, complement):
         if not len(one.kb):
-            raise ConfigError(f"{ids}: {one.name} has no concept of the knowledge base")
+            raise ConfigError(
+                f"{ids}: no concept of the knowledge base belongs to the {one.name}; expected "
+                "ids of some of its concepts, and not of all"
+            )
     return part, complement
 
 
-def _is_split(folder: Path) -> bool:
-    from biolink.kb.files import holds_only
-    from biolink.kb.store import is_store
+def _foreign_in_split(folder: Path) -> list[str]:
+    from biolink.kb.files import foreign_names
+    from biolink.kb.store import foreign_in_store
 
-    parts = ("part", "complement")
-    names = [f"{part}{suffix}" for part in parts for suffix in (".jsonl", ".kb")]
-    stores = [folder / f"{part}.kb" for part in parts if (folder / f"{part}.kb").exists()]
-    return holds_only(folder, names) and all(map(is_store, stores))
+    stores = ("part.kb", "complement.kb")
+    foreign = foreign_names(folder, (*stores, "part.jsonl", "complement.jsonl"))
+    return foreign + [f"{kb}/{name}" for kb in stores for name in foreign_in_store(folder / kb)]
 
 
 @bench_app.command()
 def split(
-    files: Annotated[list[str], typer.Argument(help="Annotated documents.")],
-    ids: Ids,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="Folder for part.jsonl, part.kb, complement.jsonl ..."),
+    files: Annotated[
+        list[str], typer.Argument(help="Files of annotated documents.", callback=not_empty)
     ],
-    kb: Kb = None,
+    ids: Ids,
+    output: OutputFolder,
+    kb: KbOption = None,
 ) -> None:
-    """A part alone, and its complement, to train on: annotations and knowledge base."""
+    """Split annotations and knowledge base into a part and its complement, to train on either.
+
+    The folder gets part.jsonl, part.kb, complement.jsonl and complement.kb.
+    """
     from dataclasses import replace
 
     from biolink.cli.console import message
     from biolink.formats import write
     from biolink.kb.files import check_folder_target
 
-    check_folder_target(output, _is_split, "a split of an earlier run")
+    check_folder_target(output, _foreign_in_split, "a split of an earlier run")
     documents = _documents(files)
     for part, file in zip(
         _parts("part", _knowledge_base(kb), ids), ("part", "complement"), strict=True
@@ -123,48 +136,83 @@ def split(
                 for m in document.mentions
             )
             chosen.append(document.with_mentions(m for m in mentions if m.concept_ids))
-        output.mkdir(parents=True, exist_ok=True)
-        write(chosen, str(output / f"{file}.jsonl"))
-        part.kb.save(output / f"{file}.kb")
-        count = sum(len(document.mentions) for document in chosen)
-        message(f"wrote {output / file}.jsonl: {count} annotations, and {file}.kb")
+        folder = Path(output)
+        folder.mkdir(parents=True, exist_ok=True)
+        write(chosen, str(folder / f"{file}.jsonl"))
+        part.kb.save(folder / f"{file}.kb")
+        count = counted(sum(len(document.mentions) for document in chosen), "annotation")
+        message(f"wrote {folder / file}.jsonl with {count}, and {file}.kb")
 
 
 @bench_app.command()
 def partial_kb(
-    test: Annotated[list[str], typer.Option(help="Test documents; may be repeated.")],
-    dev: Annotated[list[str], typer.Option(help="Development documents; may be repeated.")],
+    test: Annotated[
+        list[str],
+        typer.Option(help="A file of test documents. It may be repeated.", callback=not_empty),
+    ],
+    dev: Annotated[
+        list[str],
+        typer.Option(
+            help="A file of development documents. It may be repeated.", callback=not_empty
+        ),
+    ],
     ids: Ids,
-    work: Annotated[Path, typer.Option(help="Folder of the predictions, kept for the next run.")],
-    kb: Kb = None,
-    name: Name = "part",
+    work: Annotated[
+        Path, typer.Option(help="The folder of the predictions, which the next run uses again.")
+    ],
+    kb: KbOption = None,
+    name: Annotated[str, typer.Option(help="The name of the part in the tables.")] = "part",
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Systems: folders of linking models (with recogniser), end-to-end or "
-            "retrieve-read models; 'default' is the embedded one. May be repeated."
+            help="A system: the folder of a linking model with a recogniser, of an end-to-end "
+            "model or of a retrieve-read model, or default for the embedded model. It may be "
+            "repeated.",
+            callback=not_empty,
         ),
     ] = None,
     dev_model: Annotated[
         list[str] | None,
-        typer.Option(help="What predicts development documents in place of --model."),
+        typer.Option(
+            help="A model that predicts the development documents in place of --model. It may be "
+            "repeated.",
+            callback=not_empty,
+        ),
     ] = None,
     part_model: Annotated[
-        list[str] | None, typer.Option(help="Trained on the part's annotations alone.")
+        list[str] | None,
+        typer.Option(
+            help="A model that was trained on the annotations of the part alone. It may be "
+            "repeated.",
+            callback=not_empty,
+        ),
     ] = None,
     complement_model: Annotated[
-        list[str] | None, typer.Option(help="Trained on the complement's annotations alone.")
+        list[str] | None,
+        typer.Option(
+            help="A model that was trained on the annotations of the complement alone. It may be "
+            "repeated.",
+            callback=not_empty,
+        ),
     ] = None,
     dev_limit: Annotated[
-        int | None, typer.Option(help="Tune on so many development documents at the most.")
+        int | None,
+        typer.Option(
+            help="The greatest number of development documents that are used. Default: all."
+        ),
     ] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option("-o", "--output", help=".md, .json or .html to write; may be repeated."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A report to write: a name that ends in .md, .json or .html. It may be repeated.",
+            callback=not_empty,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Inference on a part of the training knowledge base, in every setting (BioNLP 2023)."""
+    """Measure linking to a part of the training knowledge base, in every setting (BioNLP 2023)."""
     from biolink.bench.partial_kb import Corpus, run_benchmark
     from biolink.bench.report import is_published_test, to_html, to_json, to_markdown
     from biolink.bench.scoring import Part
@@ -182,7 +230,9 @@ def partial_kb(
     tested = _documents(test)
     corpus = Corpus(_apart(_documents(dev), tested)[:dev_limit], tested)
     if not corpus.development or not corpus.test:
-        raise ConfigError("--dev and --test need documents, --dev such as are not in --test")
+        raise ConfigError(
+            "there are no documents in --test, or none in --dev that are not in --test as well"
+        )
     setups = _setups(
         base, model or [DEFAULT], dev_model or (), {
             part.name: part_model or (), complement.name: complement_model or (),
@@ -245,7 +295,10 @@ def _setups(
         for name in names:
             linker = load(None if name == DEFAULT else name, kb)
             if linker.paradigm in found:
-                raise ConfigError(f"{name}: there is another model for {linker.paradigm} already")
+                raise ConfigError(
+                    f"{name}: a model for {linker.paradigm} is given already; expected one of each "
+                    "kind"
+                )
             found[linker.paradigm] = linker
         return found
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from biolink.kb.wording import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,13 +23,13 @@ def message(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def report_problems(problems: Sequence[Exception], done: int = 0) -> None:
+def report_problems(problems: Sequence[Exception], done: bool = False) -> None:
     """Say on stderr what could not be read or linked, and whether something else was done."""
     for problem in problems:
         message(f"biolink: {problem}")
     if problems:
         rest = "; everything else was done" if done else ""
-        message(f"biolink: {len(problems)} problem(s){rest}")
+        message(f"biolink: {counted(len(problems), 'problem')}{rest}")
 
 
 def stdout() -> Console:

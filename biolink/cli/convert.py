@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from biolink.cli.console import progress, report_problems
-from biolink.cli.inputs import read_all, some_documents
+from biolink.cli.inputs import check_inputs, read_all, some_documents
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import format_of_name, write
@@ -24,7 +24,12 @@ def run_convert(
     """Convert files into one; returns the problems."""
     name = to or (None if output == STDIO else format_of_name(output))
     if name is None:
-        raise ConfigError("give the output's format with --to, or a name with -o")
+        where = "standard output" if output == STDIO else f"the output {output!r}"
+        raise ConfigError(
+            f"the format of {where} is not known; expected one with --to, or a name with -o that "
+            "tells it, such as out.jsonl"
+        )
+    check_inputs(files, (), format, text_column)
     problems: list[BiolinkError] = []
     done = 0
     try:
@@ -42,5 +47,5 @@ def run_convert(
 
             write(counted(), output, name, problems.append)
     finally:
-        report_problems(problems, done)
+        report_problems(problems, done > 0)
     return problems

@@ -93,7 +93,7 @@ def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
             return _found(job, gold, problems)
         return _given(job, gold, problems)
     finally:
-        report_problems(problems, 1)
+        report_problems(problems, True)
 
 
 def _check(job: EvaluationJob) -> None:
@@ -308,7 +308,7 @@ def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
 
 def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     """Paired comparison of two reports that ``biolink evaluate -o NAME.json`` wrote."""
-    check_outputs(output, _SUFFIXES, (".html",))
+    check_outputs(output, (".md", ".html"), (".html",))
 
     def read(file: Path) -> Report:
         try:

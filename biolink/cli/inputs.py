@@ -10,13 +10,34 @@ from pathlib import Path
 from biolink.cli.console import message
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
-from biolink.formats import read
+from biolink.formats import TABLES, load, read
 from biolink.formats.folders import files_below
 from biolink.kb.files import STDIO, display_name
 
-__all__ = ["documents_of", "files_of", "read_all", "some_documents"]
+__all__ = ["check_inputs", "documents_of", "files_of", "read_all", "some_documents"]
 
 OnProblem = Callable[[BiolinkError], None]
+
+
+def check_inputs(
+    files: Sequence[str], texts: Sequence[str], format: str | None, text_column: str | None
+) -> None:
+    """Refuse options of files where there are none, or none with columns.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option that would have no effect.
+    """
+    for name, value in (("--format", format), ("--text-column", text_column)):
+        if value is not None and texts and not files:
+            raise ConfigError(f"{name} goes with files, and there is only --text; leave it out")
+    if text_column is not None and format is not None and format not in TABLES:
+        load(format)
+        raise ConfigError(
+            f"--text-column goes with a table, and --format is {format}; expected the format "
+            f"{' or '.join(TABLES)}"
+        )
 
 
 def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:
@@ -76,7 +97,8 @@ def read_all(
     options = {} if text_column is None else {"text_column": text_column}
     for file in files_of(names, on_problem, output):
         if file != STDIO and not (file and Path(file).exists()):
-            on_problem(InputError(file, None, "no such file", "a file of documents"))
+            found, expected = "no such file or folder", "documents to read"
+            on_problem(InputError(display_name(file), None, found, expected))
             continue
         if file == STDIO and sys.stdin is not None and sys.stdin.isatty():
             message("biolink: reading from the terminal; end the text with Ctrl-D")
@@ -104,7 +126,7 @@ def documents_of(texts: Sequence[str]) -> Iterator[Document]:
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise ConfigError(f"--text {number}: bytes that are not UTF-8") from None
+            raise ConfigError(f"text {number} of --text is not UTF-8") from None
         yield Document(str(number), text)
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.options import (
+    KbFormat,
+    KbOption,
+    KbOutput,
+    KbSource,
+    ReaderOptions,
+    not_empty,
+)
+
 if TYPE_CHECKING:
+    from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
 
 kb_app = typer.Typer(help="Build, look into and compare knowledge bases.", no_args_is_help=True)
-
-Source = Annotated[str, typer.Argument(help="NAME.kb, or any readable knowledge base.")]
-Format = Annotated[str | None, typer.Option(help="Format of the source; found by content.")]
-Option = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="Option of the reader as name=value; may be repeated."),
-]
 
 
 def _options(given: list[str] | None) -> dict[str, Any]:
@@ -27,19 +32,44 @@ def _options(given: list[str] | None) -> dict[str, Any]:
     for item in given or []:
         name, equals, value = item.partition("=")
         if not equals:
-            raise ConfigError(f"--option is name=value, not {item!r}")
+            raise ConfigError(f"--option is {item!r}; expected name=value")
         options[name] = {"true": True, "false": False}.get(value.lower(), value)
     return options
 
 
-def _open(source: str | None, format: str | None = None, option: list[str] | None = None) -> Any:
+def opened(
+    source: str | None,
+    problems: list[BiolinkError],
+    format: str | None = None,
+    option: list[str] | None = None,
+) -> KnowledgeBase:
+    """The base of a command, the embedded one when None; rows that cannot be read are problems."""
+    from biolink.cli.console import progress
     from biolink.kb import KnowledgeBase
+    from biolink.kb.readers import read_knowledge_base
 
     if source is None:
         from biolink.places import EMBEDDED
 
         return KnowledgeBase.open(EMBEDDED / "kb")
-    return KnowledgeBase.read(source, format, **_options(option))
+    with progress(f"reading {source}", "records") as advance:
+        return read_knowledge_base(source, format, advance, problems.append, **_options(option))
+
+
+@contextmanager
+def _reported() -> Iterator[list[BiolinkError]]:
+    """Rows that could not be read, reported at the end; the exit status is 1 if there were any."""
+    from biolink.cli.console import report_problems
+
+    problems: list[BiolinkError] = []
+    done = False
+    try:
+        yield problems
+        done = True
+    finally:
+        report_problems(problems, done)
+    if problems:
+        raise typer.Exit(1)
 
 
 def _tell_former(kb: KnowledgeBase, concept_id: str) -> None:
@@ -49,168 +79,240 @@ def _tell_former(kb: KnowledgeBase, concept_id: str) -> None:
     concept = kb.get(concept_id)
     if concept is not None and concept.id not in (concept_id, kb.bare_id(concept_id)):
         message(
-            f"biolink: note: {concept_id} is not an id of its own any more: it leads on to "
-            f"{kb.curie(concept.id)} ({concept.name})"
+            f"biolink: note: the id {concept_id} was replaced by {kb.curie(concept.id)} "
+            f"({concept.name})"
         )
+
+
+def _size(kb: KnowledgeBase) -> str:
+    from biolink.kb.wording import counted
+
+    return f"{counted(len(kb), 'concept')}, {counted(kb.name_count, 'name')}"
 
 
 @kb_app.command()
 def build(
-    sources: Annotated[list[str], typer.Argument(help="Files or folders; later ones are merged.")],
-    output: Annotated[str, typer.Option("-o", "--output", help="The NAME.kb folder to write.")],
-    format: Format = None,
-    option: Option = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files or folders in any readable format. The concepts of each are merged into "
+            "those of the first.",
+            callback=not_empty,
+        ),
+    ],
+    output: KbOutput,
+    format: KbFormat = None,
+    option: ReaderOptions = None,
     only_matched: Annotated[
         bool,
-        typer.Option(help="Of later sources keep only what the first has (by id or reference)."),
+        typer.Option(
+            "--only-matched",
+            help="Keep of the later sources only concepts that the first one has as well, by id or "
+            "by cross reference.",
+        ),
     ] = False,
 ) -> None:
-    """Build a NAME.kb store; later sources add names by id and by cross reference."""
+    """Build a NAME.kb folder from one source or several.
+
+    A later source adds its names to the concepts that have the same id or a cross reference to it.
+    A row that cannot be read is reported, the base is built from the others, and the exit status
+    is 1.
+    """
     from biolink.cli.console import message, progress
-    from biolink.kb.readers import read_knowledge_base
     from biolink.kb.store import check_store_target
 
     check_store_target(output)
-    merged: KnowledgeBase | None = None
-    for source in sources:
-        with progress(f"reading {source}", "records") as advance:
-            one = read_knowledge_base(source, format, advance, **_options(option))
-        for reason, entry in one.manifest.get("dropped", {}).items():
-            message(f"  {source}: {reason}: {_counted(entry)}")
-        with progress(f"merging {source}"):
-            merged = one if merged is None else merged.merge(one, unmatched=not only_matched)
-    assert merged is not None
-    with progress(f"writing {output}"):
-        merged.save(output)
-    message(f"{output}: {len(merged):,} concepts, {merged.name_count:,} names")
-    for problem, entry in merged.manifest.get("problems", {}).items():
-        message(f"  {problem}: {_counted(entry)}")
+    with _reported() as problems:
+        merged: KnowledgeBase | None = None
+        for source in sources:
+            base = opened(source, problems, format, option)
+            for reason, entry in base.manifest.get("dropped", {}).items():
+                message(f"  {source}: {reason}: {_with_example(entry)}")
+            with progress(f"merging {source}"):
+                merged = base if merged is None else merged.merge(base, unmatched=not only_matched)
+        assert merged is not None
+        with progress(f"writing {output}"):
+            merged.save(output)
+        message(f"{output}: {_size(merged)}")
+        for problem, entry in merged.manifest.get("problems", {}).items():
+            message(f"  {problem}: {_with_example(entry)}")
 
 
-def _counted(entry: dict[str, Any]) -> str:
+def _with_example(entry: dict[str, Any]) -> str:
     return f"{entry['count']:,} (for example {entry['examples'][0]})"
 
 
 @kb_app.command()
 def info(
-    source: Annotated[str | None, typer.Argument(help="NAME.kb; the embedded one.")] = None,
-    format: Format = None,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A NAME.kb folder, or a file or folder in any readable format. Default: the "
+            "embedded knowledge base.",
+            callback=not_empty,
+        ),
+    ] = None,
+    format: KbFormat = None,
 ) -> None:
     """Print what a knowledge base holds and where it comes from."""
     from biolink.cli.console import stdout
     from biolink.kb.inspect import summarise
 
     console = stdout()
-    kb = _open(source, format)
-    for name, value in summarise(kb).items():
-        if isinstance(value, dict):
-            console.print(f"{name}:")
-            for key, count in value.items():
-                console.print(f"  {key or '(none)'}: {count:,}", markup=False)
-        elif isinstance(value, list):
-            console.print(f"{name}:")
-            for item in value:
-                console.print(f"  {item}", markup=False)
-        else:
-            shown = f"{value:,}" if isinstance(value, int) else value
-            console.print(f"{name}: {shown}", markup=False)
+    with _reported() as problems:
+        kb = opened(source, problems, format)
+        for name, value in summarise(kb).items():
+            if isinstance(value, dict):
+                console.print(f"{name}:")
+                for key, count in value.items():
+                    console.print(f"  {key or '(none)'}: {count:,}", markup=False)
+            elif isinstance(value, list):
+                console.print(f"{name}:")
+                for item in value:
+                    console.print(f"  {item}", markup=False)
+            else:
+                shown = f"{value:,}" if isinstance(value, int) else value
+                console.print(f"{name}: {shown}", markup=False)
 
 
 @kb_app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="A name or an id.")],
-    kb: Annotated[str | None, typer.Option(help="NAME.kb; the embedded one.")] = None,
-    limit: Annotated[int, typer.Option(help="How many similar names.")] = 10,
+    query: Annotated[str, typer.Argument(help="A name or an id.", callback=not_empty)],
+    kb: KbOption = None,
+    limit: Annotated[
+        int, typer.Option(help="The number of concepts that are found by a similar name.")
+    ] = 10,
 ) -> None:
-    """Find concepts by id, by name, and by similar names."""
+    """Find concepts by id, by name and by similar names.
+
+    The exit status is 1 when nothing is found.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    from biolink.cli.console import stdout
+    from biolink.cli.console import message, stdout
+    from biolink.errors import ConfigError
     from biolink.kb.inspect import find
 
-    base = _open(kb)
-    _tell_former(base, query)
-    table = Table()
-    for column in ("how", "concept", "preferred name", "through", "types", "score"):
-        table.add_column(column)
-    for hit in find(base, query, limit):
-        table.add_row(
-            hit.how,
-            Text(base.curie(hit.concept.id)),
-            Text(hit.concept.name),
-            Text(hit.name),
-            Text(", ".join(hit.concept.types)),
-            f"{hit.score:.2f}",
-        )
-    stdout().print(table)
+    if limit < 0:
+        raise ConfigError(f"--limit is {limit}; expected a number from 0")
+    with _reported() as problems:
+        base = opened(kb, problems)
+        hits = find(base, query, limit)
+        if not hits:
+            message(
+                f"biolink: nothing was found for {query!r} in {kb or 'the embedded knowledge base'}"
+            )
+            raise typer.Exit(1)
+        _tell_former(base, query)
+        table = Table()
+        for column in ("how", "concept", "preferred name", "through", "types", "score"):
+            table.add_column(column)
+        for hit in hits:
+            table.add_row(
+                hit.how,
+                Text(base.curie(hit.concept.id)),
+                Text(hit.concept.name),
+                Text(hit.name),
+                Text(", ".join(hit.concept.types)),
+                f"{hit.score:.2f}",
+            )
+        stdout().print(table)
 
 
 @kb_app.command()
 def subset(
-    source: Source,
-    output: Annotated[str, typer.Option("-o", "--output", help="The NAME.kb folder to write.")],
-    ids: Annotated[str | None, typer.Option(help="File of ids, one a line; gzip included.")] = None,
-    types: Annotated[str | None, typer.Option(help="Semantic types, comma-separated.")] = None,
-    sources: Annotated[str | None, typer.Option(help="Sources, comma-separated.")] = None,
+    source: KbSource,
+    output: KbOutput,
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            help="A file with the ids of the concepts to keep, one in each line, which gzip or xz "
+            "may have compressed.",
+            callback=not_empty,
+        ),
+    ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            help="The semantic types of the concepts to keep, separated by commas.",
+            callback=not_empty,
+        ),
+    ] = None,
+    sources: Annotated[
+        str | None,
+        typer.Option(
+            help="The sources of the concepts to keep, as biolink kb info lists them, separated by "
+            "commas.",
+            callback=not_empty,
+        ),
+    ] = None,
 ) -> None:
-    """Write a part of a knowledge base as a store of its own."""
+    """Write a part of a knowledge base as a NAME.kb folder of its own."""
     from biolink.cli.console import message
     from biolink.errors import ConfigError
     from biolink.kb.files import numbered_lines
     from biolink.kb.store import check_store_target
+    from biolink.kb.wording import counted
 
     check_store_target(output)
     if ids is None and types is None and sources is None:
-        raise ConfigError("choose a part with --ids, --types or --sources")
+        raise ConfigError("no part was chosen; expected --ids, --types or --sources")
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
-    base = _open(source)
-    part = base.subset(
-        ids=wanted,
-        types=None if types is None else types.split(","),
-        sources=None if sources is None else sources.split(","),
-    )
-    if not len(part):
-        raise ConfigError(f"no concept of {source} is in that part; nothing was written")
-    part.save(output)
-    message(f"{output}: {len(part):,} concepts, {part.name_count:,} names")
-    resolved = {i: base.resolve(i) for i in wanted or ()}
-    led_on = [
-        f"{i} to {base.curie(found)}"
-        for i, found in resolved.items()
-        if found is not None and found not in (i, base.bare_id(i))
-    ]
-    if led_on:
-        message(f"  {len(led_on):,} of the ids lead on to another id (for example {led_on[0]})")
+    with _reported() as problems:
+        base = opened(source, problems)
+        part = base.subset(
+            ids=wanted,
+            types=None if types is None else types.split(","),
+            sources=None if sources is None else sources.split(","),
+        )
+        if not len(part):
+            raise ConfigError(f"no concept of {source} belongs to that part; nothing was written")
+        part.save(output)
+        message(f"{output}: {_size(part)}")
+        resolved = {i: base.resolve(i) for i in wanted or ()}
+        replaced = [
+            f"{i} by {base.curie(concept_id)}"
+            for i, concept_id in resolved.items()
+            if concept_id is not None and concept_id not in (i, base.bare_id(i))
+        ]
+        if replaced:
+            count = counted(len(replaced), "id")
+            message(f"  replaced by another id: {count} (for example {replaced[0]})")
 
 
 @kb_app.command()
-def disambiguate(
-    source: Source,
-    output: Annotated[str, typer.Option("-o", "--output", help="The NAME.kb folder to write.")],
-) -> None:
-    """Write names that several concepts share with a distinguishing string (BELHD)."""
+def disambiguate(source: KbSource, output: KbOutput) -> None:
+    """Add a distinguishing string to each name that several concepts share (BELHD)."""
     from biolink.cli.console import message
     from biolink.kb.homonyms import disambiguated
     from biolink.kb.store import check_store_target
 
     check_store_target(output)
-    base = _open(source)
-    told_apart = disambiguated(base)
-    told_apart.save(output)
-    message(f"{output}: {len(told_apart):,} concepts, {told_apart.name_count:,} names")
+    with _reported() as problems:
+        told_apart = disambiguated(opened(source, problems))
+        told_apart.save(output)
+        message(f"{output}: {_size(told_apart)}")
 
 
 @kb_app.command()
 def validate(
-    source: Source,
-    format: Format = None,
-    option: Option = None,
+    source: KbSource,
+    format: KbFormat = None,
+    option: ReaderOptions = None,
     model: Annotated[
-        str | None, typer.Option(help="Model whose decoder decides how long a name may be.")
+        str | None,
+        typer.Option(
+            help="The model whose decoder limits the length of a name. Default: the embedded "
+            "model.",
+            callback=not_empty,
+        ),
     ] = None,
 ) -> None:
-    """List what is wrong or doubtful; exit status 1 when the store itself is damaged."""
+    """List what is wrong or doubtful in a knowledge base.
+
+    The exit status is 1 when the stored files are damaged or a row cannot be read.
+    """
     from biolink.cli.console import stdout
     from biolink.infer.model import load_model
     from biolink.kb.inspect import validate as check
@@ -223,29 +325,31 @@ def validate(
         console.print(f"damaged file: {name}", markup=False)
     if damaged:
         raise typer.Exit(1)
-    kb = _open(source, format, option)
-    chosen = load_model(EMBEDDED / "model" if model is None else model)
-    longest = min(chosen.backbone.max_source, 512)
-    for finding in check(kb, lambda names: map(len, chosen.name_tokens(names)), longest):
-        console.print(f"{finding.what}: {finding.count:,}", markup=False)
-        for example in finding.examples:
-            console.print(f"  {example}", markup=False, soft_wrap=True)
+    with _reported() as problems:
+        kb = opened(source, problems, format, option)
+        chosen = load_model(EMBEDDED / "model" if model is None else model)
+        longest = min(chosen.backbone.max_source, 512)
+        for finding in check(kb, lambda names: map(len, chosen.name_tokens(names)), longest):
+            console.print(f"{finding.what}: {finding.count:,}", markup=False)
+            for example in finding.examples:
+                console.print(f"  {example}", markup=False, soft_wrap=True)
 
 
 @kb_app.command()
-def diff(first: Source, second: Source) -> None:
+def diff(first: KbSource, second: KbSource) -> None:
     """Compare two knowledge bases by id and by name."""
     from biolink.cli.console import stdout
     from biolink.kb.inspect import compare
 
     console = stdout()
-    result = compare(_open(first), _open(second))
-    for label, items in (
-        ("only in the first", result.removed),
-        ("only in the second", result.added),
-        ("with other names", result.changed),
-    ):
-        console.print(f"concepts {label}: {len(items):,}")
-        for item in items[:10]:
-            console.print(f"  {item}", markup=False, soft_wrap=True)
-    console.print(f"concepts that are equal: {result.equal:,}")
+    with _reported() as problems:
+        result = compare(opened(first, problems), opened(second, problems))
+        for label, items in (
+            ("only in the first", result.removed),
+            ("only in the second", result.added),
+            ("with other names", result.changed),
+        ):
+            console.print(f"concepts {label}: {len(items):,}")
+            for item in items[:10]:
+                console.print(f"  {item}", markup=False, soft_wrap=True)
+        console.print(f"concepts that are equal: {result.equal:,}")

@@ -21,11 +21,12 @@ from biolink.blocks import (
     one_thread,
 )
 from biolink.cli.console import message, progress, report_problems, stdout
-from biolink.cli.inputs import documents_of, files_of, read_all, some_documents
+from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import format_of_name, load, write
-from biolink.kb.files import STDIO
+from biolink.kb.files import STDIO, check_named_folder
+from biolink.kb.wording import counted
 
 if TYPE_CHECKING:
     from biolink.infer.linkers.mention_linker import Linker
@@ -74,15 +75,14 @@ class LinkOutcome:
 def run_link(job: LinkJob) -> LinkOutcome:
     """Link files; a document that cannot be read or linked is a problem in the outcome."""
     if job.mentions not in RECOGNISE:
-        raise ConfigError(f"--mentions is auto, given or find, not {job.mentions!r}")
-    if job.batch_size < 1:
-        raise ConfigError("--batch-size is at least 1")
-    if job.workers < 1:
-        raise ConfigError("--workers is at least 1")
-    if job.shard_size < 1:
-        raise ConfigError("--shard-size is at least 1")
+        raise ConfigError(f"--mentions is {job.mentions!r}; expected auto, given or find")
+    for option in ("batch_size", "workers", "shard_size"):
+        if getattr(job, option) < 1:
+            name = option.replace("_", "-")
+            raise ConfigError(f"--{name} is {getattr(job, option)}; expected a number from 1")
     if job.engine not in ("local", "ray"):
-        raise ConfigError(f"--engine is local or ray, not {job.engine!r}")
+        raise ConfigError(f"--engine is {job.engine!r}; expected local or ray")
+    check_inputs(job.files, job.texts, job.format, job.text_column)
     if job.engine == "ray":
         return _on_ray(job)
     to = _output_format(job)
@@ -96,7 +96,7 @@ def run_link(job: LinkJob) -> LinkOutcome:
             else:
                 write(counted, job.output, to, outcome.problems.append)
     finally:
-        report_problems(outcome.problems, outcome.documents)
+        report_problems(outcome.problems, outcome.documents > 0)
     if outcome.documents and not outcome.mentions:
         message("biolink: warning: no mention was found in any document")
     elif outcome.mentions and not outcome.linked:
@@ -119,14 +119,20 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
     from biolink.cluster import ClusterJob, link_on_ray
 
     if job.output == STDIO or job.to not in (None, "jsonl"):
-        raise ConfigError("--engine ray writes JSON Lines into the folder that -o names")
+        raise ConfigError(
+            "--engine ray writes shards of JSON Lines; expected a folder with -o, and no other --to"
+        )
+    check_named_folder(job.output, "the shards")
     if job.texts or not job.files or STDIO in job.files:
-        raise ConfigError("--engine ray reads files that every machine sees, not stdin or --text")
+        raise ConfigError(
+            "--engine ray cannot read standard input or --text; expected files that every machine "
+            "can open"
+        )
     problems: list[BiolinkError] = []
     files = files_of(job.files, problems.append)
     if not files:
         report_problems(problems)
-        raise ConfigError("there is no file to link")
+        raise ConfigError("no file can be read, so nothing was linked")
     cluster_job = ClusterJob(
         tuple(str(Path(file).absolute()) for file in files),
         str(Path(job.output).absolute()),
@@ -141,9 +147,9 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
         found = link_on_ray(cluster_job, advance)
     outcome = LinkOutcome(found.documents, found.mentions, found.linked)
     outcome.problems = [*problems, *map(BiolinkError, found.problems)]
-    report_problems(outcome.problems, found.documents + found.kept)
+    report_problems(outcome.problems, found.documents + found.kept > 0)
     if found.kept:
-        message(f"biolink: {found.kept} shard(s) of an earlier run were kept")
+        message(f"biolink: kept from an earlier run: {counted(found.kept, 'shard')}")
     return outcome
 
 
@@ -155,7 +161,10 @@ def _output_format(job: LinkJob) -> str:
     if job.output != STDIO:
         name = format_of_name(job.output)
         if name is None:
-            raise ConfigError(f"no format follows from the name {job.output!r}: give --to")
+            raise ConfigError(
+                f"the name {job.output!r} tells no format; expected one with --to, or a name such "
+                "as linked.jsonl"
+            )
         return name
     return "table" if sys.stdout.isatty() else "jsonl"
 
@@ -193,7 +202,8 @@ def loaded_for_given(settings: LinkSettings) -> Linker:
     linker = loaded(settings)
     if not isinstance(linker, Linker):
         raise ConfigError(
-            f"the model {settings.model} finds its own mentions: it cannot link given ones"
+            f"the model {settings.model} finds its own mentions and cannot link given ones; "
+            "expected a linking model"
         )
     return linker
 

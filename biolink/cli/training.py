@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.options import OutputFolder, Overrides, SettingsFile, not_empty
+from biolink.kb.wording import counted
+
 if TYPE_CHECKING:
     from biolink.documents import Document
 
 pretrain_app = typer.Typer(
-    help="Pre-train: denoising, KB-guided, tokenisers.", no_args_is_help=True
+    help="Pre-train a model on text or on a knowledge base, or learn a tokeniser.",
+    no_args_is_help=True,
 )
-
-SettingsFile = Annotated[Path, typer.Argument(help="TOML file of the settings.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A setting as key=value or table.key=value; may be repeated."),
-]
 
 
 def _report(record: dict[str, Any]) -> None:
@@ -31,7 +29,10 @@ def _report(record: dict[str, Any]) -> None:
 
 @pretrain_app.command()
 def denoise(settings: SettingsFile, set: Overrides = None) -> None:
-    """Denoising pre-training on text (BioBART); run it again to go on."""
+    """Pre-train a model by denoising text (BioBART).
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.pretrain.settings import read_settings
     from biolink.pretrain.stages import Denoising, run_denoising
@@ -46,10 +47,14 @@ def kb_guided(
     settings: SettingsFile,
     set: Overrides = None,
     preview: Annotated[
-        int, typer.Option(help="Print so many samples for a person to read, and stop.")
+        int,
+        typer.Option(help="Print this number of samples and train nothing. Default: train."),
     ] = 0,
 ) -> None:
-    """KB-guided pre-training on samples made from a knowledge base (GenBioEL)."""
+    """Pre-train a model on samples that are made from a knowledge base (GenBioEL).
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.pretrain.settings import read_settings
     from biolink.pretrain.stages import KBGuided, kb_guided_samples, run_kb_guided
@@ -59,7 +64,7 @@ def kb_guided(
         message(f"wrote {run_kb_guided(read, _report)}")
         return
     samples = kb_guided_samples(read)
-    message(f"{len(samples)} samples in an epoch")
+    message(f"{counted(len(samples), 'sample')} in each epoch")
     for number in range(preview):
         sample = samples.in_training(number)
         typer.echo(f"source  {sample.source}")
@@ -71,15 +76,21 @@ def kb_guided(
 
 @pretrain_app.command()
 def tokenizer(
-    files: Annotated[list[Path], typer.Argument(help="Text to learn from.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
-    size: Annotated[int, typer.Option(help="Tokens of the vocabulary.")] = 60_000,
+    files: Annotated[list[Path], typer.Argument(help="Files of text to learn from.")],
+    output: OutputFolder,
+    size: Annotated[
+        int, typer.Option(help="The number of tokens in the learned vocabulary.")
+    ] = 60_000,
     extend: Annotated[
-        Path | None,
-        typer.Option(help="Model to extend by the learned tokens (BioBART-v2), written as well."),
+        str | None,
+        typer.Option(
+            help="A model folder whose vocabulary gets the learned tokens (BioBART-v2). The model "
+            "is written as well.",
+            callback=not_empty,
+        ),
     ] = None,
 ) -> None:
-    """Learn a byte-level BPE tokeniser, or extend a model's vocabulary."""
+    """Learn a byte-level BPE tokeniser from text, or extend a model's vocabulary."""
     from biolink.cli.console import message
     from biolink.kb.model_folder import check_model_target, model_folder
     from biolink.pretrain.start import start_from
@@ -87,7 +98,7 @@ def tokenizer(
     from biolink.texts import read_texts
 
     check_model_target(output)
-    model = start_from(extend, {}, None) if extend is not None else None
+    model = start_from(Path(extend), {}, None) if extend is not None else None
     learned = train_bpe(read_texts([str(file) for file in files]), size)
     with model_folder(output) as folder:
         if model is None:
@@ -97,7 +108,7 @@ def tokenizer(
             model[0].save_pretrained(folder)
             extended.save_pretrained(folder)
             learned = extended
-    message(f"wrote {output}: {len(learned)} tokens")
+    message(f"wrote {output}: {counted(len(learned), 'token')}")
 
 
 def _documents(files: Iterable[Path]) -> list[Document]:
@@ -111,10 +122,16 @@ def finetune(
     set: Overrides = None,
     negatives: Annotated[
         bool,
-        typer.Option("--negatives", help="The second stage, on the model's own wrong names."),
+        typer.Option(
+            "--negatives",
+            help="Run the second stage, which trains against the wrong names that the model gives.",
+        ),
     ] = False,
 ) -> None:
-    """Synonyms-aware fine-tuning on annotated documents; run it again to go on."""
+    """Fine-tune a linking model on annotated documents, with synonyms as targets.
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.evaluation import evaluate
     from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
@@ -131,30 +148,43 @@ def finetune(
 
 
 def convert_checkpoint(
-    checkpoint: Annotated[Path, typer.Argument(help="fairseq's model.pt (BART, GENRE).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The model.pt of fairseq (BART, GENRE).")],
+    output: OutputFolder,
     dictionary: Annotated[
-        Path | None, typer.Option(help="fairseq's dict.txt; beside the checkpoint by default.")
+        str | None,
+        typer.Option(
+            help="The dict.txt of fairseq. Default: the one beside the checkpoint.",
+            callback=not_empty,
+        ),
     ] = None,
     tokenizer: Annotated[
-        Path | None,
-        typer.Option(help="Folder with the BPE's vocab.json (or encoder.json) and merges."),
+        str | None,
+        typer.Option(
+            help="The folder with vocab.json (or encoder.json) and merges.txt (or vocab.bpe) of "
+            "the BPE. Default: the checkpoint's folder.",
+            callback=not_empty,
+        ),
     ] = None,
 ) -> None:
     """Convert a fairseq BART checkpoint to the Hugging Face layout."""
     from biolink.cli.console import message
     from biolink.pretrain.fairseq import convert
 
-    model = convert(checkpoint, output, dictionary, tokenizer)
-    message(f"wrote {output}: {model.num_parameters():,} parameters")
+    model = convert(
+        checkpoint,
+        Path(output),
+        None if dictionary is None else Path(dictionary),
+        None if tokenizer is None else Path(tokenizer),
+    )
+    message(f"wrote {output}: {counted(model.num_parameters(), 'parameter')}")
 
 
 def export_pairs(
     settings: SettingsFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
+    output: OutputFolder,
     set: Overrides = None,
 ) -> None:
-    """Write a fine-tuning's samples as GenBioEL's and fairseq's .source and .target files."""
+    """Write the samples of a fine-tuning as .source and .target files for GenBioEL or fairseq."""
     from biolink.cli.console import message
     from biolink.finetune.pairs import write_source_target
     from biolink.finetune.tune import FineTuning
@@ -163,8 +193,8 @@ def export_pairs(
     read = read_settings(FineTuning, settings, set or ())
     for name, files in (("train", read.train), ("dev", read.dev)):
         if files:
-            count = write_source_target(read, _documents(files), output, name)
-            message(f"wrote {output / name}.source and .target: {count} lines")
+            count = write_source_target(read, _documents(files), Path(output), name)
+            message(f"wrote {Path(output, name)}.source and .target: {counted(count, 'line')}")
 
 
 train_app = typer.Typer(
@@ -175,7 +205,10 @@ train_app = typer.Typer(
 
 @train_app.command()
 def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
-    """End-to-end generation on annotated documents (GENRE); run it again to go on."""
+    """Train end-to-end generation on annotated documents (GENRE).
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
     from biolink.pretrain.settings import read_settings
@@ -186,7 +219,10 @@ def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
 
 @train_app.command()
 def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
-    """Retriever and reader on annotated documents (EntQA); run it again to go on."""
+    """Train a retriever and a reader on annotated documents (EntQA).
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
     from biolink.pretrain.settings import read_settings
@@ -197,7 +233,7 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
 
 @train_app.command()
 def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
-    """A recogniser on annotated documents (a token classifier on the model's encoder)."""
+    """Train a recogniser, a token classifier on a model's encoder, on annotated documents."""
     from biolink.cli.console import message
     from biolink.finetune.tagging import Recognising, run_recognising
     from biolink.pretrain.settings import read_settings

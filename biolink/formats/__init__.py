@@ -22,7 +22,7 @@ from biolink.formats.problems import OnProblem, raise_or_report
 from biolink.kb.arguments import need_callable, need_path, need_text
 from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffixes
 
-__all__ = ["FORMATS", "describe", "format_of_name", "read", "sniff_format", "write"]
+__all__ = ["FORMATS", "TABLES", "describe", "format_of_name", "read", "sniff_format", "write"]
 
 #: Name -> module, in the order in which they are asked whether a file is theirs. Loaded when used.
 FORMATS: dict[str, str] = {
@@ -61,7 +61,9 @@ def load(name: str) -> ModuleType:
         When there is no such format.
     """
     if not isinstance(name, str) or name not in FORMATS:
-        raise ConfigError(f"unknown format {name!r}: one of {', '.join(FORMATS)}")
+        raise ConfigError(
+            f"the format {name!r} of documents is unknown; expected one of {', '.join(FORMATS)}"
+        )
     return import_module(FORMATS[name])
 
 
@@ -98,13 +100,13 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
     """
     source = display_name(path)
     if str(path) != STDIO and (Path(path).is_dir() or not Path(path).exists()):
-        found = "a folder" if Path(path).is_dir() else "no such file"
+        found = "a folder" if Path(path).is_dir() and str(path) else "no such file"
         raise InputError(source, None, found, "a file of documents")
     head = peek(path)
     named = None if str(path) == STDIO else format_of_name(path)
     if named is not None and not hasattr(load(named), "read"):
         named = None
-    if text_column is not None and named not in _TABLES:
+    if text_column is not None and named in (None, "text"):
         return "tsv" if "\t" in head.split("\n", 1)[0] else "csv"
     claims = [name for name in FORMATS if name != "text" and load(name).sniff(path, head)]
     if named in claims:
@@ -119,15 +121,15 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         raise InputError(
             source,
             None,
-            "no format of documents that is known",
-            f"one of {', '.join(readers)} (name it with --format / format=; text takes any "
-            "characters as they are)",
+            "a format of documents that is not known",
+            f"one of {', '.join(readers)}; name it with --format (in Python format=), or read the "
+            "file as it stands with the format text",
         )
     return named or "text"
 
 
 #: Formats that take ``text_column``.
-_TABLES = ("tsv", "csv", "parquet")
+TABLES = ("tsv", "csv", "parquet")
 #: Formats whose suffix is that of many others (.xml, .json).
 _SHARED = ("bioc-xml", "bioc-json")
 #: Formats for which no other can be taken.
@@ -182,11 +184,13 @@ def read(
     reader = load(name)
     if not hasattr(reader, "read"):
         readers = [info.name for info in describe() if info.reads]
-        raise ConfigError(f"{name} cannot be read: one of {', '.join(readers)}")
+        raise ConfigError(
+            f"documents cannot be read as {name}; expected one of {', '.join(readers)}"
+        )
     options = {}
     if text_column is not None:
-        if name not in _TABLES:
-            expected = f"a table with columns ({', '.join(_TABLES)})"
+        if name not in TABLES:
+            expected = f"a table ({', '.join(TABLES)}), as a column of texts is named"
             raise InputError(display_name(path), None, f"the format {name}", expected)
         options["text_column"] = text_column
     documents: Iterator[Document] = reader.read(path, on_problem, **options)
@@ -239,11 +243,16 @@ def write(
     documents = each_document(documents, "write")
     name = format or format_of_name(path)
     if name is None:
-        raise ConfigError(f"no format follows from the name {str(path)!r}: give one (--format)")
+        raise ConfigError(
+            f"the name {str(path)!r} tells no format; expected one with format=, or a name such as "
+            "out.jsonl"
+        )
     module = load(name)
     if not hasattr(module, "write"):
         writers = [info.name for info in describe() if info.writes]
-        raise ConfigError(f"{name} cannot be written: one of {', '.join(writers)}")
+        raise ConfigError(
+            f"documents cannot be written as {name}; expected one of {', '.join(writers)}"
+        )
     options = {}
     if "on_problem" in inspect.signature(module.write).parameters:
         options["on_problem"] = on_problem

@@ -12,8 +12,11 @@ from biolink.formats.align import align
 from biolink.formats.ids import key_of_id, split_ids, written_id
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
 from biolink.formats.pubtator import ids
+from biolink.kb.wording import json_kind
 
-__all__ = ["from_entry", "to_bioc"]
+__all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
+
+IDS_EXPECTED = 'them under an infon such as "identifier"'
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 
@@ -81,7 +84,7 @@ def from_entry(
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TypeError(f"{what} is a {type(value).__name__}, no object")
+        raise TypeError(f"{what} is {json_kind(value)}, not an object")
     return value
 
 
@@ -91,22 +94,22 @@ def _objects(record: dict[str, Any], key: str, needed: bool = False) -> list[dic
     if values is None and not needed:
         return []
     if not isinstance(values, list):
-        raise TypeError(f"{key} are a {type(values).__name__}, no list")
-    return [_object(value, f"one of {key}") for value in values]
+        raise TypeError(f'"{key}" is {json_kind(values)}, not a list')
+    return [_object(value, f'an entry of "{key}"') for value in values]
 
 
 def _number(value: Any) -> int:
     if isinstance(value, str):
         return whole_number(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"an offset is {str(value)[:40]!r}, no whole number")
+        raise TypeError(f"the offset {str(value)[:40]!r} is not a whole number")
     return value
 
 
 def _words(record: dict[str, Any]) -> str:
     text = record.get("text")
     if text is not None and not isinstance(text, str):
-        raise TypeError(f"a text is a {type(text).__name__}")
+        raise TypeError(f'"text" is {json_kind(text)}, not a text')
     return text or ""
 
 
@@ -114,12 +117,12 @@ def _written(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise TypeError(f"an id is a {type(value).__name__}")
+        raise TypeError(f'"id" is {json_kind(value)}, not a text')
     return str(value)
 
 
 def _infons(record: dict[str, Any]) -> dict[str, Any]:
-    return _object(record.get("infons") or {}, "infons")
+    return _object(record.get("infons") or {}, '"infons"')
 
 
 class _Text:
@@ -140,6 +143,12 @@ class _Text:
         return place
 
 
+def _tell_moved(source: str, where: str, words: str, fate: str, on_problem: OnProblem) -> None:
+    found = f"{where} does not have the words {words[:80]!r} ({fate})"
+    expected = "offsets at which they stand in the text"
+    raise_or_report(InputError(source, None, found, expected), on_problem, fatal=False)
+
+
 def _mention(
     annotation: dict[str, Any],
     shift: int,
@@ -157,7 +166,8 @@ def _mention(
     words = _words(annotation)
     written = _written(annotation.get("id"))
     infons = _infons(annotation)
-    where = f"document {doc_id}, annotation {written or '?'} {spans[:5]}"
+    spans_written = ", ".join(f"{begin}-{end}" for begin, end in spans[:5])
+    where = f"document {doc_id!r}: the annotation {written} at {spans_written or 'no place'}"
     place: tuple[int, int] | None
     if len(spans) > 1:
         place = (spans[0][0], spans[-1][1])
@@ -166,11 +176,9 @@ def _mention(
     else:
         place = align(text, *spans[0], words) if spans else None
         if place is not None and place != spans[0]:
-            problem = InputError(source, None, f"{where} moved to {place}", f"{words[:80]!r} there")
-            raise_or_report(problem, on_problem, fatal=False)
+            _tell_moved(source, where, words, f"moved to {place[0]}-{place[1]}", on_problem)
     if place is None:
-        problem = InputError(source, None, f"{where} dropped", f"{words[:80]!r} there")
-        raise_or_report(problem, on_problem, fatal=False)
+        _tell_moved(source, where, words, "dropped", on_problem)
         return None
     found, joiner = split_ids(written_id(infons))
     if seen is not None:

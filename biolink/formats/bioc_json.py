@@ -12,8 +12,8 @@ from bioc.biocjson.encoder import BioCJSONEncoder
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import from_entry, to_bioc
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
+from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "BioC JSON (PubTator 3)"
@@ -35,7 +35,7 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; a file with a document per line is never held whole."""
     source = display_name(path)
-    seen = IdsSeen(source, "infons")
+    seen = IdsSeen(source, IDS_EXPECTED, "their infons are {}")
     whole: list[str] = []
     for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
@@ -55,7 +55,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             record = json.loads(text)
         except (ValueError, RecursionError) as error:
             line_number = error.lineno if isinstance(error, json.JSONDecodeError) else None
-            found = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            found = said(error)
             raise_or_report(InputError(source, line_number, found, "BioC JSON"), on_problem)
             for entry in _whole_entries(text):
                 yield from _records(entry, source, None, on_problem, seen)
@@ -89,7 +89,7 @@ def _records(
         try:
             document = from_entry(entry, source, on_problem, seen)
         except OF_A_RECORD as error:
-            what = f"document {number} cannot be read ({type(error).__name__}: {error})"
+            what = f"document {number} cannot be read: {said(error)}"
             raise_or_report(InputError(source, line, what, "a BioC document"), on_problem)
         else:
             yield document

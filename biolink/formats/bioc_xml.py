@@ -12,8 +12,8 @@ from lxml import etree
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import from_entry, to_bioc
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
+from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
 from biolink.formats.xml import records, root_of
 from biolink.kb.files import display_name
 
@@ -35,13 +35,13 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; memory holds one at a time."""
     source = display_name(path)
-    seen = IdsSeen(source, "infons")
+    seen = IdsSeen(source, IDS_EXPECTED, "their infons are {}")
     for element in records(path, ("document",), LABEL, on_problem):
         try:
             document = from_entry(_document(element), source, on_problem, seen)
         except OF_A_RECORD as error:
-            found = f"a document that cannot be read ({type(error).__name__}: {error})"
-            problem = InputError(source, element.sourceline, found, LABEL)
+            found = f"a document that cannot be read: {said(error)}"
+            problem = InputError(source, element.sourceline, found, "a BioC document")
             raise_or_report(problem, on_problem)
         else:
             yield document

@@ -23,7 +23,9 @@ def files_below(folder: str | Path, on_problem: Callable[[InputError], None]) ->
     """
     files = list(_below(Path(folder), on_problem))
     if not files:
-        on_problem(InputError(str(folder), None, "a folder without files", "documents in it"))
+        on_problem(
+            InputError(str(folder), None, "a folder without files", "files of documents in it")
+        )
     return files
 
 
@@ -39,6 +41,8 @@ def _below(folder: Path, on_problem: Callable[[InputError], None]) -> Iterator[P
             if name.startswith("."):
                 continue
             if file.exists() and not file.is_file():
-                on_problem(InputError(str(file), None, "neither file nor folder", "a file"))
+                on_problem(
+                    InputError(str(file), None, "neither a file nor a folder", "one of them")
+                )
             else:
                 yield file

@@ -10,9 +10,10 @@ __all__ = ["join_ids", "key_of_id", "split_ids", "written_id"]
 
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
 # A sequence variant in tmVar's notation is one id: c|SUB|G|860|C, |SUB|E|542|K,
-# tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022.
+# tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022, rs113488022;VariantGroup:0.
 _VARIANT = re.compile(
-    r"(?:[a-z]?\|[A-Za-z]+\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)|[^\\]*;RS#:"
+    r"(?:[a-z]?\|[A-Za-z]+\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)"
+    r"|[^\\]*;\s*(?:RS#|HGVS|CA#|VariantGroup|CorrespondingGene|CorrespondingSpecies)\s*:"
 )
 
 #: Keys, as :func:`_key` writes them, under which tools keep concept ids; the first counts.
@@ -37,6 +38,8 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
 
     >>> split_ids("D001943|D010051"), split_ids(" D008661"), split_ids("-1")
     ((('D001943', 'D010051'), '|'), (('D008661',), '|'), ((), '|'))
+    >>> split_ids("rs113488022;VariantGroup:0")[0]
+    ('rs113488022;VariantGroup:0',)
     >>> split_ids("c|DEL||32"), split_ids("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022")[0]
     ((('c|DEL||32',), '|'), ('tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022',))
     """

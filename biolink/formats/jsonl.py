@@ -24,13 +24,16 @@ from biolink.formats.problems import (
     OnProblem,
     check_utf8,
     raise_or_report,
+    said,
 )
 from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.wording import json_kind
 
 LABEL = "JSON Lines, a document per line (everything kept)"
 SUFFIXES = (".jsonl", ".ndjson")
 
 _EXPECTED = 'an object with "text" (or "title" and "abstract") and a list "mentions"'
+IDS_EXPECTED = 'them under a key such as "concept_ids" or "identifier"'
 _ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
 #: Lists and objects that metadata may hold in one another.
 _DEPTH = 50
@@ -47,7 +50,7 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; a line that is none is a problem of its own."""
     source = display_name(path)
-    seen = IdsSeen(source, "keys")
+    seen = IdsSeen(source, IDS_EXPECTED, "their keys are {}")
     for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
             continue
@@ -55,7 +58,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             check_utf8(line, source, number)
             record = json.loads(line)
             if not isinstance(record, dict):
-                raise ValueError(f"a JSON {type(record).__name__}")
+                raise ValueError(f"the line is {json_kind(record)}")
             document = document_from_dict(record, str(number), seen)
         except InputError as error:
             raise_or_report(error, on_problem)
@@ -64,15 +67,6 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
         else:
             yield document
     seen.warn()
-
-
-def said(error: Exception) -> str:
-    """What was wrong with a record, in words."""
-    if isinstance(error, KeyError):
-        return f"no {error}"
-    if isinstance(error, RecursionError):
-        return "lists or objects in one another too deep"
-    return str(error)
 
 
 def document_from_dict(
@@ -123,7 +117,7 @@ def _id(record: dict[str, Any], number: str) -> str:
                 return str(value)
             empty = True
         elif value is not None:
-            raise ValueError(f'"{key}" is a {type(value).__name__}')
+            raise ValueError(f'"{key}" is {json_kind(value)}, not a text or a whole number')
     return "" if empty else number
 
 
@@ -132,13 +126,13 @@ def _list(record: dict[str, Any], key: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise ValueError(f'"{key}" is a {type(value).__name__}, no list')
+        raise ValueError(f'"{key}" is {json_kind(value)}, not a list')
     return value
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is a {type(value).__name__}, no object")
+        raise ValueError(f"{what} is {json_kind(value)}, not an object")
     return value
 
 
@@ -146,7 +140,7 @@ def _check_metadata(value: Any, depth: int = 0) -> None:
     if depth == 0:
         _object(value, '"metadata"')
     if depth > _DEPTH:
-        raise ValueError(f'"metadata" has more than {_DEPTH} lists or objects in one another')
+        raise ValueError(f'"metadata" is nested more than {_DEPTH} levels deep')
     if isinstance(value, str):
         check_text(value, 'a text in "metadata"')
     elif isinstance(value, list):
@@ -178,7 +172,7 @@ def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
     start, end = record["start"], record["end"]
     for offset in (start, end):
         if not isinstance(offset, int) or isinstance(offset, bool):
-            raise ValueError(f"a mention begins or ends at {str(offset)[:40]!r}, no whole number")
+            raise ValueError(f"the offset {str(offset)[:40]!r} of a mention is not a whole number")
     values.setdefault("text", text[start:end] if start >= 0 else "")
     others = {key: value for key, value in record.items() if key not in _MENTION}
     if not values["concept_ids"]:
@@ -193,8 +187,22 @@ def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
     return Mention(**values)
 
 
+_LINK = {field.name for field in fields(Link)}
+_LINK_NEEDED = {
+    field.name
+    for field in fields(Link)
+    if field.default is MISSING and field.default_factory is MISSING
+}
+
+
 def _link(value: Any) -> Link:
     record = _object(value, "a link")
+    unknown = record.keys() - _LINK
+    if unknown:
+        raise ValueError(f'a link has the unknown key "{min(unknown)}"')
+    missing = _LINK_NEEDED - record.keys()
+    if missing:
+        raise ValueError(f'a link has no "{min(missing)}"')
     return Link(**{**record, "also": tuple(_list(record, "also"))})
 
 
@@ -247,4 +255,4 @@ def _number(value: Any) -> int | float:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+    raise TypeError(f"JSON has no value for an object of type {type(value).__name__}")

@@ -24,11 +24,9 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """A document per line that is not blank; its id is the line's number."""
+    """A document per line, blank ones included; its id is the line's number."""
     source = display_name(path)
     for number, line in numbered_lines(path, "surrogateescape"):
-        if not line.strip():
-            continue
         try:
             check_utf8(line, source, number)
         except InputError as error:

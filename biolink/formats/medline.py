@@ -53,14 +53,14 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
                 check_utf8(title + abstract, source, begin)
                 yield titled(fields.get("PMID", str(begin)), title, abstract)
             elif fields:
-                found = f"record {fields.get('PMID', '?')} without a title or an abstract"
+                found = f"the record {fields.get('PMID', '?')} without a title or an abstract"
                 raise_or_report(
-                    InputError(source, begin, found, "TI or AB"), on_problem, fatal=False
+                    InputError(source, begin, found, "a field TI or AB"), on_problem, fatal=False
                 )
         except InputError as error:
             raise_or_report(error, on_problem)
         except ValueError as error:
-            raise_or_report(InputError(source, begin, str(error), "a record"), on_problem)
+            raise_or_report(InputError(source, begin, str(error), "a MEDLINE record"), on_problem)
 
     for number, line in numbered_lines(path, "surrogateescape"):
         match = _FIELD.match(line)
@@ -76,6 +76,11 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
         elif line.startswith("      ") and tag:
             fields[tag] = (fields[tag] + " " + line.strip()).strip()
         elif line.strip():
-            problem = InputError(source, number, repr(line[:60]), "TAG - value, or 6 spaces")
+            problem = InputError(
+                source,
+                number,
+                f"the line {line[:60]!r}",
+                "TAG - value, or six spaces and the rest of a value",
+            )
             raise_or_report(problem, on_problem)
     yield from finish()

@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.jsonl import document_from_dict, said
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report
+from biolink.formats.jsonl import IDS_EXPECTED, document_from_dict
+from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
+from biolink.formats.tables import TEXTS_EXPECTED
 from biolink.kb.files import STDIO, display_name
+from biolink.kb.wording import columns_seen
 
 LABEL = "Apache Parquet, a document per row"
 SUFFIXES = (".parquet",)
@@ -47,18 +49,16 @@ def read(
     """
     name = display_name(path)
     if str(path) == STDIO:
-        raise InputError(name, None, "a stream", "a file: Parquet is read from its end")
-    seen = IdsSeen(name, "keys")
+        raise InputError(name, None, "a stream", "a file, since Parquet is read from its end")
+    seen = IdsSeen(name, IDS_EXPECTED, "their keys are {}")
     try:
         with pq.ParquetFile(path) as file:
             columns = [column for column in _COLUMNS if column in file.schema_arrow.names]
             wanted = {"text", "title", "abstract"} if text_column is None else {text_column}
             if not wanted & set(file.schema_arrow.names):
-                found = f"columns {', '.join(file.schema_arrow.names)}"[:200]
-                expected = '"text", or "title" and "abstract" (or name one: --text-column)'
-                if text_column is not None:
-                    expected = f"the text column {text_column!r}"
-                raise InputError(name, None, found, expected)
+                named = None if text_column is None else f"the text column {text_column!r}"
+                seen_columns = columns_seen(file.schema_arrow.names)
+                raise InputError(name, None, seen_columns, named or TEXTS_EXPECTED)
             if text_column is not None:
                 columns = [c for c in columns if c in ("id", "pmid", "doc_id", "pmcid")]
                 columns.append(text_column)

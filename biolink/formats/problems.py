@@ -1,17 +1,23 @@
-"""How readers tell of what they could not use."""
+"""How readers of documents report what they cannot use; see :mod:`biolink.kb.problems` as well."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from biolink.errors import InputError
+from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 
-__all__ = ["OF_A_RECORD", "IdsSeen", "OnProblem", "check_utf8", "raise_or_report", "whole_number"]
-
-#: Called with each problem; a reader without one raises the first that costs a document.
-OnProblem = Callable[[InputError], None] | None
+__all__ = [
+    "OF_A_RECORD",
+    "IdsSeen",
+    "OnProblem",
+    "check_utf8",
+    "raise_or_report",
+    "said",
+    "whole_number",
+]
 
 #: What a record of wrong types or values may raise in the code that takes it apart.
 OF_A_RECORD = (
@@ -27,36 +33,6 @@ OF_A_RECORD = (
 log = logging.getLogger(__name__)
 
 
-def raise_or_report(problem: InputError, on_problem: OnProblem, *, fatal: bool = True) -> None:
-    """Hand a problem to the caller's handler.
-
-    Without a handler, a problem that costs a document (``fatal``) is raised, and one that costs
-    or moves an annotation is logged as a warning.
-    """
-    if on_problem is not None:
-        on_problem(problem)
-    elif fatal:
-        raise problem
-    else:
-        log.warning("%s", problem)
-
-
-def check_utf8(line: str, source: str, number: int | None) -> None:
-    """Refuse a line in which bytes that are not UTF-8 became lone surrogates.
-
-    Raises
-    ------
-    InputError
-        Naming the line.
-    """
-    if not line.isascii():
-        try:
-            line.encode()
-        except UnicodeEncodeError as error:
-            found = f"bytes that are not UTF-8, or a lone surrogate, at character {error.start}"
-            raise InputError(source, number, found, "UTF-8 text") from None
-
-
 def whole_number(written: str) -> int:
     """A number of characters, in ASCII digits.
 
@@ -69,8 +45,23 @@ def whole_number(written: str) -> int:
         For anything else: signs, superscripts, fractions, more than fifteen digits.
     """
     if not re.fullmatch(r"\s*[0-9]{1,15}\s*", written):
-        raise ValueError(f"{written[:40]!r} is no offset")
+        raise ValueError(f"the offset {written[:40]!r} is not a whole number")
     return int(written)
+
+
+def said(error: Exception) -> str:
+    """What an error in the code that takes a record apart means to the record's author.
+
+    >>> said(KeyError("offset"))
+    '"offset" is missing'
+    """
+    if isinstance(error, KeyError):
+        return f'"{error.args[0]}" is missing' if error.args else "a value is missing"
+    if isinstance(error, json.JSONDecodeError):
+        return f"JSON that is broken at column {error.colno} ({error.msg})"
+    if isinstance(error, RecursionError):
+        return "lists or objects are nested too deeply"
+    return str(error)
 
 
 class IdsSeen:
@@ -80,12 +71,14 @@ class IdsSeen:
     ----------
     source
         What messages call the file.
-    what
-        Where ids are looked for: "infons", "columns", "keys".
+    expected
+        Where the ids should stand.
+    there
+        What the annotations have instead, with ``{}`` for the names that were seen.
     """
 
-    def __init__(self, source: str, what: str) -> None:
-        self.source, self.what = source, what
+    def __init__(self, source: str, expected: str, there: str) -> None:
+        self.source, self.expected, self.there = source, expected, there
         self.annotations = 0
         self.found = False
         self.names: dict[str, None] = {}
@@ -101,10 +94,9 @@ class IdsSeen:
         """Log a warning when there were annotations, but nowhere an id."""
         if self.annotations and not self.found:
             log.warning(
-                "biolink: warning: %s: none of the %d annotations has a concept id; the %s seen "
-                "are %s",
+                "biolink: warning: %s: no annotation of %s has a concept id; expected %s, and %s",
                 self.source,
-                self.annotations,
-                self.what,
-                ", ".join(self.names) or "none",
+                f"{self.annotations:,}",
+                self.expected,
+                self.there.format(", ".join(self.names) or "none"),
             )

@@ -43,7 +43,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             problem = InputError(
                 source,
                 element.sourceline,
-                f"record {element.findtext('.//PMID') or '?'} without title and abstract",
+                f"the record {element.findtext('.//PMID') or '?'} without a title or an abstract",
                 "ArticleTitle or AbstractText",
             )
             raise_or_report(problem, on_problem, fatal=False)

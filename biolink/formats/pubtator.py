@@ -50,7 +50,7 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; an annotation whose words do not stand at its offsets is realigned."""
     source = display_name(path)
-    seen = IdsSeen(source, "columns")
+    seen = IdsSeen(source, "them in a sixth column", "the annotations have {} columns")
     block: list[tuple[int, str]] = []
     for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
@@ -88,15 +88,17 @@ def _document(
             match = _TEXT.match(line)
             if match and match[2] not in texts and not rows:
                 if texts and match[1] != doc_id:
-                    raise InputError(source, number, f"id {match[1]!r}", f"id {doc_id!r}")
+                    found, expected = f"the document id {match[1][:40]!r}", f"{doc_id!r}, as above"
+                    raise InputError(source, number, found, expected)
                 doc_id = match[1]
                 texts[match[2]] = match[3]
                 continue
             cells = line.split("\t")
             if not texts:
-                raise InputError(source, number, repr(line[:60]), "id|t|title")
+                raise InputError(source, number, f"the line {line[:60]!r}", "id|t|title")
             if cells[0].strip() != doc_id.strip():
-                raise InputError(source, number, f"id {cells[0][:40]!r}", f"id {doc_id!r}")
+                found, expected = f"the document id {cells[0][:40]!r}", f"{doc_id!r}, as above"
+                raise InputError(source, number, found, expected)
             if len(cells) >= 5 and _NUMBER.fullmatch(cells[1]) and _NUMBER.fullmatch(cells[2]):
                 rows.append((number, cells))
             elif len(cells) in (4, 5) and _is_relation(cells):
@@ -105,11 +107,11 @@ def _document(
                 raise InputError(
                     source,
                     number,
-                    repr(line[:60]),
+                    f"the line {line[:60]!r}",
                     "id, start, end, text, type and concept ids, separated by tabs",
                 )
         if "t" not in texts:
-            raise InputError(source, block[0][0], "no title", "id|t|title")
+            raise InputError(source, block[0][0], "a document without a title", "id|t|title")
         title, abstract = texts["t"], texts.get("a", "")
         text = f"{title}\n{abstract}" if abstract else title
         passages = [Passage(0, len(title), "title")] if title else []
@@ -118,7 +120,7 @@ def _document(
         for number, cells in rows:
             mention = _mention(cells, text, source, number, on_problem)
             if mention is not None:
-                seen.add(len(cells) > 5, (f"{len(cells)} of 6",))
+                seen.add(len(cells) > 5, (str(len(cells)),))
                 mentions.append(mention)
         metadata = {"relations": relations} if relations else {}
         document = Document(_unescaped(doc_id), text, tuple(passages), tuple(mentions), metadata)
@@ -126,7 +128,7 @@ def _document(
         raise_or_report(error, on_problem)
         return
     except ValueError as error:
-        problem = InputError(source, block[0][0], str(error), "a document of PubTator")
+        problem = InputError(source, block[0][0], str(error), "a PubTator document")
         raise_or_report(problem, on_problem)
         return
     yield document
@@ -145,7 +147,9 @@ def _mention(
     try:
         start, end = whole_number(cells[1]), whole_number(cells[2])
     except ValueError as error:
-        raise InputError(source, number, str(error), "start and end of an annotation") from None
+        raise InputError(
+            source, number, str(error), "two whole numbers, where the annotation starts and ends"
+        ) from None
     words = cells[3]
     place = align(text, start, end, words)
     if place != (start, end):
@@ -154,8 +158,8 @@ def _mention(
         problem = InputError(
             source,
             number,
-            f"annotation {start}-{end} says {words[:80]!r} but the text there is {there[:80]!r} "
-            f"({fate})",
+            f"the annotation {start}-{end} has the words {words[:80]!r}, the text there is "
+            f"{there[:80]!r} ({fate})",
             "the same words",
         )
         raise_or_report(problem, on_problem, fatal=False)

@@ -23,8 +23,9 @@ from biolink.formats.problems import (
     raise_or_report,
     whole_number,
 )
+from biolink.kb.wording import columns_seen, counted
 
-__all__ = ["COLUMNS", "documents_from", "is_table", "rows_of"]
+__all__ = ["COLUMNS", "TEXTS_EXPECTED", "documents_from", "is_table", "rows_of"]
 
 COLUMNS = (
     "document",
@@ -62,6 +63,12 @@ _USUAL = {
     "title": ("title", "articletitle", "doctitle", "heading"),
     "abstract": ("abstract", "abstracttext", "summary"),
 }
+
+#: What a message expects of a table of texts.
+TEXTS_EXPECTED = (
+    "a column of texts with a usual name (text, body, content, ...), or title and abstract; name "
+    "another with --text-column (in Python text_column=)"
+)
 
 #: (line, cells) of a table.
 Rows = Iterable[tuple[int, Sequence[str]]]
@@ -114,53 +121,61 @@ def documents_from(
     InputError
         When no column holds texts; it names the columns that there are.
     """
-    whole = _of_one_width(source, len(columns), rows, on_problem)
+    numbered = _of_one_width(source, len(columns), rows, on_problem)
     if text_column is None and set(columns) >= _NEEDED:
-        yield from _linked(source, columns, whole, on_problem)
+        linked = ((line, cells) for _, line, cells in numbered)
+        yield from _linked(source, columns, linked, on_problem)
         return
+    places = _text_places(source, columns, text_column)
+    for number, line, cells in numbered:
+        try:
+            row = {field: cells[place] for field, place in places.items()}
+            check_utf8("".join(row.values()), source, line)
+            document = _of_texts(row, number)
+        except InputError as error:
+            raise_or_report(error, on_problem)
+        except ValueError as error:
+            raise_or_report(InputError(source, line, str(error), "a text in each row"), on_problem)
+        else:
+            yield document
+
+
+def _text_places(source: str, columns: Sequence[str], text_column: str | None) -> dict[str, int]:
+    """Field -> number of its column, in a table of texts."""
     places = _places(columns)
     if text_column is not None:
         named = [i for i, c in enumerate(columns) if c == text_column]
         named += [i for i, c in enumerate(columns) if _key(c) == _key(text_column)]
         if not named:
-            found = f"columns {', '.join(columns)}"
-            raise InputError(source, 1, found[:200], f"the text column {text_column!r}")
+            raise InputError(source, 1, columns_seen(columns), f"the text column {text_column!r}")
         places = {"text": named[0]} | ({"id": places["id"]} if "id" in places else {})
     if not places.keys() & {"text", "title", "abstract"}:
-        raise InputError(
-            source,
-            1,
-            f"columns {', '.join(columns)}"[:200],
-            "a column text, or title and abstract (name another with --text-column / text_column=)",
-        )
-    for line, cells in whole:
-        try:
-            row = {field: cells[place] for field, place in places.items()}
-            check_utf8("".join(row.values()), source, line)
-            doc_id = row.get("id", "").strip() or str(line)
-            title = row.get("title", "")
-            body = [row[field] for field in ("text", "abstract") if row.get(field, "").strip()]
-            if not title.strip() and not body:
-                raise ValueError("a row without a text")
-            document = (
-                titled(doc_id, title, "\n".join(body))
-                if title.strip()
-                else Document(doc_id, "\n".join(body))
-            )
-        except InputError as error:
-            raise_or_report(error, on_problem)
-        except ValueError as error:
-            raise_or_report(InputError(source, line, str(error), "a text"), on_problem)
-        else:
-            yield document
+        raise InputError(source, 1, columns_seen(columns), TEXTS_EXPECTED)
+    return places
 
 
-def _of_one_width(source: str, width: int, rows: Rows, on_problem: OnProblem) -> Rows:
-    for line, cells in rows:
+def _of_texts(row: Mapping[str, str], number: int) -> Document:
+    """The document of a row; its number from 1 is its id where it has none."""
+    doc_id = row.get("id", "").strip() or str(number)
+    title = row.get("title", "")
+    body = "\n".join(row[field] for field in ("text", "abstract") if row.get(field, "").strip())
+    if title.strip():
+        return titled(doc_id, title, body)
+    if not body:
+        raise ValueError("a row without a text")
+    return Document(doc_id, body)
+
+
+def _of_one_width(
+    source: str, width: int, rows: Rows, on_problem: OnProblem
+) -> Iterator[tuple[int, int, Sequence[str]]]:
+    """(number from 1, line, cells) of the rows that have a cell for each column."""
+    for number, (line, cells) in enumerate(rows, 1):
         if len(cells) == width:
-            yield line, cells
+            yield number, line, cells
         elif any(cells):
-            problem = InputError(source, line, f"{len(cells)} columns", f"{width}")
+            found = counted(len(cells), "column")
+            problem = InputError(source, line, found, f"{width}, as the header has")
             raise_or_report(problem, on_problem)
 
 
@@ -181,8 +196,9 @@ def _linked(
         line, head = block[0]
         if head["kind"] != "document":
             for line, row in block:
-                found = f"a {row['kind'][:40]} of {row['document'][:40]!r}"
-                problem = InputError(source, line, found, "its document's row before it")
+                found = f"a {row['kind'][:40]} of the document {row['document'][:40]!r}"
+                expected = "the row of its document before it"
+                problem = InputError(source, line, found, expected)
                 raise_or_report(problem, on_problem)
             continue
         passages, mentions = [], []
@@ -190,14 +206,15 @@ def _linked(
             for line, row in block:
                 check_utf8("".join(row.values()), source, line)
                 if row["document"] != head["document"]:
-                    raise ValueError(f"a {row['kind'][:40]} of {row['document'][:40]!r}")
+                    document = row["document"][:40]
+                    raise ValueError(f"a {row['kind'][:40]} of another document, {document!r}")
                 if row["kind"] == "passage":
                     start, end = whole_number(row["start"]), whole_number(row["end"])
                     passages.append(Passage(start, end, row.get("type", "")))
                 elif row["kind"] == "mention":
                     mentions.append(_mention(row))
                 elif row is not head:
-                    raise ValueError(f"kind {row['kind'][:40]!r}")
+                    raise ValueError(f"the kind {row['kind'][:40]!r}")
             document = Document(head["document"], head["text"], tuple(passages), tuple(mentions))
         except InputError as error:
             raise_or_report(error, on_problem)

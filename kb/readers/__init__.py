@@ -1,10 +1,11 @@
 """Readers of knowledge bases: one module per format, each able to recognise its own files.
 
 A reader module has ``LABEL`` (what it reads, for people), ``sniff(path, head)`` and
-``read(path, **options)``, which yields concepts as a stream, and among them what it says of records
-that it leaves out. ``prefix`` of the registry's entry is the CURIE prefix of the ids, ``prefixes``
-names that of ids of other origin; a module whose files differ in it has a function
-``prefixes(path)``.
+``read(path, on_problem, **options)``, which yields concepts as a stream, and among them what it
+says of records that it leaves out. A row that cannot be read costs itself alone: its problem goes
+to :func:`biolink.kb.problems.raise_or_report`. ``prefix`` of the registry's entry is the CURIE
+prefix of the ids, ``prefixes`` names that of ids of other origin; a module whose files differ in it
+has a function ``prefixes(path)``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from biolink.kb.concept import Concept, Record
 from biolink.kb.curies import Prefixes
 from biolink.kb.files import STDIO, display_name, peek, sha256_of
 from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.problems import OnProblem, raise_or_report
 from biolink.kb.store import is_store
+from biolink.kb.wording import counted
 
 __all__ = [
     "READERS",
@@ -106,17 +109,18 @@ def sniff_format(path: str | Path, options: Mapping[str, Any] | None = None) -> 
         return meant[0]
     if known is not None:
         return known
-    raise InputError(
+    table = READERS["table"].load().unknown_columns(path, head)
+    raise table or InputError(
         display_name(path),
         None,
-        "no format of a knowledge base that is known",
-        f"one of {', '.join(READERS)} (name it with --format / format=)",
+        "a format of knowledge bases that is not known",
+        f"one of {', '.join(READERS)}; name it with --format (in Python format=)",
     )
 
 
 def _options_of(name: str) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(READERS[name].load().read).parameters
-    return dict(list(parameters.items())[1:])
+    return dict(list(parameters.items())[2:])
 
 
 def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
@@ -125,21 +129,29 @@ def read_concepts(path: str | Path, format: str | None = None, **options: Any) -
     return (record for record in records if isinstance(record, Concept))
 
 
-def read_records(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Record]:
+def read_records(
+    path: str | Path,
+    format: str | None = None,
+    on_problem: OnProblem = None,
+    **options: Any,
+) -> Iterator[Record]:
     """Stream the concepts, and what the reader says of records that it leaves out."""
     name = format or sniff_format(path, options)
     if not isinstance(name, str) or name not in READERS:
-        raise ConfigError(f"unknown format {name!r} of a knowledge base: one of {list(READERS)}")
+        raise ConfigError(
+            f"the format {name!r} of a knowledge base is unknown; expected one of "
+            f"{', '.join(READERS)}"
+        )
     allowed = _options_of(name)
     for option, value in options.items():
         if option not in allowed:
-            known = f"it has {list(allowed)}" if allowed else "it has none"
+            known = f"its options are {', '.join(allowed)}" if allowed else "it has no options"
             raise ConfigError(f"the reader {name!r} has no option {option!r}; {known}")
         if isinstance(allowed[option].default, bool):
             need_flag(option, value)
         elif value is not None or "None" not in str(allowed[option].annotation):
             need_text(option, value)
-    records: Iterator[Record] = READERS[name].load().read(path, **options)
+    records: Iterator[Record] = READERS[name].load().read(path, on_problem, **options)
     return records
 
 
@@ -147,6 +159,7 @@ def read_knowledge_base(
     path: str | Path,
     format: str | None = None,
     progress: Callable[[int, None], None] | None = None,
+    on_problem: OnProblem = None,
     **options: Any,
 ) -> KnowledgeBase:
     """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead.
@@ -158,15 +171,30 @@ def read_knowledge_base(
     progress
         Called with the number of records that were read, and None for that of all, every thousand.
 
+    on_problem
+        Called with the problem of each row that cannot be read, instead of raising it; the base
+        holds the others.
+
     Raises
     ------
     InputError
         When the file is not what its format says, or holds no concept or no name.
     """
+    problems = 0
+
+    def told(problem: InputError) -> None:
+        nonlocal problems
+        problems += 1
+        raise_or_report(problem, on_problem)
+
     if format is None and Path(path).is_dir() and is_store(path):
+        if options:
+            raise ConfigError(
+                f"{path} is a stored knowledge base, which takes no options; expected none"
+            )
         return KnowledgeBase.open(path)
     name = format or sniff_format(path, options)
-    records = read_records(path, name, **options)
+    records = read_records(path, name, told, **options)
     files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
     if not files and Path(path).is_file():
         files = [Path(path)]
@@ -180,12 +208,14 @@ def read_knowledge_base(
             options={"format": name, **options},
         )
     except KnowledgeBaseError as error:
-        raise InputError(display_name(path), None, str(error), "concepts") from None
+        raise KnowledgeBaseError(f"{display_name(path)}: {error}") from None
     if not kb.name_slots:
-        found = "no concept" if not len(kb) else f"no name in {len(kb):,} concepts"
+        found = "no concept" if not len(kb) else f"no name in {counted(len(kb), 'concept')}"
         dropped = kb.manifest.get("dropped", {})
-        if dropped:
-            reasons = (f"{reason}: {entry['count']:,}" for reason, entry in dropped.items())
+        reasons = [f"{reason}: {entry['count']:,}" for reason, entry in dropped.items()]
+        if problems:
+            reasons.append(f"rows that cannot be read: {problems:,}")
+        if reasons:
             found += f" ({'; '.join(reasons)})"
         raise InputError(display_name(path), None, found, f"concepts with names, read as {name}")
     columns = kb.manifest.get("columns")

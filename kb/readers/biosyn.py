@@ -10,7 +10,8 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 
 LABEL = "BioSyn dictionary (id||name)"
 
@@ -20,7 +21,7 @@ def sniff(path: str | Path, head: str) -> bool:
     return bool(lines) and all("||" in line and "\t" not in line for line in lines)
 
 
-def read(path: str | Path) -> Iterator[Concept]:
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Concept]:
     """Stream a concept per line.
 
     Raises
@@ -28,13 +29,16 @@ def read(path: str | Path) -> Iterator[Concept]:
     InputError
         For a line without ``||`` or without an id.
     """
-    for number, line in numbered_lines(path):
+    for number, line in readable_lines(path, on_problem):
         if not line.strip():
             continue
         ids, separator, names = line.partition("||")
         first, *alternatives = [part.strip() for part in ids.split("|")]
         if not separator or not first:
-            raise InputError(display_name(path), number, repr(line[:80]), "id||name|name...")
+            found = f"the line {line[:80]!r}"
+            problem = InputError(display_name(path), number, found, "id||name|name|...")
+            raise_or_report(problem, on_problem)
+            continue
         preferred, *synonyms = names.split("|")
         yield Concept(
             id=first,

@@ -15,7 +15,8 @@ from pathlib import Path
 from biolink.errors import InputError
 from biolink.kb.concept import Columns, Concept, Record
 from biolink.kb.curies import Prefixes
-from biolink.kb.files import display_name, numbered_lines, peek
+from biolink.kb.files import display_name, peek
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 
 LABEL = "CTD vocabularies: diseases (MEDIC), chemicals, genes, anatomy, pathways (TSV or CSV)"
 
@@ -64,7 +65,7 @@ def _cells(line: str, separator: str) -> list[str]:
     return line.split("\t") if separator == "\t" else next(csv.reader([line], strict=True), [])
 
 
-def read(path: str | Path) -> Iterator[Record]:
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
     """Stream the concepts of a file.
 
     Raises
@@ -74,40 +75,41 @@ def read(path: str | Path) -> Iterator[Record]:
     """
     columns: list[str] | None = None
     separator = "\t"
-    for number, line in numbered_lines(path):
-        try:
-            if line.startswith("#") or columns is None:
-                match = _FIELDS.match(line)
-                if match:
-                    separator = match[2]
+    source = display_name(path)
+    for number, line in readable_lines(path, on_problem):
+        if line.startswith("#") or columns is None:
+            match = _FIELDS.match(line)
+            if match:
+                separator = match[2]
+                try:
                     columns = [cell.strip() for cell in _cells(line.lstrip("# "), separator)]
-                    yield Columns(tuple(columns))
-                elif line.strip() and not line.startswith("#"):
-                    raise InputError(
-                        display_name(path),
-                        number,
-                        repr(line[:60]),
-                        "a '# Fields:' line with column names",
-                    )
-                continue
-            if not line.strip():
-                continue
-            cells = _cells(line, separator)
-        except csv.Error as error:
-            raise InputError(display_name(path), number, str(error), "CSV") from None
-        cells += [""] * (len(columns) - len(cells))
-        if len(cells) > len(columns):
-            raise InputError(
-                display_name(path), number, f"{len(cells)} columns", f"{len(columns)}: {columns}"
-            )
-        yield _concept(dict(zip(columns, cells, strict=True)), columns[0], str(path), number)
+                except csv.Error as error:
+                    raise InputError(source, number, str(error), "a row of CSV") from None
+                yield Columns(tuple(columns))
+            elif line.strip() and not line.startswith("#"):
+                found = f"the line {line[:60]!r}"
+                expected = "a line '# Fields:' and the columns' names, before the first row"
+                raise InputError(source, number, found, expected)
+            continue
+        if not line.strip():
+            continue
+        try:
+            yield _concept(line, columns, separator)
+        except (csv.Error, ValueError) as error:
+            problem = InputError(source, number, str(error), "a row of CTD's columns")
+            raise_or_report(problem, on_problem)
 
 
-def _concept(row: dict[str, str], first: str, path: str, number: int) -> Concept:
-    id_column, name_column, kind = _KINDS[first]
+def _concept(line: str, columns: list[str], separator: str) -> Concept:
+    cells = _cells(line, separator)
+    cells += [""] * (len(columns) - len(cells))
+    if len(cells) > len(columns):
+        raise ValueError(f"{len(cells)} columns where the header has {len(columns)}")
+    row = dict(zip(columns, cells, strict=True))
+    id_column, name_column, kind = _KINDS[columns[0]]
     concept_id = _bare(row.get(id_column, ""))
     if not concept_id:
-        raise InputError(display_name(path), number, "an empty id", "MESH:D003920 or the like")
+        raise ValueError(f"no id under {id_column}")
 
     def several(column: str) -> list[str]:
         return [value.strip() for value in row.get(column, "").split("|") if value.strip()]

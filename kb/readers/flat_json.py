@@ -9,7 +9,9 @@ from pathlib import Path
 from biolink.errors import InputError
 from biolink.kb.concept import Concept
 from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report
 from biolink.kb.readers.json_values import Unfit, as_text, as_texts, parse_file
+from biolink.kb.wording import json_kind
 
 LABEL = 'flat JSON ({"id": ["name", ...]})'
 
@@ -20,7 +22,9 @@ def sniff(path: str | Path, head: str) -> bool:
     )
 
 
-def read_names(path: str | Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+def read_names(
+    path: str | Path, on_problem: OnProblem = None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(id, names) of every entry.
 
     Raises
@@ -31,17 +35,17 @@ def read_names(path: str | Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     expected = "one JSON object of lists of names"
     entries = parse_file(path, expected)
     if not isinstance(entries, dict):
-        raise InputError(display_name(path), None, f"a JSON {type(entries).__name__}", expected)
+        raise InputError(display_name(path), None, json_kind(entries), expected)
     for key in list(entries):
         try:
             yield as_text(key, "an id"), as_texts(entries.pop(key), f"the entry {key!r}")
         except Unfit as error:
-            raise InputError(display_name(path), None, str(error), expected) from None
+            raise_or_report(InputError(display_name(path), None, str(error), expected), on_problem)
 
 
-def read(path: str | Path) -> Iterator[Concept]:
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Concept]:
     """Stream the concepts; the first name is the preferred one."""
-    for key, names in read_names(path):
+    for key, names in read_names(path, on_problem):
         yield Concept(
             id=key,
             name=names[0] if names else "",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from biolink.kb.concept import Concept
 from biolink.kb.files import stem_suffixes
+from biolink.kb.problems import OnProblem
 from biolink.kb.readers.flat_json import read_names
 
 LABEL = "GenBioEL target_kb.json"
@@ -20,9 +21,9 @@ def sniff(path: str | Path, head: str) -> bool:
     return Path(path).name.startswith("target_kb.json") and ".json" in stem_suffixes(path)
 
 
-def read(path: str | Path) -> Iterator[Concept]:
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Concept]:
     """Stream the concepts; the first name is the preferred one."""
-    for key, names in read_names(path):
+    for key, names in read_names(path, on_problem):
         first, *alternatives = [part.strip() for part in key.split("|")]
         yield Concept(
             id=first,

@@ -14,8 +14,10 @@ from typing import Any
 
 from biolink.errors import InputError
 from biolink.kb.concept import Columns, Concept, Record
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 from biolink.kb.readers.json_values import Unfit, as_text, as_texts, parse
+from biolink.kb.wording import json_kind
 
 LABEL = "JSON Lines, an object per concept"
 
@@ -31,7 +33,7 @@ def _texts(record: dict[str, Any], *keys: str) -> tuple[str, ...]:
     return ()
 
 
-def read(path: str | Path) -> Iterator[Record]:
+def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
     """Stream the concepts.
 
     Raises
@@ -40,13 +42,13 @@ def read(path: str | Path) -> Iterator[Record]:
         For a line that is not such an object.
     """
     fields: dict[str, None] = {}
-    for number, line in numbered_lines(path):
+    for number, line in readable_lines(path, on_problem):
         if not line.strip():
             continue
         try:
             record = parse(line)
             if not isinstance(record, dict):
-                raise Unfit(f"a JSON {type(record).__name__}")
+                raise Unfit(f"the line is {json_kind(record)}")
             fields.update(dict.fromkeys(record))
             names = dict.fromkeys(
                 (
@@ -56,8 +58,10 @@ def read(path: str | Path) -> Iterator[Record]:
             )
             concept_id = record.get("id", record.get("concept_id"))
             concept_id = "" if concept_id is None else as_text(concept_id, "the id")
-            if not concept_id.strip() or not names:
-                raise Unfit("no id or no name")
+            if not concept_id.strip():
+                raise Unfit("the object has no id")
+            if not names:
+                raise Unfit("the object has no name")
             preferred, *synonyms = names
             yield Concept(
                 id=concept_id,
@@ -70,10 +74,7 @@ def read(path: str | Path) -> Iterator[Record]:
                 source=as_text(record.get("source"), '"source"'),
             )
         except Unfit as error:
-            raise InputError(
-                display_name(path),
-                number,
-                str(error),
-                'an object with "id" and "name" (strings) and lists of strings',
-            ) from None
+            expected = 'an object with "id", "name" and lists of further names and types'
+            problem = InputError(display_name(path), number, str(error), expected)
+            raise_or_report(problem, on_problem)
     yield Columns(tuple(fields))

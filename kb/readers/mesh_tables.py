@@ -13,8 +13,10 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
-from biolink.kb.files import numbered_lines, peek
+from biolink.kb.files import peek
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 from biolink.kb.readers.mesh_tops import TOPS
+from biolink.kb.wording import columns_seen, counted
 
 LABEL = "MeSH tables: descriptor terms, tree numbers, scope notes, supplementary names (folder)"
 
@@ -76,37 +78,53 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def _roles(folder: Path) -> dict[str, Path]:
     roles = {}
-    for file in sorted(folder.iterdir()):
-        if file.is_file():
-            columns = peek(file).split("\n", 1)[0].rstrip("\r").split("\t")
-            for role, wanted in _ROLES.items():
-                if columns[0] == wanted[0] and set(wanted[1:]) <= set(
-                    c.rstrip("0123456789") for c in columns
-                ):
-                    roles[role] = file
+    for file in _files(folder):
+        columns = _header(file)
+        for role, wanted in _ROLES.items():
+            if columns[0] == wanted[0] and set(wanted[1:]) <= set(
+                c.rstrip("0123456789") for c in columns
+            ):
+                roles[role] = file
     return roles
 
 
-def _rows(file: Path) -> Iterator[dict[str, str]]:
-    lines = numbered_lines(file)
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+
+
+def _header(file: Path) -> list[str]:
+    return peek(file).split("\n", 1)[0].rstrip("\r").split("\t")
+
+
+def _rows(file: Path, on_problem: OnProblem) -> Iterator[dict[str, str]]:
+    lines = readable_lines(file, on_problem)
     _, header = next(lines)
     columns = [column.rstrip("0123456789") for column in header.split("\t")]
     for number, line in lines:
         cells = line.split("\t")
         if len(cells) != len(columns):
-            raise InputError(
-                str(file), number, f"{len(cells)} columns", f"{len(columns)}: {' '.join(columns)}"
+            expected = f"{len(columns)}: {', '.join(columns)}"
+            raise_or_report(
+                InputError(str(file), number, counted(len(cells), "column"), expected), on_problem
             )
-        yield dict(zip(columns, cells, strict=True))
+        else:
+            yield dict(zip(columns, cells, strict=True))
 
 
-def read(path: str | Path, supplementary: bool = True, permuted: bool = True) -> Iterator[Record]:
+def read(
+    path: str | Path,
+    on_problem: OnProblem = None,
+    supplementary: bool = True,
+    permuted: bool = True,
+) -> Iterator[Record]:
     """Stream the concepts.
 
     Parameters
     ----------
     path
         The folder.
+    on_problem
+        Called with the problem of each row that cannot be read, instead of raising it.
     supplementary
         Read the supplementary records, too.
     permuted
@@ -115,18 +133,21 @@ def read(path: str | Path, supplementary: bool = True, permuted: bool = True) ->
     folder = Path(path)
     roles = _roles(folder) if folder.is_dir() else {}
     if "terms" not in roles:
-        raise InputError(
-            str(path), None, "no table of descriptor terms", f"columns {' '.join(_ROLES['terms'])}"
+        seen = "; ".join(
+            f"in {file.name} {columns_seen(_header(file))}" for file in _files(folder)[:3]
         )
+        found = f"no table of descriptor terms ({seen or 'no files'})"
+        raise InputError(str(path), None, found, f"the columns {', '.join(_ROLES['terms'])}")
     types: dict[str, dict[str, None]] = defaultdict(dict)
     if "trees" in roles:
-        for row in _rows(roles["trees"]):
+        for row in _rows(roles["trees"], on_problem):
             types[row["DescriptorUI"]][branch_type(row["TreeNumber"])] = None
         for number, ui in TOPS.items():
             types[ui][branch_type(number)] = None
     notes = {}
     if "notes" in roles:
-        notes = {row["DescriptorUI"]: row["ScopeNote"] for row in _rows(roles["notes"])}
+        rows = _rows(roles["notes"], on_problem)
+        notes = {row["DescriptorUI"]: row["ScopeNote"] for row in rows}
 
     def concept(mesh_id: str, name: str, terms: dict[str, None]) -> Concept:
         terms.pop(name, None)
@@ -141,7 +162,7 @@ def read(path: str | Path, supplementary: bool = True, permuted: bool = True) ->
         )
 
     current, name, terms = "", "", {}  # type: str, str, dict[str, None]
-    for row in _rows(roles["terms"]):
+    for row in _rows(roles["terms"], on_problem):
         if row["DescriptorUI"] != current:
             if current:
                 yield concept(current, name, terms)
@@ -153,12 +174,12 @@ def read(path: str | Path, supplementary: bool = True, permuted: bool = True) ->
     if current:
         yield concept(current, name, terms)
     if not supplementary and "supplementary" in roles:
-        for row in _rows(roles["supplementary"]):
+        for row in _rows(roles["supplementary"], on_problem):
             yield Dropped("names of supplementary records", row["MeshUI"])
     elif "supplementary" in roles:
         names: dict[str, dict[str, None]] = defaultdict(dict)
         sources: dict[str, str] = defaultdict(str)
-        for row in _rows(roles["supplementary"]):
+        for row in _rows(roles["supplementary"], on_problem):
             names[row["MeshUI"]][row["Name"]] = None
             sources[row["MeshUI"]] += "|" + row["Sources"]
         for mesh_id, written in names.items():

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import DAMAGED, display_name, open_binary
+from biolink.kb.problems import OnProblem, raise_or_report
 from biolink.kb.readers.mesh_tables import branch_type
 
 LABEL = "MeSH XML, descriptors or supplementary records"
@@ -24,13 +25,15 @@ def sniff(path: str | Path, head: str) -> bool:
     return re.search(r"<(DescriptorRecord|SupplementalRecord)(Set)?\b", head) is not None
 
 
-def read(path: str | Path, permuted: bool = True) -> Iterator[Record]:
+def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) -> Iterator[Record]:
     """Stream the records.
 
     Parameters
     ----------
     path
         The file, may be gzip.
+    on_problem
+        Called with the problem of each record that cannot be read, instead of raising it.
     permuted
         Keep permuted terms (``Abdomens, Acute``).
     """
@@ -42,7 +45,10 @@ def read(path: str | Path, permuted: bool = True) -> Iterator[Record]:
                     root = element
                 if event == "end" and element.tag in ("DescriptorRecord", "SupplementalRecord"):
                     kind = element.tag.removesuffix("Record")
-                    yield from _record(element, kind, permuted, display_name(path))
+                    try:
+                        yield from _record(element, kind, permuted, display_name(path))
+                    except InputError as error:
+                        raise_or_report(error, on_problem)
                     root.clear()
         except ElementTree.ParseError as error:
             line = error.position[0] if error.position else None
@@ -63,7 +69,7 @@ def _record(
         element.findtext(f"{kind}Name/String") or element.findtext(f"{kind}RecordName/String") or ""
     )
     if not ui:
-        raise InputError(source, None, f"a {element.tag} without {kind}UI", "a record with an id")
+        raise InputError(source, None, f"a {element.tag} without {kind}UI", "an id in each record")
     terms: dict[str, None] = {}
     left_out = 0
     notes: dict[str, None] = {}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 from biolink.kb.readers.iris import curie_of
 
 LABEL = "OBO"
@@ -36,7 +37,10 @@ def _value(text: str) -> str:
 
 
 def read(
-    path: str | Path, scopes: str = "exact,related,broad,narrow", obsolete: bool = False
+    path: str | Path,
+    on_problem: OnProblem = None,
+    scopes: str = "exact,related,broad,narrow",
+    obsolete: bool = False,
 ) -> Iterator[Record]:
     """Stream the terms.
 
@@ -44,6 +48,8 @@ def read(
     ----------
     path
         The file.
+    on_problem
+        Called with the problem of each line or term that cannot be read, instead of raising it.
     scopes
         Scopes of synonyms that are kept, separated by commas.
     obsolete
@@ -57,23 +63,33 @@ def read(
     kept = {scope.strip().upper() for scope in scopes.split(",")}
     source = display_name(path)
     namespace, begin = "", 0
+
+    def term_of(lines: list[tuple[int, str, str]], begin: int) -> list[Record]:
+        try:
+            return list(_term(lines, begin, source, namespace, kept, obsolete))
+        except InputError as error:
+            raise_or_report(error, on_problem)
+            return []
+
     term: list[tuple[int, str, str]] | None = None
-    for number, line in numbered_lines(path):
+    for number, line in readable_lines(path, on_problem):
         line = line.strip()
         if line.startswith("["):
             if term is not None:
-                yield from _term(term, begin, source, namespace, kept, obsolete)
+                yield from term_of(term, begin)
             term = [] if line == "[Term]" else None
             begin = number
         elif begin == 0 and line.startswith("default-namespace:"):
             namespace = _value(line.partition(":")[2])
         elif term is not None and line and not line.startswith("!"):
             tag, colon, value = line.partition(":")
-            if not colon:
-                raise InputError(source, number, repr(line[:60]), "tag: value")
-            term.append((number, tag.strip(), value.strip()))
+            if colon:
+                term.append((number, tag.strip(), value.strip()))
+            else:
+                problem = InputError(source, number, f"the line {line[:60]!r}", "tag: value")
+                raise_or_report(problem, on_problem)
     if term is not None:
-        yield from _term(term, begin, source, namespace, kept, obsolete)
+        yield from term_of(term, begin)
 
 
 def _term(
@@ -92,7 +108,7 @@ def _term(
         if tag == "synonym" or tag.endswith("_synonym"):
             match = _QUOTED.match(value)
             if match is None:
-                raise InputError(source, number, repr(value[:60]), 'a "quoted" synonym')
+                raise InputError(source, number, f"the synonym {value[:60]!r}", 'a "quoted" text')
             scope = match[2] if tag == "synonym" else tag.removesuffix("_synonym").upper()
             if (scope if scope in {"EXACT", "BROAD", "NARROW"} else "RELATED") in kept:
                 synonyms[_plain(match[1])] = None
@@ -101,13 +117,15 @@ def _term(
         elif tag == "def":
             match = _QUOTED.match(value)
             if match is None:
-                raise InputError(source, number, repr(value[:60]), 'a "quoted" definition')
+                raise InputError(
+                    source, number, f"the definition {value[:60]!r}", 'a "quoted" text'
+                )
             definitions.append(_plain(match[1]))
         else:
             fields.setdefault(tag, []).append(_value(value))
     term_id = fields.get("id", [""])[0]
     if not term_id:
-        raise InputError(source, begin, "a term without an id", "id: ...")
+        raise InputError(source, begin, "a term without an id", "a line id: ... below [Term]")
     if "true" in fields.get("is_obsolete", ()) and not obsolete:
         # Where several could take its place (or some are only to be considered), none does.
         by = {*_replaced_by(fields)}

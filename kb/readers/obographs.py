@@ -15,6 +15,7 @@ from typing import Any
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report
 from biolink.kb.readers.iris import curie_of
 from biolink.kb.readers.json_values import Unfit, as_list, as_object, as_text, parse_file, written
 
@@ -35,7 +36,10 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(
-    path: str | Path, scopes: str = "exact,related,broad,narrow", deprecated: bool = False
+    path: str | Path,
+    on_problem: OnProblem = None,
+    scopes: str = "exact,related,broad,narrow",
+    deprecated: bool = False,
 ) -> Iterator[Record]:
     """Stream the classes.
 
@@ -43,6 +47,8 @@ def read(
     ----------
     path
         The file.
+    on_problem
+        Called with the problem of each node that cannot be read, instead of raising it.
     scopes
         Scopes of synonyms that are kept, separated by commas.
     deprecated
@@ -66,16 +72,20 @@ def read(
             size = len(nodes)
             nodes.reverse()
             while nodes:  # popped, so that the parsed file shrinks as the concepts grow
-                place = f"graph {number}, node {size - len(nodes) + 1}: "
                 node = nodes.pop()
-                if not isinstance(node, dict):
-                    raise Unfit(f"{written(node)} is not an object")
-                yield from _class(node, kept, deprecated)
+                try:
+                    yield from list(_class(node, kept, deprecated))
+                except Unfit as error:
+                    found = f"graph {number}, node {size - len(nodes)}: {error}"
+                    problem = InputError(display_name(path), None, found, expected)
+                    raise_or_report(problem, on_problem)
     except Unfit as error:
         raise InputError(display_name(path), None, f"{place}{error}", expected) from None
 
 
-def _class(node: dict[str, Any], kept: set[str], deprecated: bool) -> Iterator[Record]:
+def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
+    if not isinstance(node, dict):
+        raise Unfit(f"{written(node)} is not an object")
     iri = as_text(node.get("id"), '"id"')
     label = as_text(node.get("lbl"), '"lbl"').strip()
     kind = as_text(node.get("type"), '"type"')

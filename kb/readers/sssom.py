@@ -13,7 +13,9 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.files import display_name
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
+from biolink.kb.wording import columns_seen, counted
 
 LABEL = "SSSOM mappings (TSV)"
 
@@ -36,7 +38,7 @@ def sniff(path: str | Path, head: str) -> bool:
     return bool(lines) and set(_REQUIRED) <= set(lines[0].split("\t"))
 
 
-def read_mappings(path: str | Path) -> Iterator[Mapping]:
+def read_mappings(path: str | Path, on_problem: OnProblem = None) -> Iterator[Mapping]:
     """Stream the mappings of a file.
 
     Raises
@@ -45,19 +47,23 @@ def read_mappings(path: str | Path) -> Iterator[Mapping]:
         For a line whose cells do not fit the header.
     """
     columns: list[str] | None = None
-    for number, line in numbered_lines(path):
+    for number, line in readable_lines(path, on_problem):
         if line.startswith("#") or not line.strip():
             continue
         cells = line.split("\t")
         if columns is None:
             columns = cells
             if not set(_REQUIRED) <= set(columns):
-                raise InputError(
-                    display_name(path), number, f"columns {columns}", f"at least {_REQUIRED}"
-                )
+                expected = f"among them {', '.join(_REQUIRED)}"
+                raise InputError(display_name(path), number, columns_seen(columns), expected)
             continue
         if len(cells) != len(columns):
-            raise InputError(display_name(path), number, f"{len(cells)} columns", f"{len(columns)}")
+            expected = f"{len(columns)}, as the header has"
+            problem = InputError(
+                display_name(path), number, counted(len(cells), "column"), expected
+            )
+            raise_or_report(problem, on_problem)
+            continue
         row = dict(zip(columns, cells, strict=True))
         yield Mapping(
             row["subject_id"],
@@ -68,10 +74,12 @@ def read_mappings(path: str | Path) -> Iterator[Mapping]:
         )
 
 
-def read(path: str | Path, predicate: str = "skos:exactMatch") -> Iterator[Record]:
+def read(
+    path: str | Path, on_problem: OnProblem = None, predicate: str = "skos:exactMatch"
+) -> Iterator[Record]:
     """Stream a concept per object id; mappings with another predicate are passed over."""
     objects: dict[str, list[Mapping]] = {}
-    for mapping in read_mappings(path):
+    for mapping in read_mappings(path, on_problem):
         if mapping.predicate_id == predicate:
             objects.setdefault(mapping.object_id, []).append(mapping)
         else:

@@ -9,14 +9,16 @@ a cell may stand in quotes; in TSV a quote is a character as any other. BioPorta
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from biolink.errors import InputError
+from biolink.errors import ConfigError, InputError
 from biolink.kb.concept import Columns, Concept, Dropped, Record
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.csv_rows import CsvLines, csv_rows, header_cells
+from biolink.kb.files import display_name, numbered_lines, stem_suffixes
+from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.readers.iris import curie_of
+from biolink.kb.wording import columns_seen, counted
 
 LABEL = "CSV or TSV with named columns (id, name, ...), BioPortal's CSV"
 
@@ -32,57 +34,63 @@ _ALIASES = {
     "replaced_by": ("replaced_by", "replaced by"),
     "cui": ("cui",),
 }
+_REQUIRED = dict.fromkeys(("id", "name"))
 _YES = {"true", "1", "yes", "t", "y"}
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    try:
-        columns = _columns(head.splitlines()[0] if head else "")
-    except csv.Error:
-        return False
-    return {"id", "name"} <= set(columns)
+    return _REQUIRED.keys() <= _places(_header(head.split("\n", 1)[0])).keys()
+
+
+def unknown_columns(path: str | Path, head: str) -> InputError | None:
+    """The error for a file that is named as a table, and whose columns are not known."""
+    if not {".csv", ".tsv", ".tab"} & {*stem_suffixes(path)}:
+        return None
+    columns = _header(head.split("\n", 1)[0])
+    return _missing(display_name(path), 1, columns, _places(columns))
 
 
 def _separator(header: str) -> str:
     return "\t" if "\t" in header else ","
 
 
-def _header(header: str) -> list[str]:
-    return next(_rows(iter([header]), _separator(header), 1), (1, []))[1]
+def _header(line: str) -> list[str]:
+    line = line.rstrip("\r\n")
+    return [cell.strip() for cell in header_cells(line, _separator(line))]
 
 
-def _columns(header: str, **named: str | None) -> dict[str, int]:
-    cells = [cell.strip().lower() for cell in _header(header)]
+def _places(columns: Sequence[str], **named: str | None) -> dict[str, int]:
+    """Field -> number of its column."""
+    written = [column.lower() for column in columns]
     places: dict[str, int] = {}
     for field, aliases in _ALIASES.items():
         chosen = named.get(field)
         for alias in (chosen.strip().lower(),) if chosen else aliases:
-            if alias in cells:
-                places[field] = cells.index(alias)
+            if alias in written:
+                places[field] = written.index(alias)
                 break
     return places
 
 
-def _rows(lines: Iterator[str], separator: str, number: int) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, cells) of each row; the first line has this number."""
-    if separator == "\t":
-        for line_number, line in enumerate(lines, number):
-            yield line_number, line.rstrip("\n").split("\t")
-        return
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    while True:
-        begin = number + reader.line_num
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise csv.Error(f"{error} (in the row that begins here)", begin) from None
-        if cells is None:
-            return
-        yield begin, cells
+def _missing(
+    source: str, line: int, columns: Sequence[str], places: Mapping[str, int]
+) -> InputError:
+    """The error for a header without a column of ids, of names, or of both."""
+    fields = [field for field in _REQUIRED if field not in places]
+    expected = " and ".join(f"a column {field} ({', '.join(_ALIASES[field])})" for field in fields)
+    options = " ".join(f"--option {field}=COLUMN" for field in fields)
+    keywords = ", ".join(f"{field}=" for field in fields)
+    return InputError(
+        source,
+        line,
+        columns_seen(columns),
+        f"{expected}; name columns that are called otherwise with {options} (in Python {keywords})",
+    )
 
 
 def read(
     path: str | Path,
+    on_problem: OnProblem = None,
     id: str | None = None,
     name: str | None = None,
     synonyms: str | None = None,
@@ -95,6 +103,8 @@ def read(
     ----------
     path
         The file.
+    on_problem
+        Called with the problem of each row that cannot be read, instead of raising it.
     id, name, synonyms, types
         Names of the columns, where they are not the usual ones.
     value_separator
@@ -107,33 +117,48 @@ def read(
     """
     source = display_name(path)
     if not value_separator:
-        raise InputError(source, None, "an empty value_separator", "a character")
-    lines = numbered_lines(path)
-    try:
-        _, header = next(lines, (1, ""))
-        places = _columns(header, id=id, name=name, synonyms=synonyms, types=types)
-        columns = [cell.strip() for cell in _header(header)]
-        yield Columns(tuple(columns))
-        given = {"id": id, "name": name, "synonyms": synonyms, "types": types}
-        for field, column in given.items():
-            if (column or field in ("id", "name")) and field not in places:
-                wanted = f"a column {column!r}" if column else "columns id and name"
-                raise InputError(source, 1, repr(header[:80]), wanted)
-        from_bioportal = columns[places["id"]].lower() == "class id"
-        for line, cells in _rows((f"{text}\n" for _, text in lines), _separator(header), 2):
-            if not any(cells):
-                continue
+        raise ConfigError("the option value_separator is empty; expected a character")
+    named = {"id": id, "name": name, "synonyms": synonyms, "types": types}
+    rows = _rows(path, source, on_problem)
+    begin, header = next(rows, (1, []))
+    columns = [cell.strip() for cell in header]
+    places = _places(columns, **named)
+    yield Columns(tuple(columns))
+    for field, column in named.items():
+        if column and field not in places:
+            expected = f"the column {column!r}, which the option {field} names"
+            raise InputError(source, begin, columns_seen(columns), expected)
+    if not places.keys() >= _REQUIRED.keys():
+        raise _missing(source, begin, columns, places)
+    from_bioportal = columns[places["id"]].lower() == "class id"
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        try:
+            check_utf8("".join(cells), source, line)
             if len(cells) != len(columns):
-                raise InputError(
-                    source, line, f"{len(cells)} columns", f"{len(columns)} as in line 1"
-                )
+                expected = f"{len(columns)}, as the header has"
+                raise InputError(source, line, counted(len(cells), "column"), expected)
             row = {field: cells[place].strip() for field, place in places.items()}
             if not row["id"]:
-                raise InputError(source, line, "an empty id", "an id")
+                raise InputError(source, line, "a row without an id", "an id in each row")
             yield _record(row, value_separator, from_bioportal)
-    except csv.Error as error:
-        line = error.args[1] if len(error.args) > 1 else 1
-        raise InputError(source, line, str(error.args[0]), "CSV") from None
+        except InputError as error:
+            raise_or_report(error, on_problem)
+
+
+def _rows(
+    path: str | Path, source: str, on_problem: OnProblem
+) -> Iterator[tuple[int, Sequence[str]]]:
+    """(line, cells) of the header and of each row."""
+    lines = CsvLines(f"{line}\n" for _, line in numbered_lines(path, "surrogateescape"))
+    if _separator(lines.header()) == ",":
+        yield from csv_rows(lines, ",", source, on_problem)
+        return
+    lines.begin()
+    for line in lines:
+        yield lines.before + 1, line.removesuffix("\n").split("\t")
+        lines.begin()
 
 
 def _record(row: dict[str, str], separator: str, from_bioportal: bool) -> Record:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
-from biolink.kb.files import numbered_lines
+from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
+from biolink.kb.wording import counted
 
 LABEL = "UMLS RRF (folder with MRCONSO.RRF[.gz])"
 
@@ -41,14 +42,14 @@ def _file(folder: Path, table: str) -> Path | None:
     return None
 
 
-def _rows(file: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    for number, line in numbered_lines(file):
+def _rows(file: Path, columns: int, on_problem: OnProblem) -> Iterator[list[str]]:
+    for number, line in readable_lines(file, on_problem):
         cells = line.removesuffix("|").split("|")
         if len(cells) != columns:
-            raise InputError(
-                str(file), number, f"{len(cells)} columns", f"{columns} separated by |"
-            )
-        yield number, cells
+            found, expected = counted(len(cells), "column"), f"{columns} columns, separated by |"
+            raise_or_report(InputError(str(file), number, found, expected), on_problem)
+        else:
+            yield cells
 
 
 def _wanted(option: str | None) -> set[str] | None:
@@ -57,6 +58,7 @@ def _wanted(option: str | None) -> set[str] | None:
 
 def read(
     path: str | Path,
+    on_problem: OnProblem = None,
     language: str | None = "ENG",
     sources: str | None = None,
     term_types: str | None = None,
@@ -69,6 +71,8 @@ def read(
     ----------
     path
         The folder.
+    on_problem
+        Called with the problem of each row that cannot be read, instead of raising it.
     language
         LAT to keep; None for all.
     sources
@@ -90,7 +94,7 @@ def read(
     trees: dict[str, str] = {}
     sty = _file(folder, "MRSTY")
     if sty is not None:
-        for _, cells in _rows(sty, 6):
+        for cells in _rows(sty, 6, on_problem):
             types_of = (*semantic.get(cells[0], ()), cells[1])
             semantic[cells[0]] = known.setdefault(types_of, types_of)
             trees[cells[1]] = cells[2]
@@ -106,7 +110,7 @@ def read(
     definitions: dict[str, list[str]] = {}
     mrdef = _file(folder, "MRDEF")
     if mrdef is not None:
-        for _, cells in _rows(mrdef, 8):
+        for cells in _rows(mrdef, 8, on_problem):
             if suppressed or cells[6] == "N":
                 definitions.setdefault(cells[0], []).append(cells[5])
             else:
@@ -135,7 +139,7 @@ def read(
         )
 
     current, names = "", []  # type: str, list[tuple[bool, str, str, str]]
-    for _, cells in _rows(conso, _CONSO_COLUMNS):
+    for cells in _rows(conso, _CONSO_COLUMNS, on_problem):
         if cells[_CUI] != current:
             done = concept(current, names)
             if done is not None:
@@ -157,7 +161,7 @@ def read(
         yield done
     retired = _file(folder, "MRCUI")
     if retired is not None:
-        for _, cells in _rows(retired, 7):
+        for cells in _rows(retired, 7, on_problem):
             # Merged concepts; of those that are only broader or narrower none takes the place.
             if cells[2] == "SY" and cells[5]:
                 yield Dropped("retired", cells[0], replaced_by=cells[5])

@@ -77,28 +77,43 @@ def test_mistakes_are_one_line_and_leave_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     bad = tmp_path / "bad.tsv"
-    bad.write_text("id\tname\nD1\n")
+    bad.write_text("code\tname\nD1\tFever\n")
     cases = [
-        (("kb", "build", bad, "-o", tmp_path / "bad.kb"), f"{bad}:2: 1 columns; expected 2"),
+        (
+            ("kb", "build", bad, "-o", tmp_path / "bad.kb"),
+            f"{bad}:1: the columns are code, name; expected a column id ",
+        ),
         (("kb", "build", tmp_path / "none", "-o", tmp_path / "bad.kb"), "no such file"),
-        (("kb", "info", tmp_path), "no format of a knowledge base"),
-        (("kb", "build", bad, "-o", tmp_path / "b.kb", "--option", "x"), "name=value"),
+        (("kb", "info", tmp_path), "a format of knowledge bases"),
+        (("kb", "build", bad, "-o", tmp_path / "b.kb", "--option", "x"), "expected name=value"),
         (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types or --sources"),
         (
             ("kb", "subset", table, "--types", "None", "-o", tmp_path / "b.kb"),
             "nothing was written",
         ),
-        (("convert", DATA / "bc5cdr.PubTator", "--to", "word"), "unknown format 'word'"),
+        (
+            ("convert", DATA / "bc5cdr.PubTator", "--to", "word"),
+            "the format 'word' of documents is unknown",
+        ),
         (("convert", DATA / "bc5cdr.PubTator"), "--to"),
         (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "is no model"),
         (("link", DATA / "bc5cdr.PubTator", "--threshold", "7"), "from 0 to 1"),
-        (("link", DATA / "bc5cdr.PubTator", "--mentions", "x"), "--mentions is"),
-        (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "no format follows"),
-        (("link", DATA / "bc5cdr.PubTator", "--workers", "0"), "--workers is at least 1"),
+        (
+            ("link", DATA / "bc5cdr.PubTator", "--mentions", "x"),
+            "--mentions is 'x'; expected auto, given or find",
+        ),
+        (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "tells no format"),
+        (
+            ("link", DATA / "bc5cdr.PubTator", "--workers", "0"),
+            "--workers is 0; expected a number from 1",
+        ),
         (("link", DATA / "bc5cdr.PubTator", "--precision", "int4"), "fp32, bf16, int8"),
-        (("link", DATA / "bc5cdr.PubTator", "--engine", "x"), "--engine is local or ray"),
-        (("link", DATA / "bc5cdr.PubTator", "--engine", "ray"), "the folder that -o names"),
-        (("link", "--engine", "ray", "-o", tmp_path / "x"), "not stdin"),
+        (
+            ("link", DATA / "bc5cdr.PubTator", "--engine", "x"),
+            "--engine is 'x'; expected local or ray",
+        ),
+        (("link", DATA / "bc5cdr.PubTator", "--engine", "ray"), "expected a folder with -o"),
+        (("link", "--engine", "ray", "-o", tmp_path / "x"), "cannot read standard input"),
         (("link", DATA / "bc5cdr.PubTator", "--names-first"), "goes with the method generate"),
     ]
     before = sorted(p.name for p in tmp_path.iterdir())
@@ -152,9 +167,9 @@ def test_a_bad_document_does_not_stop_the_run(tmp_path: Path) -> None:
     out = tmp_path / "x.jsonl"
     done = run("link", file, tmp_path / "none.txt", "-o", out)
     assert done.returncode == 1
-    assert f"{file}:2: id '2'; expected id '1'" in done.stderr
+    assert f"{file}:2: the document id '2'; expected '1', as above" in done.stderr
     assert "none.txt: no such file" in done.stderr
-    assert "2 problem(s)" in done.stderr
+    assert "2 problems" in done.stderr
     assert len(list(read(out))) == 4
 
 

@@ -42,7 +42,7 @@ def test_a_folder_stands_for_the_files_in_it(folder: Path) -> None:
     names = ["a.txt", "b.txt", "broken.txt", "picture.txt", "sub/c.txt"]
     assert found == [*(str(folder / name) for name in names), "x.txt", "-"]
     assert [str(p) for p in problems] == [
-        f"{folder}/pipe: neither file nor folder; expected a file"
+        f"{folder}/pipe: neither a file nor a folder; expected one of them"
     ]
     # What the command writes is not read.
     assert str(folder / "a.txt") not in files_of(
@@ -56,7 +56,7 @@ def test_what_cannot_be_read_in_a_folder_is_told(folder: Path) -> None:
     assert [d.text for d in documents] == ["aspirin", "A fever.", "Nothing."]
     told = "\n".join(map(str, problems))
     assert len(problems) == 3
-    assert "pipe: neither file nor folder" in told
+    assert "pipe: neither a file nor a folder" in told
     assert "broken.txt: no such file" in told
     assert "picture.txt" in told
     empty = folder / "empty"
@@ -85,7 +85,7 @@ def test_texts_and_a_folder_are_linked(
     outcome = run_link(job)
     assert [d.text for d in read(out)] == ["Fever.", "aspirin", "A fever.", "Nothing."]
     assert (outcome.documents, outcome.linked, len(outcome.problems)) == (4, 3, 3)
-    assert "3 problem(s); everything else was done" in capsys.readouterr().err
+    assert "3 problems; everything else was done" in capsys.readouterr().err
     # The output lies in the folder that is read, and is there already.
     for _ in range(2):
         outcome = run_link(replace(job, texts=(), output=str(folder / "linked.jsonl")))
@@ -121,7 +121,7 @@ def test_when_nothing_can_be_read_nothing_is_written_and_that_is_said(
             main()
         assert stopped.value.code == 1
         told = capfd.readouterr().err
-        assert f"{tmp_path / name}: " in told and "1 problem(s)\n" in told
+        assert f"{tmp_path / name}: " in told and "1 problem\n" in told
         assert "no document could be read, so nothing was written" in told
         assert "everything else" not in told
         assert not out.exists()

@@ -13,19 +13,20 @@ import pytest
 from typer.testing import CliRunner
 
 from biolink.cli.app import app
+from biolink.cli.bench import _foreign_in_split
 from biolink.errors import InputError
 from biolink.kb import Concept, KnowledgeBase
-from biolink.kb.files import check_folder_target, holds_only, replace_file, replace_folder
+from biolink.kb.files import check_folder_target, foreign_names, replace_file, replace_folder
 from biolink.kb.model_folder import check_model_target
 from biolink.kb.store import check_store_target
 
 
-def is_note(folder: Path) -> bool:
-    return holds_only(folder, ("note.txt",))
+def foreign(folder: Path) -> list[str]:
+    return foreign_names(folder, ("note.txt",))
 
 
 def write_note(folder: Path, text: str = "new") -> None:
-    with replace_folder(folder, is_note, "a folder of notes") as temporary:
+    with replace_folder(folder, foreign, "a folder of notes") as temporary:
         (temporary / "note.txt").write_text(text)
 
 
@@ -90,7 +91,7 @@ def test_a_failure_leaves_the_older_folder(tmp_path: Path) -> None:
     write_note(tmp_path / "notes", "old")
     with (
         pytest.raises(RuntimeError),
-        replace_folder(tmp_path / "notes", is_note, "notes") as temporary,
+        replace_folder(tmp_path / "notes", foreign, "notes") as temporary,
     ):
         (temporary / "note.txt").write_text("half")
         raise RuntimeError
@@ -100,7 +101,7 @@ def test_a_failure_leaves_the_older_folder(tmp_path: Path) -> None:
 
 def test_what_appears_during_the_work_is_spared(tmp_path: Path) -> None:
     target = tmp_path / "notes"
-    with pytest.raises(InputError), replace_folder(target, is_note, "notes") as temporary:
+    with pytest.raises(InputError), replace_folder(target, foreign, "notes") as temporary:
         (temporary / "note.txt").write_text("x")
         target.mkdir()
         (target / "mine").write_text("x")
@@ -115,9 +116,40 @@ def test_a_damaged_store_can_be_built_again_but_not_with_something_in_it(tmp_pat
     kb.save(store)
     assert len(KnowledgeBase.open(store)) == 1
     (store / "thesis.txt").write_text("x")
-    with pytest.raises(InputError, match=r"thesis\.txt|something else"):
+    with pytest.raises(
+        InputError, match=r"knowledge base with something else in it \(thesis\.txt\)"
+    ):
         kb.save(store)
     assert (store / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("inside", ["thesis.txt", "index/thesis.txt", "index/trie-1/thesis.txt"])
+def test_a_store_with_a_file_of_mine_is_refused_by_its_name(inside: str, tmp_path: Path) -> None:
+    kb = KnowledgeBase.from_concepts([Concept("1", "asthma")])
+    kb.save(tmp_path / "a.kb")
+    index = tmp_path / "a.kb" / "index" / "trie-1"
+    index.mkdir(parents=True)
+    (index / "first.npy").write_text("x")
+    (tmp_path / "a.kb" / inside).write_text("x")
+    with pytest.raises(InputError, match=rf"knowledge base with something else .*\({inside}\)"):
+        kb.save(tmp_path / "a.kb")
+    (tmp_path / "a.kb" / inside).unlink()
+    kb.save(tmp_path / "a.kb")
+
+
+def test_a_model_and_a_split_with_a_file_of_mine_are_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_text("")
+    check_model_target(tmp_path)
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match=r"a model folder with something else .*\(thesis\.tex\)"):
+        check_model_target(tmp_path)
+    split = tmp_path / "split"
+    KnowledgeBase.from_concepts([Concept("1", "asthma")]).save(split / "part.kb")
+    assert _foreign_in_split(split) == []
+    (split / "part.kb" / "thesis.tex").write_text("x")
+    (split / "notes").mkdir()
+    assert _foreign_in_split(split) == ["notes", "part.kb/thesis.tex"]
 
 
 COMMANDS = [
@@ -167,7 +199,7 @@ def test_a_split_replaces_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from biolink.kb.files import holds_only, replace_file, replace_folder
+    from biolink.kb.files import replace_file, replace_folder
 
     if sys.argv[1] == "file":
         with replace_file(sys.argv[2]) as stream:
@@ -175,7 +207,7 @@ KILLED = """
             stream.flush()
             {end}
     else:
-        with replace_folder(sys.argv[2], lambda folder: True, "notes") as folder:
+        with replace_folder(sys.argv[2], lambda folder: [], "notes") as folder:
             (folder / "note.txt").write_text("half")
             {end}
 """
@@ -232,7 +264,7 @@ def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
     target.rename(tmp_path / ".notes.biolink-1.old")
     with (
         pytest.raises(RuntimeError),
-        replace_folder(target, is_note, "notes"),
+        replace_folder(target, foreign, "notes"),
     ):
         raise RuntimeError
     assert (target / "note.txt").read_text() == "old"
@@ -266,6 +298,6 @@ def test_a_full_disk_is_one_clear_error(size: int) -> None:
 
 def test_target_check_is_the_same_for_every_kind(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
-    check_folder_target(tmp_path / "x", lambda folder: False, "anything")
-    check_folder_target(tmp_path / "new" / "x", lambda folder: False, "anything")
+    check_folder_target(tmp_path / "x", lambda folder: ["x"], "anything")
+    check_folder_target(tmp_path / "new" / "x", lambda folder: ["x"], "anything")
     assert names(tmp_path) == ["x"]

@@ -1,0 +1,180 @@
+"""Options and arguments that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from biolink.errors import ConfigError
+
+__all__ = [
+    "DocumentFormat",
+    "Files",
+    "GoldDocuments",
+    "KbFormat",
+    "KbOption",
+    "KbOutput",
+    "KbSource",
+    "Method",
+    "ModelOption",
+    "Output",
+    "OutputFolder",
+    "Overrides",
+    "ReaderOptions",
+    "Seed",
+    "SettingsFile",
+    "TextColumn",
+    "To",
+    "Types",
+    "not_empty",
+]
+
+
+def not_empty(parameter: typer.CallbackParam, value: Any) -> Any:
+    """Refuse an empty value: it comes from a variable that a script has not set.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option or argument.
+    """
+    values = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(given, str) and not given.strip() for given in values):
+        name = parameter.opts[-1] if parameter.opts[0].startswith("-") else parameter.name
+        raise ConfigError(f"the value of {name} is empty; expected one, or the option left out")
+    return value
+
+
+def _folder(parameter: typer.CallbackParam, value: str) -> str:
+    """Refuse the current folder, the home folder and those above them."""
+    from biolink.kb.files import check_named_folder
+
+    check_named_folder(not_empty(parameter, value), "the output")
+    return value
+
+
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Files to read, which gzip or xz may have compressed. A folder stands for all files "
+        "in it and below it, and - for standard input.",
+        callback=not_empty,
+    ),
+]
+GoldDocuments = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files of documents whose mentions have gold concept ids.", callback=not_empty
+    ),
+]
+DocumentFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="The format of the input files. Default: their content and their names tell it.",
+        callback=not_empty,
+    ),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        help="The column with the texts, in a CSV, TSV or Parquet file. Default: a column with a "
+        "usual name, such as text or abstract.",
+        callback=not_empty,
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="The format of the output. Default: the name of the output tells it.",
+        callback=not_empty,
+    ),
+]
+Output = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        help="The file to write. Default: -, which is standard output.",
+        show_default=False,
+        callback=not_empty,
+    ),
+]
+OutputFolder = Annotated[
+    str, typer.Option("-o", "--output", help="The folder to write.", callback=_folder)
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="A model folder. Default: the embedded model.", callback=not_empty
+    ),
+]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        help="How concepts are found: combined, generate or candidates. Default: what the model "
+        "was made for.",
+        callback=not_empty,
+    ),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(
+        "--types",
+        help="Link only to concepts of these semantic types, separated by commas.",
+        callback=not_empty,
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="The seed of the bootstrap.")]
+
+KbOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kb",
+        help="The knowledge base: a NAME.kb folder, or a file or folder in any readable format. "
+        "Default: the embedded knowledge base.",
+        callback=not_empty,
+    ),
+]
+KbSource = Annotated[
+    str,
+    typer.Argument(
+        help="A NAME.kb folder, or a file or folder in any readable format.", callback=not_empty
+    ),
+]
+KbFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="The format of the knowledge base. Default: its content tells it.",
+        callback=not_empty,
+    ),
+]
+KbOutput = Annotated[
+    str,
+    typer.Option("-o", "--output", help="The NAME.kb folder to write.", callback=not_empty),
+]
+ReaderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        help="An option of the format's reader, as name=value. It may be repeated. Of a table, "
+        "id=, name=, synonyms= and types= name the columns.",
+        callback=not_empty,
+    ),
+]
+
+SettingsFile = Annotated[Path, typer.Argument(help="The TOML file with the settings.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="A setting in place of the file's, as key=value or table.key=value. It may be "
+        "repeated.",
+    ),
+]

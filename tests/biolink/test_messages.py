@@ -1,0 +1,140 @@
+"""What the command line says: of empty values, options without effect, nothing found, counts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from biolink.cli import main
+from biolink.kb import Concept, KnowledgeBase
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: Captured, tmp_path: Path):  # type: ignore[no-untyped-def]
+    """Run a command in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["biolink", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+        told = capfd.readouterr()
+        return status, told.out, told.err
+
+    return command
+
+
+def error(said: tuple[int, str, str]) -> str:
+    """The one line of a refusal."""
+    status, _, err = said
+    assert status == 1, said
+    assert err.startswith("biolink: error: ") and err.count("\n") == 1, err
+    assert "Traceback" not in err
+    return err.removeprefix("biolink: error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("link", "--text", "x", "--kb", ""), "--kb"),
+        (("link", "--text", "x", "-o", ""), "--output"),
+        (("link", "--text", "x", "--to", ""), "--to"),
+        (("link", "--text", "x", "--model", " "), "--model"),
+        (("link", "--text", "x", "--types", ""), "--types"),
+        (("link", "--text", "x", "--nil", ""), "--nil"),
+        (("link", ""), "files"),
+        (("convert", "x.txt", "--format", ""), "--format"),
+        (("convert", "x.csv", "--text-column", ""), "--text-column"),
+        (("evaluate", "x.PubTator", "--train", ""), "--train"),
+        (("evaluate", "x.PubTator", "-o", ""), "--output"),
+        (("kb", "build", "x.csv", "-o", ""), "--output"),
+        (("kb", "build", "", "-o", "x.kb"), "sources"),
+        (("kb", "info", ""), "source"),
+        (("kb", "search", "", "--kb", "x.kb"), "query"),
+        (("kb", "search", "fever", "--kb", ""), "--kb"),
+        (("kb", "subset", "x.kb", "--ids", "", "-o", "y.kb"), "--ids"),
+        (("export-pairs", "x.toml", "-o", ""), "--output"),
+        (("bench", "split", "x.jsonl", "--ids", "i", "-o", "", "--kb", "x"), "--output"),
+        (("convert-checkpoint", "model.pt", "-o", ""), "--output"),
+        (("pretrain", "tokenizer", "x.txt", "-o", ""), "--output"),
+    ],
+)
+def test_empty_values_are_refused_by_name(run, arguments, named) -> None:  # type: ignore[no-untyped-def]
+    assert error(run(*arguments)).startswith(f"the value of {named} is empty")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("kb", "build", "x.csv", "-o"),
+        ("bench", "split", "x.jsonl", "--ids", "i", "-o"),
+        ("convert-checkpoint", "model.pt", "-o"),
+        ("pretrain", "tokenizer", "x.txt", "-o"),
+        ("export-pairs", "x.toml", "-o"),
+        ("link", "x.txt", "--engine", "ray", "-o"),
+    ],
+)
+def test_no_folder_is_written_into_the_current_one(run, arguments) -> None:  # type: ignore[no-untyped-def]
+    assert "the current or the home folder" in error(run(*arguments, "."))
+
+
+def test_options_without_effect_are_refused(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = ("link", "--text", "Asthma.")
+    assert "--format goes with files" in error(run(*text, "--format", "csv"))
+    assert "--text-column goes with files" in error(run(*text, "--text-column", "x"))
+    for command in ("link", "convert"):
+        said = error(
+            run(command, "x", "--format", "pubtator", "--text-column", "x", "--to", "jsonl")
+        )
+        assert "--text-column goes with a table, and --format is pubtator" in said
+        assert "tsv or csv or parquet" in said
+    Path("x.jsonl").write_text('{"text": "Asthma."}\n')
+    status, _, err = run("convert", "x.jsonl", "--text-column", "text", "--to", "tsv")
+    assert status == 1
+    assert "x.jsonl: the format jsonl; expected a table (tsv, csv, parquet)" in err
+    KnowledgeBase.from_concepts([Concept("1", "asthma")]).save("a.kb")
+    assert "takes no options" in error(run("kb", "build", "a.kb", "--option", "id=x", "-o", "b.kb"))
+
+
+def test_a_search_that_finds_nothing_says_so(run) -> None:  # type: ignore[no-untyped-def]
+    Path("a.csv").write_text("id,name,obsolete\nT:1,asthma,\nT:9,old wheeze,true\n")
+    assert run("kb", "build", "a.csv", "-o", "a.kb")[0] == 0
+    for query in ("xqxq", "T:9"):
+        status, out, err = run("kb", "search", query, "--kb", "a.kb")
+        assert (status, out) == (1, "")
+        assert err == f"biolink: nothing was found for {query!r} in a.kb\n"
+    status, out, err = run("kb", "search", "asthma", "--kb", "a.kb")
+    assert status == 0 and "T:1" in out and not err
+
+
+def test_a_bad_row_of_a_base_is_told_and_the_rest_is_built(run) -> None:  # type: ignore[no-untyped-def]
+    Path("a.csv").write_text("id,name\n1,asthma\n2\n3,gout\n")
+    status, _, err = run("kb", "build", "a.csv", "-o", "a.kb")
+    assert status == 1
+    assert "biolink: a.csv:3: 1 column; expected 2, as the header has\n" in err
+    assert "a.kb: 2 concepts, 2 names\n" in err
+    assert err.endswith("biolink: 1 problem; everything else was done\n")
+    assert len(KnowledgeBase.open("a.kb")) == 2
+    status, out, err = run("kb", "info", "a.csv")
+    assert status == 1 and "concepts: 2" in out and "a.csv:3: " in err
+    Path("b.csv").write_text("id,name\n1\n2\n")
+    status, _, err = run("kb", "build", "b.csv", "-o", "b.kb")
+    assert status == 1
+    assert err.splitlines()[2:] == [
+        "biolink: 2 problems",
+        "biolink: error: b.csv: no concept (rows that cannot be read: 2); expected concepts with "
+        "names, read as table",
+    ]
+    assert not Path("b.kb").exists()
+
+
+def test_one_is_singular(run) -> None:  # type: ignore[no-untyped-def]
+    Path("a.csv").write_text("id,name\n1,asthma\n")
+    assert run("kb", "build", "a.csv", "-o", "a.kb")[2] == "a.kb: 1 concept, 1 name\n"
