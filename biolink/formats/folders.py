@@ -23,9 +23,7 @@ def files_below(folder: str | Path, on_problem: Callable[[InputError], None]) ->
     """
     files = list(_below(Path(folder), on_problem))
     if not files:
-        on_problem(
-            InputError(str(folder), None, "a folder without files", "files of documents in it")
-        )
+        on_problem(InputError(str(folder), None, "a folder without files", "documents in it"))
     return files
 
 

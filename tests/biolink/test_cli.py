@@ -89,7 +89,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types or --sources"),
         (
             ("kb", "subset", table, "--types", "None", "-o", tmp_path / "b.kb"),
-            "nothing was written",
+            "has no concept of the types",
         ),
         (
             ("convert", DATA / "bc5cdr.PubTator", "--to", "word"),

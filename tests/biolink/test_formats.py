@@ -267,7 +267,7 @@ def test_compression_and_names(tmp_path: Path) -> None:
         write(documents, tmp_path / "x")
     with pytest.raises(ConfigError, match="cannot be written"):
         write(documents, tmp_path / "x", "medline")
-    with pytest.raises(ConfigError, match="unknown format"):
+    with pytest.raises(ConfigError, match="is unknown; expected one of"):
         write(documents, tmp_path / "x", "word")
 
 
