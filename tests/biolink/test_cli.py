@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from biolink import KnowledgeBase, read
 from biolink.cli import main
+from biolink.kb.model_folder import seal_model
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -194,6 +196,25 @@ def test_evaluate_and_info() -> None:
     assert report["strict"]["recall_at_1"] > 0.5
     info = run("info").stdout
     assert '"prompt"' in info and "exact: the name is the mention" in info
+
+
+def test_a_damaged_model_is_one_line_that_names_the_file(
+    model_folder: Path, table: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    seal_model(folder)
+    assert run("info", folder).returncode == 0
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-9] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    for command in (
+        ("info", folder),
+        ("link", "--text", "Fever.", "--model", folder, "--kb", table),
+    ):
+        done = run(*command)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert "model.safetensors is not what was written" in line and "seal.json" in line
 
 
 def test_evaluation_with_everything(tmp_path: Path) -> None:
