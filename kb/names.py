@@ -33,10 +33,13 @@ _GREEK_WORD = 3
 
 #: What stands for a cluster that compatibility would spell otherwise or not at all.
 _SIGNS = dict.fromkeys("™℠®©", " ")
-#: Latin letters that have no decomposition.
-_LETTERS = str.maketrans(
+#: Latin letters that have no decomposition, and dashes and quotes, as a keyboard has them.
+_AS_TYPED = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O"}
     | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
+    | dict.fromkeys("‐‑‒–—―−⁃", "-")
+    | dict.fromkeys("‘’‚‛′‵", "'")
+    | dict.fromkeys("“”„‟", '"')
 )
 
 # NUL is no character of any name, and a marisa-trie cannot hold it.
@@ -50,7 +53,7 @@ def _folded_cluster(cluster: str) -> str:
     if len(cluster) == 1 and unicodedata.category(cluster) == "Cf":
         return ""
     parts = unicodedata.normalize("NFKD", cluster)
-    plain = "".join(c for c in parts if not unicodedata.combining(c)).translate(_LETTERS)
+    plain = "".join(c for c in parts if not unicodedata.combining(c)).translate(_AS_TYPED)
     if len(plain) > 1:  # a unit in one character, such as ㎍
         plain = plain.replace("μ", "u")
     # Marks on Latin and Greek letters go (Ménière, Meniere), and those on what is no letter; in
@@ -93,10 +96,11 @@ def fold(text: str) -> str:
 
     Compatibility forms (NFKC: ligatures, full width, sub- and superscripts), marks on Latin and
     Greek letters, letters such as sharp s, Greek letters (written as their names, unless they
-    stand in a word of the Greek language), trade marks, and characters that cannot be seen.
+    stand in a word of the Greek language), dashes and quotes, trade marks, and characters that
+    cannot be seen.
 
-    >>> fold("H₂O₂ and β-carotene in ﬁbrosis, Ménière"), fold("5 µg of TNF-α")
-    ('H2O2 and beta-carotene in fibrosis, Meniere', '5 ug of TNF-alpha')
+    >>> fold("H₂O₂ and β‑carotene in ﬁbrosis, Ménière’s"), fold("5 µg of TNF–α")
+    ("H2O2 and beta-carotene in fibrosis, Meniere's", '5 ug of TNF-alpha')
     """
     return text if text.isascii() else "".join(folded for _, folded in _pieces(text))
 
