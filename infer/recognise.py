@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import Finder, definitions, find_abbreviations
+from biolink.infer.abbreviations import Definitions, Finder, definitions, find_abbreviations
+from biolink.infer.hyphenated import Names, with_codes
 from biolink.infer.linkers.piping import document_of
 from biolink.infer.spans import balanced, is_written, segments, source_span, tidied
 from biolink.infer.stop_words import STOP_WORDS
@@ -106,6 +107,27 @@ class DictionaryRecogniser:
                 span = (begin + start, begin + behind)
                 mentions.append(Mention(*span, text[slice(*span)], type=self._type(name_id)))
         return document.with_mentions(self._with_abbreviations(document, mentions))
+
+    def names_in(self, document: Document) -> Names:
+        """Whether a text is a name of a concept of a type, or defined to be short for one."""
+
+        @cache
+        def defined() -> Definitions:
+            if self._abbreviations is None:
+                return Definitions()
+            return definitions(document, self._abbreviations)
+
+        def names(text: str, kind: str) -> bool:
+            return self._is_name(text, kind) or self._is_name(defined().get(text, ""), kind)
+
+        return names
+
+    def _is_name(self, text: str, kind: str) -> bool:
+        name_id = self.kb.name_id(text)
+        if name_id is None or not self._usable(text, normalise_name(text), name_id):
+            return False
+        types = {type_name(t) for row in self.kb.owners(name_id) for t in self.kb.types_at(row)}
+        return type_name(kind) in types
 
     def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
         """Start and end of the longest name from a word on, its id and the word behind it."""
@@ -249,7 +271,11 @@ class TrainedRecogniser:
         return [
             document.with_mentions(
                 mention
-                for mention in tidied(document, document.mentions, is_name)
+                for mention in tidied(
+                    document,
+                    with_codes(document, document.mentions, self.dictionary.names_in(document)),
+                    is_name,
+                )
                 if type_name(mention.type) not in missing
             )
             for document in found

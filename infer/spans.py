@@ -18,6 +18,7 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.names import fold
 
 __all__ = [
+    "HYPHENS",
     "anonymous",
     "balanced",
     "is_written",
@@ -34,6 +35,9 @@ __all__ = [
 _BREAK = re.compile(r"\s*[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*|\s{3,}")
 _CLOSER = {"(": ")", "[": "]", "{": "}", "（": "）", "［": "］", "｛": "｝"}
 _OPENER = {closer: opener for opener, closer in _CLOSER.items()}
+
+#: Marks that join the parts of a word.
+HYPHENS = "-‐‑‒–−"
 
 #: Characters of the longest span that is looked for among the names as it stands.
 _LONGEST = 200
@@ -309,4 +313,4 @@ def of_a_word(text: str, place: int) -> bool:
 
 def _joined(text: str, place: int, end: int, start: int = 0) -> bool:
     """Whether the character at a place goes on with a word: a letter, a digit or a hyphen."""
-    return start <= place < end and (of_a_word(text, place) or text[place] in "-‐‑–")
+    return start <= place < end and (of_a_word(text, place) or text[place] in HYPHENS)

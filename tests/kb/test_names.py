@@ -58,6 +58,11 @@ def test_folded_text_knows_where_it_comes_from(text: str) -> None:
     assert all(0 <= place < len(text) for place in places[:-1])
 
 
+def test_dashes_and_quotes_are_folded_to_those_of_a_keyboard() -> None:
+    assert fold("α‑tocopherol, TNF–α, −5") == "alpha-tocopherol, TNF-alpha, -5"
+    assert fold("Crohn’s and “so-called”, 5′") == "Crohn's and \"so-called\", 5'"
+
+
 def test_case_stays_when_text_is_folded() -> None:
     assert fold("ＮＯ and Δ") == "NO and Delta"
 

@@ -1,0 +1,133 @@
+"""Mentions within tokens that hyphens join."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biolink import DictionaryRecogniser, Document, KnowledgeBase, Mention, load
+from biolink.infer.hyphenated import with_codes
+from biolink.infer.recognise import TrainedRecogniser
+from biolink.kb import Concept
+
+DISEASES = ["COVID-19", "SARS", "asthma", "Multiple endocrine neoplasia type 1", "cancer", "Go-1"]
+CHEMICALS = [
+    "alpha-tocopherol", "5-HT", "Triton X-100", "N-methyl-D-aspartate", "L-NAME", "dopamine",
+    "aspirin", "thallium-201", "calcium channel", "calcium", "SARS-CoV-2 vaccine",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kb() -> KnowledgeBase:
+    named = [(name, "Disease") for name in DISEASES] + [(name, "Chemical") for name in CHEMICALS]
+    return KnowledgeBase.from_concepts(
+        Concept(str(number), name, types=(kind,)) for number, (name, kind) in enumerate(named)
+    )
+
+
+class Marks:
+    """A tagger that marks what stands between < and > in a text that it was given."""
+
+    def __init__(self, marked: str, kind: str) -> None:
+        self.text, self.mentions = "", []
+        for part in marked.split("<"):
+            inside, _, behind = part.rpartition(">")
+            if inside:
+                span = (len(self.text), len(self.text) + len(inside))
+                self.mentions.append(Mention(*span, inside, kind, probability=0.9))
+            self.text += inside + behind
+
+    def recognise(self, documents: list[Document], *_: Any) -> list[Document]:
+        return [document.with_mentions(self.mentions) for document in documents]
+
+
+def recognised(kb: KnowledgeBase, marked: str, kind: str) -> list[str]:
+    marks = Marks(marked, kind)
+    dictionary = DictionaryRecogniser(kb, stop_names=["thallium 201"])
+    recogniser = TrainedRecogniser(marks, None, dictionary)  # type: ignore[arg-type]
+    document = recogniser(Document("1", marks.text))
+    assert all(marks.text[m.start : m.end] == m.text for m in document.mentions)
+    return [m.text for m in document.mentions]
+
+
+@pytest.mark.parametrize(
+    ("marked", "kind", "expected"),
+    [
+        # The longest name in the token, whichever of its parts were found.
+        ("of <COVID>-19 here", "Disease", ["COVID-19"]),
+        ("of <COVID>-<19> here", "Disease", ["COVID-19"]),
+        ("of COVID-<19>", "Disease", ["COVID-19"]),
+        ("of <COVID>‑19-related deaths", "Disease", ["COVID‑19"]),
+        ("<α>‑tocopherol", "Chemical", ["α‑tocopherol"]),
+        ("α-<tocopherol>", "Chemical", ["α-tocopherol"]),
+        ("Alpha-<tocopherol>", "Chemical", ["Alpha-tocopherol"]),
+        ("5-<HT> and 5–<HT>", "Chemical", ["5-HT", "5–HT"]),
+        ("<Triton X>-100", "Chemical", ["Triton X-100"]),
+        ("<N>-<methyl-D-aspartate>", "Chemical", ["N-methyl-D-aspartate"]),
+        ("by <l>-NAME", "Chemical", ["l-NAME"]),
+        # A short form before a number is not what the whole names.
+        ("<SARS>-CoV-<2> was", "Disease", ["SARS-CoV-2"]),
+        ("<SARS>‑CoV‑2-infected", "Disease", ["SARS‑CoV‑2"]),
+        ("<HIV>-1-RT", "Disease", ["HIV-1"]),
+        # Anything else stays as it was found.
+        ("<aspirin>-induced <asthma>", "Chemical", ["aspirin", "asthma"]),
+        ("<cancer>-2 and <dopamine>-1", "Disease", ["cancer", "dopamine"]),
+        ("<NO>-GC1-KO and <ALS>-G", "Chemical", ["NO", "ALS"]),
+        ("<calcium>-channel", "Chemical", ["calcium"]),
+        ("<thallium>-201", "Chemical", ["thallium"]),
+        ("<Go>-1 and <5>-HT", "Chemical", ["Go", "5-HT"]),  # of the same type only
+        ("<SARS> -2, <SARS>- 2, <SARS>—2", "Disease", ["SARS", "SARS", "SARS"]),
+        ("<asthma>-", "Disease", ["asthma"]),
+    ],
+)
+def test_codes_belong_to_a_mention(
+    kb: KnowledgeBase, marked: str, kind: str, expected: list[str]
+) -> None:
+    assert recognised(kb, marked, kind) == expected
+
+
+def test_a_name_that_the_document_shortens(kb: KnowledgeBase) -> None:
+    text = "<Multiple endocrine neoplasia type 1> (MEN-T1). The <MEN>-T1 gene."
+    expected = ["Multiple endocrine neoplasia type 1", "MEN-T1"]
+    assert recognised(kb, text, "Disease") == expected
+    assert recognised(kb, "The <MEN>-T1 gene.", "Disease") == ["MEN"]
+
+
+def test_the_more_probable_says_what_the_whole_is(kb: KnowledgeBase) -> None:
+    parts = [
+        Mention(0, 4, "SARS", "Chemical", probability=0.4),
+        Mention(9, 10, "2", "Disease", probability=0.8),
+    ]
+    document = Document("", "SARS-CoV-2")
+    (whole,) = with_codes(document, parts, lambda text, kind: False)
+    assert (whole.text, whole.type, whole.probability) == ("SARS-CoV-2", "Disease", 0.8)
+
+
+@given(st.lists(st.sampled_from(["SARS", "CoV", "2", "β", "x", "like", "-", "‑", " "])), st.data())
+@settings(max_examples=200, deadline=None)
+def test_mentions_never_overlap_or_shrink(parts: list[str], data: st.DataObject) -> None:
+    text = "".join(parts)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), unique=True).map(sorted))
+    spans = [(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
+    names = data.draw(st.sets(st.sampled_from(["β-x", "2-like", "SARS-β", "CoV-2"])))
+    mentions = [Mention(a, b, text[a:b]) for a, b in spans]
+    whole = with_codes(Document("", text), mentions, lambda written, _: written in names)
+    assert all(text[m.start : m.end] == m.text for m in whole)
+    assert all(a.end <= b.start for a, b in pairwise(whole))
+    assert all(any(m.start <= a and b <= m.end for m in whole) for a, b in spans)
+
+
+def test_the_default_takes_no_virus_for_another_disease() -> None:
+    linker = load()
+    virus, disease = linker("SARS‑CoV‑2 causes COVID-19.").mentions
+    assert (virus.text, disease.text) == ("SARS‑CoV‑2", "COVID-19")
+    for mention in (virus, disease):
+        assert mention.best is None or mention.best.preferred_name == "COVID-19"
+    (vitamin,) = linker("The intake of α‑tocopherol was low.").mentions
+    assert vitamin.text == "α‑tocopherol"
+    assert vitamin.best is not None
+    assert vitamin.best.preferred_name == "alpha-Tocopherol"
