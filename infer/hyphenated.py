@@ -20,6 +20,7 @@ _BEHIND = re.compile(rf"[{HYPHENS}]([^\W_]+)")
 _BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
 _LONGEST_PART = 40
 _LONGEST_CODE = 5
+_MOST_PARTS = 8  # on either side
 _GREEK = frozenset(map(fold, "αβγδεζηθικλμνξοπρστυφχψω"))
 _NUMBER = re.compile(r"\d+[^\W\d_]?")
 # A single word, as short forms are written.
@@ -74,8 +75,9 @@ def _with_its_codes(text: str, mention: Mention, names: Names) -> tuple[int, int
 def _begins(text: str, mention: Mention) -> dict[int, str]:
     """Where a mention may begin -> the part of the token that begins there, "" for its own."""
     start, begins = mention.start, {mention.start: ""}
-    while (part := _BEFORE.search(text, max(0, start - _LONGEST_PART), start)) is not None:
-        if not _joins(part.group(1), mention.text):
+    while len(begins) <= _MOST_PARTS:
+        part = _BEFORE.search(text, max(0, start - _LONGEST_PART), start)
+        if part is None or not _joins(part.group(1), mention.text):
             break
         start = part.start()
         begins[start] = part.group(1)
@@ -85,7 +87,10 @@ def _begins(text: str, mention: Mention) -> dict[int, str]:
 def _ends(text: str, mention: Mention) -> dict[int, str]:
     """Where a mention may end -> the part of the token that ends there, "" for its own."""
     end, ends = mention.end, {mention.end: ""}
-    while (part := _BEHIND.match(text, end)) is not None and _joins(part.group(1), mention.text):
+    while len(ends) <= _MOST_PARTS:
+        part = _BEHIND.match(text, end)
+        if part is None or not _joins(part.group(1), mention.text):
+            break
         end = part.end()
         ends[end] = part.group(1)
     return ends

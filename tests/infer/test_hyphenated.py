@@ -121,6 +121,19 @@ def test_mentions_never_overlap_or_shrink(parts: list[str], data: st.DataObject)
     assert all(any(m.start <= a and b <= m.end for m in whole) for a, b in spans)
 
 
+def test_a_token_of_very_many_parts_is_not_read_to_its_end(kb: KnowledgeBase) -> None:
+    asked = []
+
+    def names(text: str, kind: str) -> bool:
+        asked.append(text)
+        return False
+
+    text = "1-" * 5000 + "asthma" + "-1" * 5000
+    (whole,) = with_codes(Document("", text), [Mention(10_000, 10_006, "asthma")], names)
+    assert whole.text == "asthma"
+    assert len(asked) < 100
+
+
 def test_the_default_takes_no_virus_for_another_disease() -> None:
     linker = load()
     virus, disease = linker("SARS‑CoV‑2 causes COVID-19.").mentions
