@@ -172,7 +172,7 @@ def families(kb: KnowledgeBase) -> np.ndarray:
 
     Two concepts are one where a name that is preferred by one of them belongs to both.
     """
-    parent = np.arange(kb.base._table.num_rows, dtype=np.int64)
+    parent = np.arange(kb.data.table.num_rows, dtype=np.int64)
 
     def root(row: int) -> int:
         while parent[row] != row:

@@ -131,7 +131,7 @@ class DictionaryRecogniser:
 
     def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
         """Start and end of the longest name from a word on, its id and the word behind it."""
-        names = self.kb._names
+        names = self.kb.data.names
         key = ""
         best = None
         for last in range(first, min(first + _MAX_WORDS, len(words))):

@@ -6,7 +6,7 @@ They raise :class:`biolink.errors.ConfigError`, which says what was given and wh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from errno import ENAMETOOLONG
 from numbers import Integral, Real
@@ -21,6 +21,7 @@ __all__ = [
     "need",
     "need_callable",
     "need_flag",
+    "need_iterable",
     "need_natural",
     "need_number",
     "need_path",
@@ -56,6 +57,12 @@ def need_callable(name: str, value: object, expected: str) -> None:
     """Refuse what is neither a function nor None; a class is taken for a mistake."""
     if value is not None and (isinstance(value, type) or not callable(value)):
         raise ConfigError(f"{name} is {shown(value)}; expected {expected}")
+
+
+def need_iterable(name: str, given: object, expected: str) -> None:
+    """Refuse what is no list or stream; a text and a mapping are taken for mistakes."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name} is {shown(given)}; expected {expected}")
 
 
 def need_path(value: object, expected: str) -> str | Path:

@@ -25,8 +25,9 @@ import pyarrow as pa
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
+from biolink.kb.contents import SCHEMA, Contents
 from biolink.kb.files import check_folder_target, foreign_names, replace_folder
-from biolink.kb.knowledge_base import SCHEMA, KnowledgeBase
+from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import NORMALISATION
 from biolink.kb.sealed import (
     FROZEN,
@@ -116,13 +117,13 @@ def save_store(kb: KnowledgeBase, path: str | Path) -> None:
     with replace_folder(path, foreign_in_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
-            pa.ipc.new_file(sink, kb._table.schema) as writer,
+            pa.ipc.new_file(sink, kb.data.table.schema) as writer,
         ):
-            writer.write_table(kb._table)
-        kb._names.save(str(folder / "names.marisa"))
-        kb._ids.save(str(folder / "ids.marisa"))
+            writer.write_table(kb.data.table)
+        kb.data.names.save(str(folder / "names.marisa"))
+        kb.data.ids.save(str(folder / "ids.marisa"))
         for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(kb, f"_{name}"), allow_pickle=False)
+            np.save(folder / f"{name}.npy", getattr(kb.data, name), allow_pickle=False)
         entries = {key: value for key, value in kb.manifest.items() if key not in _COMPUTED}
         counts = {"concepts": len(kb), "names": kb.name_count}
         seal(folder, KIND, {**entries, "counts": counts, "fingerprint": kb.fingerprint})
@@ -164,7 +165,8 @@ def open_store(path: str | Path) -> KnowledgeBase:
     check_range(file["id_rows"], id_rows, count)
     check_ascending(file["name_indptr"], indptr, 0, len(rows))
     check_range(file["name_rows"], rows, count)
-    return KnowledgeBase(table, names, ids, id_rows, indptr, rows, preferred, manifest, folder)
+    data = Contents(table, names, ids, id_rows, indptr, rows, preferred, manifest)
+    return KnowledgeBase(data, folder)
 
 
 def verify_store(path: str | Path) -> list[str]:
