@@ -26,7 +26,7 @@ from biolink.infer.model import LinkingModel
 from biolink.infer.precision import Precision
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_natural
+from biolink.kb.arguments import need, need_natural
 from biolink.kb.trie import NameTrie
 
 __all__ = ["EndToEndLinker", "EndToEndOptions", "Marked", "generate", "pieces_of_text"]
@@ -247,11 +247,12 @@ class EndToEndLinker(TextLinker):
         model: LinkingModel,
         kb: KnowledgeBase,
         options: EndToEndOptions | None = None,
-        nil: NilPolicy | None = None,
+        nil: NilPolicy | str | float | None = None,
         progress: Progress | None = None,
     ) -> None:
         super().__init__(model, kb, nil, progress)
-        self.options = options or EndToEndOptions()
+        self.options = EndToEndOptions() if options is None else options
+        need("options", self.options, EndToEndOptions, "EndToEndOptions")
         self.marks = Marks.of(model.tokenizer)
         self._trie: tuple[KnowledgeBase, NameTrie] | None = None
 

@@ -26,6 +26,7 @@ from biolink.infer.indexes import Indexes
 from biolink.infer.linkers.piping import (
     Piping,
     called,
+    check_settings,
     check_travels,
     recognised,
     state_without_caches,
@@ -100,10 +101,8 @@ class Linker(Piping):
     ) -> None:
         need("model", model, LinkingModel, "a LinkingModel (load_model gives one)")
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
-        need_callable("recogniser", recogniser, "a function from document to document")
+        check_settings(recogniser, calibration)
         need_callable("progress", progress, "a function of what, how many and of how many")
-        if calibration is not None:
-            need("calibration", calibration, Calibration, "a Calibration")
         if options is None:
             options = LinkerOptions(method="combined" if model.ranker else "generate")
         need("options", options, LinkerOptions, "LinkerOptions")
@@ -259,6 +258,7 @@ class Linker(Piping):
         """See :meth:`Piping.find_under`; the recogniser works once."""
         if self.recogniser is None:
             raise ConfigError("finding mentions needs a recogniser")
+        documents = list(each_document(documents, "find_under"))
         whole = self.with_kb(self.kb.base)
         return whole.link_under(recognised(self.recogniser, documents), kbs)
 
@@ -334,7 +334,9 @@ class Linker(Piping):
     ) -> Mention:
         if not names_something(mention.text):
             return replace(mention, links=(), nil_reason=NAMES_NOTHING)
-        if not like_names(self.kb.base, mention.long_form or mention.text):
+        written = mention.long_form or mention.text
+        # What training documents link a mention to is a candidate, whatever its letters.
+        if not like_names(self.kb.base, written) and not self.scope.annotated(written):
             return replace(mention, links=(), nil_reason=UNLIKE_NAMES)
         # In the combined score NIL is one more candidate; the other methods know none.
         nil = self.options.method == "combined"

@@ -12,14 +12,16 @@ from typing import Any, ClassVar, Literal, Self, overload
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
+from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy, policy_of
 from biolink.infer.model import LinkingModel
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import is_whole, need_flag, need_natural, options_of
+from biolink.kb.arguments import is_whole, need, need_callable, need_flag, need_natural, options_of
 
 __all__ = [
     "Piping",
     "called",
+    "check_settings",
     "check_travels",
     "document_of",
     "recognised",
@@ -114,6 +116,13 @@ def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]
             "expected one for each"
         )
     return found
+
+
+def check_settings(recogniser: object = None, calibration: object = None) -> None:
+    """Refuse a recogniser or a calibration that is none."""
+    need_callable("recogniser", recogniser, "a function from document to document")
+    if calibration is not None:
+        need("calibration", calibration, Calibration, "a Calibration")
 
 
 def check_travels(recogniser: object) -> None:
@@ -216,6 +225,7 @@ class Piping(ABC):
         own = {name: changes.pop(name) for name in self.settings if name in changes}
         if "nil" in own:
             own["nil"] = policy_of(own["nil"])
+        check_settings(own.get("recogniser"), own.get("calibration"))
         # Fields that keep their value are of its type, whatever it is.
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options)}
         options = options_of(type(self.options), {**kept, **changes})

@@ -40,7 +40,7 @@ from biolink.infer.tagger import (
     spans_of_labels,
 )
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_natural, need_number, need_probability
+from biolink.kb.arguments import need, need_natural, need_number, need_probability
 from biolink.kb.model_files import CURE, READER, RETRIEVER
 from biolink.kb.model_loading import check_weights, tensors_of
 
@@ -333,12 +333,13 @@ class RetrieveReadLinker(TextLinker):
         encoder: PassageEncoder,
         reader: Tagger,
         options: RetrieveReadOptions | None = None,
-        nil: NilPolicy | None = None,
+        nil: NilPolicy | str | float | None = None,
         progress: Progress | None = None,
     ) -> None:
         super().__init__(model, kb, nil, progress)
         self.encoder, self.reader = encoder, reader
-        self.options = options or RetrieveReadOptions()
+        self.options = RetrieveReadOptions() if options is None else options
+        need("options", self.options, RetrieveReadOptions, "RetrieveReadOptions")
         self._retriever: Retriever | None = None
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Self
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError
-from biolink.infer.decide.nil import NilPolicy, NoNil
+from biolink.infer.decide.nil import NilPolicy, NoNil, policy_of
 from biolink.infer.decide.outcome import LinkMaker, outcome
 from biolink.infer.indexes import Indexes, Progress
 from biolink.infer.linkers.piping import Piping
@@ -45,10 +45,12 @@ class TextLinker(Piping):
         self,
         model: LinkingModel,
         kb: KnowledgeBase,
-        nil: NilPolicy | None,
+        nil: NilPolicy | str | float | None,
         progress: Progress | None = None,
     ) -> None:
-        self.model, self.kb, self.nil = model, kb, nil
+        need("model", model, LinkingModel, "a LinkingModel (load_model gives one)")
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
+        self.model, self.kb, self.nil = model, kb, policy_of(nil)
         self.indexes = Indexes(kb, model, progress)
 
     @property

@@ -47,7 +47,7 @@ from biolink.evaluation import compare, evaluate
 from biolink.found import evaluate_found
 from biolink.infer.adapters import recogniser_written
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.linkers.end_to_end import EndToEndOptions
+from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
 from biolink.infer.linkers.retrieve_read import RetrieveReadOptions
 from biolink.infer.model import load_model
 from biolink.infer.rank.beam_search import DecodingOptions
@@ -277,6 +277,16 @@ LINKERS: list[Row] = [
     (lambda it: it.linker(TEXT, spans=(0, 5)), ConfigError, "0 is no pair of whole numbers"),
     (lambda it: it.linker.link_documents("x"), ConfigError, "link_documents was given 'x'"),
     (lambda it: it.linker.link_documents(["x"]), ConfigError, "'x' .str. in place of a Document"),
+    (lambda it: it.linker.with_settings(nil="foo"), ConfigError, "unknown NIL policy"),
+    (lambda it: it.linker.with_settings(recogniser=5), ConfigError, "recogniser is 5"),
+    (lambda it: it.linker.with_settings(calibration=5), ConfigError, "calibration is 5"),
+    (lambda it: it.linker.with_settings(top_k="5"), ConfigError, "top_k is a whole number"),
+    (lambda it: it.linker.with_settings(foo=5), ConfigError, "unknown options"),
+    (lambda it: it.linker.find_under("x", [it.kb]), ConfigError, "find_under was given 'x'"),
+    (lambda it: EndToEndLinker(5, it.kb), ConfigError, "model is 5"),
+    (lambda it: EndToEndLinker(it.model, "x"), ConfigError, "kb is 'x'"),
+    (lambda it: EndToEndLinker(it.model, it.kb, nil="foo"), ConfigError, "unknown NIL policy"),
+    (lambda it: EndToEndLinker(it.model, it.kb, 5), ConfigError, "options is 5"),
     (lambda it: it.linker.link_under(["x"], [it.kb]), ConfigError, "'x' .str. in place of a Doc"),
     (lambda it: it.linker.link_under([GOLD], ["x"]), ConfigError, "with_kb|kb is 'x'"),
     (lambda it: it.linker.link_under([GOLD], it.kb), ConfigError, "expected several"),
