@@ -251,8 +251,8 @@ def run_fine_tuning(
     documents, development
         The content of ``settings.train`` and ``settings.dev``.
     measure
-        Linked development documents -> the figure that decides, strict Recall@1 say. Without
-        development documents the last model is kept.
+        Linked development documents, knowledge base -> the figure that decides, strict Recall@1
+        say. Without development documents the last model is kept.
     report
         Called with each line of the log.
     """

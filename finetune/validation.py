@@ -14,13 +14,14 @@ from transformers import TrainerCallback
 from biolink.documents import Document
 from biolink.errors import ModelError
 from biolink.infer.linkers.mention_linker import Linker
+from biolink.kb import KnowledgeBase
 from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
 
 __all__ = ["Validation"]
 
-#: Linked documents -> the figure that decides; higher is better.
-Measure = Callable[[Iterable[Document]], float]
+#: Linked documents, knowledge base -> the figure that decides; higher is better.
+Measure = Callable[[Iterable[Document], KnowledgeBase], float]
 
 
 @dataclass
@@ -76,7 +77,8 @@ class Validation(TrainerCallback):
         training = model.training
         model.eval()
         with torch.inference_mode():
-            figure = self.measure(self.linker.pipe(self.documents, recognise=False))
+            linked = self.linker.pipe(self.documents, recognise=False)
+            figure = self.measure(linked, self.linker.kb)
         model.train(training)
         history = self._history(step)
         best = max((entry["figure"] for entry in history), default=-1.0)

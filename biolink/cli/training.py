@@ -13,6 +13,7 @@ from biolink.kb.wording import counted
 
 if TYPE_CHECKING:
     from biolink.documents import Document
+    from biolink.kb import KnowledgeBase
 
 pretrain_app = typer.Typer(
     help="Pre-train a model on text or on a knowledge base, or learn a tokeniser.",
@@ -140,8 +141,8 @@ def finetune(
     read = read_settings(FineTuning, settings, set or ())
     run = run_negatives if negatives else run_fine_tuning
 
-    def recall(linked: Iterable[Document]) -> float:
-        return evaluate(linked).strict.recall_at_1
+    def recall(linked: Iterable[Document], kb: KnowledgeBase) -> float:
+        return evaluate(linked, kb).strict.recall_at_1
 
     train, dev = _documents(read.train), _documents(read.dev)
     message(f"wrote {run(read, train, dev, recall, _report)}")

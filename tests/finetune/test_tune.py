@@ -65,8 +65,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recall(linked: Iterable[Document]) -> float:
-    return evaluate(linked).strict.recall_at_1
+def recall(linked: Iterable[Document], kb: KnowledgeBase) -> float:
+    return evaluate(linked, kb).strict.recall_at_1
 
 
 def settings(folder: Path, *overrides: str) -> FineTuning:
