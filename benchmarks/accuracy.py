@@ -1,17 +1,17 @@
 """Accuracy of the embedded default beside exact match and TF-IDF, and what each part is worth.
 
     python benchmarks/accuracy.py --data ../shared/data --split dev
-    python benchmarks/accuracy.py --data ../shared/data --split test \
-        --protocols strict,biosyn --table
+    python benchmarks/accuracy.py --data ../shared/data --split test --corpora ncbi --table
     python benchmarks/accuracy.py --data ../shared/data --split dev --ablation \
         --model build/default/trained --base build/default/kb
 
 Protocols: ``strict`` uses the knowledge base as it is; ``biosyn`` adds the mentions of training
 and development documents as names (of training documents only when the development set is
 measured). ``strict`` on the open base is what plain ``biolink.load()`` does. ``--table`` prints
-the README's table at the end. Abbreviations are expanded for every system. The default has seen the
-development documents: on them, measure what ``examples/default_model/finish.py`` left in
-``trained``. MEDIC and AskAPatient serve for measuring only.
+rows of the README's table and nothing else. Abbreviations are expanded for every system. The
+default has seen the development documents: on them, measure what
+``examples/default_model/finish.py`` left in ``trained``. MEDIC and
+AskAPatient serve for measuring only.
 """
 
 from __future__ import annotations
@@ -211,12 +211,65 @@ def table_row(corpus: str, kb: str, protocol: str, reports: dict[str, Report]) -
     """A row of the README's table: strict Recall@1."""
     titles = {"ncbi": "NCBI disease", "bc5cdr": "BC5CDR"}
     report = reports["default"]
-    share = (report.in_kb or 0) / report.mentions
-    base = f"embedded KB ({share:.0%} of gold in it)" if kb == "open" else f"{kb} 2012"
-    names = "as they are" if protocol == "strict" else "and mentions of training and development"
+    share = written((report.in_kb or 0) / report.mentions)
+    base = f"embedded KB ({share} of gold in it)" if kb == "open" else f"{kb} 2012"
+    names = "" if protocol == "strict" else ", with the mentions of training and development"
     systems = ("exact match", "TF-IDF", "default")
-    figures = " | ".join(f"{reports[name].strict.recall_at_1:.1%}" for name in systems)
-    return f"| {titles.get(corpus.split()[0], corpus)}, {base} | {names} | {figures} |"
+    figures = " | ".join(written(reports[name].strict.recall_at_1) for name in systems)
+    return f"| {titles.get(corpus.split()[0], corpus)}, {base}{names} | {figures} |"
+
+
+def written(share: float) -> str:
+    """A share as the README writes it."""
+    return f"{share * 100:.1f} %"
+
+
+def print_details(corpus: str, kb: str, protocol: str, reports: dict[str, Report]) -> None:
+    """A row for each system, with what it gains or loses beside the default."""
+    for system, report in reports.items():
+        low, high = report.strict.interval
+        assert report.strict_in_kb is not None
+        types = " ".join(
+            f"({value} {part.strict_in_kb:.1%})"
+            for value, part in report.slices.get("type", {}).items()
+            if corpus.startswith("bc5cdr")
+        )
+        print(
+            f"| {corpus} | {kb} | {protocol} | {system} | {report.mentions} | {report.in_kb} | "
+            f"{report.strict.recall_at_1:.1%} [{low:.1%}, {high:.1%}] | "
+            f"{report.lenient.recall_at_1:.1%} | "
+            f"{report.strict_in_kb.recall_at_1:.1%} {types} |",
+            flush=True,
+        )
+        if system != "default":
+            difference = compare(report, reports["default"])
+            low, high = difference.interval
+            print(
+                f"    default minus {system}: {difference.difference:+.1%} "
+                f"[{low:+.1%}, {high:+.1%}], p {difference.p_value:.3f}",
+                flush=True,
+            )
+        else:
+            print(
+                f"    ceiling {report.ceiling:.1%}; {report.provenance['seconds']} s; unseen "
+                + "; ".join(
+                    f"{dimension}: {parts['unseen'].strict:.1%} of {parts['unseen'].mentions}"
+                    for dimension, parts in report.slices.items()
+                    if "unseen" in parts
+                ),
+                flush=True,
+            )
+
+
+def print_means(folds: dict[str, list[Report]]) -> None:
+    """A row for each system: its mean over the folds of AskAPatient."""
+    for system, of_folds in folds.items():
+        strict = np.mean([report.strict.recall_at_1 for report in of_folds])
+        lenient = np.mean([report.lenient.recall_at_1 for report in of_folds])
+        print(
+            f"| askapatient, mean of {len(of_folds)} folds | own | biosyn | {system} | | | "
+            f"{strict:.1%} | {lenient:.1%} | |"
+        )
 
 
 def main() -> None:
@@ -232,67 +285,31 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--start", type=Path, help="another model, for its embeddings alone")
     parser.add_argument("--ablation", action="store_true", help="the default without its parts")
-    parser.add_argument("--table", action="store_true", help="the README's table at the end")
+    parser.add_argument(
+        "--table", action="store_true", help="print rows of the README's table only"
+    )
     parser.add_argument("--json", type=Path, help="the reports, a line each")
     arguments = parser.parse_args()
-    print(
-        "| corpus | KB | protocol | system | mentions | in KB | strict | lenient | strict in KB |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    columns = "corpus | KB | protocol | system | mentions | in KB | strict | lenient | strict in KB"
+    if arguments.table:
+        columns = "test set, knowledge base | exact match | TF-IDF | biolink"
+    print(f"| {columns} |")
+    print(f"| {' | '.join('---' for _ in columns.split(' | '))} |")
     folds: dict[str, list[Report]] = {}
-    table: list[str] = []
     for corpus, kb, protocol, reports in rows(arguments):
-        table.append(table_row(corpus, kb, protocol, reports))
+        if arguments.table:
+            print(table_row(corpus, kb, protocol, reports), flush=True)
+        else:
+            print_details(corpus, kb, protocol, reports)
         for system, report in reports.items():
             if corpus.startswith("askapatient"):
                 folds.setdefault(system, []).append(report)
-            low, high = report.strict.interval
-            assert report.strict_in_kb is not None
-            types = " ".join(
-                f"({value} {part.strict_in_kb:.1%})"
-                for value, part in report.slices.get("type", {}).items()
-                if corpus.startswith("bc5cdr")
-            )
-            print(
-                f"| {corpus} | {kb} | {protocol} | {system} | {report.mentions} | {report.in_kb} | "
-                f"{report.strict.recall_at_1:.1%} [{low:.1%}, {high:.1%}] | "
-                f"{report.lenient.recall_at_1:.1%} | "
-                f"{report.strict_in_kb.recall_at_1:.1%} {types} |",
-                flush=True,
-            )
-            if system != "default":
-                found = compare(report, reports["default"])
-                low, high = found.interval
-                print(
-                    f"    default minus {system}: {found.difference:+.1%} "
-                    f"[{low:+.1%}, {high:+.1%}], p {found.p_value:.3f}",
-                    flush=True,
-                )
-            else:
-                print(
-                    f"    ceiling {report.ceiling:.1%}; {report.provenance['seconds']} s; unseen "
-                    + "; ".join(
-                        f"{dimension}: {parts['unseen'].strict:.1%} of {parts['unseen'].mentions}"
-                        for dimension, parts in report.slices.items()
-                        if "unseen" in parts
-                    ),
-                    flush=True,
-                )
             if arguments.json:
                 record = {"corpus": corpus, "kb": kb, "protocol": protocol, "system": system}
                 with arguments.json.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(record | json.loads(report.to_json())) + "\n")
-    for system, of_folds in folds.items():
-        strict = np.mean([report.strict.recall_at_1 for report in of_folds])
-        lenient = np.mean([report.lenient.recall_at_1 for report in of_folds])
-        print(
-            f"| askapatient, mean of {len(of_folds)} folds | own | biosyn | {system} | | | "
-            f"{strict:.1%} | {lenient:.1%} | |"
-        )
-    if arguments.table:
-        print("\n| test set, knowledge base | names | exact match | TF-IDF | biolink |")
-        print("| --- | --- | --- | --- | --- |")
-        print("\n".join(table))
+    if not arguments.table:
+        print_means(folds)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from biolink.kb.wording import json_kind
 
 __all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
 
-IDS_EXPECTED = 'them under an infon such as "identifier"'
+IDS_EXPECTED = 'ids under an infon such as "identifier"'
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 

@@ -33,7 +33,7 @@ LABEL = "JSON Lines, a document per line (everything kept)"
 SUFFIXES = (".jsonl", ".ndjson")
 
 _EXPECTED = 'an object with "text" (or "title" and "abstract") and a list "mentions"'
-IDS_EXPECTED = 'them under a key such as "concept_ids" or "identifier"'
+IDS_EXPECTED = 'ids under a key such as "concept_ids" or "identifier"'
 _ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
 #: Lists and objects that metadata may hold in one another.
 _DEPTH = 50

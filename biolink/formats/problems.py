@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
+from biolink.kb.wording import counted
 
 __all__ = [
     "OF_A_RECORD",
@@ -94,9 +95,9 @@ class IdsSeen:
         """Log a warning when there were annotations, but nowhere an id."""
         if self.annotations and not self.found:
             log.warning(
-                "biolink: warning: %s: no annotation of %s has a concept id; expected %s, and %s",
+                "biolink: warning: %s: no concept id in %s; expected %s, and %s",
                 self.source,
-                f"{self.annotations:,}",
+                counted(self.annotations, "annotation"),
                 self.expected,
                 self.there.format(", ".join(self.names) or "none"),
             )

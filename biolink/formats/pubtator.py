@@ -50,7 +50,7 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Stream documents; an annotation whose words do not stand at its offsets is realigned."""
     source = display_name(path)
-    seen = IdsSeen(source, "them in a sixth column", "the annotations have {} columns")
+    seen = IdsSeen(source, "ids in a sixth column", "the annotations have {} columns")
     block: list[tuple[int, str]] = []
     for number, line in numbered_lines(path, "surrogateescape"):
         if not line.strip():
