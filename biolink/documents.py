@@ -166,12 +166,12 @@ class Document:
         where = f"document {self.id!r}"
         check_text(self.text, f"{where}: its text")
         if not isinstance(self.metadata, dict):
-            raise DocumentError(f"{where}: its metadata are {shown(self.metadata)}, no dict")
+            raise DocumentError(f"{where}: its metadata are {shown(self.metadata)}, not a dict")
         for name, kind in (("passages", Passage), ("mentions", Mention)):
             values = getattr(self, name)
             if not isinstance(values, tuple):
                 if not isinstance(values, list):
-                    raise DocumentError(f"{where}: its {name} are {shown(values)}, no tuple")
+                    raise DocumentError(f"{where}: its {name} are {shown(values)}, not a tuple")
                 object.__setattr__(self, name, tuple(values))
             for value in values:
                 if not isinstance(value, kind):
@@ -239,7 +239,7 @@ def check_text(value: object, what: str) -> None:
         was no UTF-8).
     """
     if not isinstance(value, str):
-        raise DocumentError(f"{what} is {shown(value)}, no text")
+        raise DocumentError(f"{what} is {shown(value)}, not a text")
     if not value.isascii():
         try:
             value.encode()
@@ -253,12 +253,12 @@ def check_text(value: object, what: str) -> None:
 def _check_order(start: object, end: object, what: str) -> None:
     for offset in (start, end):
         if not isinstance(offset, int) or isinstance(offset, bool):
-            raise DocumentError(f"{what} begins or ends at {shown(offset)}, no whole number")
+            raise DocumentError(f"{what} begins or ends at {shown(offset)}, not a whole number")
     assert isinstance(start, int)
     assert isinstance(end, int)
     if not 0 <= start <= end:
         raise DocumentError(
-            f"{what} {_place(start, end)} is no span: expected offsets from 0, in order"
+            f"{what} {_place(start, end)} is not a span: expected offsets from 0, in order"
         )
 
 
@@ -294,16 +294,16 @@ def _check_mention(mention: Mention, text: str, where: str) -> None:
         if getattr(mention, name) is not None:
             _check_number(getattr(mention, name), f"{what}: its {name}")
     if not isinstance(mention.spans, tuple):
-        raise DocumentError(f"{what}: its spans are {shown(mention.spans)}, no tuple")
+        raise DocumentError(f"{what}: its spans are {shown(mention.spans)}, not a tuple")
     for span in mention.spans:
         if not isinstance(span, tuple) or len(span) != 2:
-            raise DocumentError(f"{what}: {shown(span)} is no span")
+            raise DocumentError(f"{what}: {shown(span)} is not a span")
         _check_span(*span, len(text), f"{what}: its span")
     if not isinstance(mention.links, tuple):
-        raise DocumentError(f"{what}: its links are {shown(mention.links)}, no tuple")
+        raise DocumentError(f"{what}: its links are {shown(mention.links)}, not a tuple")
     for link in mention.links:
         if not isinstance(link, Link):
-            raise DocumentError(f"{what}: {shown(link)} is no link")
+            raise DocumentError(f"{what}: {shown(link)} is not a link")
         _check_link(link, what)
 
 
@@ -319,11 +319,11 @@ def _check_link(link: Link, what: str) -> None:
 
 def _check_number(value: object, what: str) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise DocumentError(f"{what} is {shown(value)}, no number")
+        raise DocumentError(f"{what} is {shown(value)}, not a number")
 
 
 def _check_texts(values: object, what: str) -> None:
     if not isinstance(values, tuple):
-        raise DocumentError(f"{what} are {shown(values)}, no tuple of texts")
+        raise DocumentError(f"{what} are {shown(values)}, not a tuple of texts")
     for value in values:
         check_text(value, f"one of {what}")

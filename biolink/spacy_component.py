@@ -176,7 +176,7 @@ class LinkingComponent:
         overwrite: bool = False,
     ) -> None:
         if mentions not in MENTIONS:
-            raise ConfigError(f"mentions is one of {', '.join(MENTIONS)}, not {mentions!r}")
+            raise ConfigError(f"mentions is {mentions!r}; expected one of {', '.join(MENTIONS)}")
         policy_of(nil)
         need_natural("batch_size", batch_size)
         if top_k is not None:
@@ -327,7 +327,7 @@ class LinkingComponent:
             elif Path(source).is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
             else:
-                raise ModelError(f"{source} is no folder: only a model folder can be stored")
+                raise ModelError(f"{source} is not a folder: only a model folder can be stored")
         record = {"settings": self.settings, "own": {p: getattr(self, p) is not None
                                                      for p in ("model", "kb")}}  # fmt: skip
         (folder / _SETTINGS).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -341,7 +341,7 @@ class LinkingComponent:
             for part, own in record["own"].items():
                 setattr(self, part, str(folder / part) if own else None)
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"{folder} is no stored biolink component: {error}") from None
+            raise ModelError(f"{folder} is not a stored biolink component: {error}") from None
         self._linker = None
         return self
 

@@ -74,7 +74,7 @@ def find_threshold(
         When there are no links, or none of the points is precise enough.
     """
     if precision is not None and not 0 < precision <= 1:
-        raise ConfigError(f"a wanted precision is a share above 0, at most 1, not {precision}")
+        raise ConfigError(f"a wanted precision is {precision}; expected a share above 0, at most 1")
     probabilities: list[float] = []
     right: list[bool] = []
     wanted = 0

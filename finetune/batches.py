@@ -79,7 +79,7 @@ class Stage:
         unknown = set(values) - known
         if unknown:
             raise ConfigError(
-                f"unknown settings of a stage {sorted(unknown)}: known {sorted(known)}"
+                f"unknown settings of a stage {sorted(unknown)}; expected one of {sorted(known)}"
             )
         if not values.get("name") or values.get("steps", 0) < 1:
             raise ConfigError("a stage needs a name and at least one step")

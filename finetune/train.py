@@ -353,7 +353,7 @@ class Trainer:
         except (UnpicklingError, SafetensorError, RuntimeError, ValueError, LookupError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ModelError(
-                f"{last} is no checkpoint of this training ({first}): remove it to start anew"
+                f"{last} is not a checkpoint of this training ({first}): remove it to start anew"
             ) from None
 
 

@@ -346,17 +346,20 @@ def check_device(device: str) -> None:
         Naming the devices that there are.
     """
     kind = str(device).partition(":")[0]
+    known = ["cpu"]
+    if torch.cuda.is_available():
+        known += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        known.append("mps")
     try:
         if kind == "meta":
             raise RuntimeError("it computes nothing")
         torch.empty(1, device=torch.device(device))
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        first = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        known = ["cpu"]
-        if torch.cuda.is_available():
-            known += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-        if torch.backends.mps.is_available():
-            known.append("mps")
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
+        # What torch says names devices that it does not have either.
+        built = "" if torch.backends.cuda.is_built() else ", whose torch was built without CUDA"
+        where = built if kind == "cuda" else ""
         raise ConfigError(
-            f"device {device!r} cannot be used ({first}); expected {' or '.join(known)}"
+            f"the device {device!r} is not available on this machine{where}; expected "
+            f"{' or '.join(known)}"
         ) from None

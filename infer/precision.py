@@ -239,7 +239,7 @@ def in_precision(module: M, precision: Precision) -> M:
         a model that is in a precision already.
     """
     if precision not in PRECISIONS:
-        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
+        raise ConfigError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if is_packed(module):
         raise ConfigError("the model is in a precision already: load it anew for another")
     device = next(module.parameters()).device

@@ -280,7 +280,7 @@ class Tagger(nn.Module):
             tagger.load_state_dict(state, strict=False)
         except (OSError, SafetensorError, KeyError, ValueError, RecursionError, RuntimeError) as e:
             first = str(e).splitlines()[0] if str(e) else type(e).__name__
-            raise ModelError(f"{file} is no recogniser of this model: {first}; {CURE}") from None
+            raise ModelError(f"{file} is not a recogniser of this model: {first}; {CURE}") from None
         check_weights(state.items(), file)
         device = next(model.parameters()).device
         return tagger.eval().to(device)

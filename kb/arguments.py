@@ -76,7 +76,7 @@ def need_path(value: object, expected: str) -> str | Path:
     if isinstance(path, os.PathLike) and not isinstance(path, Path):
         path = os.fspath(path)
     if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
-        raise ConfigError(f"{shown(value)} is no path; expected {expected}")
+        raise ConfigError(f"{shown(value)} is not a path; expected {expected}")
     try:
         os.lstat(path)
     except OSError as error:
@@ -93,7 +93,7 @@ def is_whole(value: object) -> bool:
 def need_natural(name: str, value: object) -> None:
     """Refuse what is no whole number from 1."""
     if not is_whole(value) or value < 1:  # type: ignore[operator]
-        raise ConfigError(f"{name} is a whole number from 1, not {shown(value)}")
+        raise ConfigError(f"{name} is {shown(value)}; expected a whole number from 1")
 
 
 def need_number(name: str, value: object) -> None:
@@ -106,7 +106,7 @@ def need_probability(name: str, value: Any) -> None:
     """Refuse what is no number from 0 to 1."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not (is_number and 0 <= float(value) <= 1):
-        raise ConfigError(f"{name} is a probability from 0 to 1, not {shown(value)}")
+        raise ConfigError(f"{name} is {shown(value)}; expected a probability from 0 to 1")
 
 
 def texts_of(name: str, value: object) -> list[str]:
@@ -139,12 +139,14 @@ def options_of(cls: type[T], values: dict[str, Any]) -> T:
     known = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"unknown options {unknown}: known are {sorted(known)}")
+        raise ConfigError(f"unknown options {unknown}; expected one of {sorted(known)}")
     for name, value in values.items():
         kind = type(known[name])
         # A whole number is a number; True is not.
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ConfigError(f"{name} is {_KINDS.get(kind, kind.__name__)}, not {shown(value)}")
+            raise ConfigError(
+                f"{name} is {shown(value)}; expected {_KINDS.get(kind, kind.__name__)}"
+            )
     return cls(**values)
 
 

@@ -80,4 +80,4 @@ def check_range(path: str | Path, array: np.ndarray, limit: int, distinct: bool 
 def check_finite(path: str | Path, array: np.ndarray) -> None:
     """Check that an array of floats holds no infinity and nothing that is no number."""
     if array.size <= SCANNED and not np.isfinite(array).all():
-        raise KnowledgeBaseError(f"{path} is damaged: it holds values that are no finite numbers")
+        raise KnowledgeBaseError(f"{path} is damaged: it holds values that are not finite numbers")

@@ -277,7 +277,7 @@ def _check_texts(concept: Concept) -> None:
             raise KnowledgeBaseError(f"the concept {concept.id!r} has under {field.name} {found}")
         for text in value if field.name in LIST_FIELDS else (value,):
             if not isinstance(text, str):
-                found = f"{text!r}, which is no text"
+                found = f"{text!r}, which is not a text"
             elif any("\ud800" <= character <= "\udfff" for character in text):
                 found = f"{text!r}, which holds half of a character (a lone surrogate)"
             else:

@@ -21,7 +21,9 @@ def bare_id(concept_id: str) -> str:
     try:
         return _PREFIX.sub("", concept_id.strip(), count=1)
     except (AttributeError, TypeError):
-        raise ConfigError(f"{shown(concept_id)} is no id of a concept; expected a text") from None
+        raise ConfigError(
+            f"{shown(concept_id)} is not an id of a concept; expected a text"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

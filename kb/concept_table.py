@@ -87,7 +87,7 @@ class ConceptTable:
         try:
             record = self.data.table.slice(row, 1).to_pylist()[0]
         except (IndexError, TypeError, ValueError, OverflowError):
-            raise ConfigError(f"{shown(row)} is no row of this knowledge base") from None
+            raise ConfigError(f"{shown(row)} is not a row of this knowledge base") from None
         return concept_of(record)
 
     def id_at(self, row: int) -> str:
@@ -106,7 +106,7 @@ class ConceptTable:
         try:
             return self.data.table.column(column)[row].as_py()
         except (IndexError, TypeError, ValueError, OverflowError):
-            raise ConfigError(f"{shown(row)} is no row of this knowledge base") from None
+            raise ConfigError(f"{shown(row)} is not a row of this knowledge base") from None
 
     @cached_property
     def types(self) -> frozenset[str]:

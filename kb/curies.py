@@ -57,10 +57,10 @@ class Prefixes:
                 compiled.append((re.compile(rule[0]), rule[1]))
             except (re.error, RecursionError, OverflowError) as error:
                 raise KnowledgeBaseError(
-                    f"{rule[0]!r} is no regular expression of ids: {error}"
+                    f"{rule[0]!r} is not a regular expression of ids: {error}"
                 ) from None
         if not isinstance(default, str):
-            raise KnowledgeBaseError(f"{default!r} is no prefix of ids; expected a text")
+            raise KnowledgeBaseError(f"{default!r} is not a prefix of ids; expected a text")
         return cls(default, tuple(compiled))
 
     @classmethod
@@ -68,7 +68,7 @@ class Prefixes:
         """What a manifest says under ``prefix`` and ``prefixes``."""
         rules = manifest.get("prefixes") or ()
         if not isinstance(rules, tuple | list):
-            raise KnowledgeBaseError(f"{rules!r} is no list of prefixes")
+            raise KnowledgeBaseError(f"{rules!r} is not a list of prefixes")
         return cls.of(manifest.get("prefix") or "", rules)
 
     def to_manifest(self) -> dict[str, Any]:

@@ -343,11 +343,13 @@ def _known(what: str, wanted: list[str], every: frozenset[str]) -> list[str]:
     written: dict[str, list[str]] = {}
     for value in every:
         written.setdefault(value.lower(), []).append(value)
+    exist = f"expected {what} among {listed(every)}" if every else f"it has no {what} at all"
+    if not any(value.strip() for value in wanted):
+        raise ConfigError(f"the {what} are an empty list; {exist}")
     unknown = [value for value in wanted if value.strip().lower() not in written]
-    if unknown or not wanted:
-        exist = f"its {what} are {listed(every)}" if every else f"it has no {what}"
-        named = ", ".join(map(repr, unknown)) or "none"
-        raise ConfigError(f"the knowledge base has no concept of the {what} {named}: {exist}")
+    if unknown:
+        named = ", ".join(map(repr, unknown))
+        raise ConfigError(f"the knowledge base has no concept of the {what} {named}; {exist}")
     return [value for given in wanted for value in written[given.strip().lower()]]
 
 

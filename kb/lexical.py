@@ -212,7 +212,7 @@ class LexicalIndex:
         except (OSError, ValueError, RecursionError) as error:
             raise KIND.damage(folder / "terms.json", f"cannot be read ({error})") from None
         if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-            raise KIND.damage(folder / "terms.json", "is no list of texts")
+            raise KIND.damage(folder / "terms.json", "is not a list of texts")
         indices, name_ids = arrays["indices"], arrays["name_ids"]
         for name, size in (
             ("indptr", len(terms) + 1),

@@ -90,7 +90,7 @@ def json_of(file: Path, expected: type = dict) -> Any:
     """
 
     def no_number(written: str) -> Any:
-        raise ValueError(f"{written} is no number of JSON")
+        raise ValueError(f"{written} is not a number of JSON")
 
     try:
         values = json.loads(file.read_text(encoding="utf-8"), parse_constant=no_number)
@@ -179,7 +179,7 @@ def config_values(folder: Path) -> dict[str, Any]:
     """
     file = folder / CONFIG
     if not file.is_file():
-        raise ModelError(f"{folder} is no model: it has no {CONFIG}; expected a model folder")
+        raise ModelError(f"{folder} is not a model: it has no {CONFIG}; expected a model folder")
     values: dict[str, Any] = json_of(file)
     kind = values.get("model_type")
     if kind not in ARCHITECTURES:
@@ -204,7 +204,7 @@ def config_values(folder: Path) -> dict[str, Any]:
     width = values.get("d_model")
     for name in ("encoder_attention_heads", "decoder_attention_heads"):
         if width and width % values.get(name, 1):
-            raise damaged(file, f"d_model = {width} is no multiple of {name} = {values[name]}")
+            raise damaged(file, f"d_model = {width} is not a multiple of {name} = {values[name]}")
     size = int(values.get("vocab_size", _SIZES["vocab_size"][1]))
     for name in _TOKENS:
         ids = values.get(name)

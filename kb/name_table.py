@@ -54,7 +54,7 @@ class NameTable(ConceptTable):
         try:
             return str(self.data.names.restore_key(name_id))
         except (KeyError, TypeError, OverflowError):
-            raise ConfigError(f"{shown(name_id)} is no id of a name here") from None
+            raise ConfigError(f"{shown(name_id)} is not an id of a name here") from None
 
     def normalised_names(self) -> list[str]:
         """All normalised names of the base, in the order of their ids."""
@@ -70,7 +70,7 @@ class NameTable(ConceptTable):
                 self.data.name_indptr[name_id] : self.data.name_indptr[name_id + 1]
             ]
         except (IndexError, TypeError):
-            raise ConfigError(f"{shown(name_id)} is no id of a name here") from None
+            raise ConfigError(f"{shown(name_id)} is not an id of a name here") from None
         if self.row_mask is not None:
             rows = rows[self.row_mask[rows]]
         return [int(row) for row in rows]

@@ -53,7 +53,7 @@ class PromptForm:
         unknown = set(values) - known
         if unknown:
             raise ConfigError(
-                f"unknown prompt settings {sorted(unknown)}: known are {sorted(known)}"
+                f"unknown prompt settings {sorted(unknown)}; expected one of {sorted(known)}"
             )
         return cls(**values)
 

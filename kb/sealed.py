@@ -176,7 +176,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     except OSError as error:
         raise kind.error(f"{file} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise kind.damage(file, f"is no JSON ({error})") from None
+        raise kind.damage(file, f"is not JSON ({error})") from None
     if holds_files and not (isinstance(manifest, dict) and isinstance(manifest.get("format"), str)):
         raise kind.damage(file, "does not say what the folder holds")
     if not isinstance(manifest, dict) or manifest.get("format") != kind.format:

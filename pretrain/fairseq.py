@@ -98,7 +98,7 @@ def fairseq_ids(symbols: list[str], encoder: dict[str, int]) -> dict[str, int]:
         special = symbol in _SPECIAL or symbol == "<mask>" or symbol.startswith("madeupword")
         token = symbol if special else token_of.get(symbol, symbol if symbol in encoder else None)
         if token is None:
-            raise ModelError(f"dict.txt: {symbol!r} is no id of the BPE's vocabulary")
+            raise ModelError(f"dict.txt: {symbol!r} is not an id of the BPE's vocabulary")
         ids[token] = row
     return ids
 
@@ -130,16 +130,18 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     weights: dict[str, Tensor] = saved["model"]
     for name, tensor in weights.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{file}: {str(name)[:60]!r} under 'model' is no tensor with a name")
+            raise ModelError(
+                f"{file}: {str(name)[:60]!r} under 'model' is not a tensor with a name"
+            )
         if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
-            raise ModelError(f"{file}: {name!r} is no plain tensor of numbers")
+            raise ModelError(f"{file}: {name!r} is not a plain tensor of numbers")
     check_weights(weights.items(), file)
     config = saved.get("cfg")
     found = saved.get("args") or (config.get("model") if isinstance(config, dict) else None) or {}
     if isinstance(found, argparse.Namespace):
         found = vars(found)
     if not isinstance(found, dict):
-        raise ModelError(f"{file}: its arguments are no table; expected a fairseq checkpoint")
+        raise ModelError(f"{file}: its arguments are not a table; expected a fairseq checkpoint")
     return weights, dict(found)
 
 
@@ -173,7 +175,7 @@ def _config(weights: dict[str, Tensor], arguments: dict[str, Any], file: Path) -
         name = f"{side}_attention_heads"
         heads[side] = int(_argument(arguments, name, 0, file)) or max(1, width // 64)
         if width % heads[side]:
-            raise ModelError(f"{file}: {width} dimensions are no multiple of {name}")
+            raise ModelError(f"{file}: {width} dimensions are not a multiple of {name}")
     if positions < 1:
         raise ModelError(f"{file}: has no positions; expected a BART checkpoint")
     return BartConfig(

@@ -179,8 +179,8 @@ def _of_this_training(checkpoint: Any) -> Iterator[None]:
     except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError, UnpicklingError) as e:
         first = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise ModelError(
-            f"{checkpoint} is no checkpoint of this training ({first}); expected one that the same "
-            "settings wrote: remove it, or take another folder under out"
+            f"{checkpoint} is not a checkpoint of this training ({first}); expected one that the "
+            "same settings wrote: remove it, or take another folder under out"
         ) from None
 
 

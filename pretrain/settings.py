@@ -58,7 +58,7 @@ def read_settings(cls: type[T], file: str | Path, overrides: Sequence[str] = ())
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}); expected TOML") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{file}: is no text; expected TOML in UTF-8") from None
+        raise ConfigError(f"{file}: not a text file; expected TOML in UTF-8") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -65,7 +65,9 @@ def start_from(
     transformers_logging.disable_progress_bar()
     place = tokenizer or model
     if place is None:
-        raise ConfigError("tokenizer is missing; expected a folder, as there is no model")
+        raise ConfigError(
+            "tokenizer is missing; expected the folder of one, since no model is given"
+        )
     for folder in {place, model or place}:
         check_model(folder)
     if model is not None:

@@ -71,7 +71,7 @@ def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None
 def run_calibrate(job: CalibrationJob) -> Calibrated:
     """Calibrate on files, print the expected calibration error before and after, and write."""
     if job.kind not in ("isotonic", "platt"):
-        raise ConfigError(f"--kind is isotonic or platt, not {job.kind!r}")
+        raise ConfigError(f"--kind is {job.kind!r}; expected isotonic or platt")
     check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     found = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")

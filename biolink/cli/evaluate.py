@@ -99,9 +99,9 @@ def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
 def _check(job: EvaluationJob) -> None:
     """Find mistakes in the options before anything is loaded."""
     if job.mentions not in ("given", "find"):
-        raise ConfigError(f"--mentions is given or find, not {job.mentions!r}")
+        raise ConfigError(f"--mentions is {job.mentions!r}; expected given or find")
     if job.protocol not in ("strict", "biosyn"):
-        raise ConfigError(f"protocol is strict or biosyn, not {job.protocol!r}")
+        raise ConfigError(f"protocol is {job.protocol!r}; expected strict or biosyn")
     if job.protocol == "biosyn" and not job.train:
         raise ConfigError("protocol biosyn needs --train: their mentions are names in it")
     if job.mentions == "find" and job.baselines:

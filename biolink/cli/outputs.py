@@ -45,7 +45,7 @@ def check_outputs(
         if path.is_dir():
             raise ConfigError(f"-o {file} is a folder; expected the name of a file")
         if not path.parent.is_dir():
-            raise ConfigError(f"-o {file}: there is no folder {path.parent}")
+            raise ConfigError(f"-o {file}: the folder {path.parent} does not exist")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise ConfigError(f"-o {file}: the folder {path.parent} cannot be written")
         if path.suffix in pictured and find_spec("matplotlib") is None:

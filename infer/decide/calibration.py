@@ -48,7 +48,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if self.kind not in ("isotonic", "platt"):
-            raise ConfigError(f"a calibration is isotonic or platt, not {self.kind!r}")
+            raise ConfigError(
+                f"the kind of a calibration is {self.kind!r}; expected isotonic or platt"
+            )
         for values in (self.x, self.y):
             if not isinstance(values, tuple):
                 raise ConfigError(f"a calibration has the points {shown(values)}; expected tuples")
@@ -93,5 +95,5 @@ class Calibration:
             )
         except (ValueError, KeyError, TypeError, OverflowError, ConfigError) as error:
             raise ModelError(
-                f"{file} is no calibration ({error}); expected what biolink calibrate writes"
+                f"{file} is not a calibration ({error}); expected what biolink calibrate writes"
             ) from None

@@ -169,7 +169,7 @@ class Margin(_OfTheWhole):
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, Real) or isinstance(self.value, bool) or not self.value >= 0:
-            raise ConfigError(f"a margin is a number of nats from 0, not {shown(self.value)}")
+            raise ConfigError(f"a margin is {shown(self.value)}; expected a number of nats from 0")
 
     def reason(self, evidence: NilEvidence) -> str | None:
         other = evidence.outside
@@ -281,7 +281,9 @@ def policy_values(policy: Any) -> dict[str, Any]:
     """
     kinds = {cls: kind for kind, cls in _KINDS.items()}
     if type(policy) not in kinds:
-        raise ConfigError(f"{type(policy).__name__} cannot be saved: known are {list(_KINDS)}")
+        raise ConfigError(
+            f"{type(policy).__name__} cannot be saved; expected a policy of the kind {', '.join(_KINDS)}"
+        )
     if isinstance(policy, AnyOf):
         return {"kind": "any", "policies": [policy_values(one) for one in policy.policies]}
     values = {field.name: getattr(policy, field.name) for field in fields(policy)}
@@ -301,7 +303,7 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
     rest = dict(values)
     kind = rest.pop("kind", None)
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ConfigError(f"unknown NIL policy {kind!r}: known are {', '.join(_KINDS)}")
+        raise ConfigError(f"unknown NIL policy {kind!r}; expected one of {', '.join(_KINDS)}")
     if kind == "any":
         policies = rest.get("policies")
         if not isinstance(policies, list | tuple) or not policies:
@@ -339,7 +341,9 @@ def policy_written(text: str) -> NilPolicy:
         kind, equals, value = (piece.strip() for piece in part.partition("="))
         if kind not in _KINDS or kind == "any":
             known = ", ".join(_WRITTEN)
-            raise ConfigError(f"unknown NIL policy {part!r}: known are {known}, joined by +")
+            raise ConfigError(
+                f"unknown NIL policy {part!r}; expected one of {known}, or several joined by +"
+            )
         values: dict[str, Any] = {"kind": kind}
         if equals:
             try:

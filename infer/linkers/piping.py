@@ -72,7 +72,7 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
     for span in spans:
         pair = tuple(span) if isinstance(span, Iterable) and not isinstance(span, str) else ()
         if len(pair) != 2 or not all(map(is_whole, pair)):
-            raise ConfigError(f"the span {span!r} is no pair of whole numbers (start, end)")
+            raise ConfigError(f"the span {span!r} is not a pair of whole numbers (start, end)")
         start, end = map(int, pair)
         if not 0 <= start < end <= size:
             raise ConfigError(
@@ -336,7 +336,7 @@ class Piping(ABC):
         if batch_size is not None:
             need_natural("batch_size", batch_size)
         if recognise is not None and not isinstance(recognise, bool):
-            raise ConfigError(f"recognise is True, False or None, not {shown(recognise)}")
+            raise ConfigError(f"recognise is {shown(recognise)}; expected True, False or None")
         need_flag("as_tuples", as_tuples)
         need_flag("progress", progress)
         self._check_recognise(recognise)

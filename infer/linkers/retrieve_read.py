@@ -180,7 +180,7 @@ class PassageEncoder(nn.Module):
             encoder.load_state_dict(state, strict=False)
         except (KeyError, RuntimeError) as error:
             first = str(error).splitlines()[0]
-            raise ModelError(f"{file} is no retriever of this model: {first}; {CURE}") from None
+            raise ModelError(f"{file} is not a retriever of this model: {first}; {CURE}") from None
         check_weights(state.items(), file)
         return encoder.eval().to(next(model.parameters()).device)
 

@@ -65,9 +65,11 @@ class DecodingOptions:
         if self.prune is not None:
             need_number("prune", self.prune)
         if self.normalise not in ("prompt-excluded", "fairseq"):
-            raise ConfigError(f"normalise is prompt-excluded or fairseq, not {self.normalise!r}")
+            raise ConfigError(
+                f"normalise is {self.normalise!r}; expected prompt-excluded or fairseq"
+            )
         if self.stop not in ("topk", "best"):
-            raise ConfigError(f"stop is topk or best, not {self.stop!r}")
+            raise ConfigError(f"stop is {self.stop!r}; expected topk or best")
 
 
 #: The rule of fairseq and transformers, to the letter.
@@ -285,7 +287,7 @@ class _Search:
         if not is_path.all():
             wrong = int(rows[~is_path.all(1)][0])
             path = self.rows.tokens[wrong].tolist()
-            raise BiolinkError(f"internal error: {path} is no path of the name trie")
+            raise BiolinkError(f"internal error: {path} is not a path of the name trie")
 
     def _finish(self, row: int, leaf: int, log_prob: float) -> None:
         mention = int(self.rows.mention[row])

@@ -68,9 +68,11 @@ class LinkerOptions:
 
     def __post_init__(self) -> None:
         if self.method not in ("combined", "generate", "candidates"):
-            raise ConfigError(f"method is combined, generate or candidates, not {self.method!r}")
+            raise ConfigError(
+                f"method is {self.method!r}; expected combined, generate or candidates"
+            )
         if self.homonyms not in ("rank", "all"):
-            raise ConfigError(f"homonyms is rank or all, not {self.homonyms!r}")
+            raise ConfigError(f"homonyms is {self.homonyms!r}; expected rank or all")
         for name in ("top_k", "candidates", "scored", "batch_size"):
             need_natural(name, getattr(self, name))
         for name in ("match_types", "names_first"):

@@ -132,7 +132,7 @@ def test_no_more_blocks_are_read_than_workers_need(settings: LinkSettings) -> No
 
 def test_what_loading_raises_is_told(tmp_path: Path) -> None:
     wrong = LinkSettings(model=str(tmp_path))
-    with pytest.raises(ModelError, match="is no model"):
+    with pytest.raises(ModelError, match="is not a model"):
         list(link_in_processes(wrong, blocks_of(documents(2), 1), workers=1))
 
 

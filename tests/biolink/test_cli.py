@@ -98,7 +98,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
             "the format 'word' of documents is unknown",
         ),
         (("convert", DATA / "bc5cdr.PubTator"), "--to"),
-        (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "is no model"),
+        (("link", DATA / "bc5cdr.PubTator", "--model", tmp_path), "is not a model"),
         (("link", DATA / "bc5cdr.PubTator", "--threshold", "7"), "from 0 to 1"),
         (
             ("link", DATA / "bc5cdr.PubTator", "--mentions", "x"),

@@ -182,7 +182,7 @@ def test_a_cluster_of_two(
         ]
     # What a worker raises is told as it is.
     wrong = ClusterJob(files, str(tmp_path / "wrong"), LinkSettings(model=str(tmp_path)))
-    with pytest.raises(ModelError, match="is no model"):
+    with pytest.raises(ModelError, match="is not a model"):
         link_on_ray(wrong)
     with pytest.raises(ConfigError, match="not a stored knowledge base"):
         link_on_ray(ClusterJob(files, str(tmp_path / "no"), LinkSettings(kb=files[0])))

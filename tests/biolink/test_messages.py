@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from biolink.cli import main
+from biolink.errors import ConfigError
+from biolink.infer.model import check_device
 from biolink.kb import Concept, KnowledgeBase
 
 Captured = pytest.CaptureFixture[str]
@@ -138,3 +141,20 @@ def test_a_bad_row_of_a_base_is_told_and_the_rest_is_built(run) -> None:  # type
 def test_one_is_singular(run) -> None:  # type: ignore[no-untyped-def]
     Path("a.csv").write_text("id,name\n1,asthma\n")
     assert run("kb", "build", "a.csv", "-o", "a.kb")[2] == "a.kb: 1 concept, 1 name\n"
+
+
+@pytest.mark.parametrize("types", [[], "", [" "]])
+def test_an_empty_choice_of_types_is_refused_with_those_that_exist(types: object) -> None:
+    kb = KnowledgeBase.from_concepts([Concept("1", "asthma", types=("Disease",))])
+    with pytest.raises(ConfigError, match="the types are an empty list; expected types among Dis"):
+        kb.subset(types=types)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with a GPU has the device")
+def test_a_device_that_is_not_there_is_told_without_contradiction() -> None:
+    for device in ("cuda", "cuda:7", "mps", "nonsense"):
+        with pytest.raises(ConfigError) as raised:
+            check_device(device)
+        said = str(raised.value)
+        assert said.startswith(f"the device {device!r} is not available on this machine")
+        assert said.endswith("; expected cpu") and said.count("xpected") == 1

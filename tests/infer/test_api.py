@@ -44,7 +44,10 @@ def ids(document: Document) -> list[tuple[str, str | None]]:
         (lambda it: list(it.pipe([("x", 1)])), "a tuple cannot be linked"),
         (lambda it: list(it.pipe(["x"], as_tuples=True)), "expected pairs"),
         (lambda it: list(it.pipe([("x", 1, 2)], as_tuples=True)), "expected pairs"),
-        (lambda it: it.pipe(["x"], batch_size=0), "batch_size is a whole number from 1, not 0"),
+        (
+            lambda it: it.pipe(["x"], batch_size=0),
+            "batch_size is 0; expected a whole number from 1",
+        ),
         (lambda it: it.pipe(["x"], batch_size="2"), "batch_size"),
         (lambda it: it.pipe(["x"], recognise="yes"), "recognise is True"),
         (lambda it: it("fever", spans=[(0, 9)]), "outside the text of 5 characters"),
@@ -101,9 +104,9 @@ def test_nil_in_every_form() -> None:
 @pytest.mark.parametrize(
     ("nil", "message"),
     [
-        ("foo", "known are none, likelier"),
-        ("", "known are"),
-        ("any", "known are"),
+        ("foo", "expected one of none, likelier"),
+        ("", "expected one of"),
+        ("any", "expected one of"),
         ("threshold", "needs a number, as in threshold=0.5"),
         ("margin", "needs a number"),
         ("none=1", "takes no value"),
@@ -129,7 +132,7 @@ def test_what_is_no_nil_policy(nil: Any, message: str) -> None:
         ({"kb": 5}, "expected a KnowledgeBase"),
         ({"kb": "no/such.kb"}, "no/such.kb"),
         ({"model": 5}, "expected the path"),
-        ({"device": "cuda:77"}, "device 'cuda:77' cannot be used"),
+        ({"device": "cuda:77"}, "the device 'cuda:77' is not available"),
         ({"device": "meta"}, "device 'meta'"),
         ({"device": "gpu"}, "device 'gpu'"),
         ({"device": None}, "device None"),

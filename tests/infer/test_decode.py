@@ -118,7 +118,7 @@ def test_what_is_no_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -
     # Paths are exchanged; what is scored goes on as before.
     of_rows = getattr(search.rows, wrong)
     of_rows[:, 1] = np.roll(of_rows[:, 1], 100)
-    with pytest.raises(BiolinkError, match="is no path of the name trie"):
+    with pytest.raises(BiolinkError, match="is not a path of the name trie"):
         while len(search.rows.node):
             search.advance()
 

@@ -93,7 +93,7 @@ def test_all_are_damaged(folder: Path, broken: Path) -> None:
 def test_a_checkpoint_cannot_run_code(folder: Path, broken: Path, name: str) -> None:
     torch.save(Malicious(folder / "ran"), broken / "checkpoint-6" / name)
     seal(broken / "checkpoint-6")  # as if it were whole
-    with pytest.raises(ModelError, match="checkpoint-6 is no checkpoint of this training"):
+    with pytest.raises(ModelError, match="checkpoint-6 is not a checkpoint of this training"):
         run(folder, "broken")
     assert not (folder / "ran").exists()
 

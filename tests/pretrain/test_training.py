@@ -144,7 +144,7 @@ def test_processes_share_out_the_batches_of_one(folder: Path) -> None:
         ("config.speed=3", "config.speed is unknown; expected a field of BartConfig"),
         ("trainer.speed=3", "trainer: .*speed"),
         ("trainer.max_steps=3", "max_steps is set by biolink"),
-        ("model=nowhere", "nowhere is no model"),
+        ("model=nowhere", "nowhere is not a model"),
         ("length=100", "at most the model's 64"),
         ("broken", "expected key=value"),
     ],
