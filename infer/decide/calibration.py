@@ -48,9 +48,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if self.kind not in ("isotonic", "platt"):
-            raise ConfigError(
-                f"the kind of a calibration is {self.kind!r}; expected isotonic or platt"
-            )
+            raise ConfigError(f"the calibration kind is {self.kind!r}; expected isotonic or platt")
         for values in (self.x, self.y):
             if not isinstance(values, tuple):
                 raise ConfigError(f"a calibration has the points {shown(values)}; expected tuples")

@@ -282,7 +282,8 @@ def policy_values(policy: Any) -> dict[str, Any]:
     kinds = {cls: kind for kind, cls in _KINDS.items()}
     if type(policy) not in kinds:
         raise ConfigError(
-            f"{type(policy).__name__} cannot be saved; expected a policy of the kind {', '.join(_KINDS)}"
+            f"{type(policy).__name__} cannot be saved; expected a policy of the kind "
+            f"{', '.join(_KINDS)}"
         )
     if isinstance(policy, AnyOf):
         return {"kind": "any", "policies": [policy_values(one) for one in policy.policies]}

@@ -139,7 +139,7 @@ def test_what_is_no_nil_policy(nil: Any, message: str) -> None:
         ({"recogniser": 5}, "expected a function"),
         ({"recogniser": "spacy"}, "expected spacy:NAME"),
         ({"calibration": 5}, "expected a calibration"),
-        ({"types": "Foo"}, "its types are Chemical, Disease"),
+        ({"types": "Foo"}, "expected types among Chemical, Disease"),
         ({"types": ["Disease", "Foo"]}, "the types 'Foo'"),
         ({"types": []}, "Chemical, Disease"),
         ({"types": 5}, "expected a list"),
