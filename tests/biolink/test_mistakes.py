@@ -293,7 +293,7 @@ LINKERS: list[Row] = [
     (lambda it: it.linker.pipe({"a": 1}), ConfigError, "pipe was given a dict; expected a list"),
     (lambda it: it.linker.pipe(["x"], as_tuples="no"), ConfigError, "as_tuples is 'no'"),
     (lambda it: it.linker.pipe(["x"], progress=5), ConfigError, "progress is 5"),
-    (lambda it: it.linker.pipe(["x"], recognise=1), ConfigError, "recognise is True, False or"),
+    (lambda it: it.linker.pipe(["x"], recognise=1), ConfigError, "expected True, False or None"),
     (lambda it: it.linker(TEXT, spans=[(0, 99)]), ConfigError, "lies outside the text of 18 char"),
     (lambda it: it.linker(TEXT, spans=[(5, 0)]), ConfigError, "outside the text"),
     (lambda it: it.linker(TEXT, spans={"a": 1}), ConfigError, "expected a list of .start, end."),

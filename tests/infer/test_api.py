@@ -49,7 +49,7 @@ def ids(document: Document) -> list[tuple[str, str | None]]:
             "batch_size is 0; expected a whole number from 1",
         ),
         (lambda it: it.pipe(["x"], batch_size="2"), "batch_size"),
-        (lambda it: it.pipe(["x"], recognise="yes"), "recognise is True"),
+        (lambda it: it.pipe(["x"], recognise="yes"), "expected True, False or None"),
         (lambda it: it("fever", spans=[(0, 9)]), "outside the text of 5 characters"),
         (lambda it: it("fever", spans=[(-1, 2)]), "outside"),
         (lambda it: it("fever", spans=[(2, 2)]), "empty"),
