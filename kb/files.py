@@ -335,7 +335,7 @@ def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
     if not parent.is_dir():
         raise InputError(str(path), None, f"{parent} is a file", "a folder to write into")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(str(path), None, f"{parent} cannot be written", "a folder that can")
+        raise InputError(str(path), None, f"{parent} cannot be written", "a folder that can be")
 
 
 def _kept_folders() -> list[Path]:

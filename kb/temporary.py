@@ -46,7 +46,9 @@ def temporary_beside(target: Path, folder: bool) -> Iterator[tuple[Path, int]]:
     except OSError as error:
         raise unwritable(target, error) from None
     if made is None:
-        raise InputError(str(target), None, "many runs write it", "a place of its own")
+        raise InputError(
+            str(target), None, "other runs are writing it", "an output that no other run writes"
+        )
     temporary, handle = made
     try:
         yield temporary, handle

@@ -101,11 +101,13 @@ def _check(job: EvaluationJob) -> None:
     if job.mentions not in ("given", "find"):
         raise ConfigError(f"--mentions is {job.mentions!r}; expected given or find")
     if job.protocol not in ("strict", "biosyn"):
-        raise ConfigError(f"protocol is {job.protocol!r}; expected strict or biosyn")
+        raise ConfigError(f"--protocol is {job.protocol!r}; expected strict or biosyn")
     if job.protocol == "biosyn" and not job.train:
-        raise ConfigError("protocol biosyn needs --train: their mentions are names in it")
+        raise ConfigError("--protocol biosyn needs --train, whose mentions it adds as names")
     if job.mentions == "find" and job.baselines:
-        raise ConfigError("--baselines link given mentions; --predictions go with --mentions find")
+        raise ConfigError(
+            "--baselines goes with given mentions only; expected --mentions given, or --predictions"
+        )
     pictured = () if job.mentions == "find" else (".html",)
     check_outputs(job.output, _SUFFIXES, pictured)
     for file in (*job.train, *job.predictions):
@@ -213,7 +215,7 @@ def warn_of_seen(linker: AnyLinker, documents: Sequence[Document]) -> int:
     if seen:
         message(
             f"biolink: warning: the model was trained on {seen} of these {len(documents)} "
-            "documents: on others it is worse than the figures say"
+            "documents: on documents that it has not seen it is worse than these figures"
         )
     return seen
 
