@@ -27,7 +27,6 @@ from biolink.infer.decide.nil import policy_from
 from biolink.infer.encoder import most_tokens, of_similar_size
 from biolink.infer.finite import check_scores
 from biolink.infer.precision import Precision, in_precision, is_packed
-from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 from biolink.infer.rank.ranker import Ranker
 from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.model_files import (
@@ -297,15 +296,11 @@ def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> Li
 
 
 def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
-    file = folder / SETTINGS
-    for kind, known in (("weights", FEATURES), ("nil", NIL_FEATURES)):
-        names = values.get(kind, {}).keys()
-        if names != set(known):
-            wrong = sorted(names ^ set(known))[0]
-            word = "has the unknown" if wrong in names else "lacks the"
-            raise damaged(file, f"ranker.{kind} {word} feature {wrong!r}")
     remembered = (counts_of(folder / name) for name in (ANNOTATIONS, ABBREVIATIONS))
-    return Ranker.from_dict(values, *remembered)
+    try:
+        return Ranker.from_dict(values, *remembered)
+    except ConfigError as error:
+        raise damaged(folder / SETTINGS, str(error)) from None
 
 
 def _check_vocabulary(path: str | Path, tokenizer: Any, size: int) -> None:

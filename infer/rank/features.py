@@ -186,11 +186,16 @@ def _best(name: str) -> Callable[[np.ndarray, bool], float]:
     return lambda features, short: float(features[:, column].max(initial=-np.inf))
 
 
+def _typed(features: np.ndarray, short: bool) -> float:
+    return float(features[:, column_of("type")].any())
+
+
 NIL_CANDIDATE_FEATURES = (
     NilFeature("one", "always 1", lambda features, short: 1.0),
     NilFeature("best_dense", "highest cosine of embeddings", _best("dense")),
     NilFeature("best_lexical", "highest cosine of character n-grams", _best("lexical")),
     NilFeature("best_exact", "1 when a name is the mention", _best("exact")),
+    NilFeature("typed", "1 when the mention has a type that the base knows", _typed),
     NilFeature(
         "short",
         "1 when the mention is a short form whose long form is not known",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from biolink.errors import ModelError
+from biolink.errors import ConfigError
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 
 __all__ = ["Annotations", "Ranker"]
@@ -75,25 +75,21 @@ class Ranker:
 
         Raises
         ------
-        ModelError
+        ConfigError
             When the weights are not those of this version's features.
         """
-        try:
-            return cls(
-                _weights(values["weights"], FEATURES),
-                _weights(values["nil"], NIL_FEATURES),
-                annotations,
-                abbreviations,
-            )
-        except (KeyError, TypeError) as error:
-            raise ModelError(f"biolink.json: the ranker lacks {error}") from None
-
-
-def _weights(by_name: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
-    unknown = sorted(by_name.keys() - set(names))
-    if unknown:
-        raise ModelError(
-            f"biolink.json: the ranker has weights of unknown features ({', '.join(unknown)}); "
-            f"expected {', '.join(names)}"
+        return cls(
+            _weights("weights", values, FEATURES),
+            _weights("nil", values, NIL_FEATURES),
+            annotations,
+            abbreviations,
         )
+
+
+def _weights(kind: str, values: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:
+    by_name = values.get(kind, {})
+    wrong = sorted(by_name.keys() ^ set(names))
+    if wrong:
+        word = "has the unknown" if wrong[0] in by_name else "lacks the"
+        raise ConfigError(f"ranker.{kind} {word} feature {wrong[0]!r}")
     return np.array([by_name[name] for name in names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biolink.errors import ModelError
+from biolink.errors import ConfigError
 from biolink.infer.rank.features import (
     FEATURES,
     NIL_FEATURES,
@@ -68,8 +68,8 @@ def test_weights_return_as_they_were() -> None:
 @pytest.mark.parametrize("key", ["weights", "nil"])
 def test_a_model_with_other_features_is_refused(key: str) -> None:
     more = {**WEIGHTS, key: {**WEIGHTS[key], "colour": 1.0}}
-    with pytest.raises(ModelError, match=r"unknown features \(colour\)"):
+    with pytest.raises(ConfigError, match=f"ranker.{key} has the unknown feature 'colour'"):
         Ranker.from_dict(more, {}, {})
     fewer = {**WEIGHTS, key: dict(list(WEIGHTS[key].items())[1:])}
-    with pytest.raises(ModelError, match="the ranker lacks"):
+    with pytest.raises(ConfigError, match=f"ranker.{key} lacks the feature"):
         Ranker.from_dict(fewer, {}, {})
