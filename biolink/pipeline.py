@@ -18,11 +18,11 @@ from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveRead
 from biolink.infer.model import LinkingModel, check_device, load_model
 from biolink.infer.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
-from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser, stop_names_of
+from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_path, options_of
-from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged
+from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, stop_names_of
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.places import EMBEDDED
 

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biolink.infer.rank.candidates import Candidates
 from biolink.infer.rank.combined import DENSE_SHARE
-from biolink.infer.rank.features import FEATURES, NIL_FEATURES, nil_features
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, nil_features
 
 __all__ = ["Fit", "fit_weights", "hits"]
 
@@ -121,7 +120,7 @@ def _minimise(
         features[i, :size] = torch.from_numpy(found.features)
         present[i, :size] = True
         right[i, :size] = torch.from_numpy(np.isin(found.rows, list(rows)))
-        nil[i] = torch.from_numpy(nil_features(found.features, found.short))
+        nil[i] = torch.from_numpy(nil_features(found))
     nil_right = ~right.any(1)
     importance = torch.from_numpy(weighing / weighing.mean())
     mask = torch.from_numpy(kept.astype(np.float64))

@@ -15,7 +15,7 @@ from torch import Tensor
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.model import load_model
-from biolink.infer.recognise import DictionaryRecogniser, stop_names_of
+from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.tagger import (
     TYPES,
     Pieces,
@@ -29,7 +29,7 @@ from biolink.infer.tagger import (
     window_of,
 )
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import TAGGER
+from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import check_model_target
 from biolink.pretrain.settings import at_least, field_table
 from biolink.pretrain.start import extend_model

@@ -39,6 +39,7 @@ from biolink.kb.model_files import (
     WEIGHTS,
     counts_of,
     damaged,
+    stop_names_of,
 )
 from biolink.kb.model_folder import ModelSettings, checked_model, digest_of, settings_of
 from biolink.kb.model_loading import model_of_transformers, tokeniser_of_transformers
@@ -298,7 +299,7 @@ def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> Li
 def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
     remembered = (counts_of(folder / name) for name in (ANNOTATIONS, ABBREVIATIONS))
     try:
-        return Ranker.from_dict(values, *remembered)
+        return Ranker.from_dict(values, *remembered, stop_names_of(folder))
     except ConfigError as error:
         raise damaged(folder / SETTINGS, str(error)) from None
 

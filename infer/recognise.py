@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from biolink.documents import Document, Mention
@@ -17,11 +16,10 @@ from biolink.infer.stop_words import STOP_WORDS
 from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.arguments import need, need_callable, texts_of
-from biolink.kb.model_files import STOP_NAMES, damaged, json_of
 from biolink.kb.names import fold, fold_aligned
 from biolink.kb.types import type_name
 
-__all__ = ["DictionaryRecogniser", "TrainedRecogniser", "stop_names_of"]
+__all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
 
 
 # Words as the normalisation of names sees them: whatever it turns into a space parts words.
@@ -32,24 +30,6 @@ _GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
 Words = list[tuple[int, int, str]]
 _MAX_WORDS = 12
 _SHORT = 4
-
-
-def stop_names_of(folder: Path | None) -> list[str]:
-    """Names that a model's training documents showed to be ordinary words.
-
-    Raises
-    ------
-    ModelError
-        When the file is damaged.
-    """
-    file = None if folder is None else folder / STOP_NAMES
-    if file is None or not file.is_file():
-        return []
-    names: list[str] = json_of(file, list)
-    for name in names:
-        if not isinstance(name, str):
-            raise damaged(file, f"it holds {str(name)[:40]!r}, expected names")
-    return names
 
 
 class DictionaryRecogniser:

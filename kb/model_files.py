@@ -119,6 +119,24 @@ def is_of(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds)
 
 
+def stop_names_of(folder: Path | None) -> list[str]:
+    """Names that a model's training documents showed to be ordinary words.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged.
+    """
+    file = None if folder is None else folder / STOP_NAMES
+    if file is None or not file.is_file():
+        return []
+    names: list[str] = json_of(file, list)
+    for name in names:
+        if not isinstance(name, str):
+            raise damaged(file, f"it holds {str(name)[:40]!r}, expected names")
+    return names
+
+
 def counts_of(file: Path) -> dict[str, dict[str, int]]:
     """Counts by two texts (``annotations.json``, ``abbreviations.json``); empty without the file.
 

@@ -36,10 +36,10 @@ from biolink.documents import Document, Mention
 from biolink.finetune.fit import Fit, fit_weights, hits
 from biolink.finetune.samples import annotation_counts
 from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
+from biolink.infer.exact_names import is_name_of, is_word
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.model import load_model
-from biolink.infer.rank.candidates import Candidates
-from biolink.infer.rank.features import FEATURES, NIL_FEATURES
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, column_of
 from biolink.infer.rank.ranker import Annotations, Ranker
 from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.infer.recognise import DictionaryRecogniser
@@ -146,10 +146,61 @@ def unambiguous_names(
     return found[:most]
 
 
+def words_like_acronyms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
+    """Documents with one mention each: a word that only acronyms of the base are spelt like.
+
+    They mean nothing of the base: NIL. At most so many of each word.
+    """
+    pattern = re.compile(r"(?<![\w-])[A-Za-z]?[a-z]{1,5}(?![\w-])")
+    often: Counter[str] = Counter()
+    found: list[Document] = []
+    for text in texts:
+        for match in pattern.finditer(text):
+            word = match.group()
+            if is_word(word) and often[word.lower()] < most:
+                name_id = kb.name_id(word)
+                owners = [] if name_id is None else kb.owners(name_id)
+                if owners and not any(is_name_of(kb, word, name_id or 0, row) for row in owners):
+                    often[word.lower()] += 1
+                    mention = Mention(*match.span(), word, concept_ids=NIL)
+                    found.append(Document(f"word-{len(found)}", text, mentions=(mention,)))
+    print("words like acronyms:", dict(often))
+    return found
+
+
+def unmarked_names(
+    documents: Iterable[Document], kb: KnowledgeBase, stops: Iterable[str], most: int
+) -> list[Document]:
+    """Stop names in documents where annotators marked nothing: NIL.
+
+    A name counts when its semantic type is one that the document's mentions have.
+    """
+    recogniser = DictionaryRecogniser(kb, abbreviations=None)
+    names = set(stops)
+    found: list[Document] = []
+    for document in documents:
+        annotated = {type_name(m.type) for m in document.mentions}
+        unmarked = [
+            replace(mention, type="", concept_ids=NIL, links=())
+            for mention in recogniser(document.with_mentions(())).mentions
+            if normalise_name(mention.text) in names
+            and type_name(mention.type) in annotated
+            and all(mention.end <= m.start or m.end <= mention.start for m in document.mentions)
+        ]
+        if unmarked:
+            found.append(document.with_mentions(unmarked))
+    random.Random(0).shuffle(found)
+    kept, count = [], 0
+    for document in found:
+        if count < most:
+            kept.append(document)
+            count += len(document.mentions)
+    return kept
+
+
 #: Sets of mentions that the weights are fitted on, and what each counts. The shipped model was
-#: trained on the first four, so they count less. Shares were set by hand. That of the last, and
-#: the penalty of the fit, were chosen so that "cold", "sugar" and "high cholesterol" do not come
-#: out as certain in three sentences; other sentences with these words were not looked at.
+#: trained on the first four, so they count less. Shares were set by hand; that of the last so that
+#: stop names where annotators marked nothing come out at about one half.
 SHARES = {
     "NCBI disease, development": 0.3,
     "BC5CDR, development": 0.5,
@@ -160,7 +211,13 @@ SHARES = {
     "CRAFT chemicals": 0.7,
     "short forms without definition": 0.1,
     "names of one concept": 0.004,
+    "words like acronyms": 0.01,
+    "names that are not marked": 0.05,
 }
+#: Gold ids of a mention that means nothing of the base.
+NIL = ("NIL",)
+#: Share of each set that is fitted on without the mentions' types, as users give mentions.
+UNTYPED = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +249,7 @@ class Examples:
             rows=np.concatenate([c.rows for c in flat]),
             features=np.concatenate([c.features for c in flat]),
             short=[c.short for c in flat],
+            unmarked=[c.unmarked for c in flat],
             gold_sizes=[len(rows) for rows in self.gold],
             gold=[row for rows in self.gold for row in rows],
             folds=self.folds,
@@ -205,7 +263,8 @@ class Examples:
         with np.load(file, allow_pickle=False) as stored:
             ends = np.cumsum(stored["sizes"])[:-1]
             pieces = [np.split(stored[key], ends) for key in ("name_ids", "rows", "features")]
-            flat = zip(*pieces, map(bool, stored["short"]), strict=True)
+            about = (map(bool, stored[key]) for key in ("short", "unmarked"))
+            flat = zip(*pieces, *about, strict=True)
             gold = np.split(stored["gold"].astype(int), np.cumsum(stored["gold_sizes"])[:-1])
             return cls(
                 [Candidates(*one) for one in flat],
@@ -269,17 +328,41 @@ def fitting_sets(
         rng.sample(unseen["CRAFT chemicals"], 40),
         undefined_short_forms(texts, kb, 600),
         unambiguous_names(texts, kb, stops, 500),
+        words_like_acronyms(texts, kb, 30),
+        unmarked_names([*ncbi, *cdr, *unseen["tmVar 3"]], kb, stops, 700),
     ]
     return dict(zip(SHARES, sets, strict=True))
+
+
+def with_untyped(
+    candidates: Sequence[Candidates],
+    gold: Sequence[tuple[int, ...]],
+    folds: Sequence[int],
+    counts: Sequence[float],
+) -> tuple[list[Candidates], list[tuple[int, ...]], list[int], list[float]]:
+    """Each mention once with its type and once without, which counts ``UNTYPED`` of it."""
+    untyped = []
+    for found in candidates:
+        features = found.features.copy()
+        features[:, column_of("type")] = 0
+        untyped.append(replace(found, features=features))
+    return (
+        [*candidates, *untyped],
+        [*gold, *gold],
+        [*folds, *folds],
+        [*(c * (1 - UNTYPED) for c in counts), *(c * UNTYPED for c in counts)],
+    )
 
 
 def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
     """Fit the weights; also what the sets said, for the model's settings."""
     counts = [SHARES[label] * count for label, count in zip(seen.sets, seen.counts, strict=True)]
-    arguments = seen.candidates, seen.gold, seen.folds, counts
+    arguments = with_untyped(seen.candidates, seen.gold, seen.folds, counts)
     fitted = fit_weights(*arguments)
     right = hits(seen.candidates, seen.gold, fitted.weights)
-    reachable = [bool(set(c.rows.tolist()) & set(g)) for c, g in zip(*arguments[:2], strict=True)]
+    reachable = [
+        bool(set(c.rows.tolist()) & set(g)) for c, g in zip(seen.candidates, seen.gold, strict=True)
+    ]
     labels, weights = np.array(seen.sets), np.array(counts)
 
     def share_of(label: str, values: Sequence[bool] | np.ndarray) -> float:
@@ -308,6 +391,7 @@ def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
         "annotated",
         "abbreviation",
         "alone",
+        "miscased",
     ):
         used = [name for name in FEATURES if not name.startswith(left_out)]
         results[f"without {left_out}"] = fit_weights(*arguments, used).held_out
@@ -333,7 +417,7 @@ def fit_model(
     texts = list(islice(whole_texts(data), 1, ABSTRACTS, 2))
     random.Random(0).shuffle(texts)
     zeros = {"weights": dict.fromkeys(FEATURES, 0.0), "nil": dict.fromkeys(NIL_FEATURES, 0.0)}
-    ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations)
+    ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations, stops)
     linker = Linker(replace(load_model(folder), ranker=ranker), part, LinkerOptions())
     seen = examples(linker, fitting_sets(data, part, texts, stops))
     seen.save(kept)

@@ -20,10 +20,10 @@ from transformers import AutoTokenizer, BartForConditionalGeneration
 from biolink.documents import Document
 from biolink.finetune.tagging import Tagged, tagged, train_tagger
 from biolink.infer.model import load_model
-from biolink.infer.recognise import DictionaryRecogniser, stop_names_of
+from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.tagger import TYPES
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import TAGGER
+from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import renew_seal
 from biolink.kb.types import type_name
 

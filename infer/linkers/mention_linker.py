@@ -32,8 +32,9 @@ from biolink.infer.linkers.piping import (
     state_without_caches,
 )
 from biolink.infer.model import LinkingModel
-from biolink.infer.rank.candidates import Candidates, RankedConcept
+from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.combined import candidates_under, ranked_by_features, ranked_combined
+from biolink.infer.rank.features import Candidates
 from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
 from biolink.infer.rank.scope import Scope

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from biolink.infer.backbone import Memory
-from biolink.infer.rank.features import column_of
+from biolink.infer.rank.features import Candidates, column_of
 
 __all__ = [
     "BatchEncoding",
-    "Candidates",
     "NameHits",
     "RankedConcept",
     "by_concept",
@@ -23,19 +22,6 @@ __all__ = [
 
 #: Scores whose maximum :func:`highest` looks at first.
 _BLOCK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Candidates of one mention: parallel arrays over (name, owner), and their features.
-
-    ``short`` says that the mention is a short form whose long form is not known.
-    """
-
-    name_ids: np.ndarray
-    rows: np.ndarray
-    features: np.ndarray
-    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from biolink.infer.exact_names import is_name_of
 from biolink.infer.hints import HINTS
 from biolink.infer.rank.candidates import (
     BatchEncoding,
-    Candidates,
     NameHits,
     RankedConcept,
     by_concept,
@@ -21,6 +20,7 @@ from biolink.infer.rank.candidates import (
 from biolink.infer.rank.features import (
     FEATURES,
     CandidateEvidence,
+    Candidates,
     candidate_features,
     nil_features,
 )
@@ -28,6 +28,7 @@ from biolink.infer.rank.ranker import Ranker
 from biolink.infer.rank.rescore import score_names
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.task import Task
+from biolink.kb import normalise_name
 
 __all__ = [
     "CONTEXT_SHARE",
@@ -64,7 +65,7 @@ def ranked_by_features(scope: Scope, candidates: Candidates) -> list[RankedConce
         return []
     ranker = _ranker(scope)
     scores = ranker.scores(candidates.features)
-    nil = ranker.nil_score(nil_features(candidates.features, candidates.short))
+    nil = ranker.nil_score(nil_features(candidates))
     return by_concept(candidates, scores, nil)
 
 
@@ -218,20 +219,24 @@ def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
                 pairs.append((i, row))
                 agreement.append(agrees)
                 sole.append(len(owners) == 1)
-    short = may_be_short(task.mention)
+    mention = normalise_name(task.mention)
+    about = may_be_short(task.mention), mention in _ranker(scope).stop_names
     if not pairs:
-        return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))), short)
+        return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))), *about)
     index, rows = (np.array(column) for column in zip(*pairs, strict=True))
     name_ids = hits.name_ids[index].astype(int)
     annotated = scope.annotated(task.mention)
     names = list(zip(name_ids.tolist(), rows.tolist(), strict=True))
     of_hints = dict(zip(HINTS, hits.hints[index].T, strict=True))
+    spelt_alike = np.array([kb.name_at(name_id) == mention for name_id in name_ids.tolist()])
+    exact = np.array([is_name_of(kb, task.mention, *pair) for pair in names])
     evidence = CandidateEvidence(
         dense=hits.vectors[index],
         context=hits.context[index],
         lexical=hits.ngrams[index],
         nearest=hits.ngrams[index] >= hits.ngrams.max(initial=0.0) - 1e-6,
-        exact=np.array([is_name_of(kb, task.mention, *pair) for pair in names]),
+        exact=exact,
+        miscased=spelt_alike & ~exact,
         sole=np.array(sole),
         preferred=np.array([kb.is_preferred(name_id, row) for name_id, row in names]),
         prior=np.array([scope.priors.get(row, 0) for row in rows.tolist()]),
@@ -240,7 +245,7 @@ def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
         links=sum(annotated.values()),
         **of_hints,
     )
-    return Candidates(name_ids, rows, candidate_features(evidence), short)
+    return Candidates(name_ids, rows, candidate_features(evidence), *about)
 
 
 def _undecided(scope: Scope, candidates: Candidates) -> np.ndarray:

@@ -19,12 +19,36 @@ __all__ = [
     "NIL_CANDIDATE_FEATURES",
     "NIL_FEATURES",
     "CandidateEvidence",
+    "Candidates",
     "Feature",
     "NilFeature",
     "candidate_features",
     "column_of",
     "nil_features",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates of one mention: parallel arrays over (name, owner), and their features.
+
+    Attributes
+    ----------
+    name_ids, rows
+        int64 [candidates]: the name, and the row of its owner.
+    features
+        float64 [candidates, features].
+    short
+        The mention is a short form whose long form is not known.
+    unmarked
+        The mention is a name that annotators mostly do not mark (``stop_names.json``).
+    """
+
+    name_ids: np.ndarray
+    rows: np.ndarray
+    features: np.ndarray
+    short: bool = False
+    unmarked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +67,8 @@ class CandidateEvidence:
         No candidate is nearer by character n-grams.
     exact
         The name is the mention (:mod:`biolink.infer.exact_names`).
+    miscased
+        The mention is a word, and the name an acronym that is spelt like it.
     sole
         Only one concept has the name.
     preferred
@@ -64,6 +90,7 @@ class CandidateEvidence:
     lexical: np.ndarray
     nearest: np.ndarray
     exact: np.ndarray
+    miscased: np.ndarray
     sole: np.ndarray
     preferred: np.ndarray
     prior: np.ndarray
@@ -103,13 +130,12 @@ class NilFeature:
     name, meaning
         See :class:`Feature`.
     value
-        Of the candidates' features [candidates, features], and whether the mention is a short
-        form whose long form is not known.
+        Its value for a mention with these candidates.
     """
 
     name: str
     meaning: str
-    value: Callable[[np.ndarray, bool], float]
+    value: Callable[[Candidates], float]
 
 
 def _log1p(counts: np.ndarray) -> np.ndarray:
@@ -166,6 +192,11 @@ CANDIDATE_FEATURES = (
         "the name is the mention, and no other concept has it",
         lambda e: np.logical_and(e.exact, e.sole),
     ),
+    Feature(
+        "miscased",
+        "the mention is a word, and the name an acronym that is spelt like it",
+        lambda e: e.miscased,
+    ),
 )
 
 #: Names of the columns of a candidate's features.
@@ -181,25 +212,30 @@ def column_of(name: str) -> int:
     return FEATURES.index(name)
 
 
-def _best(name: str) -> Callable[[np.ndarray, bool], float]:
+def _best(name: str) -> Callable[[Candidates], float]:
     column = column_of(name)
-    return lambda features, short: float(features[:, column].max(initial=-np.inf))
-
-
-def _typed(features: np.ndarray, short: bool) -> float:
-    return float(features[:, column_of("type")].any())
+    return lambda c: float(c.features[:, column].max()) if len(c.features) else 0.0
 
 
 NIL_CANDIDATE_FEATURES = (
-    NilFeature("one", "always 1", lambda features, short: 1.0),
+    NilFeature("one", "always 1", lambda c: 1.0),
     NilFeature("best_dense", "highest cosine of embeddings", _best("dense")),
     NilFeature("best_lexical", "highest cosine of character n-grams", _best("lexical")),
     NilFeature("best_exact", "1 when a name is the mention", _best("exact")),
-    NilFeature("typed", "1 when the mention has a type that the base knows", _typed),
+    NilFeature(
+        "typed",
+        "1 when the mention has a type that the knowledge base knows",
+        lambda c: float(c.features[:, column_of("type")].any()),
+    ),
     NilFeature(
         "short",
         "1 when the mention is a short form whose long form is not known",
-        lambda features, short: float(short),
+        lambda c: float(c.short),
+    ),
+    NilFeature(
+        "unmarked",
+        "1 when the mention is a name that annotators mostly do not mark",
+        lambda c: float(c.unmarked),
     ),
 )
 
@@ -213,16 +249,6 @@ def candidate_features(evidence: CandidateEvidence) -> np.ndarray:
     return np.stack(columns, 1).astype(np.float64)
 
 
-def nil_features(features: np.ndarray, short: bool) -> np.ndarray:
-    """Features of NIL from those of a mention's candidates.
-
-    Parameters
-    ----------
-    features
-        [candidates, features]; there may be no candidate.
-    short
-        The mention is a short form whose long form is not known.
-    """
-    if not len(features):
-        features = np.zeros((1, len(FEATURES)))
-    return np.array([feature.value(features, short) for feature in NIL_CANDIDATE_FEATURES])
+def nil_features(candidates: Candidates) -> np.ndarray:
+    """float64 [NIL features] of a mention with these candidates; there may be none."""
+    return np.array([feature.value(candidates) for feature in NIL_CANDIDATE_FEATURES])

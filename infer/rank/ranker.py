@@ -8,6 +8,7 @@ mention's candidates, with NIL as one more, is a calibrated probability.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,12 +38,15 @@ class Ranker:
         Normalised mention -> concept id -> count in the training data.
     abbreviations
         Short form -> long form -> count in texts (:func:`biolink.infer.hints.hints`).
+    stop_names
+        Normalised names that annotators mostly do not mark.
     """
 
     weights: np.ndarray
     nil_weights: np.ndarray
     annotations: Annotations = field(default_factory=dict)
     abbreviations: Annotations = field(default_factory=dict)
+    stop_names: frozenset[str] = frozenset()
 
     @property
     def priors(self) -> dict[str, int]:
@@ -69,7 +73,11 @@ class Ranker:
 
     @classmethod
     def from_dict(
-        cls, values: dict[str, Any], annotations: Annotations, abbreviations: Annotations
+        cls,
+        values: dict[str, Any],
+        annotations: Annotations,
+        abbreviations: Annotations,
+        stop_names: Iterable[str] = (),
     ) -> Ranker:
         """What :meth:`to_dict` wrote, with what a model remembers.
 
@@ -83,6 +91,7 @@ class Ranker:
             _weights("nil", values, NIL_FEATURES),
             annotations,
             abbreviations,
+            frozenset(stop_names),
         )
 
 

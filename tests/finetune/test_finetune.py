@@ -22,8 +22,7 @@ from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.train import Stage, Trainer
 from biolink.infer.abbreviations import find_abbreviations
 from biolink.infer.backbone import pooled
-from biolink.infer.rank.candidates import Candidates
-from biolink.infer.rank.features import FEATURES
+from biolink.infer.rank.features import FEATURES, Candidates
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.losses import info_nce, listwise, smoothed_nll

@@ -10,6 +10,7 @@ from biolink.infer.rank.features import (
     FEATURES,
     NIL_FEATURES,
     CandidateEvidence,
+    Candidates,
     candidate_features,
     column_of,
     nil_features,
@@ -50,14 +51,29 @@ def test_columns_hold_what_their_names_say() -> None:
 
 
 def test_nil_sees_the_best_candidate() -> None:
+    ids = np.arange(2)
     features = candidate_features(
         evidence(lexical=np.array([0.2, 0.9]), exact=np.array([False, True]))
     )
-    values = dict(zip(NIL_FEATURES, nil_features(features, short=True), strict=True))
-    expected = {"one": 1, "best_dense": 0, "best_lexical": 0.9, "best_exact": 1, "short": 1}
-    assert values == expected
-    nothing = nil_features(np.empty((0, len(FEATURES))), short=False)
-    assert dict(zip(NIL_FEATURES, nothing, strict=True)) == {**dict.fromkeys(expected, 0), "one": 1}
+    values = nil_features(Candidates(ids, ids, features, short=True))
+    assert dict(zip(NIL_FEATURES, values, strict=True)) == {
+        "one": 1,
+        "best_dense": 0,
+        "best_lexical": 0.9,
+        "best_exact": 1,
+        "typed": 0,
+        "short": 1,
+        "unmarked": 0,
+    }
+    features = candidate_features(evidence(type_agreement=np.array([0, -1])))
+    values = nil_features(Candidates(ids, ids, features, unmarked=True))
+    assert {n for n, v in zip(NIL_FEATURES, values, strict=True) if v} == {
+        "one",
+        "typed",
+        "unmarked",
+    }
+    nothing = nil_features(Candidates(ids[:0], ids[:0], np.empty((0, len(FEATURES)))))
+    assert {n for n, v in zip(NIL_FEATURES, nothing, strict=True) if v} == {"one"}
 
 
 def test_weights_return_as_they_were() -> None:
