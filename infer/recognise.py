@@ -247,16 +247,19 @@ class TrainedRecogniser:
         if self.kb is not None:
             whole = {type_name(kind) for kind in self.dictionary.kb.types}
             missing = whole - {type_name(kind) for kind in self.kb.types}
-        is_name = partial(is_written, self.dictionary.kb)
         return [
             document.with_mentions(
                 mention
-                for mention in tidied(
-                    document,
-                    with_codes(document, document.mentions, self.dictionary.names_in(document)),
-                    is_name,
-                )
+                for mention in self._whole(document)
                 if type_name(mention.type) not in missing
             )
             for document in found
         ]
+
+    def _whole(self, document: Document) -> list[Mention]:
+        """A document's mentions, cut where they may not run on, with their codes."""
+        is_name = partial(is_written, self.dictionary.kb)
+        # A hyphen at a mention's end goes first; a code behind a passage's end goes afterwards.
+        mentions = tidied(document, document.mentions, is_name)
+        with_their_codes = with_codes(document, mentions, self.dictionary.names_in(document))
+        return tidied(document, with_their_codes, is_name)

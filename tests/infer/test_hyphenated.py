@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biolink import DictionaryRecogniser, Document, KnowledgeBase, Mention, load
+from biolink.documents import Passage
 from biolink.infer.hyphenated import with_codes
 from biolink.infer.recognise import TrainedRecogniser
 from biolink.kb import Concept
@@ -69,6 +70,7 @@ def recognised(kb: KnowledgeBase, marked: str, kind: str) -> list[str]:
         ("<Triton X>-100", "Chemical", ["Triton X-100"]),
         ("<N>-<methyl-D-aspartate>", "Chemical", ["N-methyl-D-aspartate"]),
         ("by <l>-NAME", "Chemical", ["l-NAME"]),
+        ("<L‑>NAME, (<5->HT", "Chemical", ["L‑NAME", "5-HT"]),  # the hyphen was marked, too
         # A short form before a number is not what the whole names.
         ("<SARS>-CoV-<2> was", "Disease", ["SARS-CoV-2"]),
         ("<SARS>‑CoV‑2-infected", "Disease", ["SARS‑CoV‑2"]),
@@ -95,6 +97,14 @@ def test_a_name_that_the_document_shortens(kb: KnowledgeBase) -> None:
     expected = ["Multiple endocrine neoplasia type 1", "MEN-T1"]
     assert recognised(kb, text, "Disease") == expected
     assert recognised(kb, "The <MEN>-T1 gene.", "Disease") == ["MEN"]
+
+
+def test_a_code_of_another_passage_is_none(kb: KnowledgeBase) -> None:
+    passages = (Passage(0, 6, "title"), Passage(6, 8, "abstract"))
+    document = Document("1", "COVID-19", passages)
+    marks = Marks("<COVID>-19", "Disease")
+    recogniser = TrainedRecogniser(marks, None, DictionaryRecogniser(kb))  # type: ignore[arg-type]
+    assert "COVID-19" not in [m.text for m in recogniser(document).mentions]
 
 
 def test_the_more_probable_says_what_the_whole_is(kb: KnowledgeBase) -> None:
