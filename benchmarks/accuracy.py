@@ -30,8 +30,8 @@ import numpy as np
 
 import biolink
 from biolink import Concept, Document, KnowledgeBase, Linker, Mention, evaluate
-from biolink.baselines import by_names, exact, tfidf
 from biolink.evaluation import Report, compare
+from biolink.evaluation.baselines import by_names, exact, tfidf
 from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
 from biolink.infer.hints import HINTS

@@ -35,8 +35,8 @@ from torch import Tensor
 
 import biolink
 from biolink import KnowledgeBase
-from biolink.baselines import by_names, exact
 from biolink.documents import Document, Mention
+from biolink.evaluation.baselines import by_names, exact
 from biolink.infer import backbone as backbones
 from biolink.infer import encoder
 from biolink.infer.abbreviations import expand_document, find_abbreviations

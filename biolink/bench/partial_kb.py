@@ -16,8 +16,9 @@ import numpy as np
 
 from biolink.bench.predictions import Progress, digest, predictions
 from biolink.bench.scoring import Guess, Part, PartialScores, gold_of, guesses_of, score
-from biolink.calibrating import fit_combination
 from biolink.documents import Document, Mention
+from biolink.evaluation.calibrating import fit_combination
+from biolink.evaluation.statistics import sweep
 from biolink.infer.decide.nil import COMBINED, Combination, Margin, NilEvidence, NilPolicy
 from biolink.infer.decide.outcome import evidence
 from biolink.infer.linkers.piping import Piping
@@ -285,19 +286,15 @@ class _Runs:
 
 
 def best_threshold(values: Sequence[float], right: Sequence[bool], wanted: int) -> float:
-    """The value from which on links are kept, for the best F1; 0 where there are none."""
+    """The value from which on links are kept, for the best F1; 0 keeps all."""
     if not values:
         return 0.0
-    order = np.argsort(-np.array(values), kind="stable")
-    ranked = np.array(values)[order]
-    rights = np.cumsum(np.array(right)[order])
-    f1 = 2 * rights / (np.arange(1, len(ranked) + 1) + wanted)
-    # Equal values go together.
-    f1[np.append(ranked[1:] == ranked[:-1], False)] = -1
-    best = int(np.argmax(f1))
-    if best + 1 == len(ranked):
+    swept = sweep(values, right, wanted)
+    best = int(np.argmax(swept.f1))
+    if best + 1 == len(swept.values):
         return 0.0
-    return float((ranked[best] + ranked[best + 1]) / 2)
+    # Between what is kept and what is not.
+    return float((swept.values[best] + swept.values[best + 1]) / 2)
 
 
 def evidence_in(document: Document, part: Part) -> list[tuple[Mention, NilEvidence]]:

@@ -13,8 +13,8 @@ from biolink.bench.partial_kb import Result
 from biolink.bench.published import PUBLISHED
 from biolink.bench.scoring import Part
 from biolink.documents import Document
-from biolink.plots import new_figure, svg
-from biolink.report import html_page, html_table, markdown_table
+from biolink.evaluation.plots import new_figure, svg
+from biolink.evaluation.report import html_page, html_table, markdown_table
 
 __all__ = ["is_published_test", "to_html", "to_json", "to_markdown"]
 

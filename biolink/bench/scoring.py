@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from biolink.documents import Document
+from biolink.evaluation.statistics import interval, resampled
 from biolink.kb import KnowledgeBase, bare_id
 
 __all__ = ["Guess", "Part", "PartialScores", "gold_of", "guesses_of", "score"]
 
-_RESAMPLES = 1000
 Span = tuple[int, int]
 
 
@@ -168,15 +168,13 @@ def score(
                 errors["nothing there"] += 1
         counts[number, 2:] = len(found), len(gold)
     right, spans, guessed, wanted = counts.sum(0)
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (_RESAMPLES, len(counts)))
-    sums = counts[drawn].sum(1)
+    sums = resampled(counts, seed)
     f1s = 2 * sums[:, 0] / np.maximum(1, sums[:, 2] + sums[:, 3])
-    low, high = np.percentile(f1s, [2.5, 97.5])
     return PartialScores(
         precision=_share(right, guessed),
         recall=_share(right, wanted),
         f1=_share(2 * right, guessed + wanted),
-        interval=(float(low), float(high)),
+        interval=interval(f1s),
         ner_precision=_share(spans, guessed),
         ner_recall=_share(spans, wanted),
         ner_f1=_share(2 * spans, guessed + wanted),

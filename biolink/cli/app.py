@@ -169,8 +169,8 @@ def link(
     A document that cannot be read or linked is reported, the others are linked, and the exit
     status is 1.
     """
-    from biolink.blocks import LinkSettings
     from biolink.cli.link import LinkJob, run_link
+    from biolink.scale.blocks import LinkSettings
 
     settings = LinkSettings(
         kb=kb,

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from biolink.blocks import LinkSettings
-from biolink.calibrating import Calibrated, calibrate
 from biolink.cli.console import progress, stdout
 from biolink.cli.evaluate import _raise, warn_of_seen
 from biolink.cli.inputs import read_all
@@ -15,9 +13,11 @@ from biolink.cli.link import loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
 from biolink.errors import ConfigError
+from biolink.evaluation.calibrating import Calibrated, calibrate
+from biolink.evaluation.plots import SUFFIXES, reliability, save_figure
 from biolink.infer.decide.nil import NoNil
 from biolink.kb.knowledge_base import KnowledgeBase
-from biolink.plots import SUFFIXES, reliability, save_figure
+from biolink.scale.blocks import LinkSettings
 
 __all__ = ["CalibrationJob", "LinkedGold", "linked_gold", "run_calibrate"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biolink.blocks import LinkSettings
 from biolink.cli.console import message, progress, report_problems, stdout
 from biolink.cli.inputs import read_all, some_documents
 from biolink.cli.link import loaded, loaded_for_given
@@ -16,8 +15,9 @@ from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
-from biolink.found import FoundReport, evaluate_found
+from biolink.evaluation.found import FoundReport, evaluate_found
 from biolink.kb.files import replace_file, sha256_of
+from biolink.scale.blocks import LinkSettings
 
 if TYPE_CHECKING:
     from biolink.pipeline import AnyLinker
@@ -144,7 +144,7 @@ def _found(
 
 def _predicted(file: str, gold: Sequence[Document], problems: list[BiolinkError]) -> list[Document]:
     """What another system found in the gold documents; nothing where it has no document."""
-    from biolink.baselines import linked_as_written
+    from biolink.evaluation.baselines import linked_as_written
 
     found = {d.id: d for d in map(linked_as_written, read_all((file,), None, problems.append))}
     return [found.get(document.id, document.with_mentions(())) for document in gold]
@@ -165,7 +165,7 @@ def _given(
     job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
 ) -> EvaluationOutcome:
     """Link the gold mentions and compare their concepts."""
-    from biolink.baselines import by_names, exact, predicted, tfidf
+    from biolink.evaluation.baselines import by_names, exact, predicted, tfidf
     from biolink.finetune.samples import named_mentions
 
     # All that is returned shows what a perfect order would reach; generation returns a beam.
@@ -227,7 +227,7 @@ def _publish(
     json: bool,
 ) -> list[BiolinkError]:
     """Write and print; what cannot be written is printed, so that it is not lost."""
-    from biolink.report import to_html, to_markdown
+    from biolink.evaluation.report import to_html, to_markdown
 
     main = next(iter(reports.values()))
 
@@ -254,7 +254,7 @@ def _publish(
 def _publish_found(
     reports: dict[str, FoundReport], output: Sequence[str], json: bool
 ) -> list[BiolinkError]:
-    from biolink.report import found_to_html, found_to_markdown
+    from biolink.evaluation.report import found_to_html, found_to_markdown
 
     main = next(iter(reports.values()))
 

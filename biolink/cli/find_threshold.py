@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from biolink.blocks import LinkSettings
 from biolink.cli.calibrate import linked_gold
 from biolink.cli.console import stdout
 from biolink.cli.outputs import check_outputs, write_outputs
+from biolink.evaluation.plots import SUFFIXES
+from biolink.evaluation.thresholds import Curve, find_threshold, plot_curve
 from biolink.kb.files import replace_file
-from biolink.plots import SUFFIXES
-from biolink.thresholds import Curve, find_threshold, plot_curve
+from biolink.scale.blocks import LinkSettings
 
 __all__ = ["ThresholdJob", "run_find_threshold"]
 

@@ -12,14 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biolink.blocks import (
-    BlockLinker,
-    Linked,
-    LinkSettings,
-    blocks_of,
-    link_in_processes,
-    one_thread,
-)
 from biolink.cli.console import message, progress, report_problems, stdout
 from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
@@ -27,6 +19,14 @@ from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import format_of_name, load, write
 from biolink.kb.files import STDIO, check_named_folder
 from biolink.kb.wording import counted
+from biolink.scale.blocks import (
+    BlockLinker,
+    Linked,
+    LinkSettings,
+    blocks_of,
+    link_in_processes,
+    one_thread,
+)
 
 if TYPE_CHECKING:
     from biolink.infer.linkers.mention_linker import Linker
@@ -116,7 +116,7 @@ def _documents(job: LinkJob, outcome: LinkOutcome) -> Iterator[Document]:
 
 def _on_ray(job: LinkJob) -> LinkOutcome:
     """Link into a folder of shards, or go on with one."""
-    from biolink.cluster import ClusterJob, link_on_ray
+    from biolink.scale.cluster import ClusterJob, link_on_ray
 
     if job.output == STDIO or job.to not in (None, "jsonl"):
         raise ConfigError(

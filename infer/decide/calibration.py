@@ -1,7 +1,8 @@
 """Calibrated probabilities: from what a linker says to how often it is right.
 
-Fitted on linked development documents by :func:`biolink.calibrating.fit_calibration` with
-scikit-learn; kept as a few numbers, so that applying it needs nothing.
+Fitted on linked development documents by
+:func:`biolink.evaluation.calibrating.fit_calibration` with scikit-learn; kept as a few numbers, so
+that applying it needs nothing.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ class Combination(_OfTheWhole):
 
     A logistic function (Platt scaling over several scores) of the link's probability, the span's,
     NIL's and the margin over concepts outside the part; the weights are fitted on development data
-    (:func:`biolink.calibrating.fit_combination`).
+    (:func:`biolink.evaluation.calibrating.fit_combination`).
 
     Attributes
     ----------
@@ -317,8 +317,8 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
     if kind == "combination" and needed - rest.keys():
         raise ConfigError(
             "NIL policy 'combination' has weights that are fitted on development documents "
-            "(biolink.calibrating.fit_combination): a model that has them uses them without being "
-            "told"
+            "(biolink.evaluation.calibrating.fit_combination): a model that has them uses them "
+            "without being told"
         )
     if needed - rest.keys():
         raise ConfigError(f"NIL policy {kind!r} needs a number, as in {kind}=0.5")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from biolink.blocks import BlockLinker, LinkSettings, blocks_of, link_in_processes
 from biolink.documents import Document
 from biolink.errors import BiolinkError, InputError, MissingDependencyError, ModelError
 from biolink.kb import KnowledgeBase
+from biolink.scale.blocks import BlockLinker, LinkSettings, blocks_of, link_in_processes
 
 TEXTS = ("Fever and lung cancer.", "Aspirin for a cold.", "Nothing here.", "Breast tumor.")
 
@@ -161,7 +161,7 @@ def test_errors_travel_between_processes() -> None:
 
 _PEAK = """
 import resource, sys
-from biolink.blocks import BlockLinker, LinkSettings, blocks_of
+from biolink.scale.blocks import BlockLinker, LinkSettings, blocks_of
 from biolink.documents import Document
 linker = BlockLinker(LinkSettings(sys.argv[1], sys.argv[2]).linker())
 texts = ("Fever and lung cancer of {}.", "Aspirin {} for a cold.", "Breast tumor and {}.")

@@ -12,15 +12,20 @@ import numpy as np
 import pytest
 
 from biolink import Combination, Concept, Document, KnowledgeBase, Link, Linker, Mention
-from biolink.calibrating import calibrate, expected_error, fit_calibration, fit_combination
 from biolink.errors import ConfigError, ModelError
+from biolink.evaluation.calibrating import (
+    calibrate,
+    expected_error,
+    fit_calibration,
+    fit_combination,
+)
+from biolink.evaluation.plots import reliability
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import NilEvidence, policy_from, policy_values
 from biolink.infer.model import load_model
 from biolink.kb.model_files import CALIBRATION
 from biolink.kb.model_folder import seal_model
 from biolink.pipeline import load
-from biolink.plots import reliability
 from tests.biolink.test_cli import run
 
 KB = KnowledgeBase.from_concepts([Concept("D1", "fever"), Concept("D2", "cold")])

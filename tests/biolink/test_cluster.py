@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from biolink import read
-from biolink.blocks import BlockLinker, Linked, LinkSettings
 from biolink.cli.link import LinkJob, run_link
-from biolink.cluster import ClusterJob, link_on_ray, shard_size
 from biolink.documents import Document
 from biolink.errors import ConfigError, InputError, ModelError
 from biolink.kb import KnowledgeBase
-from biolink.shards import Block, Shards, link_shard, numbered_blocks
+from biolink.scale.blocks import BlockLinker, Linked, LinkSettings
+from biolink.scale.cluster import ClusterJob, link_on_ray, shard_size
+from biolink.scale.shards import Block, Shards, link_shard, numbered_blocks
 
 ray = pytest.importorskip("ray")
 
@@ -231,7 +231,7 @@ def test_ray_itself_says_nothing(tmp_path: Path) -> None:
 _DRIVER = """
 import sys
 from biolink.cli.link import LinkJob, run_link
-from biolink.cluster import ClusterJob, link_on_ray
+from biolink.scale.cluster import ClusterJob, link_on_ray
 from tests.biolink.test_cluster import MarkingSettings
 link_on_ray(ClusterJob((sys.argv[1],), sys.argv[2], MarkingSettings(slow=0.05), workers=2, block=3))
 """

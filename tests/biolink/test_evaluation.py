@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, evaluate
-from biolink.baselines import predicted
 from biolink.evaluation import Report, compare
-from biolink.report import to_html, to_markdown
-from biolink.slices import overlap
+from biolink.evaluation.baselines import predicted
+from biolink.evaluation.report import to_html, to_markdown
+from biolink.evaluation.slices import overlap
 
 
 def mention(

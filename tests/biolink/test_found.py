@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, read, write
-from biolink.blocks import LinkSettings
 from biolink.cli import evaluate as command
 from biolink.cli.evaluate import EvaluationJob, run_compare, run_evaluate
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
-from biolink.found import evaluate_found
+from biolink.evaluation.found import evaluate_found
 from biolink.infer.seen_documents import write_seen_documents
+from biolink.scale.blocks import LinkSettings
 
 TEXT = "fever, cold and cough with ague"
 KB = KnowledgeBase.from_concepts(
@@ -187,7 +187,7 @@ def test_what_can_be_written_is_kept_when_one_output_fails(
     def broken(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("biolink.report.to_html", broken)
+    monkeypatch.setattr("biolink.evaluation.report.to_html", broken)
     outputs = tuple(str(tmp_path / name) for name in ("r.html", "r.json", "r.md"))
     outcome = run_evaluate(job(settings, corpus(tmp_path), output=outputs))
     assert [str(p) for p in outcome.problems] == [f"{outputs[0]}: No space left on device"]

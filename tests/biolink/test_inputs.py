@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from biolink import read
-from biolink.blocks import LinkSettings, with_curies
 from biolink.cli import main
 from biolink.cli.convert import run_convert
 from biolink.cli.inputs import documents_of, files_of, read_all
@@ -19,6 +18,7 @@ from biolink.cli.link import LinkJob, run_link
 from biolink.documents import Document, Link, Mention
 from biolink.errors import BiolinkError, ConfigError
 from biolink.kb import KnowledgeBase
+from biolink.scale.blocks import LinkSettings, with_curies
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ from biolink.errors import (
     UnknownConceptError,
 )
 from biolink.evaluation import compare, evaluate
-from biolink.found import evaluate_found
+from biolink.evaluation.found import evaluate_found
 from biolink.infer.adapters import recogniser_written
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions

@@ -9,7 +9,7 @@ import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention
 from biolink.errors import ConfigError
-from biolink.thresholds import find_threshold, plot_curve
+from biolink.evaluation.thresholds import find_threshold, plot_curve
 from tests.biolink.test_cli import DATA, run
 
 KB = KnowledgeBase.from_concepts([Concept("D1", "fever"), Concept("D2", "cold")])

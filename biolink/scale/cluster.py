@@ -2,7 +2,7 @@
 
 Ray Data reads the files (one task a file, ahead of the linking by a bounded number of blocks), a
 pool of actors links them, each with a model of its own and the knowledge base mapped, and each
-block is written where it was linked (:mod:`biolink.shards`).
+block is written where it was linked (:mod:`biolink.scale.shards`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from biolink.blocks import BlockLinker, Linked, LinkSettings, single_threaded
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
 from biolink.formats import read
 from biolink.kb.files import STDIO
 from biolink.kb.store import is_store
-from biolink.ray_log import RAY_LOG, quiet
-from biolink.shards import Block, Shards, link_shard, numbered_blocks
+from biolink.scale.blocks import BlockLinker, Linked, LinkSettings, single_threaded
+from biolink.scale.ray_log import RAY_LOG, quiet
+from biolink.scale.shards import Block, Shards, link_shard, numbered_blocks
 
 __all__ = ["ClusterJob", "ClusterOutcome", "link_on_ray", "shard_size"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from biolink.evaluation import Case, Comparison, Report, Scores
-from biolink.found import FoundReport, Rates
-from biolink.plots import new_figure, reliability, svg
+from biolink.evaluation.found import FoundReport, Rates
+from biolink.evaluation.plots import new_figure, reliability, svg
 
 __all__ = [
     "found_to_html",

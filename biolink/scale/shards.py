@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biolink.blocks import BlockLinker, Linked, blocks_of
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import read, write
 from biolink.kb.files import replace_file
+from biolink.scale.blocks import BlockLinker, Linked, blocks_of
 
 __all__ = ["Block", "Shards", "link_shard", "numbered_blocks"]
 

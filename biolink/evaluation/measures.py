@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from biolink.documents import Document, Mention, each_document
+from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, shown
+from biolink.evaluation.cases import Case, case_of, known_id
+from biolink.evaluation.slices import Known
+from biolink.evaluation.statistics import interval, mean, resampled
+from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_text
-from biolink.kb.concept import bare_id
-from biolink.kb.knowledge_base import KnowledgeBase
-from biolink.slices import Known, slices_of
 
-__all__ = ["Case", "Comparison", "Report", "Scores", "Slice", "compare", "evaluate", "known_id"]
+__all__ = ["Report", "Scores", "Slice", "evaluate", "resampled_means"]
 
 log = logging.getLogger(__name__)
-
-_RESAMPLES = 1000
-_LINKS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +69,6 @@ class Slice:
     lenient: float
     interval: tuple[float, float]
     strict_in_kb: float
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One counted mention.
-
-    Attributes
-    ----------
-    document, start, end, text, type, long_form
-        The mention.
-    gold
-        Its concepts, as the knowledge base calls them.
-    links
-        The best five as (concept id, name, probability).
-    in_kb, strict, lenient
-        Whether the knowledge base holds a gold concept; whether the best link is right.
-    rank
-        Of the first right link among all that were returned, or None.
-    why
-        For a miss: what went wrong.
-    slices
-        (dimension, value) pairs.
-    """
-
-    document: str
-    start: int
-    end: int
-    text: str
-    type: str
-    long_form: str | None
-    gold: tuple[str, ...]
-    links: tuple[tuple[str, str, float], ...]
-    in_kb: bool
-    strict: bool
-    lenient: bool
-    rank: int | None
-    why: str
-    slices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +217,7 @@ def evaluate(
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                case, at_5 = _case(document, mention, kb, known, named)
+                case, at_5 = case_of(document, mention, kb, known, named)
                 cases.append(case)
                 numbers.append(number)
                 strict5.append(at_5[0])
@@ -274,17 +234,17 @@ def evaluate(
     def scores(at_1: np.ndarray, at_5: Sequence[bool], where: np.ndarray) -> Scores:
         five = np.array(at_5, dtype=bool)
         return Scores(
-            _mean(at_1[where]), _mean(five[where]), _interval(at_1[where], owners[where], seed)
+            mean(at_1[where]), mean(five[where]), _interval(at_1[where], owners[where], seed)
         )
 
     def part(where: np.ndarray) -> Slice:
         return Slice(
             int(where.sum()),
             int((where & held).sum()),
-            _mean(strict1[where]),
-            _mean(lenient1[where]),
+            mean(strict1[where]),
+            mean(lenient1[where]),
             _interval(strict1[where], owners[where], seed),
-            _mean(strict1[where & held]),
+            mean(strict1[where & held]),
         )
 
     values: dict[str, dict[str, list[int]]] = {}
@@ -307,7 +267,7 @@ def evaluate(
         lenient=scores(lenient1, lenient5, every),
         strict_in_kb=None if kb is None else scores(strict1, strict5, held),
         lenient_in_kb=None if kb is None else scores(lenient1, lenient5, held),
-        ceiling=_mean([case.rank is not None for case in cases]),
+        ceiling=mean([case.rank is not None for case in cases]),
         by_type={value: found.strict for value, found in slices.get("type", {}).items()},
         slices=slices,
         protocol=protocol,
@@ -347,152 +307,26 @@ def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: b
         )
 
 
-def _case(
-    document: Document,
-    mention: Mention,
-    kb: KnowledgeBase | None,
-    known: Known,
-    named: Callable[[str], str],
-) -> tuple[Case, tuple[bool, bool]]:
-    """The case, and whether gold is among the best five, strict and lenient."""
-    gold, in_kb = _gold(mention, kb)
-    ids = [named(link.concept_id) for link in mention.links]
-    owners = [
-        {concept, *map(named, link.also)} for concept, link in zip(ids, mention.links, strict=True)
-    ]
-    together = mention.id_joiner == "+" and len(gold) > 1
-    rank = next((r for r, concept in enumerate(ids, 1) if concept in gold), None)
-    strict = rank == 1 and not together
-    lenient = bool(owners) and bool(owners[0] & gold)
-    at_5 = (
-        rank is not None and rank <= _LINKS_KEPT and not together,
-        any(o & gold for o in owners[:_LINKS_KEPT]),
-    )
-    if strict:
-        why = ""
-    elif not in_kb:
-        why = "gold not in the knowledge base"
-    elif together:
-        why = "several concepts make one mention"
-    elif not mention.links:
-        why = f"NIL: {mention.nil_reason or 'no candidate'}"
-    elif lenient:
-        why = "right name, other owner"
-    elif rank is None:
-        why = "gold not among the candidates"
-    else:
-        why = f"gold ranked {rank}"
-    case = Case(
-        document.id,
-        mention.start,
-        mention.end,
-        mention.text,
-        mention.type,
-        mention.long_form,
-        tuple(sorted(gold)),
-        tuple(
-            (concept, link.name, round(link.probability, 4))
-            for concept, link in zip(ids, mention.links[:_LINKS_KEPT], strict=False)
-        ),
-        in_kb,
-        strict,
-        lenient,
-        rank,
-        why,
-        slices_of(mention, gold, kb, known),
-    )
-    return case, at_5
-
-
-def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
-    """The id under which the knowledge base holds a concept, or the id without its prefix.
-
-    >>> known_id("MESH:D001249", None)
-    'D001249'
-    """
-    return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
-
-
-def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:
-    if kb is None:
-        return {bare_id(i) for i in mention.concept_ids}, True
-    found = {i: kb.resolve(i) for i in mention.concept_ids}
-    gold = {resolved or bare_id(i) for i, resolved in found.items()}
-    return gold, any(resolved is not None for resolved in found.values())
-
-
-def _mean(values: Sequence[bool] | np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else 0.0
-
-
 def _interval(values: np.ndarray, owners: np.ndarray, seed: int) -> tuple[float, float]:
     """95 % interval of the mean, documents resampled with replacement."""
-    if not len(values):
-        return (0.0, 0.0)
-    means = _resampled(values.astype(float), owners, seed)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return (float(low), float(high))
+    return interval(resampled_means(values, owners, seed)) if len(values) else (0.0, 0.0)
 
 
-def _resampled(values: np.ndarray, owners: np.ndarray, seed: int) -> np.ndarray:
-    documents, places = np.unique(owners, return_inverse=True)
-    sums = np.bincount(places, values, len(documents))
-    sizes = np.bincount(places, minlength=len(documents))
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(documents), (_RESAMPLES, len(documents)))
-    means: np.ndarray = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    return means
+def resampled_means(values: np.ndarray, owners: np.ndarray, seed: int) -> np.ndarray:
+    """Means of the mentions' values over documents that are drawn with replacement.
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two systems over the same mentions.
-
-    Attributes
+    Parameters
     ----------
-    mentions
-        That both were asked about.
-    difference
-        Strict Recall@1 of the second minus that of the first.
-    interval
-        95 % interval of it, paired bootstrap over documents.
-    p_value
-        Two-sided: how often resampling turns the difference around.
-    only_first, only_second
-        Mentions that one of them alone gets right.
+    values, owners
+        [mentions]: the value, and the number of the document.
+
+    Returns
+    -------
+    float [resamples].
     """
-
-    mentions: int
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    only_first: int
-    only_second: int
-
-
-def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
-    """Paired bootstrap test of two reports over the same documents (Koehn, EMNLP 2004)."""
-    for report in (first, second):
-        need("what is compared", report, Report, "a Report, which evaluate gives")
-    rights = {(c.document, c.start, c.end, c.text): c.strict for c in first.cases}
-    pairs = [
-        (c.document, rights[key], c.strict)
-        for c in second.cases
-        if (key := (c.document, c.start, c.end, c.text)) in rights
-    ]
-    if not pairs:
-        return Comparison(0, 0.0, (0.0, 0.0), 1.0, 0, 0)
-    names, one, other = (np.array(column) for column in zip(*pairs, strict=True))
-    changes = other.astype(float) - one.astype(float)
-    _, owners = np.unique(names, return_inverse=True)
-    means = _resampled(changes, owners, seed)
-    low, high = np.percentile(means, [2.5, 97.5])
-    turned = min(float((means <= 0).mean()), float((means >= 0).mean()))
-    return Comparison(
-        len(pairs),
-        float(changes.mean()),
-        (float(low), float(high)),
-        min(1.0, 2 * max(turned, 1 / _RESAMPLES)),
-        int((one & ~other).sum()),
-        int((other & ~one).sum()),
-    )
+    documents, places = np.unique(owners, return_inverse=True)
+    sums = np.bincount(places, values.astype(float), len(documents))
+    sizes = np.bincount(places, minlength=len(documents))
+    of_values, of_sizes = resampled(np.stack([sums, sizes], 1), seed).T
+    means: np.ndarray = of_values / of_sizes
+    return means

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from biolink.documents import Document
 from biolink.errors import ConfigError
+from biolink.evaluation.plots import new_figure, save_figure
+from biolink.evaluation.statistics import sweep
 from biolink.kb.knowledge_base import KnowledgeBase
-from biolink.plots import new_figure, save_figure
 
 __all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
 
@@ -87,21 +86,12 @@ def find_threshold(
                 right.append(mention.best.concept_id in gold)
     if not probabilities or not wanted:
         raise ConfigError("no mention with a gold concept was linked: there is nothing to sweep")
-    order = np.argsort(-np.array(probabilities), kind="stable")
-    sorted_probabilities = np.array(probabilities)[order]
-    rights = np.cumsum(np.array(right)[order])
-    # Equal probabilities go together: a threshold cannot part them.
-    lasts = np.flatnonzero(np.append(np.diff(sorted_probabilities) < 0, True))
-    points = []
-    for last in lasts[::-1]:
-        share, found = rights[last] / (last + 1), rights[last] / wanted
-        f1 = 2 * rights[last] / (last + 1 + wanted)
-        points.append(
-            Point(
-                float(sorted_probabilities[last]), float(share), float(found), float(f1),
-                int(last) + 1,
-            )
-        )  # fmt: skip
+    swept = sweep(probabilities, right, wanted)
+    columns = (swept.values, swept.right / swept.kept, swept.right / wanted, swept.f1)
+    points = [
+        Point(*map(float, row), int(kept))
+        for *row, kept in zip(*(column[::-1] for column in (*columns, swept.kept)), strict=True)
+    ]
     if precision is None:
         best = max(points, key=lambda point: point.f1)
     else:

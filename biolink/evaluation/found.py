@@ -19,12 +19,12 @@ import numpy as np
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation import known_id
+from biolink.evaluation.statistics import interval, resampled
 from biolink.kb.arguments import need
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["FoundReport", "Rates", "evaluate_found"]
 
-_RESAMPLES = 1000
 Span = tuple[int, int]
 Interval = tuple[float, float]
 
@@ -204,11 +204,8 @@ def _rates(counts: np.ndarray, seed: int) -> Rates:
     """Rates from [documents, (right, found, annotated)]."""
     if not len(counts):
         counts = np.zeros((1, 3))
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (_RESAMPLES, len(counts)))
-    sampled = _shares(counts[drawn].sum(1))
-    low, high = np.percentile(sampled, [2.5, 97.5], axis=0)
+    of_precision, of_recall, of_f1 = map(interval, _shares(resampled(counts, seed)).T)
     precision, recall, f1 = (float(value) for value in _shares(counts.sum(0)[None])[0])
-    of_precision, of_recall, of_f1 = ((float(a), float(b)) for a, b in zip(low, high, strict=True))
     right, found, annotated = (int(value) for value in counts.sum(0))
     return Rates(precision, recall, f1, of_precision, of_recall, of_f1, annotated, found, right)
 

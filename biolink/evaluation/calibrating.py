@@ -14,6 +14,7 @@ import numpy as np
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
+from biolink.evaluation.statistics import BINS, bin_of
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import Combination, NilEvidence, combined_features
 from biolink.kb.knowledge_base import KnowledgeBase
@@ -21,7 +22,6 @@ from biolink.kb.knowledge_base import KnowledgeBase
 __all__ = ["Calibrated", "calibrate", "expected_error", "fit_calibration", "fit_combination"]
 
 Kind = Literal["isotonic", "platt"]
-_BINS = 10
 _FOLDS = 5
 
 
@@ -59,8 +59,8 @@ def expected_error(probabilities: Sequence[float], right: Sequence[bool]) -> flo
     values, truth = np.array(probabilities), np.array(right, dtype=float)
     if not len(values):
         return 0.0
-    bins = np.minimum((values * _BINS).astype(int), _BINS - 1)
-    sums = np.bincount(bins, values, _BINS) - np.bincount(bins, truth, _BINS)
+    bins = bin_of(values)
+    sums = np.bincount(bins, values, BINS) - np.bincount(bins, truth, BINS)
     return float(np.abs(sums).sum() / len(values))
 
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from biolink.errors import ConfigError, MissingDependencyError
+from biolink.evaluation.statistics import bin_of
 from biolink.kb.files import replace_file
 
 __all__ = ["SUFFIXES", "new_figure", "reliability", "save_figure", "svg"]
@@ -15,7 +18,6 @@ __all__ = ["SUFFIXES", "new_figure", "reliability", "save_figure", "svg"]
 #: Of the pictures that can be written.
 SUFFIXES = (".svg", ".png")
 _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
-_BINS = 10
 
 
 def new_figure(width: float, height: float) -> tuple[Any, Any]:
@@ -64,12 +66,11 @@ def reliability(series: Mapping[str, Sequence[tuple[float, bool]]]) -> Any:
     axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1, linestyle="--")
     for colour, (label, found) in zip(_COLOURS, series.items(), strict=False):
         points = []
-        for step in range(_BINS):
-            low, high = step / _BINS, (step + 1) / _BINS + (step == _BINS - 1)
-            inside = [(p, right) for p, right in found if low <= p < high]
-            if inside:
-                mean = sum(p for p, _ in inside) / len(inside)
-                points.append((mean, sum(r for _, r in inside) / len(inside), len(inside)))
+        values = np.array(found, dtype=float).reshape(-1, 2)
+        bins = bin_of(values[:, 0])
+        for number in np.unique(bins):
+            inside = values[bins == number]
+            points.append((*inside.mean(0), len(inside)))
         if points:
             xs, ys, counts = zip(*points, strict=True)
             sizes = [12 + 220 * count / max(counts) for count in counts]

@@ -1,0 +1,1 @@
+"""Many documents: worker processes, folders of shards, and clusters."""
