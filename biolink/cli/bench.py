@@ -59,10 +59,9 @@ def _knowledge_base(kb: str | None) -> KnowledgeBase:
 
 
 def _documents(files: Iterable[str]) -> list[Document]:
-    from biolink.cli.evaluate import _raise
-    from biolink.cli.inputs import read_all
+    from biolink.cli.inputs import raise_problem, read_all
 
-    return list(read_all(files, None, _raise))
+    return list(read_all(files, None, raise_problem))
 
 
 def _apart(documents: list[Document], others: list[Document]) -> list[Document]:

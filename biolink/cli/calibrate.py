@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biolink.cli.console import progress, stdout
-from biolink.cli.evaluate import _raise, warn_of_seen
-from biolink.cli.inputs import read_all
+from biolink.cli.evaluate import warn_of_seen
+from biolink.cli.inputs import raise_problem, read_all
 from biolink.cli.link import loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
@@ -56,7 +56,7 @@ class LinkedGold:
 def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None) -> LinkedGold:
     """Link the gold mentions of files without a NIL policy and without a calibration."""
     linker = loaded_for_given(settings).with_settings(nil=NoNil(), calibration=None)
-    gold = list(read_all(files, format, _raise))
+    gold = list(read_all(files, format, raise_problem))
     warn_of_seen(linker, gold)
     with progress("linking", "documents") as advance:
 

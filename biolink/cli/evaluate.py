@@ -74,10 +74,6 @@ class EvaluationOutcome:
     problems: list[BiolinkError] = field(default_factory=list)
 
 
-def _raise(problem: BiolinkError) -> None:
-    raise problem
-
-
 def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
     """Link the mentions of annotated files, or find them, and say how many are right."""
     _check(job)

@@ -14,7 +14,14 @@ from biolink.formats import TABLES, load, read
 from biolink.formats.folders import files_below
 from biolink.kb.files import STDIO, display_name
 
-__all__ = ["check_inputs", "documents_of", "files_of", "read_all", "some_documents"]
+__all__ = [
+    "check_inputs",
+    "documents_of",
+    "files_of",
+    "raise_problem",
+    "read_all",
+    "some_documents",
+]
 
 OnProblem = Callable[[BiolinkError], None]
 
@@ -128,6 +135,11 @@ def documents_of(texts: Sequence[str]) -> Iterator[Document]:
         except UnicodeEncodeError:
             raise ConfigError(f"text {number} of --text is not UTF-8") from None
         yield Document(str(number), text)
+
+
+def raise_problem(problem: BiolinkError) -> None:
+    """End a command at the first problem: what :func:`read_all` takes as ``on_problem``."""
+    raise problem
 
 
 def some_documents(documents: Iterable[Document], problems: Sequence[object]) -> Iterator[Document]:
