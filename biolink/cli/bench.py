@@ -42,8 +42,8 @@ def _identifiers(file: Path) -> list[str]:
     for number, line in numbered_lines(file):
         identifier = line.strip()
         if len(identifier.split()) > 1:
-            found = f"the line {identifier[:60]!r}"
-            raise InputError(str(file), number, found, "one id in each line")
+            line_shown = f"the line {identifier[:60]!r}"
+            raise InputError(str(file), number, line_shown, "one id in each line")
         if identifier:
             found.append(identifier)
     if not found:

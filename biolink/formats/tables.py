@@ -206,8 +206,8 @@ def _linked(
             for line, row in block:
                 check_utf8("".join(row.values()), source, line)
                 if row["document"] != head["document"]:
-                    document = row["document"][:40]
-                    raise ValueError(f"a {row['kind'][:40]} of another document, {document!r}")
+                    other = row["document"][:40]
+                    raise ValueError(f"a {row['kind'][:40]} of another document, {other!r}")
                 if row["kind"] == "passage":
                     start, end = whole_number(row["start"]), whole_number(row["end"])
                     passages.append(Passage(start, end, row.get("type", "")))
