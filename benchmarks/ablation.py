@@ -33,7 +33,7 @@ from biolink.finetune.batches import Mined, Stage
 from biolink.finetune.tables import Mentions, Ragged
 from biolink.finetune.train import Trainer
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.model import LinkingModel
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 

@@ -34,8 +34,8 @@ from biolink.evaluation import Report, compare
 from biolink.evaluation.baselines import by_names, exact, tfidf
 from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
-from biolink.infer.hints import HINTS
-from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.mentions.hints import HINTS
+from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank.features import FEATURES
 from biolink.infer.rank.task import LinkerOptions
 from biolink.pipeline import EMBEDDED

@@ -37,13 +37,13 @@ import biolink
 from biolink import KnowledgeBase
 from biolink.documents import Document, Mention
 from biolink.evaluation.baselines import by_names, exact
-from biolink.infer import backbone as backbones
-from biolink.infer import encoder
-from biolink.infer.abbreviations import expand_document, find_abbreviations
-from biolink.infer.backbone import Backbone
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.precision import Int8Linear, PackedLinear, in_precision
+from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
+from biolink.infer.network import backbone as backbones
+from biolink.infer.network import encoder
+from biolink.infer.network.backbone import Backbone
+from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.network.precision import Int8Linear, PackedLinear, in_precision
 from biolink.infer.rank import beam_search
 from biolink.infer.rank.beam_search import EXACT, FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.rank.task import LinkerOptions, Task

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from common import arguments, machine, ratios, record, spread, timed
 
-from biolink.infer.cores import each_on_a_core
-from biolink.infer.encoder import most_tokens
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.precision import PackedLinear
+from biolink.infer.network.cores import each_on_a_core
+from biolink.infer.network.encoder import most_tokens
+from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.network.precision import PackedLinear
 from biolink.kb import KnowledgeBase
 from biolink.pipeline import EMBEDDED
 

@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_limits
 
 import biolink
 from biolink import Linker, read
-from biolink.infer.dense import DenseIndex
-from biolink.infer.model import LinkingModel
-from biolink.infer.recognise import TrainedRecogniser
+from biolink.infer.mentions.recognise import TrainedRecogniser
+from biolink.infer.network.model import LinkingModel
+from biolink.infer.retrieve.dense import DenseIndex
 from biolink.kb.lexical import LexicalIndex
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"

@@ -20,7 +20,7 @@ from spacy.util import filter_spans
 import biolink
 from biolink import DictionaryRecogniser, Document, Mention
 from biolink.formats import pubtator
-from biolink.infer.recognise import TrainedRecogniser
+from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.kb.model_files import stop_names_of
 from biolink.pipeline import EMBEDDED
 

@@ -21,7 +21,7 @@ import numpy as np
 from kb_store import concepts
 
 from biolink import KnowledgeBase, Linker, LinkerOptions
-from biolink.infer.model import load_model
+from biolink.infer.network.model import load_model
 from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
 

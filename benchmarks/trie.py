@@ -26,7 +26,7 @@ from decoding import clocked_search
 from names import recombined_rows
 
 from biolink import KnowledgeBase
-from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank import beam_search
 from biolink.infer.rank.beam_search import EXACT
 from biolink.kb.trie import NameTrie

@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from biolink.formats import read, write
     from biolink.frames import to_dataframe
     from biolink.html import to_html
-    from biolink.infer.adapters import (
-        GivenMentions,
-        GlinerRecogniser,
-        HuggingFaceRecogniser,
-        SpacyRecogniser,
-    )
     from biolink.infer.decide.nil import (
         AnyOf,
         Combination,
@@ -32,8 +26,14 @@ if TYPE_CHECKING:
         Threshold,
     )
     from biolink.infer.linkers.mention_linker import Linker
+    from biolink.infer.mentions.adapters import (
+        GivenMentions,
+        GlinerRecogniser,
+        HuggingFaceRecogniser,
+        SpacyRecogniser,
+    )
+    from biolink.infer.mentions.recognise import DictionaryRecogniser
     from biolink.infer.rank.task import LinkerOptions
-    from biolink.infer.recognise import DictionaryRecogniser
     from biolink.kb import Concept, KnowledgeBase
     from biolink.pipeline import link, load
 
@@ -44,11 +44,11 @@ _HOME = {
     "BiolinkError": "biolink.errors",
     "Combination": "biolink.infer.decide.nil",
     "Concept": "biolink.kb",
-    "DictionaryRecogniser": "biolink.infer.recognise",
+    "DictionaryRecogniser": "biolink.infer.mentions.recognise",
     "Document": "biolink.documents",
-    "GivenMentions": "biolink.infer.adapters",
-    "GlinerRecogniser": "biolink.infer.adapters",
-    "HuggingFaceRecogniser": "biolink.infer.adapters",
+    "GivenMentions": "biolink.infer.mentions.adapters",
+    "GlinerRecogniser": "biolink.infer.mentions.adapters",
+    "HuggingFaceRecogniser": "biolink.infer.mentions.adapters",
     "KnowledgeBase": "biolink.kb",
     "Likelier": "biolink.infer.decide.nil",
     "Link": "biolink.documents",
@@ -59,7 +59,7 @@ _HOME = {
     "NoNil": "biolink.infer.decide.nil",
     "Passage": "biolink.documents",
     "PostPruning": "biolink.infer.decide.nil",
-    "SpacyRecogniser": "biolink.infer.adapters",
+    "SpacyRecogniser": "biolink.infer.mentions.adapters",
     "Threshold": "biolink.infer.decide.nil",
     "evaluate": "biolink.evaluation",
     "link": "biolink.pipeline",

@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.adapters import recogniser_written
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy, policy_from, policy_of
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
 from biolink.infer.linkers.mention_linker import Linker, Recogniser
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
-from biolink.infer.model import LinkingModel, check_device, load_model
-from biolink.infer.precision import Precision, in_precision
+from biolink.infer.mentions.adapters import recogniser_written
+from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.network.model import LinkingModel, check_device, load_model
+from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
-from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
-from biolink.infer.tagger import Tagger
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_path, options_of
 from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, stop_names_of

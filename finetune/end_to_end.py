@@ -16,7 +16,7 @@ from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
 from biolink.finetune.targets import Target, choose_target
 from biolink.infer.linkers.end_to_end import most_source_tokens, pieces_of_text
-from biolink.infer.markup import Marks, Source, marked_ids
+from biolink.infer.linkers.markup import Marks, Source, marked_ids
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import END_TO_END, check_model_target

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from biolink.documents import Document
 from biolink.finetune.samples import mention_samples
 from biolink.finetune.targets import choose_target
-from biolink.infer.abbreviations import finder
+from biolink.infer.mentions.abbreviations import finder
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.files import replace_file
 from biolink.kb.lexical import LexicalIndex

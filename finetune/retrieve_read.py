@@ -17,18 +17,11 @@ from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
 from biolink.finetune.tagging import partial_nll, third
-from biolink.infer.indexes import Indexes
-from biolink.infer.linkers.retrieve_read import (
-    READER_TYPES,
-    Candidate,
-    PassageEncoder,
-    Retriever,
-    RetrieveReadLinker,
-    passages,
-    reader_row,
-)
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.tagger import Pieces, Tagger, collate, label_spans
+from biolink.infer.linkers.retrieve_read import READER_TYPES, RetrieveReadLinker, reader_row
+from biolink.infer.mentions.tagger import Pieces, Tagger, collate, label_spans
+from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.retrieve.indexes import Indexes
+from biolink.infer.retrieve.passages import Candidate, PassageEncoder, Retriever, passages
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import READER, RETRIEVER
 from biolink.kb.model_folder import RETRIEVE_READ, check_model_target

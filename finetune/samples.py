@@ -9,7 +9,7 @@ from pathlib import Path
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.abbreviations import Finder, expand_document, find_abbreviations
+from biolink.infer.mentions.abbreviations import Finder, expand_document, find_abbreviations
 from biolink.infer.rank.ranker import Annotations
 from biolink.kb import KnowledgeBase, bare_id, normalise_name
 from biolink.kb.prompt import PromptForm, source_text

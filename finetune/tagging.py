@@ -1,4 +1,4 @@
-"""Training of the recogniser (:mod:`biolink.infer.tagger`)."""
+"""Training of the recogniser (:mod:`biolink.infer.mentions.tagger`)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from torch import Tensor
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.model import load_model
-from biolink.infer.recognise import DictionaryRecogniser
-from biolink.infer.tagger import (
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.mentions.tagger import (
     TYPES,
     Pieces,
     Tagger,
@@ -28,6 +27,7 @@ from biolink.infer.tagger import (
     window_begins,
     window_of,
 )
+from biolink.infer.network.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import check_model_target

@@ -31,7 +31,7 @@ from biolink.errors import ConfigError, ModelError
 from biolink.finetune.batches import Batch, Batches, Mined, Ranking, Special, Stage
 from biolink.finetune.mining import nearest_wrong
 from biolink.finetune.tables import Mentions, Names, Ragged
-from biolink.infer.backbone import Backbone, pooled, span_vectors
+from biolink.infer.network.backbone import Backbone, pooled, span_vectors
 from biolink.infer.rank.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm

@@ -20,10 +20,10 @@ from biolink.finetune.samples import MentionSample, mention_samples, no_gold
 from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.validation import Measure, Validation
-from biolink.infer.abbreviations import finder
-from biolink.infer.backbone import Backbone
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.model import LinkingModel
+from biolink.infer.mentions.abbreviations import finder
+from biolink.infer.network.backbone import Backbone
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex

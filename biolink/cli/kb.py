@@ -314,7 +314,7 @@ def validate(
     The exit status is 1 when the stored files are damaged or a row cannot be read.
     """
     from biolink.cli.console import stdout
-    from biolink.infer.model import load_model
+    from biolink.infer.network.model import load_model
     from biolink.kb.inspect import validate as check
     from biolink.kb.store import is_store, verify_store
     from biolink.places import EMBEDDED

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from biolink.documents import Document, Link
-from biolink.infer.abbreviations import expand_document, find_abbreviations
 from biolink.infer.linkers.mention_linker import Linker
+from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 
 __all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf"]
 

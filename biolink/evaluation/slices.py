@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import expand_document, find_abbreviations
+from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 from biolink.kb.concept import bare_id
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name

@@ -30,7 +30,7 @@ from corpora import (
 
 from biolink.documents import Document
 from biolink.finetune.samples import named_mentions
-from biolink.infer.abbreviations import may_be_short
+from biolink.infer.mentions.abbreviations import may_be_short
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts

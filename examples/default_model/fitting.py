@@ -35,14 +35,14 @@ from train import ABSTRACTS, whole_texts
 from biolink.documents import Document, Mention
 from biolink.finetune.fit import Fit, fit_weights, hits
 from biolink.finetune.samples import annotation_counts
-from biolink.infer.abbreviations import expand_document, find_abbreviations, may_be_short
-from biolink.infer.exact_names import is_name_of, is_word
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.model import load_model
+from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations, may_be_short
+from biolink.infer.mentions.exact_names import is_name_of, is_word
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.network.model import load_model
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, column_of
 from biolink.infer.rank.ranker import Annotations, Ranker
 from biolink.infer.rank.task import LinkerOptions, Task
-from biolink.infer.recognise import DictionaryRecogniser
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.model_files import ABBREVIATIONS, ANNOTATIONS, STOP_NAMES, WEIGHTS

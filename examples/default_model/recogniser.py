@@ -19,9 +19,9 @@ from transformers import AutoTokenizer, BartForConditionalGeneration
 
 from biolink.documents import Document
 from biolink.finetune.tagging import Tagged, tagged, train_tagger
-from biolink.infer.model import load_model
-from biolink.infer.recognise import DictionaryRecogniser
-from biolink.infer.tagger import TYPES
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.mentions.tagger import TYPES
+from biolink.infer.network.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import renew_seal

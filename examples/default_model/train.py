@@ -28,7 +28,7 @@ from biolink.documents import Document
 from biolink.finetune.samples import mention_samples, named_mentions
 from biolink.finetune.tables import Mentions, Names, Ragged, mention_tables, name_tables
 from biolink.finetune.train import Stage, Trainer
-from biolink.infer.abbreviations import find_abbreviations
+from biolink.infer.mentions.abbreviations import find_abbreviations
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.prompt import PromptForm

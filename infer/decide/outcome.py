@@ -13,7 +13,7 @@ from itertools import islice
 from biolink.documents import Link, Mention
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NO_CANDIDATE, NilEvidence, NilPolicy
-from biolink.infer.exact_names import is_name_of
+from biolink.infer.mentions.exact_names import is_name_of
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
 from biolink.kb.types import type_agreement, type_name

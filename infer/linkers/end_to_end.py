@@ -2,7 +2,7 @@
 
 Source: GENRE (De Cao et al., ICLR 2021), section 3.2, as used by Partial KB inference (BioNLP 2023)
 for simultaneous generation. The model copies the text and says what it marks; a state machine over
-the source and the name trie (:mod:`biolink.infer.markup`) leaves it no other words.
+the source and the name trie (:mod:`biolink.infer.linkers.markup`) leaves it no other words.
 """
 
 from __future__ import annotations
@@ -16,15 +16,24 @@ import numpy as np
 import torch
 
 from biolink.documents import Document, Mention
-from biolink.infer.backbone import KeyValue, Memory
-from biolink.infer.chunks import chunks
 from biolink.infer.decide.nil import NilPolicy
-from biolink.infer.indexes import Progress
+from biolink.infer.linkers.markup import (
+    DONE,
+    ENTITY,
+    OUTSIDE,
+    Machine,
+    Marks,
+    Source,
+    State,
+    source_of,
+)
 from biolink.infer.linkers.text_linker import TextLinker
-from biolink.infer.markup import DONE, ENTITY, OUTSIDE, Machine, Marks, Source, State, source_of
-from biolink.infer.model import LinkingModel
-from biolink.infer.precision import Precision
+from biolink.infer.mentions.chunks import chunks
+from biolink.infer.network.backbone import KeyValue, Memory
+from biolink.infer.network.model import LinkingModel
+from biolink.infer.network.precision import Precision
 from biolink.infer.rank.candidates import RankedConcept
+from biolink.infer.retrieve.indexes import Progress
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_natural
 from biolink.kb.trie import NameTrie
@@ -269,8 +278,9 @@ class EndToEndLinker(TextLinker):
         """A linker of a loaded model, in a precision."""
         return cls(model.in_precision(precision), kb, options, nil, progress)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_trie": None}
+    def state(self) -> dict[str, Any]:
+        """See :meth:`Piping.state`."""
+        return super().state() | {"_trie": None}
 
     def prepare(self) -> None:
         """Build, or map, what linking looks names up in."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError, shown
-from biolink.infer.abbreviations import Finder, expand_document, finder
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import (
     NAMES_NOTHING,
@@ -22,16 +21,17 @@ from biolink.infer.decide.nil import (
     policy_of,
 )
 from biolink.infer.decide.outcome import LinkMaker, outcome
-from biolink.infer.indexes import Indexes
 from biolink.infer.linkers.piping import (
     Piping,
     called,
     check_settings,
     check_travels,
     recognised,
-    state_without_caches,
 )
-from biolink.infer.model import LinkingModel
+from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.spans import like_names, names_something
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.combined import candidates_under, ranked_by_features, ranked_combined
 from biolink.infer.rank.features import Candidates
@@ -39,8 +39,7 @@ from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.task import LinkerOptions, Task, batches, tasks_of
-from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
-from biolink.infer.spans import like_names, names_something
+from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_callable
 from biolink.kb.trie import NameTrie
@@ -124,22 +123,13 @@ class Linker(Piping):
         name = "no recogniser" if self.recogniser is None else called(self.recogniser)
         return f"<Linker: {self.options.method}, {len(self.kb):,} concepts, {name}>"
 
-    def _state(self) -> dict[str, Any]:
-        return state_without_caches(self) | {"_remembered": OrderedDict()}
+    def state(self) -> dict[str, Any]:
+        """See :meth:`Piping.state`; what was linked before is left behind."""
+        return super().state() | {"_remembered": OrderedDict()}
 
     def __getstate__(self) -> dict[str, Any]:
         check_travels(self.recogniser)
-        return self._state()
-
-    def __copy__(self) -> Linker:
-        other = object.__new__(type(self))
-        other.__dict__.update(self._state())
-        return other
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Linker:
-        other = memo[id(self)] = object.__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self._state(), memo))
-        return other
+        return self.state()
 
     def _check_recognise(self, recognise: bool | None) -> None:
         if recognise and self.recogniser is None:
@@ -193,10 +183,6 @@ class Linker(Piping):
         return self.scope.trie
 
     @cached_property
-    def _find(self) -> Finder | None:
-        return finder(self.options.abbreviations)
-
-    @cached_property
     def _of_whole(self) -> Linker:
         """This linker over the whole base."""
         return self.with_kb(self.kb.base)
@@ -214,10 +200,10 @@ class Linker(Piping):
             Places of documents whose mentions were found, not given: what ``nil=None`` asks.
         """
         documents = list(each_document(documents, "link_documents"))
-        documents, tasks, places = self._distinct(documents)
+        documents, tasks, places = _distinct(documents, self)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
         ranked = (self._of_whole if whole else self).link_tasks(tasks)
-        return self._assembled(documents, places, ranked, recognised)
+        return self.assembled(documents, places, ranked, recognised)
 
     def link_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
@@ -241,7 +227,7 @@ class Linker(Piping):
         linkers = [self.with_kb(kb).with_settings(nil=NoNil()) for kb in kbs]
         if any(linker.indexes is not self.indexes for linker in linkers):
             raise ConfigError("only parts of the linker's own knowledge base are linked together")
-        documents, tasks, places = self._distinct(documents)
+        documents, tasks, places = _distinct(documents, self)
         ranked: list[list[list[RankedConcept]]] = [[[] for _ in tasks] for _ in linkers]
         for batch in batches(tasks, self.options.batch_size):
             under_parts = _ranked_under(linkers, [tasks[i] for i in batch])
@@ -249,7 +235,7 @@ class Linker(Piping):
                 for i, concepts in zip(batch, of_part, strict=True):
                     results[i] = concepts
         return [
-            linker._assembled(documents, places, results, ())
+            linker.assembled(documents, places, results, ())
             for linker, results in zip(linkers, ranked, strict=True)
         ]
 
@@ -291,57 +277,71 @@ class Linker(Piping):
             self._remembered.popitem(last=False)
         return [ranked[task] for task in tasks]
 
-    def _distinct(
-        self, documents: Sequence[Document]
-    ) -> tuple[Sequence[Document], list[Task], list[list[int]]]:
-        """Documents with long forms, distinct tasks, and which task each mention is."""
-        if self._find is not None:
-            documents = [expand_document(document, self._find) for document in documents]
-        tasks: dict[Task, int] = {}
-        places = [
-            [tasks.setdefault(task, len(tasks)) for task in self.tasks(document)]
-            for document in documents
-        ]
-        return documents, list(tasks), places
-
-    def _assembled(
+    def assembled(
         self,
         documents: Sequence[Document],
         places: Sequence[Sequence[int]],
         ranked: Sequence[Sequence[RankedConcept]],
         recognised: Collection[int],
     ) -> list[Document]:
-        """The documents with the outcome for each of their mentions."""
+        """The documents with the outcome for each of their mentions.
+
+        Parameters
+        ----------
+        documents
+            With long forms.
+        places
+            Which of the tasks each mention is.
+        ranked
+            Concepts of each task.
+        recognised
+            See :meth:`link_documents`.
+        """
         make = LinkMaker(self.kb, self.calibration)
         return [
             document.with_mentions(
-                self._outcome(
+                _outcome(
                     mention,
                     ranked[place],
                     self.nil or (Likelier() if number in recognised else NoNil()),
                     make,
+                    self.options,
                 )
                 for mention, place in zip(document.mentions, of_document, strict=True)
             )
             for number, (document, of_document) in enumerate(zip(documents, places, strict=True))
         ]
 
-    def _outcome(
-        self,
-        mention: Mention,
-        ranked: Sequence[RankedConcept],
-        policy: NilPolicy,
-        make: LinkMaker,
-    ) -> Mention:
-        if not names_something(mention.text):
-            return replace(mention, links=(), nil_reason=NAMES_NOTHING)
-        written = mention.long_form or mention.text
-        # What training documents link a mention to is a candidate, whatever its letters.
-        if not like_names(self.kb.base, written) and not self.scope.annotated(written):
-            return replace(mention, links=(), nil_reason=UNLIKE_NAMES)
-        # In the combined score NIL is one more candidate; the other methods know none.
-        nil = self.options.method == "combined"
-        return outcome(mention, ranked, policy, make, self.options.top_k, nil)
+
+def _distinct(
+    documents: Sequence[Document], linker: Linker
+) -> tuple[Sequence[Document], list[Task], list[list[int]]]:
+    """Documents with long forms, distinct tasks, and which task each mention is."""
+    find = finder(linker.options.abbreviations)
+    if find is not None:
+        documents = [expand_document(document, find) for document in documents]
+    tasks: dict[Task, int] = {}
+    places = [
+        [tasks.setdefault(task, len(tasks)) for task in linker.tasks(document)]
+        for document in documents
+    ]
+    return documents, list(tasks), places
+
+
+def _outcome(
+    mention: Mention,
+    ranked: Sequence[RankedConcept],
+    policy: NilPolicy,
+    make: LinkMaker,
+    options: LinkerOptions,
+) -> Mention:
+    if not names_something(mention.text):
+        return replace(mention, links=(), nil_reason=NAMES_NOTHING)
+    if not like_names(make.kb.base, mention.long_form or mention.text):
+        return replace(mention, links=(), nil_reason=UNLIKE_NAMES)
+    # In the combined score NIL is one more candidate; the other methods know none.
+    nil = options.method == "combined"
+    return outcome(mention, ranked, policy, make, options.top_k, nil)
 
 
 def _ranked_under(

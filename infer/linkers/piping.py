@@ -14,7 +14,7 @@ from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy, policy_of
-from biolink.infer.model import LinkingModel
+from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_callable, need_flag, need_natural, options_of
 
@@ -232,6 +232,23 @@ class Piping(ABC):
         other = copy.copy(self)  # without what was cached for this one
         vars(other).update(own, options=options)
         return other
+
+    def state(self) -> dict[str, Any]:
+        """What is kept when the linker is copied or pickled: all but what is cached."""
+        return state_without_caches(self)
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.state())
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = memo[id(self)] = object.__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.state(), memo))
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state()
 
     def __call__(
         self, document: str | Document, spans: Iterable[Sequence[int]] | None = None

@@ -12,11 +12,11 @@ from biolink.documents import Document, Mention
 from biolink.errors import ConfigError
 from biolink.infer.decide.nil import NilPolicy, NoNil, policy_of
 from biolink.infer.decide.outcome import LinkMaker, outcome
-from biolink.infer.indexes import Indexes, Progress
 from biolink.infer.linkers.piping import Piping
-from biolink.infer.model import LinkingModel
+from biolink.infer.mentions.spans import is_written, tidied
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.spans import is_written, tidied
+from biolink.infer.retrieve.indexes import Indexes, Progress
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import BiolinkError, ConfigError
-from biolink.infer.backbone import FEW_ENOUGH, Backbone, KeyValue, Memory
+from biolink.infer.network.backbone import FEW_ENOUGH, Backbone, KeyValue, Memory
 from biolink.kb.arguments import need_natural, need_number
 from biolink.kb.trie import NameTrie
 

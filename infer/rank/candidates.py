@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from biolink.infer.backbone import Memory
+from biolink.infer.network.backbone import Memory
 from biolink.infer.rank.features import Candidates, column_of
 
 __all__ = [

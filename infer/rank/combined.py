@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from biolink.infer.abbreviations import may_be_short
-from biolink.infer.exact_names import is_name_of
-from biolink.infer.hints import HINTS
+from biolink.infer.mentions.abbreviations import may_be_short
+from biolink.infer.mentions.exact_names import is_name_of
+from biolink.infer.mentions.hints import HINTS
 from biolink.infer.rank.candidates import (
     BatchEncoding,
     NameHits,

@@ -66,7 +66,7 @@ class CandidateEvidence:
     nearest
         No candidate is nearer by character n-grams.
     exact
-        The name is the mention (:mod:`biolink.infer.exact_names`).
+        The name is the mention (:mod:`biolink.infer.mentions.exact_names`).
     miscased
         The mention is a word, and the name an acronym that is spelt like it.
     sole
@@ -82,7 +82,8 @@ class CandidateEvidence:
     links
         How often training documents link this mention to any concept.
     apposition, acronym, abbreviation
-        Similarity of the name to what a hint says (:mod:`biolink.infer.hints`), by its weight.
+        Similarity of the name to what a hint says (:mod:`biolink.infer.mentions.hints`), by its
+        weight.
     """
 
     dense: np.ndarray

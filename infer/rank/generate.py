@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from biolink.infer.finite import check_scores
+from biolink.infer.network.finite import check_scores
 from biolink.infer.rank.beam_search import constrained_beam_search
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.scope import Scope

@@ -37,7 +37,7 @@ class Ranker:
     annotations
         Normalised mention -> concept id -> count in the training data.
     abbreviations
-        Short form -> long form -> count in texts (:func:`biolink.infer.hints.hints`).
+        Short form -> long form -> count in texts (:func:`biolink.infer.mentions.hints.hints`).
     stop_names
         Normalised names that annotators mostly do not mark.
     """

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from biolink.infer.backbone import Memory
-from biolink.infer.encoder import of_similar_size
-from biolink.infer.finite import check_scores
+from biolink.infer.network.backbone import Memory
+from biolink.infer.network.encoder import of_similar_size
+from biolink.infer.network.finite import check_scores
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.score import name_sums, pack

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from biolink.infer.indexes import Indexes
-from biolink.infer.model import LinkingModel
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.task import LinkerOptions, Task
+from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.trie import NameTrie
 from biolink.kb.types import type_agreement, type_name

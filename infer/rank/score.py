@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biolink.infer.backbone import Backbone, Memory
+from biolink.infer.network.backbone import Backbone, Memory
 
 __all__ = ["Packed", "name_log_probs", "name_sums", "pack"]
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.infer.abbreviations import finder
-from biolink.infer.hints import Hint, hints
-from biolink.infer.model import LinkingModel
+from biolink.infer.mentions.abbreviations import finder
+from biolink.infer.mentions.hints import Hint, hints
+from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.beam_search import FAST, DecodingOptions
 from biolink.kb.arguments import need, need_flag, need_natural
 from biolink.kb.prompt import source_text

@@ -32,8 +32,8 @@ from biolink.bench.scoring import Guess, Part, gold_of, score
 from biolink.errors import ConfigError
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import Combination, NilPolicy
-from biolink.infer.model import load_model
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.network.model import load_model
 from tests.biolink.test_cli import run
 from tests.recording import check_evidence_of_benchmark
 
@@ -248,8 +248,11 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert "ours: calibrated combination" in done.stdout and all(f.is_file() for f in outputs)
     done = run(*command[:-3], tmp_path / "dev.PubTator", "--work", tmp_path / "work")
-    assert done.returncode == 1 and "share id or first line" in done.stderr
-    assert "--dev such as are not in --test" in done.stderr
+    assert (
+        done.returncode == 1
+        and "left out, with the id or the first line of a test document" in done.stderr
+    )
+    assert "none in --dev that are not in --test as well" in done.stderr
     done = run(*command, "-o", "table.xls")
     assert done.returncode == 1 and "expected a name that ends in" in done.stderr
     (tmp_path / "ids.txt").write_text("D1\ntwo words\n")

@@ -22,7 +22,7 @@ from biolink.evaluation.calibrating import (
 from biolink.evaluation.plots import reliability
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import NilEvidence, policy_from, policy_values
-from biolink.infer.model import load_model
+from biolink.infer.network.model import load_model
 from biolink.kb.model_files import CALIBRATION
 from biolink.kb.model_folder import seal_model
 from biolink.pipeline import load
@@ -70,7 +70,7 @@ def test_it_is_stored(tmp_path: Path) -> None:
     assert Calibration.read(tmp_path / "c.json") == calibration
     for wrong in ("{", "{}", '{"kind": "other", "x": [1], "y": [1]}', '{"kind": "platt"}'):
         (tmp_path / "c.json").write_text(wrong)
-        with pytest.raises(ModelError, match=r"c\.json is (no calibration|damaged)"):
+        with pytest.raises(ModelError, match=r"c\.json is (not a calibration|damaged)"):
             Calibration.read(tmp_path / "c.json")
     with pytest.raises(ModelError, match="cannot be read"):
         Calibration.read(tmp_path / "none.json")

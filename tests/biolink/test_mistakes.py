@@ -45,11 +45,11 @@ from biolink.errors import (
 )
 from biolink.evaluation import compare, evaluate
 from biolink.evaluation.found import evaluate_found
-from biolink.infer.adapters import recogniser_written
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
 from biolink.infer.linkers.retrieve_read import RetrieveReadOptions
-from biolink.infer.model import load_model
+from biolink.infer.mentions.adapters import recogniser_written
+from biolink.infer.network.model import load_model
 from biolink.infer.rank.beam_search import DecodingOptions
 from biolink.kb import bare_id, normalise_name
 from biolink.spacy_component import LinkingComponent

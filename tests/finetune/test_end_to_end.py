@@ -14,8 +14,8 @@ from biolink.bench.scoring import Part
 from biolink.errors import ConfigError
 from biolink.finetune.end_to_end import EndToEnd, marked_chunks, run_end_to_end
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions, generate
-from biolink.infer.markup import DONE, Machine, Marks, State, source_of
-from biolink.infer.model import load_model
+from biolink.infer.linkers.markup import DONE, Machine, Marks, State, source_of
+from biolink.infer.network.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load

@@ -20,8 +20,8 @@ from biolink.finetune.samples import mention_samples
 from biolink.finetune.tables import Mentions, Ragged, families, mention_tables, name_tables
 from biolink.finetune.targets import Target, choose_target
 from biolink.finetune.train import Stage, Trainer
-from biolink.infer.abbreviations import find_abbreviations
-from biolink.infer.backbone import pooled
+from biolink.infer.mentions.abbreviations import find_abbreviations
+from biolink.infer.network.backbone import pooled
 from biolink.infer.rank.features import FEATURES, Candidates
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm

@@ -12,16 +12,10 @@ from biolink import Document, Mention, PostPruning, write
 from biolink.bench.scoring import Part
 from biolink.errors import ConfigError, ModelError
 from biolink.finetune.retrieve_read import RetrieveRead, passage_samples, run_retrieve_read
-from biolink.infer.indexes import Indexes
-from biolink.infer.linkers.retrieve_read import (
-    PassageEncoder,
-    Retriever,
-    RetrieveReadLinker,
-    RetrieveReadOptions,
-    passages,
-    reader_row,
-)
-from biolink.infer.model import load_model
+from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions, reader_row
+from biolink.infer.network.model import load_model
+from biolink.infer.retrieve.indexes import Indexes
+from biolink.infer.retrieve.passages import PassageEncoder, Retriever, passages
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load

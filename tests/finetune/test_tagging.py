@@ -17,8 +17,8 @@ from biolink.finetune.tagging import (
     tagged,
     train_tagger,
 )
-from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
-from biolink.infer.tagger import TYPES, labels_of
+from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.tagger import TYPES, labels_of
 from biolink.kb import Concept
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load

@@ -21,7 +21,7 @@ from biolink.finetune.noise import add_hidden_noise
 from biolink.finetune.objectives import wrong_continuations
 from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
-from biolink.infer.model import load_model
+from biolink.infer.network.model import load_model
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.kb.prompt import PromptForm, source_text
 from biolink.kb.trie import NameTrie

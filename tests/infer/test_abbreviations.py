@@ -9,8 +9,8 @@ import pytest
 
 from biolink import DictionaryRecogniser, Document, KnowledgeBase, Linker, Mention
 from biolink.documents import Passage
-from biolink.infer import abbreviations
-from biolink.infer.abbreviations import (
+from biolink.infer.mentions import abbreviations
+from biolink.infer.mentions.abbreviations import (
     Definition,
     Finder,
     definitions,
@@ -19,8 +19,8 @@ from biolink.infer.abbreviations import (
     find_abbreviations,
     finder,
 )
-from biolink.infer.hints import appositions, hints
-from biolink.infer.model import load_model
+from biolink.infer.mentions.hints import appositions, hints
+from biolink.infer.network.model import load_model
 from biolink.kb import Concept
 
 TWICE = (

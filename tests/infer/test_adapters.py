@@ -18,7 +18,7 @@ from biolink import (
     SpacyRecogniser,
 )
 from biolink.errors import ConfigError, MissingDependencyError, ModelError
-from biolink.infer.adapters import recogniser_written
+from biolink.infer.mentions.adapters import recogniser_written
 from tests.infer.conftest import wordpiece
 
 TEXT = "Fever and aspirin, then fevers."

@@ -17,8 +17,8 @@ from safetensors.numpy import load_file, save_file
 import biolink
 from biolink.errors import BiolinkError, ModelError
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.model import load_model
-from biolink.infer.tagger import Tagger
+from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.network.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import SEAL
 from biolink.kb.model_folder import checked_form, seal_model, sealed_names

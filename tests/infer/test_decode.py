@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from biolink.errors import BiolinkError, ConfigError, ModelError
-from biolink.infer.backbone import Backbone
+from biolink.infer.network.backbone import Backbone
 from biolink.infer.rank import beam_search, score
 from biolink.infer.rank.beam_search import EXACT, FAST, DecodingOptions, constrained_beam_search
 from biolink.infer.rank.score import name_log_probs, name_sums, pack

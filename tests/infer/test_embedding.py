@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from biolink.infer.cores import each_on_a_core
-from biolink.infer.encoder import of_similar_size
-from biolink.infer.indexes import Indexes
-from biolink.infer.model import LinkingModel, load_model
-from biolink.infer.precision import is_packed
+from biolink.infer.network.cores import each_on_a_core
+from biolink.infer.network.encoder import of_similar_size
+from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.network.precision import is_packed
+from biolink.infer.retrieve.indexes import Indexes
 
 from .conftest import WORDS, t5, wordpiece
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from biolink import DictionaryRecogniser, Document, KnowledgeBase, Mention, load
 from biolink.documents import Passage
-from biolink.infer.hyphenated import with_codes
-from biolink.infer.recognise import TrainedRecogniser
+from biolink.infer.mentions.hyphenated import with_codes
+from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.kb import Concept
 
 DISEASES = ["COVID-19", "SARS", "asthma", "Multiple endocrine neoplasia type 1", "cancer", "Go-1"]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from biolink.errors import KnowledgeBaseError
-from biolink.infer.indexes import FROZEN, Indexes
-from biolink.infer.model import load_model
+from biolink.infer.network.model import load_model
+from biolink.infer.retrieve.indexes import FROZEN, Indexes
 from biolink.kb import KnowledgeBase
 
 KINDS = ("trie", "lexical", "dense")

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from biolink.errors import ModelError
-from biolink.infer.bart import Bart
-from biolink.infer.model import load_model
-from biolink.infer.tokeniser import LightTokeniser
+from biolink.infer.network.bart import Bart
+from biolink.infer.network.model import load_model
+from biolink.infer.network.tokeniser import LightTokeniser
 
 TEXTS = ["Fever [START] lung cancer [END] zzz-9.", "aspirin", "", "cold " * 40]
 

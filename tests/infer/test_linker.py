@@ -13,7 +13,6 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.backbone import Memory
 from biolink.infer.decide.nil import (
     AnyOf,
     Likelier,
@@ -23,16 +22,17 @@ from biolink.infer.decide.nil import (
     policy_from,
     policy_values,
 )
-from biolink.infer.dense import DenseIndex
-from biolink.infer.hints import Hint, acronyms, appositions, hints
-from biolink.infer.model import LinkingModel, load_model
+from biolink.infer.mentions.hints import Hint, acronyms, appositions, hints
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.network.backbone import Memory
+from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank.beam_search import DecodingOptions
 from biolink.infer.rank.candidates import highest
 from biolink.infer.rank.features import column_of
 from biolink.infer.rank.rescore import score_names
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.task import Task
-from biolink.infer.recognise import DictionaryRecogniser
+from biolink.infer.retrieve.dense import DenseIndex
 from biolink.kb import Concept
 from biolink.kb.prompt import source_text
 from biolink.kb.types import type_agreement

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biolink.errors import ModelError
-from biolink.infer.chunks import chunks, sentences
 from biolink.infer.linkers.end_to_end import pieces_of_text
-from biolink.infer.markup import (
+from biolink.infer.linkers.markup import (
     DONE,
     Machine,
     Marks,
@@ -24,6 +23,7 @@ from biolink.infer.markup import (
     unmarked,
     without_brackets,
 )
+from biolink.infer.mentions.chunks import chunks, sentences
 from biolink.kb.trie import NameTrie
 from tests.infer.conftest import wordpiece
 

@@ -8,7 +8,7 @@ from biolink import Concept, KnowledgeBase, Likelier, Margin, Mention, NoNil, Th
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy, combined_features
 from biolink.infer.decide.outcome import LinkMaker, evidence, outcome
-from biolink.infer.exact_names import is_name_of
+from biolink.infer.mentions.exact_names import is_name_of
 from biolink.infer.rank.candidates import RankedConcept
 
 

@@ -13,10 +13,10 @@ from torch import nn
 
 import biolink
 from biolink.errors import ConfigError
-from biolink.infer import precision
-from biolink.infer.backbone import Backbone
-from biolink.infer.model import load_model
-from biolink.infer.precision import (
+from biolink.infer.network import precision
+from biolink.infer.network.backbone import Backbone
+from biolink.infer.network.model import load_model
+from biolink.infer.network.precision import (
     Int8Linear,
     PackedLinear,
     Precision,

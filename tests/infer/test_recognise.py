@@ -6,7 +6,7 @@ import pytest
 
 from biolink import DictionaryRecogniser, Document, KnowledgeBase, SpacyRecogniser
 from biolink.errors import ConfigError, MissingDependencyError, ModelError
-from biolink.infer.abbreviations import expand_mention, find_abbreviations, finder
+from biolink.infer.mentions.abbreviations import expand_mention, find_abbreviations, finder
 from biolink.kb import Concept
 
 

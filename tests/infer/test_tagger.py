@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from biolink import Document, KnowledgeBase
 from biolink.errors import ModelError
-from biolink.infer.recognise import DictionaryRecogniser, TrainedRecogniser
-from biolink.infer.tagger import (
+from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.tagger import (
     TYPES,
     Tagger,
     label_spans,

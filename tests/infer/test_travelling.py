@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.backbone import Backbone
-from biolink.infer.model import LinkingModel, check_device, load_model
-from biolink.infer.precision import Int8Linear, PackedLinear, Precision, in_precision
-from biolink.infer.tagger import Tagger
+from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.network.backbone import Backbone
+from biolink.infer.network.model import LinkingModel, check_device, load_model
+from biolink.infer.network.precision import Int8Linear, PackedLinear, Precision, in_precision
 
 NAMES = ["fever", "cancer of the breast"]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from biolink.errors import KnowledgeBaseError
-from biolink.infer.dense import KIND as DENSE
-from biolink.infer.dense import DenseIndex
+from biolink.infer.retrieve.dense import KIND as DENSE
+from biolink.infer.retrieve.dense import DenseIndex
 from biolink.kb import Concept, KnowledgeBase, sealed
 from biolink.kb.lexical import KIND as LEXICAL
 from biolink.kb.lexical import LexicalIndex

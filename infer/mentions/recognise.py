@@ -8,12 +8,17 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import Definitions, Finder, definitions, find_abbreviations
-from biolink.infer.hyphenated import Names, with_codes
 from biolink.infer.linkers.piping import document_of
-from biolink.infer.spans import balanced, is_written, segments, source_span, tidied
-from biolink.infer.stop_words import STOP_WORDS
-from biolink.infer.tagger import Tagger
+from biolink.infer.mentions.abbreviations import (
+    Definitions,
+    Finder,
+    definitions,
+    find_abbreviations,
+)
+from biolink.infer.mentions.hyphenated import Names, with_codes
+from biolink.infer.mentions.spans import balanced, is_written, segments, source_span, tidied
+from biolink.infer.mentions.stop_words import STOP_WORDS
+from biolink.infer.mentions.tagger import Tagger
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.arguments import need, need_callable, texts_of
 from biolink.kb.names import fold, fold_aligned

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from biolink.infer.dense import DenseIndex
-from biolink.infer.model import LinkingModel
-from biolink.infer.progress import shown
+from biolink.infer.network.model import LinkingModel
+from biolink.infer.retrieve.dense import DenseIndex
+from biolink.infer.retrieve.progress import shown
 from biolink.kb import KnowledgeBase
 from biolink.kb.index_cache import cached, index_folder
 from biolink.kb.lexical import LexicalIndex, lexical_index

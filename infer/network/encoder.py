@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from biolink.infer.precision import activated, added, projections, whole_rows
+from biolink.infer.network.precision import activated, added, projections, whole_rows
 
 __all__ = ["BartEncoder", "attend", "most_tokens", "of_similar_size"]
 
@@ -72,8 +72,8 @@ class BartEncoder:
     Parameters
     ----------
     encoder
-        transformers' module, or :class:`biolink.infer.bart.Stack`; its weights are used as they
-        are at each call.
+        transformers' module, or :class:`biolink.infer.network.bart.Stack`; its weights are used as
+        they are at each call.
     config
         The model's.
     """

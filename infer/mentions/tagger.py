@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
-from biolink.infer.finite import check_scores
-from biolink.infer.spans import of_a_word, source_span
+from biolink.infer.mentions.spans import of_a_word, source_span
+from biolink.infer.network.finite import check_scores
 from biolink.kb.model_files import CURE
 from biolink.kb.model_loading import check_weights
 from biolink.kb.names import fold_aligned

@@ -1,8 +1,8 @@
 """BART's weights alone, for inference.
 
 transformers' own module takes two seconds to import, for what a linker never uses: its forward
-passes are :mod:`biolink.infer.encoder`'s and :mod:`biolink.infer.backbone`'s. The modules here
-have transformers' names and hold the same weights.
+passes are :mod:`biolink.infer.network.encoder`'s and :mod:`biolink.infer.network.backbone`'s. The
+modules here have transformers' names and hold the same weights.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from biolink.infer.encoder import BartEncoder
+from biolink.infer.network.encoder import BartEncoder
 from biolink.kb.model_files import CONFIG, WEIGHTS, config_values, damaged
 from biolink.kb.model_loading import check_weights, tensors_of
 

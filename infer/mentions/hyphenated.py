@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from biolink.documents import Document, Mention
-from biolink.infer.spans import HYPHENS
+from biolink.infer.mentions.spans import HYPHENS
 from biolink.kb.names import fold
 
 __all__ = ["Names", "with_codes"]

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Literal
 
 from biolink.documents import Document, Mention
-from biolink.infer.abbreviations import Definition, Definitions, long_form_of, may_be_short
+from biolink.infer.mentions.abbreviations import Definition, Definitions, long_form_of, may_be_short
 from biolink.kb.names import fold
 
 __all__ = ["HINTS", "Hint", "acronyms", "appositions", "hints"]

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.backbone import Backbone, Memory, pooled, span_vectors
-from biolink.infer.bart import Bart, config_of
-from biolink.infer.cores import each_on_a_core
 from biolink.infer.decide.nil import policy_from
-from biolink.infer.encoder import most_tokens, of_similar_size
-from biolink.infer.finite import check_scores
-from biolink.infer.precision import Precision, in_precision, is_packed
+from biolink.infer.network.backbone import Backbone, Memory, pooled, span_vectors
+from biolink.infer.network.bart import Bart, config_of
+from biolink.infer.network.cores import each_on_a_core
+from biolink.infer.network.encoder import most_tokens, of_similar_size
+from biolink.infer.network.finite import check_scores
+from biolink.infer.network.precision import Precision, in_precision, is_packed
+from biolink.infer.network.tokeniser import LightTokeniser
 from biolink.infer.rank.ranker import Ranker
-from biolink.infer.tokeniser import LightTokeniser
 from biolink.kb.model_files import (
     ABBREVIATIONS,
     ANNOTATIONS,
@@ -250,7 +250,7 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
         Where the model goes, as torch names it.
     light
         For inference alone: where the folder allows, without transformers
-        (:mod:`biolink.infer.bart`, :mod:`biolink.infer.tokeniser`).
+        (:mod:`biolink.infer.network.bart`, :mod:`biolink.infer.network.tokeniser`).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The seq2seq model as decoding needs it: encode once, then decode any set of rows.
 
 transformers owns the weights. The decoder's forward pass is written out here for BART and T5 (and
-BART's encoder in :mod:`biolink.infer.encoder`), because generation under a trie wants what
+BART's encoder in :mod:`biolink.infer.network.encoder`), because generation under a trie wants what
 ``generate`` does not offer: cross-attention keys and values computed once per mention and shared by
 all of its hypotheses, positions and masks of one's own, and several names scored in one pass.
 """
@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from biolink.errors import ModelError
-from biolink.infer.encoder import BartEncoder, attend
-from biolink.infer.precision import activated, added, projections
+from biolink.infer.network.encoder import BartEncoder, attend
+from biolink.infer.network.precision import activated, added, projections
 
 __all__ = ["FEW_ENOUGH", "Backbone", "Memory", "pooled", "span_vectors"]
 

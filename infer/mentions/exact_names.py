@@ -13,7 +13,9 @@ __all__ = ["is_name_of", "is_word"]
 @lru_cache(maxsize=1)
 def _short_words() -> frozenset[str]:
     """Words of two to six letters (``examples/default_model/short_words.py`` lists them)."""
-    return frozenset(files("biolink.infer").joinpath("short_words.txt").read_text("ascii").split())
+    return frozenset(
+        files("biolink.infer.mentions").joinpath("short_words.txt").read_text("ascii").split()
+    )
 
 
 def is_word(mention: str) -> bool:

@@ -5,8 +5,9 @@ in Biomedical Text, PSB 2003). scispacy's detector implements the same; its rule
 on request (:func:`finder`). The one pure package for it on PyPI configures the root logger on
 import and loses a whole line where parentheses do not balance.
 
-A definition stands in one line, cell or passage (:func:`biolink.infer.spans.segments`). Where a
-document defines a short form more than once, the definition nearest before a mention holds for it.
+A definition stands in one line, cell or passage (:func:`biolink.infer.mentions.spans.segments`).
+Where a document defines a short form more than once, the definition nearest before a mention holds
+for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from biolink.documents import Document
 from biolink.errors import ConfigError, MissingDependencyError
-from biolink.infer.spans import segments
+from biolink.infer.mentions.spans import segments
 from biolink.kb.names import fold, fold_aligned
 
 __all__ = [

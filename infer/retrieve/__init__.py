@@ -1,0 +1,1 @@
+"""Retrieval: indexes over the names of a base."""
