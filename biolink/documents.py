@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
+from biolink.coloured import document_html
 from biolink.errors import ConfigError, DocumentError, shown
 
 __all__ = ["Document", "Link", "Mention", "Passage", "check_text", "each_document"]
@@ -192,8 +193,6 @@ class Document:
 
     def _repr_html_(self) -> str:
         """The text with coloured mentions, for notebooks."""
-        from biolink.html import document_html
-
         return document_html(self)
 
     def with_mentions(self, mentions: Iterable[Mention]) -> Document:

@@ -77,11 +77,6 @@ class ConceptTable:
         """The CURIE prefixes of the ids."""
         return Prefixes.in_manifest(self.data.manifest)
 
-    @property
-    def has_synonyms(self) -> bool:
-        """Whether any concept of the base has a name beside its preferred one."""
-        return any(len(chunk.values) for chunk in self.data.table.column("synonyms").chunks)
-
     def concept_at(self, row: int) -> Concept:
         """The concept in this row."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from biolink.kb.concept import Concept
+from biolink.kb.names import NORMALISATION
 
 __all__ = ["LIST_FIELDS", "SCHEMA", "Contents", "concept_of", "lists_of"]
 
@@ -63,10 +65,30 @@ class Contents:
     name_preferred: np.ndarray
     manifest: dict[str, Any]
 
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the names, their owners and the normalisation."""
+        stored = self.manifest.get("fingerprint")
+        return str(stored) if stored else _digest(self)
+
+    @property
+    def has_synonyms(self) -> bool:
+        """Whether any concept has a name beside its preferred one."""
+        return any(len(chunk.values) for chunk in self.table.column("synonyms").chunks)
+
     def concepts(self) -> Iterator[Concept]:
         """All concepts, in their stored order."""
         for batch in self.table.to_batches(max_chunksize=4096):
             yield from map(concept_of, batch.to_pylist())
+
+
+def _digest(data: Contents) -> str:
+    digest = hashlib.sha256(NORMALISATION.encode())
+    digest.update(data.names.tobytes())
+    digest.update(data.ids.tobytes())
+    for values in (data.id_rows, data.name_indptr, data.name_rows):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def concept_of(record: dict[str, Any]) -> Concept:

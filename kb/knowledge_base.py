@@ -28,7 +28,9 @@ from biolink.kb.contents import Contents
 from biolink.kb.curies import Prefixes
 from biolink.kb.derive import merged, with_names
 from biolink.kb.name_table import NameTable
-from biolink.kb.names import NORMALISATION
+from biolink.kb.problems import OnProblem
+from biolink.kb.readers import read_contents
+from biolink.kb.store import is_store, open_store, save_store
 
 __all__ = ["KnowledgeBase"]
 
@@ -113,26 +115,47 @@ class KnowledgeBase(NameTable):
         return cls(built(concepts, Prefixes.of(prefix, prefixes), sources, options))
 
     @classmethod
-    def read(cls, path: str | Path, format: str | None = None, **options: Any) -> KnowledgeBase:
+    def read(
+        cls,
+        path: str | Path,
+        format: str | None = None,
+        *,
+        progress: Callable[[int, None], None] | None = None,
+        on_problem: OnProblem = None,
+        **options: Any,
+    ) -> KnowledgeBase:
         """Read a knowledge base from any readable format (``biolink formats`` lists them).
 
         Parameters
         ----------
         path
-            A file, a folder (UMLS RRF, MeSH tables) or a stored ``NAME.kb`` folder.
+            A file, a folder (UMLS RRF, MeSH tables) or a stored ``NAME.kb`` folder, which is
+            opened.
         format
             Name of the reader; found from the content when None.
+        progress
+            Called with the number of records that were read, and None for that of all, every
+            thousand.
+        on_problem
+            Called with the problem of each row that cannot be read, instead of raising it; the
+            base holds the others.
         options
             Passed to the reader.
 
         Raises
         ------
         InputError
-            When the file is not what its format says, with file and line.
+            When the file is not what its format says, with file and line, or holds no concept or
+            no name.
         """
-        from biolink.kb.readers import read_knowledge_base
-
-        return read_knowledge_base(need_path(path, _A_BASE), format, **options)
+        path = need_path(path, _A_BASE)
+        if format is None and Path(path).is_dir() and is_store(path):
+            if options:
+                raise ConfigError(
+                    f"{path} is a stored knowledge base, which takes no options; expected none"
+                )
+            return cls.open(path)
+        return cls(read_contents(path, format, progress, on_problem, **options))
 
     @classmethod
     def open(cls, path: str | Path) -> KnowledgeBase:
@@ -146,15 +169,12 @@ class KnowledgeBase(NameTable):
         KnowledgeBaseError
             When the folder is not a store, or is damaged or truncated.
         """
-        from biolink.kb.store import open_store
-
-        return open_store(need_path(path, "the folder of a stored knowledge base"))
+        folder = Path(need_path(path, "the folder of a stored knowledge base"))
+        return cls(open_store(folder), folder)
 
     def save(self, path: str | Path) -> None:
         """Write the ``NAME.kb`` folder; see :mod:`biolink.kb.store`."""
-        from biolink.kb.store import save_store
-
-        save_store(self, need_path(path, "the folder to write"))
+        save_store(self.materialise().data, need_path(path, "the folder to write"))
 
     # ------------------------------------------------------------------ looking up
 
@@ -193,12 +213,11 @@ class KnowledgeBase(NameTable):
     @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal digest of the names, their owners and the normalisation."""
-        if self.row_mask is not None:
-            digest = hashlib.sha256(self.base.fingerprint.encode())
-            digest.update(np.packbits(self.row_mask).tobytes())
-            return digest.hexdigest()
-        stored = self.manifest.get("fingerprint")
-        return str(stored) if stored else _computed_fingerprint(self.data)
+        if self.row_mask is None:
+            return self.data.fingerprint
+        digest = hashlib.sha256(self.base.fingerprint.encode())
+        digest.update(np.packbits(self.row_mask).tobytes())
+        return digest.hexdigest()
 
     # ------------------------------------------------------------------ deriving
 
@@ -327,15 +346,6 @@ def _rows_of(kb: KnowledgeBase, ids: list[str]) -> list[int]:
 def _example(kb: KnowledgeBase) -> str:
     first = next(iter(kb.base), None)
     return "those of its concepts" if first is None else repr(first.id)
-
-
-def _computed_fingerprint(data: Contents) -> str:
-    digest = hashlib.sha256(NORMALISATION.encode())
-    digest.update(data.names.tobytes())
-    digest.update(data.ids.tobytes())
-    for values in (data.id_rows, data.name_indptr, data.name_rows):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
 
 
 def _known(what: str, wanted: list[str], every: frozenset[str]) -> list[str]:

@@ -27,7 +27,6 @@ from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
 from biolink.kb.contents import SCHEMA, Contents
 from biolink.kb.files import check_folder_target, foreign_names, replace_folder
-from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import NORMALISATION
 from biolink.kb.sealed import (
     FROZEN,
@@ -108,31 +107,31 @@ def foreign_in_store(folder: Path) -> list[str]:
     return foreign
 
 
-def save_store(kb: KnowledgeBase, path: str | Path) -> None:
-    """Write the folder under a temporary name and rename it; a subset is numbered anew."""
-    kb = kb.materialise()
-    if not kb.name_slots:
-        what = "concept" if not len(kb) else "name"
+def save_store(data: Contents, path: str | Path) -> None:
+    """Write the folder under a temporary name and rename it."""
+    count = data.table.num_rows
+    if not len(data.names):
+        what = "name" if count else "concept"
         raise KnowledgeBaseError(f"a knowledge base without a {what} is not stored: {path}")
     with replace_folder(path, foreign_in_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
-            pa.ipc.new_file(sink, kb.data.table.schema) as writer,
+            pa.ipc.new_file(sink, data.table.schema) as writer,
         ):
-            writer.write_table(kb.data.table)
-        kb.data.names.save(str(folder / "names.marisa"))
-        kb.data.ids.save(str(folder / "ids.marisa"))
+            writer.write_table(data.table)
+        data.names.save(str(folder / "names.marisa"))
+        data.ids.save(str(folder / "ids.marisa"))
         for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(kb.data, name), allow_pickle=False)
-        entries = {key: value for key, value in kb.manifest.items() if key not in _COMPUTED}
-        counts = {"concepts": len(kb), "names": kb.name_count}
-        seal(folder, KIND, {**entries, "counts": counts, "fingerprint": kb.fingerprint})
+            np.save(folder / f"{name}.npy", getattr(data, name), allow_pickle=False)
+        entries = {key: value for key, value in data.manifest.items() if key not in _COMPUTED}
+        counts = {"concepts": count, "names": len(data.names)}
+        seal(folder, KIND, {**entries, "counts": counts, "fingerprint": data.fingerprint})
 
 
 _COMPUTED = {"format", "version", "counts", "fingerprint", "files", "checksum", "subset_of"}
 
 
-def open_store(path: str | Path) -> KnowledgeBase:
+def open_store(path: str | Path) -> Contents:
     """Map a stored knowledge base; see :meth:`KnowledgeBase.open`."""
     folder = Path(path)
     manifest = _manifest(folder)
@@ -165,8 +164,7 @@ def open_store(path: str | Path) -> KnowledgeBase:
     check_range(file["id_rows"], id_rows, count)
     check_ascending(file["name_indptr"], indptr, 0, len(rows))
     check_range(file["name_rows"], rows, count)
-    data = Contents(table, names, ids, id_rows, indptr, rows, preferred, manifest)
-    return KnowledgeBase(data, folder)
+    return Contents(table, names, ids, id_rows, indptr, rows, preferred, manifest)
 
 
 def verify_store(path: str | Path) -> list[str]:

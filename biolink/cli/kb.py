@@ -46,14 +46,15 @@ def opened(
     """The base of a command, the embedded one when None; rows that cannot be read are problems."""
     from biolink.cli.console import progress
     from biolink.kb import KnowledgeBase
-    from biolink.kb.readers import read_knowledge_base
 
     if source is None:
         from biolink.places import EMBEDDED
 
         return KnowledgeBase.open(EMBEDDED / "kb")
     with progress(f"reading {source}", "records") as advance:
-        return read_knowledge_base(source, format, advance, problems.append, **_options(option))
+        return KnowledgeBase.read(
+            source, format, progress=advance, on_problem=problems.append, **_options(option)
+        )
 
 
 @contextmanager

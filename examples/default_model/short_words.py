@@ -1,6 +1,7 @@
 """List the short English words that biomedical texts do not mean as acronyms.
 
-    python examples/default_model/short_words.py --data ../shared/data > infer/mentions/short_words.txt
+    python examples/default_model/short_words.py --data ../shared/data \\
+        > infer/mentions/short_words.txt
 
 A word counts when the abstracts and full texts write it in small letters at least twenty times,
 and at least ten times as often as in capitals: "cold" does, "copd" and "aids" do not.

@@ -21,19 +21,19 @@ from typing import Any
 
 from biolink.errors import ConfigError, InputError, KnowledgeBaseError
 from biolink.kb.arguments import need_flag, need_text
+from biolink.kb.build import built
 from biolink.kb.concept import Concept, Record
+from biolink.kb.contents import Contents
 from biolink.kb.curies import Prefixes
 from biolink.kb.files import STDIO, display_name, peek, sha256_of
-from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.problems import OnProblem, raise_or_report
-from biolink.kb.store import is_store
 from biolink.kb.wording import counted
 
 __all__ = [
     "READERS",
     "Reader",
     "read_concepts",
-    "read_knowledge_base",
+    "read_contents",
     "read_records",
     "sniff_format",
 ]
@@ -155,31 +155,14 @@ def read_records(
     return records
 
 
-def read_knowledge_base(
+def read_contents(
     path: str | Path,
     format: str | None = None,
     progress: Callable[[int, None], None] | None = None,
     on_problem: OnProblem = None,
     **options: Any,
-) -> KnowledgeBase:
-    """Read a whole knowledge base; a stored ``NAME.kb`` is opened instead.
-
-    Parameters
-    ----------
-    path, format, options
-        As of :meth:`KnowledgeBase.read`.
-    progress
-        Called with the number of records that were read, and None for that of all, every thousand.
-
-    on_problem
-        Called with the problem of each row that cannot be read, instead of raising it; the base
-        holds the others.
-
-    Raises
-    ------
-    InputError
-        When the file is not what its format says, or holds no concept or no name.
-    """
+) -> Contents:
+    """Read a whole knowledge base; see :meth:`KnowledgeBase.read`."""
     problems = 0
 
     def told(problem: InputError) -> None:
@@ -187,45 +170,38 @@ def read_knowledge_base(
         problems += 1
         raise_or_report(problem, on_problem)
 
-    if format is None and Path(path).is_dir() and is_store(path):
-        if options:
-            raise ConfigError(
-                f"{path} is a stored knowledge base, which takes no options; expected none"
-            )
-        return KnowledgeBase.open(path)
     name = format or sniff_format(path, options)
     records = read_records(path, name, told, **options)
     files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
     if not files and Path(path).is_file():
         files = [Path(path)]
-    prefixes = READERS[name].prefixes_of(path).to_manifest()
     try:
-        kb = KnowledgeBase.from_concepts(
+        data = built(
             records if progress is None else _told(records, progress),
-            prefix=prefixes["prefix"],
-            prefixes=prefixes.get("prefixes", ()),
-            sources=[{"file": file.name, "sha256": sha256_of(file)} for file in files],
-            options={"format": name, **options},
+            READERS[name].prefixes_of(path),
+            [{"file": file.name, "sha256": sha256_of(file)} for file in files],
+            {"format": name, **options},
         )
     except KnowledgeBaseError as error:
         raise KnowledgeBaseError(f"{display_name(path)}: {error}") from None
-    if not kb.name_slots:
-        found = "no concept" if not len(kb) else f"no name in {counted(len(kb), 'concept')}"
-        dropped = kb.manifest.get("dropped", {})
+    concepts = data.table.num_rows
+    if not len(data.names):
+        found = f"no name in {counted(concepts, 'concept')}" if concepts else "no concept"
+        dropped = data.manifest.get("dropped", {})
         reasons = [f"{reason}: {entry['count']:,}" for reason, entry in dropped.items()]
         if problems:
             reasons.append(f"rows that cannot be read: {problems:,}")
         if reasons:
             found += f" ({'; '.join(reasons)})"
         raise InputError(display_name(path), None, found, f"concepts with names, read as {name}")
-    columns = kb.manifest.get("columns")
-    if columns and not kb.has_synonyms:
+    columns = data.manifest.get("columns")
+    if columns and not data.has_synonyms:
         log.warning(
             "%s: no concept has a second name; the columns or fields are: %s",
             display_name(path),
             ", ".join(columns),
         )
-    return kb
+    return data
 
 
 def _told(records: Iterator[Record], progress: Callable[[int, None], None]) -> Iterator[Record]:

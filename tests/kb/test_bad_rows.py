@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from biolink.errors import BiolinkError, InputError
-from biolink.kb.readers import READERS, read_knowledge_base, read_records
+from biolink.kb import KnowledgeBase
+from biolink.kb.readers import READERS, read_records
 from tests.kb.test_mutations import TERMS
 from tests.kb.test_readers import conso
 
@@ -93,7 +94,7 @@ def put(format: str, folder: Path) -> tuple[Path, str]:
 def test_a_bad_row_costs_itself_alone(format: str, tmp_path: Path) -> None:
     path, message = put(format, tmp_path)
     problems: list[BiolinkError] = []
-    kb = read_knowledge_base(path, format, on_problem=problems.append)
+    kb = KnowledgeBase.read(path, format, on_problem=problems.append)
     expected = 1 if format == "obographs" else 2
     assert len(kb) == expected
     assert len(problems) == (2 if format == "obographs" else 1)
@@ -118,7 +119,7 @@ def test_an_open_quote_costs_its_line_alone(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text('id,name\n1,"fever\n2,cold\n3,"gout, ""acute"""\n4,"a" b\n')
     problems: list[InputError] = []
-    kb = read_knowledge_base(file, on_problem=problems.append)
+    kb = KnowledgeBase.read(file, on_problem=problems.append)
     assert [c.name for c in kb] == ["cold", 'gout, "acute"']
     assert [problem.line for problem in problems] == [2, 5]
     assert "without a closing quote" in str(problems[0]) or "between a closing" in str(problems[0])
@@ -129,7 +130,7 @@ def test_only_bad_rows_are_an_error(tmp_path: Path) -> None:
     file.write_text("id\tname\nD1\nD2\n")
     problems: list[InputError] = []
     with pytest.raises(InputError, match=r"no concept \(rows that cannot be read: 2\)"):
-        read_knowledge_base(file, on_problem=problems.append)
+        KnowledgeBase.read(file, on_problem=problems.append)
     assert [problem.line for problem in problems] == [2, 3]
 
 
@@ -138,7 +139,7 @@ def test_unknown_columns_are_told_with_those_expected(tmp_path: Path) -> None:
     file.write_text("code\ttitle\n1\tfever\n")
     for format in (None, "table"):
         with pytest.raises(InputError) as raised:
-            read_knowledge_base(file, format)
+            KnowledgeBase.read(file, format)
         said = str(raised.value)
         assert "x.tsv:1: the columns are code, title; expected a column id (id, concept_id" in said
         assert "a column name (name, label" in said
@@ -147,8 +148,8 @@ def test_unknown_columns_are_told_with_those_expected(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"expected a column name \(name, .*--option name=COLUMN \("
     ):
-        read_knowledge_base(file)
+        KnowledgeBase.read(file)
     (tmp_path / "mesh").mkdir()
     (tmp_path / "mesh" / "a.tsv").write_text("DescriptorUI\tTerm\nD1\tfever\n")
     with pytest.raises(InputError, match=r"in a\.tsv the columns are DescriptorUI, Term"):
-        read_knowledge_base(tmp_path / "mesh", "mesh-tables")
+        KnowledgeBase.read(tmp_path / "mesh", "mesh-tables")
