@@ -248,6 +248,7 @@ def run_retrieve_read(
     documents
         The content of ``settings.train``.
     """
+    # Long because it trains two models, one after the other.
     check_model_target(settings.out / "model")
     linking = load_model(settings.model)
     model, tokenizer = linking.backbone.model, linking.tokenizer

@@ -101,6 +101,7 @@ class NameTrie:
             For an empty row, or a row that is a proper prefix of another (its end token is
             missing).
         """
+        # Long because a level's arrays all follow from those of the level above it.
         count = len(offsets) - 1
         lengths = np.diff(offsets)
         if name_ids is None:

@@ -111,6 +111,7 @@ def bart_from_bert(
     decoder_layers
         Encoder layers that the decoder's layers start from.
     """
+    # Long because it is a list of which weight goes where.
     from transformers import BartConfig, BartForConditionalGeneration
 
     try:

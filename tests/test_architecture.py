@@ -68,3 +68,64 @@ def test_py_typed_is_shipped() -> None:
     import biolink
 
     assert (Path(biolink.__file__).parent / "py.typed").exists()
+
+
+#: Folders of the package; rules of size hold here.
+FOLDERS = ("kb", "pretrain", "infer", "finetune", "biolink")
+MOST_LINES, MOST_METHODS, MOST_STATEMENTS = 450, 20, 60
+
+
+def package_files() -> dict[str, Path]:
+    """Module -> its file."""
+    files = {}
+    for folder in FOLDERS:
+        for file in (ROOT / folder).rglob("*.py"):
+            parts = file.relative_to(ROOT / folder).with_suffix("").parts
+            package = "biolink" if folder == "biolink" else f"biolink.{folder}"
+            files[".".join((package, *parts)).removesuffix(".__init__")] = file
+    return files
+
+
+def imported_modules(file: Path, modules: dict[str, Path]) -> set[str]:
+    """Modules of the package that a file imports when it runs, in function bodies too."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in for_types:
+            for name in node.names:
+                full = f"{node.module}.{name.name}"
+                found.add(full if full in modules else node.module or "")
+    return found & modules.keys()
+
+
+def test_no_import_circles() -> None:
+    modules = package_files()
+    imports = {module: imported_modules(file, modules) for module, file in modules.items()}
+    while True:
+        leaves = {module for module, needed in imports.items() if not needed}
+        if not leaves:
+            break
+        imports = {m: needed - leaves for m, needed in imports.items() if m not in leaves}
+    assert not imports, "each of these modules imports itself, by way of others"
+
+
+def test_sizes() -> None:
+    """Modules, classes and functions are small; a longer function says why it is."""
+    for file in package_files().values():
+        text = file.read_text(encoding="utf-8")
+        assert text.count("\n") <= MOST_LINES, file
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                methods = [x for x in node.body if isinstance(x, ast.FunctionDef)]
+                assert len(methods) <= MOST_METHODS, f"{file}: {node.name}"
+            if isinstance(node, ast.FunctionDef):
+                lines = ast.get_source_segment(text, node) or ""
+                documented = (ast.get_docstring(node, clean=False) or "").count("\n")
+                short = lines.count("\n") - documented <= MOST_STATEMENTS
+                assert short or "# Long because" in lines, f"{file}: {node.name}"

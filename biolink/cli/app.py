@@ -169,6 +169,7 @@ def link(
     A document that cannot be read or linked is reported, the others are linked, and the exit
     status is 1.
     """
+    # Long because each option is a parameter.
     from biolink.cli.link import LinkJob, run_link
     from biolink.scale.blocks import LinkSettings
 
@@ -299,6 +300,7 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Compare links with gold concepts, for given mentions or end to end."""
+    # Long because each option is a parameter.
     from biolink.cli.evaluate import EvaluationJob, run_evaluate
 
     job = EvaluationJob(

@@ -212,6 +212,7 @@ def partial_kb(
     seed: Seed = 0,
 ) -> None:
     """Measure linking to a part of the training knowledge base, in every setting (BioNLP 2023)."""
+    # Long because each option is a parameter.
     from biolink.bench.partial_kb import Corpus, run_benchmark
     from biolink.bench.report import is_published_test, to_html, to_json, to_markdown
     from biolink.bench.scoring import Part

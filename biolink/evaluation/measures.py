@@ -237,27 +237,7 @@ def evaluate(
             mean(at_1[where]), mean(five[where]), _interval(at_1[where], owners[where], seed)
         )
 
-    def part(where: np.ndarray) -> Slice:
-        return Slice(
-            int(where.sum()),
-            int((where & held).sum()),
-            mean(strict1[where]),
-            mean(lenient1[where]),
-            _interval(strict1[where], owners[where], seed),
-            mean(strict1[where & held]),
-        )
-
-    values: dict[str, dict[str, list[int]]] = {}
-    for place, case in enumerate(cases):
-        for dimension, value in case.slices:
-            values.setdefault(dimension, {}).setdefault(value, []).append(place)
-    slices = {
-        dimension: {
-            value: part(np.isin(np.arange(len(cases)), places))
-            for value, places in sorted(parts.items())
-        }
-        for dimension, parts in values.items()
-    }
+    slices = _slices(cases, owners, seed)
     return Report(
         documents=count,
         mentions=len(cases),
@@ -274,6 +254,32 @@ def evaluate(
         provenance=provenance or {},
         cases=tuple(cases),
     )
+
+
+def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[str, Slice]]:
+    """Dimension -> value -> figures of the cases that have it."""
+    members: dict[str, dict[str, list[int]]] = {}
+    for number, case in enumerate(cases):
+        for dimension, value in case.slices:
+            members.setdefault(dimension, {}).setdefault(value, []).append(number)
+
+    def figures(numbers: list[int]) -> Slice:
+        chosen = [cases[number] for number in numbers]
+        strict = np.array([case.strict for case in chosen], dtype=bool)
+        held = np.array([case.in_kb for case in chosen], dtype=bool)
+        return Slice(
+            len(chosen),
+            int(held.sum()),
+            mean(strict),
+            mean([case.lenient for case in chosen]),
+            _interval(strict, owners[numbers], seed),
+            mean(strict[held]),
+        )
+
+    return {
+        dimension: {value: figures(numbers) for value, numbers in sorted(values.items())}
+        for dimension, values in members.items()
+    }
 
 
 def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: bool) -> None:

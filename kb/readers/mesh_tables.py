@@ -173,13 +173,19 @@ def read(
             yield Dropped("permuted terms", current)
     if current:
         yield concept(current, name, terms)
-    if not supplementary and "supplementary" in roles:
-        for row in _rows(roles["supplementary"], on_problem):
+    if "supplementary" in roles:
+        yield from _supplementary(roles["supplementary"], supplementary, on_problem)
+
+
+def _supplementary(file: Path, wanted: bool, on_problem: OnProblem) -> Iterator[Record]:
+    """Supplementary records, or what is left out where they are not wanted."""
+    if not wanted:
+        for row in _rows(file, on_problem):
             yield Dropped("names of supplementary records", row["MeshUI"])
-    elif "supplementary" in roles:
+    else:
         names: dict[str, dict[str, None]] = defaultdict(dict)
         sources: dict[str, str] = defaultdict(str)
-        for row in _rows(roles["supplementary"], on_problem):
+        for row in _rows(file, on_problem):
             names[row["MeshUI"]][row["Name"]] = None
             sources[row["MeshUI"]] += "|" + row["Sources"]
         for mesh_id, written in names.items():

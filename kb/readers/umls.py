@@ -85,6 +85,7 @@ def read(
     suppressed
         Keep rows whose SUPPRESS flag is O, E or Y.
     """
+    # Long because it is one pass over several files that share what they count and leave out.
     folder = Path(path)
     conso = _file(folder, "MRCONSO")
     if conso is None:
