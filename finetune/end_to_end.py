@@ -153,6 +153,7 @@ def run_end_to_end(
     documents
         The content of ``settings.train``.
     """
+    # Long because it follows one training from its documents to the model.
     check_model_target(settings.out / "model")
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form: PromptForm = prompt_of(settings.model, {})

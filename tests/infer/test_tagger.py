@@ -117,10 +117,10 @@ def test_only_its_own_layers_are_stored(
     assert not any("layers.0" in name or "embed_tokens" in name for name in again.own_state())
     pieces = [pieces_of(Document("1", "fever and cold"), tokenizer, DictionaryRecogniser(kb))]
     assert np.allclose(tagger.log_probs(pieces)[0], again.log_probs(pieces)[0], atol=2e-2)
-    with pytest.raises(ModelError, match="no recogniser of this model"):
+    with pytest.raises(ModelError, match="not a recogniser of this model"):
         Tagger.load(tmp_path / "t.safetensors", bart(len(tokenizer), d_model=16))
     (tmp_path / "t.safetensors").write_bytes(b"x")
-    with pytest.raises(ModelError, match="no recogniser of this model"):
+    with pytest.raises(ModelError, match="not a recogniser of this model"):
         Tagger.load(tmp_path / "t.safetensors", model)
 
 
