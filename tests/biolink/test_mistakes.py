@@ -304,7 +304,11 @@ LINKERS: list[Row] = [
     (lambda it: it.linker.with_settings(nil="foo"), ConfigError, "unknown NIL policy"),
     (lambda it: it.linker.with_settings(recogniser=5), ConfigError, "recogniser is 5"),
     (lambda it: it.linker.with_settings(calibration=5), ConfigError, "calibration is 5"),
-    (lambda it: it.linker.with_settings(top_k="5"), ConfigError, "top_k is .*; expected a whole number"),
+    (
+        lambda it: it.linker.with_settings(top_k="5"),
+        ConfigError,
+        "top_k is .*; expected a whole number",
+    ),
     (lambda it: it.linker.with_settings(foo=5), ConfigError, "unknown options"),
     (lambda it: it.linker.find_under("x", [it.kb]), ConfigError, "find_under was given 'x'"),
     (lambda it: EndToEndLinker(5, it.kb), ConfigError, "model is 5"),
