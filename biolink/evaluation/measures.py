@@ -197,13 +197,7 @@ def evaluate(
         no mention with a gold id.
     """
     documents = each_document(documents, "evaluate")
-    if kb is not None:
-        need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
-    if not is_whole(seed) or seed < 0:
-        raise ConfigError(f"seed is {shown(seed)}; expected a whole number from 0")
-    need_text("protocol", protocol)
-    if provenance is not None:
-        need("provenance", provenance, dict, "a dict")
+    _check_arguments(kb, seed, protocol, provenance)
     known = Known.of(each_document(training, "training"))
     named = cache(lambda concept_id: known_id(concept_id, kb))
     cases: list[Case] = []
@@ -254,6 +248,16 @@ def evaluate(
         provenance=provenance or {},
         cases=tuple(cases),
     )
+
+
+def _check_arguments(kb: object, seed: object, protocol: object, provenance: object) -> None:
+    if kb is not None:
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    if not is_whole(seed) or seed < 0:  # type: ignore[operator]
+        raise ConfigError(f"seed is {shown(seed)}; expected a whole number from 0")
+    need_text("protocol", protocol)
+    if provenance is not None:
+        need("provenance", provenance, dict, "a dict")
 
 
 def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[str, Slice]]:
