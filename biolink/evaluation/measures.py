@@ -198,6 +198,7 @@ def evaluate(
     """
     documents = each_document(documents, "evaluate")
     _check_arguments(kb, seed, protocol, provenance)
+    # Long because each figure of the report is one line.
     known = Known.of(each_document(training, "training"))
     named = cache(lambda concept_id: known_id(concept_id, kb))
     cases: list[Case] = []
