@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,10 @@ def test_sizes() -> None:
                 documented = (ast.get_docstring(node, clean=False) or "").count("\n")
                 short = lines.count("\n") - documented <= MOST_STATEMENTS
                 assert short or "# Long because" in lines, f"{file}: {node.name}"
+
+
+def test_the_map_of_contributing_has_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    map_of_rooms = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for package, folder in project["tool"]["setuptools"]["package-dir"].items():
+        assert f"| `{folder}/` | `{package}` |" in map_of_rooms, f"no row for {folder}/"
