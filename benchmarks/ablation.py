@@ -108,7 +108,8 @@ def main() -> None:
     states: dict[tuple[bool, bool], dict[str, Any]] = {(False, False): start}
 
     def train(stage: Stage) -> None:
-        trainer.steps(replace(stage, steps=max(1, round(arguments.steps * stage.steps))))
+        shorter = replace(stage, steps=max(1, round(arguments.steps * stage.steps)))
+        trainer.run(shorter, checkpoint_every=None)
 
     def state(denoising: bool, guided: bool) -> dict[str, Any]:
         key = (denoising, guided)

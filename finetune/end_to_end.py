@@ -17,6 +17,7 @@ from biolink.finetune.samples import no_gold
 from biolink.finetune.targets import Target, choose_target
 from biolink.infer.linkers.end_to_end import most_source_tokens, pieces_of_text
 from biolink.infer.linkers.markup import Marks, Source, marked_ids
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import END_TO_END, check_model_target
@@ -202,12 +203,13 @@ def run_end_to_end(
 
     run_training(
         model, Numbered(2**62, make), collate, generation(settings.label_smoothing, "fairseq"),
-        settings.training, settings.out / "run", settings.trainer, (), report,
+        settings.training, settings.out / "run", settings.trainer, (), report, stage=settings,
     )  # fmt: skip
     record = {"stage": "EndToEnd", **field_table(settings)}
     options = {"chunk_words": settings.chunk_words}
     folder = settings.out / "model"
     save_model(
-        folder, model, tokenizer, form, record, settings.model, task=END_TO_END, linker=options
-    )
+        folder, model, tokenizer, form, record, settings.model,
+        lambda to: write_seen_documents(to, documents), task=END_TO_END, linker=options,
+    )  # fmt: skip
     return folder

@@ -17,6 +17,7 @@ from biolink.errors import InputError
 from biolink.finetune.samples import MentionSample
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.rank.task import Task
+from biolink.kb.files import replace_file
 
 __all__ = ["Pair", "mine_pairs", "read_pairs", "write_pairs"]
 
@@ -81,10 +82,8 @@ def mine_pairs(
 
 def write_pairs(file: Path, pairs: Sequence[Pair]) -> None:
     """Write pairs as JSON Lines."""
-    lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
-    temporary = file.with_name(file.name + ".tmp")
-    temporary.write_text("".join(lines), encoding="utf-8")
-    temporary.replace(file)
+    with replace_file(file) as stream:
+        stream.writelines(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
 
 
 def read_pairs(file: Path) -> list[Pair]:

@@ -16,12 +16,13 @@ from torch import Tensor
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.finetune.samples import no_gold
-from biolink.finetune.tagging import partial_nll, third
+from biolink.finetune.tagging import tagging, third
 from biolink.infer.linkers.retrieve_read import READER_TYPES, RetrieveReadLinker, reader_row
 from biolink.infer.mentions.tagger import Pieces, Tagger, collate, label_spans
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.infer.retrieve.passages import Candidate, PassageEncoder, Retriever, passages
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import READER, RETRIEVER
 from biolink.kb.model_folder import RETRIEVE_READ, check_model_target
@@ -230,12 +231,6 @@ def _pairs(
     return pairs
 
 
-def _reading(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["told"])
-    loss = partial_nll(scores.flatten(0, 1), batch["allowed"].flatten(0, 1))
-    return loss, {}
-
-
 def run_retrieve_read(
     settings: RetrieveRead,
     documents: Sequence[Document],
@@ -278,18 +273,18 @@ def run_retrieve_read(
     pad = reader.special[2]
 
     def collate_pairs(rows: Sequence[_Pair]) -> dict[str, Tensor]:
-        ids, mask, shapes, told = collate([pair.row for pair in rows], pad, "cpu")
+        ids, mask, shapes, covered = collate([pair.row for pair in rows], pad, "cpu")
         allowed = torch.zeros(*ids.shape, len(reader.labels), dtype=torch.bool)
         for number, pair in enumerate(rows):
             size = min(len(pair.labels), len(pair.row[0]) - 3)
             allowed[number, torch.arange(1, 1 + size), pair.labels[:size].astype(int)] = True
-        return {"ids": ids, "mask": mask, "shapes": shapes, "told": told, "allowed": allowed}
+        return {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered, "allowed": allowed}
 
     seed = settings.reader.seed
     run_training(
         reader, Numbered(2**62, lambda n: pairs[shuffled(n, len(pairs), seed)]), collate_pairs,
-        _reading, settings.reader, settings.out / "reader", settings.trainer, (), report,
-        by_tokens=False,
+        tagging, settings.reader, settings.out / "reader", settings.trainer, (), report,
+        by_tokens=False, stage=settings,
     )  # fmt: skip
     record = {"stage": "RetrieveRead", **field_table(settings)}
     options = {
@@ -301,6 +296,7 @@ def run_retrieve_read(
     def write(folder: Path) -> None:
         encoder.save(folder / RETRIEVER)
         reader.save(folder / READER)
+        write_seen_documents(folder, documents)
 
     folder = settings.out / "model"
     extend_model(folder, settings.model, record, write, task=RETRIEVE_READ, linker=options)
@@ -337,6 +333,6 @@ def _train_retriever(
     run_training(
         encoder, Numbered(2**62, make), collate_passages, _retrieval(vectors.projection),
         settings.retriever, settings.out / "retriever", settings.trainer, (), report,
-        by_tokens=False,
+        by_tokens=False, stage=settings,
     )  # fmt: skip
     return encoder.eval()

@@ -14,6 +14,7 @@ import numpy as np
 
 from biolink.finetune.samples import MentionSample
 from biolink.kb import KnowledgeBase, normalise_name
+from biolink.kb.files import replace_file
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
 
@@ -26,6 +27,7 @@ __all__ = [
     "marked_span",
     "mention_tables",
     "name_tables",
+    "save_arrays",
 ]
 
 _NAME_LIMIT = 23  # tokens beside the end token; longer names are rare systematic chemical names
@@ -66,6 +68,12 @@ class Ragged:
         return result
 
 
+def save_arrays(file: Path, **arrays: np.ndarray) -> None:
+    """Write an ``.npz`` file, whole or not at all."""
+    with replace_file(file) as stream:
+        np.savez(stream.buffer, **arrays)  # type: ignore[attr-defined, arg-type]
+
+
 class _Stored:
     """Saving and loading of a frozen dataclass of arrays and ragged rows."""
 
@@ -77,10 +85,7 @@ class _Stored:
                 arrays[field.name], arrays[f"{field.name}.offsets"] = value.flat, value.offsets
             else:
                 arrays[field.name] = value
-        temporary = file.with_name(f"{file.name}.tmp")
-        with temporary.open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        temporary.replace(file)
+        save_arrays(file, **arrays)
 
     @classmethod
     def load(cls, file: Path) -> Any:

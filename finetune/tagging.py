@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,12 @@ from biolink.infer.mentions.tagger import (
     window_of,
 )
 from biolink.infer.network.model import load_model
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import check_model_target
+from biolink.pretrain.order import shuffled
+from biolink.pretrain.running import Numbered, Optimisation, run_training
 from biolink.pretrain.settings import at_least, field_table
 from biolink.pretrain.start import extend_model
 
@@ -38,13 +40,15 @@ __all__ = [
     "Recognising",
     "Tagged",
     "partial_nll",
+    "recogniser_optimisation",
     "run_recognising",
     "tagged",
+    "tagging",
     "third",
     "train_tagger",
 ]
 
-_LOGGED = 50  # steps between lines of the log
+_SAVED = 100  # steps between checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Recognising:
     Attributes
     ----------
     out
-        The linking model with the recogniser beside it goes to ``out/model``.
+        The linking model with the recogniser beside it goes to ``out/model``, checkpoints to
+        ``out/run``.
     model
         Linking model to build on; it stays as it is.
     kb
@@ -155,53 +160,78 @@ def partial_nll(scores: Tensor, allowed: Tensor) -> Tensor:
 def train_tagger(
     model: Any,
     texts: Sequence[Tagged],
+    folder: Path,
+    settings: Optimisation,
     *,
-    steps: int,
-    batch: int = 32,
-    lr: float = 2e-4,
-    seed: int = 0,
     shared: int = 2,
     types: Sequence[str] = TYPES,
+    stage: Any = None,
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Tagger:
-    """Train on windows of the texts; on the device of the model, in bfloat16 on a GPU."""
-    torch.manual_seed(seed)
+    """Train on windows of the texts, or go on after an interruption; on the device of the model.
+
+    Parameters
+    ----------
+    folder
+        For the checkpoints.
+    settings
+        How long and how fast. What is new in the tagger learns ten times as fast.
+    shared, types
+        As in :class:`biolink.infer.tagger.Tagger`.
+    stage
+        All settings; ``settings`` when None.
+    """
+    torch.manual_seed(settings.seed)
     device = next(model.parameters()).device
-    tagger = Tagger(model, shared, types).to(device).train()
+    tagger = Tagger(model, shared, types).to(device)
     fresh = [*tagger.shapes.parameters(), *tagger.covered.parameters(), *tagger.head.parameters()]
     known = {id(p) for p in fresh}
     layers = [p for p in tagger.parameters() if p.requires_grad and id(p) not in known]
-    optimiser = torch.optim.AdamW(
-        [{"params": layers, "lr": lr}, {"params": fresh, "lr": 10 * lr}], weight_decay=0.01
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / (steps / 10), 1 - step / steps)
-    )
     windows = [(text, at) for text in texts for at in window_begins(len(text.pieces.ids))]
-    special = tagger.special
-    total = 0.0
-    for step in range(steps):
-        rng = random.Random(f"{seed}:{step}")
-        part = rng.sample(windows, min(batch, len(windows)))
-        rows = [window_of(text.pieces, at, special) for text, at in part]
-        ids, mask, shapes, covered = collate(rows, special[2], device)
+
+    def make(number: int) -> tuple[Tagged, int]:
+        return windows[shuffled(number, len(windows), settings.seed)]
+
+    def collate_windows(drawn: Sequence[tuple[Tagged, int]]) -> dict[str, Tensor]:
+        rows = [window_of(text.pieces, at, tagger.special) for text, at in drawn]
+        ids, mask, shapes, covered = collate(rows, tagger.special[2], "cpu")
         allowed = torch.zeros(*ids.shape, len(tagger.labels), dtype=torch.bool)
-        for number, ((text, at), row) in enumerate(zip(part, rows, strict=True)):
+        for number, ((text, at), row) in enumerate(zip(drawn, rows, strict=True)):
             size = len(row[0]) - 2
             allowed[number, 1 : 1 + size] = torch.from_numpy(text.allowed[at : at + size])
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            scores = tagger(ids, mask, shapes, covered)
-        loss = partial_nll(scores.flatten(0, 1), allowed.to(device).flatten(0, 1))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(tagger.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        total += float(loss.detach())
-        if (step + 1) % _LOGGED == 0:
-            report({"step": step + 1, "loss": total / _LOGGED})
-            total = 0.0
+        return {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered, "allowed": allowed}
+
+    run_training(
+        tagger, Numbered(2**62, make), collate_windows, tagging, settings, folder,
+        {"use_cpu": device.type == "cpu"}, (), report, by_tokens=False,
+        stage=settings if stage is None else stage,
+        groups=[{"params": layers}, {"params": fresh, "lr": 10 * settings.lr}],
+    )  # fmt: skip
     return tagger.eval()
+
+
+def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """The objective of taggers and readers: likely labels among those that a token may have."""
+    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
+    return partial_nll(scores.flatten(0, 1), batch["allowed"].flatten(0, 1)), {}
+
+
+def recogniser_optimisation(
+    steps: int, batch_size: int, lr: float, seed: int, device: str
+) -> Optimisation:
+    """How recognisers are trained; in bfloat16 on a GPU."""
+    return Optimisation(
+        steps=steps,
+        batch_size=batch_size,
+        lr=lr,
+        schedule="linear",
+        warmup=0.1,
+        epsilon=1e-8,
+        clip=1.0,
+        seed=seed,
+        precision="bf16" if device == "cuda" else "fp32",
+        save_every=_SAVED,
+    )
 
 
 def third(model: Any) -> int:
@@ -214,7 +244,7 @@ def run_recognising(
     documents: Sequence[Document],
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Path:
-    """Train a recogniser; returns the folder of the model that has it.
+    """Train a recogniser, or go on; returns the folder of the model that has it.
 
     Parameters
     ----------
@@ -232,19 +262,30 @@ def run_recognising(
             f"train = {[str(f) for f in settings.train]}; expected mentions of the types "
             f"{list(types)}"
         )
+    model = linking.backbone.model
     tagger = train_tagger(
-        linking.backbone.model,
+        model,
         texts,
-        steps=settings.steps,
-        batch=settings.batch_size,
-        lr=settings.lr,
-        seed=settings.seed,
-        shared=third(linking.backbone.model),
+        settings.out / "run",
+        recogniser_optimisation(
+            settings.steps,
+            settings.batch_size,
+            settings.lr,
+            settings.seed,
+            next(model.parameters()).device.type,
+        ),
+        shared=third(model),
         types=types,
+        stage=settings,
         report=report,
     )
     tagger.kb = kb.base.fingerprint
     folder = settings.out / "model"
     record = {"stage": "Recognising", **field_table(settings)}
-    extend_model(folder, settings.model, record, lambda to: tagger.save(to / TAGGER))
+
+    def write(to: Path) -> None:
+        tagger.save(to / TAGGER)
+        write_seen_documents(to, documents)
+
+    extend_model(folder, settings.model, record, write)
     return folder

@@ -1,42 +1,33 @@
-"""The default's training loop: denoising, generation, near-misses and synonym contrast.
+"""The default's training: denoising, generation, near-misses and synonym contrast in each step.
 
-Every step's batch and dropout depend only on the seed and the step's number, so a run that is
-interrupted and resumed gives the weights that an uninterrupted one gives (on one kind of device).
+The loop is that of all trainings (:mod:`biolink.pretrain.running`): a run that is interrupted and
+resumed gives the weights that an uninterrupted one gives (on one kind of device).
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
-from shutil import rmtree
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset
 
-from biolink.errors import ConfigError, ModelError
+from biolink.errors import ModelError
 from biolink.finetune.batches import Batch, Batches, Mined, Ranking, Special, Stage
 from biolink.finetune.mining import nearest_wrong
-from biolink.finetune.tables import Mentions, Names, Ragged
+from biolink.finetune.tables import Mentions, Names, Ragged, save_arrays
 from biolink.infer.network.backbone import Backbone, pooled, span_vectors
 from biolink.infer.rank.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.checkpoints import last_whole, seal
 from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
+from biolink.pretrain.running import Objective, Optimisation, run_training
 from biolink.pretrain.seq2seq import padded
 
 __all__ = ["Stage", "Trainer"]
@@ -45,8 +36,6 @@ log = logging.getLogger(__name__)
 
 _MINED = 16
 _LOG_EVERY = 25
-_KEPT = 2
-_WEIGHTS, _STATE = "weights.safetensors", "state.pt"
 
 
 class Trainer:
@@ -62,7 +51,7 @@ class Trainer:
     names, mentions, texts
         Tables (:mod:`biolink.finetune.tables`); texts are packed sequences of token ids.
     folder
-        For checkpoints and ``log.jsonl``.
+        For near-misses and, in a folder for each stage, checkpoints and ``log.jsonl``.
     workers
         Processes that make batches.
     """
@@ -153,9 +142,7 @@ class Trainer:
                 _MINED,
                 mentions.own.astype(np.int64),
             )
-            with Path(f"{file}.tmp").open("wb") as stream:
-                np.savez(stream, names=near_names, mentions=near_mentions)
-            Path(f"{file}.tmp").replace(file)
+            save_arrays(file, names=near_names, mentions=near_mentions)
         try:
             with np.load(file, allow_pickle=False) as stored:
                 return Mined(stored["names"], stored["mentions"])
@@ -219,153 +206,55 @@ class Trainer:
             losses["context"] = stage.context * torch.nn.functional.cross_entropy(scores, labels)
         return losses
 
-    def run(self, stage: Stage, *, checkpoint_every: int = 100) -> None:
-        """Run a stage, or the rest of it where a checkpoint of it exists."""
-        optimiser, schedule = self._optimiser(stage)
-        if self.finished(stage):
-            self._resume(stage, optimiser, schedule)
-            return
-        mined = self.mine(stage)
-        begin = self._resume(stage, optimiser, schedule)
+    def run(self, stage: Stage, *, checkpoint_every: int | None = 100) -> None:
+        """Run a stage, or the rest of it where a checkpoint of it exists.
 
-        def save(done: int) -> None:
-            if done % checkpoint_every == 0 or done == stage.steps:
-                self._save(stage, done, optimiser, schedule)
-
-        self._steps(stage, mined, begin, optimiser, schedule, save)
-
-    def steps(self, stage: Stage) -> None:
-        """All steps of a stage, without checkpoints."""
-        self._steps(stage, self.mine(stage), 0, *self._optimiser(stage), lambda done: None)
-
-    def _steps(
-        self,
-        stage: Stage,
-        mined: Mined | None,
-        begin: int,
-        optimiser: Any,
-        schedule: Any,
-        after: Callable[[int], None],
-    ) -> None:
-        self.model.train()
-        totals: dict[str, Tensor] = {}
-        started = time.perf_counter()
-        loader = DataLoader(
-            Subset(self.batches(stage, mined), range(begin, stage.steps)),
-            batch_size=None,
-            num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None,
+        Parameters
+        ----------
+        checkpoint_every
+            Steps between checkpoints; None for none.
+        """
+        settings = Optimisation(
+            steps=stage.steps,
+            batch_size=1,  # of what Batches gives, which is a step's whole batch
+            lr=stage.lr,
+            schedule="linear",
+            warmup=0.05,
+            betas=(0.9, 0.98),
+            epsilon=1e-8,
+            clip=1.0,
+            seed=self.seed,
+            save_every=checkpoint_every or stage.steps,
+            log_every=_LOG_EVERY,
         )
-        count = 0
-        for step, batch in enumerate(loader, begin):
-            torch.manual_seed(hash((self.seed, step)) % 2**31)
-            with self._precision():
-                losses = self.losses(stage, batch.to(self.device))
-            torch.stack(list(losses.values())).sum().backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            for name, loss in losses.items():
-                totals[name] = totals.get(name, torch.zeros((), device=self.device)) + loss.detach()
-            done, count = step + 1, count + 1
-            if done % _LOG_EVERY == 0 or done == stage.steps:
-                seconds = round(time.perf_counter() - started, 1)
-                record: dict[str, Any] = {"stage": stage.name, "step": done, "seconds": seconds}
-                record |= {name: round(float(total) / count, 4) for name, total in totals.items()}
-                with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(record) + "\n")
-                log.info("%s", record)
-                totals, started, count = {}, time.perf_counter(), 0
-            after(done)
+        extra = {
+            "use_cpu": self.device.type == "cpu",
+            "dataloader_num_workers": self.workers,
+            "dataloader_prefetch_factor": 4 if self.workers else None,
+            "save_strategy": "no" if checkpoint_every is None else "steps",
+        }
+        encoder = list(self.model.get_encoder().parameters())
+        known = {id(p) for p in encoder}
+        others = [p for p in self.model.parameters() if id(p) not in known]
+        run_training(
+            self.model, self.batches(stage, self.mine(stage)), _only, self._objective(stage),
+            settings, self.folder / stage.name, extra,
+            report=lambda record: log.info("stage %s: %s", stage.name, record),
+            by_tokens=False, stage=stage,
+            groups=[{"params": encoder, "lr": stage.encoder_lr}, {"params": others}],
+        )  # fmt: skip
         self.model.eval()
 
-    # ------------------------------------------------------------------ checkpoints
+    def _objective(self, stage: Stage) -> Objective:
+        def objective(model: Any, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+            # Parts of the model are called by themselves, which accelerate does not cover.
+            with self._precision():
+                losses = self.losses(stage, batch["batch"])
+            return torch.stack(list(losses.values())).sum(), losses
 
-    def _optimiser(self, stage: Stage) -> tuple[Any, Any]:
-        """Optimiser and schedule."""
-        encoder = {id(p) for p in self.model.get_encoder().parameters()}
-        groups = [
-            {
-                "params": [p for p in self.model.parameters() if id(p) in encoder],
-                "lr": stage.encoder_lr,
-            },
-            {
-                "params": [p for p in self.model.parameters() if id(p) not in encoder],
-                "lr": stage.lr,
-            },
-        ]
-        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: _rate(step, stage.steps)
-        )
-        return optimiser, schedule
-
-    def _last(self, stage: Stage) -> Path | None:
-        """Folder of the stage's last whole checkpoint."""
-        return last_whole(
-            self.folder, stage.name, lambda record: log.warning("stage %s: %s", stage.name, record)
-        )
-
-    def finished(self, stage: Stage) -> bool:
-        """Whether the stage's checkpoint is its last."""
-        last = self._last(stage)
-        return last is not None and _step_of(last) >= stage.steps
-
-    def _save(self, stage: Stage, step: int, optimiser: Any, schedule: Any) -> None:
-        """Write a checkpoint; the one before it stays until it is whole."""
-        target = self.folder / f"{stage.name}-{step}"
-        if target.exists():
-            rmtree(target)
-        target.mkdir()
-        tensors = {name: p.detach().contiguous() for name, p in self.model.named_parameters()}
-        save_file(tensors, target / _WEIGHTS, metadata={"step": str(step)})
-        state = {
-            "step": step,
-            "stage": asdict(stage),
-            "optimiser": optimiser.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        torch.save(state, target / _STATE)
-        seal(target)
-        # One more is kept, for when the newest is damaged.
-        for old in sorted(_checkpoints(self.folder, stage), key=_step_of)[:-_KEPT]:
-            rmtree(old)
-
-    def _resume(self, stage: Stage, optimiser: Any, schedule: Any) -> int:
-        last = self._last(stage)
-        if last is None:
-            return 0
-        try:
-            saved = torch.load(last / _STATE, weights_only=True, map_location=self.device)
-            weights = load_file(last / _WEIGHTS)
-            if saved["stage"] != asdict(stage):
-                raise ConfigError(
-                    f"{last} is a checkpoint of other settings: remove it to start anew"
-                )
-            parameters = dict(self.model.named_parameters())
-            with torch.no_grad():
-                for name, tensor in weights.items():
-                    parameters[name].copy_(tensor)
-            optimiser.load_state_dict(saved["optimiser"])
-            schedule.load_state_dict(saved["schedule"])
-            return int(saved["step"])
-        except (UnpicklingError, SafetensorError, RuntimeError, ValueError, LookupError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(
-                f"{last} is not a checkpoint of this training ({first}): remove it to start anew"
-            ) from None
+        return objective
 
 
-def _checkpoints(folder: Path, stage: Stage) -> list[Path]:
-    pattern = re.compile(rf"{re.escape(stage.name)}-\d+")
-    return [child for child in folder.iterdir() if pattern.fullmatch(child.name)]
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
-
-
-def _rate(step: int, steps: int) -> float:
-    warm_up = max(1, steps // 20)
-    return min((step + 1) / warm_up, max(0.0, (steps - step) / max(1, steps - warm_up)))
+def _only(batches: Sequence[Batch]) -> dict[str, Batch]:
+    (batch,) = batches
+    return {"batch": batch}

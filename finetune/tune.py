@@ -25,6 +25,7 @@ from biolink.infer.mentions.abbreviations import finder
 from biolink.infer.network.backbone import Backbone
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.task import LinkerOptions
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import check_model_target
@@ -167,6 +168,7 @@ class _Parts:
     index: LexicalIndex
     linker: Linker
     samples: list[MentionSample]
+    documents: Sequence[Document]
 
     def batch(
         self, sources: Sequence[str], mentions: Sequence[str], names: Sequence[str]
@@ -186,10 +188,15 @@ class _Parts:
     def save(self, stage: str) -> None:
         record = {"stage": stage, **field_table(self.settings)}
         folder, before = self.settings.out / "model", self.settings.model
-        save_model(folder, self.model, self.tokenizer, self.form, record, before)
+        save_model(
+            folder, self.model, self.tokenizer, self.form, record, before,
+            lambda to: write_seen_documents(to, self.documents),
+        )  # fmt: skip
 
 
-def _prepare(settings: FineTuning, documents: Sequence[Document]) -> _Parts:
+def _prepare(
+    settings: FineTuning, documents: Sequence[Document], development: Sequence[Document]
+) -> _Parts:
     check_model_target(settings.out / "model")
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form = prompt_of(settings.model, settings.prompt)
@@ -211,8 +218,9 @@ def _prepare(settings: FineTuning, documents: Sequence[Document]) -> _Parts:
     )
     linking = LinkingModel(Backbone(model), tokenizer, form)
     return _Parts(
-        settings, model, tokenizer, form, kb, index, Linker(linking, kb, options), samples
-    )
+        settings, model, tokenizer, form, kb, index, Linker(linking, kb, options), samples,
+        [*documents, *development],
+    )  # fmt: skip
 
 
 def _hooks(
@@ -256,7 +264,7 @@ def run_fine_tuning(
     report
         Called with each line of the log.
     """
-    parts = _prepare(settings, documents)
+    parts = _prepare(settings, documents, development)
     if settings.hidden_noise != "none":
         add_hidden_noise(parts.model, settings.hidden_noise, settings.hidden_noise_scale)
     training = settings.training
@@ -290,7 +298,7 @@ def run_fine_tuning(
     hooks = _hooks(parts, development, measure, report, "FineTuning")
     run_training(
         parts.model, Numbered(2**62, make), collate, objective, training, settings.out / "run",
-        settings.trainer, hooks, report,
+        settings.trainer, hooks, report, stage=settings,
     )  # fmt: skip
     if not development:
         parts.save("FineTuning")
@@ -308,7 +316,7 @@ def run_negatives(
 
     The pairs are decoded once and kept in ``out/pairs.jsonl``.
     """
-    parts = _prepare(settings, documents)
+    parts = _prepare(settings, documents, development)
     file = settings.out / "pairs.jsonl"
     if not file.exists():
         settings.out.mkdir(parents=True, exist_ok=True)
@@ -346,7 +354,7 @@ def run_negatives(
     hooks = _hooks(parts, development, measure, report, "Negatives")
     run_training(
         parts.model, dataset, collate, objective, settings.training, settings.out / "run",
-        settings.trainer, hooks, report, by_tokens=False,
+        settings.trainer, hooks, report, by_tokens=False, stage=settings,
     )  # fmt: skip
     if not development:
         parts.save("Negatives")

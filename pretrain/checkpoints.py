@@ -7,21 +7,25 @@ later does not fit it. Training goes on from the last checkpoint that fits.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from biolink.errors import ModelError
+from biolink.errors import ConfigError, ModelError
 from biolink.kb.files import replace_file, sha256_of
 from biolink.kb.model_files import json_of
 
-__all__ = ["SEAL", "damage_of", "last_whole", "seal"]
+__all__ = ["SEAL", "check_stage", "damage_of", "last_whole", "note_stage", "seal"]
 
 #: File that says what the other files of a checkpoint are.
 SEAL = "whole.json"
 _ASIDE = "damaged"
+_STAGE = "stage.json"
+#: Settings that may change between an interruption and the next run.
+_FREE = {"out", "trainer", "save_every", "log_every", "keep", "evaluate_every", "patience"}
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -104,3 +108,48 @@ def _put_aside(checkpoint: Path) -> None:
     while (target := checkpoint.with_name(f"{_ASIDE}-{number}-{checkpoint.name}")).exists():
         number += 1
     checkpoint.rename(target)
+
+
+def note_stage(folder: Path, stage: Any) -> None:
+    """Write down with which settings the checkpoints in a folder are made."""
+    with replace_file(folder / _STAGE) as stream:
+        stream.write(json.dumps(_telling(dataclasses.asdict(stage)), indent=1) + "\n")
+
+
+def check_stage(folder: Path, stage: Any) -> None:
+    """Refuse to go on from checkpoints that were made with other settings.
+
+    Raises
+    ------
+    ConfigError
+        Naming the settings that differ.
+    """
+    if not (folder / _STAGE).is_file():
+        return
+    before = json_of(folder / _STAGE)
+    now = json.loads(json.dumps(_telling(dataclasses.asdict(stage))))
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed:
+        raise ConfigError(
+            f"{folder} holds checkpoints of other settings ({', '.join(changed)}); expected the "
+            "same ones: remove the folder to start anew, or take another out"
+        )
+
+
+def _telling(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings on which the weights depend, by dotted names; paths are absolute."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if key in _FREE:
+            continue
+        if isinstance(value, dict):
+            result |= _telling(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            result[prefix + key] = [_plain(item) for item in value]
+        else:
+            result[prefix + key] = _plain(value)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    return str(value.resolve()) if isinstance(value, Path) else value

@@ -21,15 +21,15 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from biolink.errors import ConfigError, ModelError
-from biolink.pretrain.checkpoints import last_whole, seal
+from biolink.pretrain.checkpoints import check_stage, last_whole, note_stage, seal
 from biolink.pretrain.losses import IGNORED
 from biolink.pretrain.settings import at_least, share
 from biolink.pretrain.stream import MARKS, DenoisingStream
 
-__all__ = ["Numbered", "Optimisation", "run_training"]
+__all__ = ["Numbered", "Objective", "Optimisation", "run_training"]
 
 #: (model, batch) -> the loss and its parts for the log.
-Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
+Objective = Callable[[Any, Mapping[str, Any]], tuple[Tensor, Mapping[str, float | Tensor]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Trainer(Trainer):
         super().__init__(**arguments)
         self.objective, self.by_tokens = objective, by_tokens
         self.loss_is_scaled_for_ga = False
-        self._parts: dict[str, float] = {}
+        self._parts: dict[str, float | Tensor] = {}
         self._counted = 0
         #: Checkpoint whose random state the next step begins with.
         self.random_state_of: str | None = None
@@ -229,6 +229,7 @@ class _Trainer(Trainer):
     ) -> Any:
         loss, parts = self.objective(model, inputs)
         for name, value in parts.items():
+            value = value.detach() if isinstance(value, Tensor) else value
             self._parts[name] = self._parts.get(name, 0.0) + value
         self._counted += 1
         if self.by_tokens and self.accelerator.num_processes > 1:
@@ -240,7 +241,7 @@ class _Trainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self._counted:
-            logs |= {name: total / self._counted for name, total in self._parts.items()}
+            logs |= {name: float(total) / self._counted for name, total in self._parts.items()}
             self._parts, self._counted = {}, 0
         super().log(logs, start_time)
 
@@ -285,10 +286,22 @@ class _Log(TrainerCallback):
             self.report(record)
 
 
+def _adamw(groups: Sequence[dict[str, Any]], settings: Optimisation) -> tuple[Any, dict[str, Any]]:
+    """AdamW over groups of parameters, as transformers' Trainer is told of it."""
+    return torch.optim.AdamW, {
+        "params": list(groups),
+        "lr": settings.lr,
+        "betas": tuple(settings.betas),
+        "eps": settings.epsilon,
+        "weight_decay": settings.weight_decay,
+        "fused": True,
+    }
+
+
 def run_training(
     model: Any,
     dataset: Dataset | DenoisingStream,
-    collate: Callable[[Sequence[Any]], dict[str, Tensor]],
+    collate: Callable[[Sequence[Any]], Mapping[str, Any]],
     objective: Objective,
     settings: Optimisation,
     folder: Path,
@@ -296,6 +309,9 @@ def run_training(
     callbacks: Sequence[TrainerCallback] = (),
     report: Callable[[dict[str, Any]], None] = lambda record: None,
     by_tokens: bool = True,
+    *,
+    stage: Any,
+    groups: Sequence[dict[str, Any]] | None = None,
 ) -> Any:
     """Train, or go on from the last whole checkpoint in the folder.
 
@@ -317,15 +333,29 @@ def run_training(
         Further fields of ``transformers.TrainingArguments``.
     by_tokens
         The objective is a mean over predictions (else over rows): how processes are weighed.
+    stage
+        All settings of the training, a dataclass: a checkpoint of other settings is refused.
+    groups
+        Parameters with learning rates of their own, as :class:`torch.optim.AdamW` takes them.
 
     Returns
     -------
     transformers' trainer state.
+
+    Raises
+    ------
+    ConfigError
+        When the checkpoint is one of other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(folder, settings, extra or {})
-    found = last_whole(folder, "checkpoint", report, aside=arguments.process_index == 0)
-    last = None if found is None else str(found)
+    first = arguments.process_index == 0
+    checkpoint = last_whole(folder, "checkpoint", report, aside=first)
+    if checkpoint is not None:
+        check_stage(folder, stage)
+    elif first:
+        note_stage(folder, stage)
+    last = None if checkpoint is None else str(checkpoint)
     hooks: list[Any] = [_Log(folder / "log.jsonl", report), *callbacks]
     if isinstance(dataset, DenoisingStream):
         hooks.append(_Marks(dataset))
@@ -344,6 +374,7 @@ def run_training(
         train_dataset=dataset,
         data_collator=collate,
         callbacks=hooks,
+        optimizer_cls_and_kwargs=None if groups is None else _adamw(groups, settings),
     )
     trainer.remove_callback(PrinterCallback)
     if isinstance(dataset, DenoisingStream):

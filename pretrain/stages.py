@@ -158,7 +158,7 @@ def run_denoising(settings: Denoising, read: Reader, report: Report = lambda rec
 
     run_training(
         model, stream, collate, generation(0.0), settings.training, settings.out / "run",
-        settings.trainer, report=report,
+        settings.trainer, report=report, stage=settings,
     )  # fmt: skip
     return _finish(settings, model, tokenizer, prompt_of(settings.model, {}))
 
@@ -214,7 +214,7 @@ def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> P
     dataset = Numbered(2**62, samples.in_training)
     run_training(
         model, dataset, collate, objective, training, settings.out / "run", settings.trainer,
-        report=report, by_tokens=not settings.negatives,
+        report=report, by_tokens=not settings.negatives, stage=settings,
     )  # fmt: skip
     return _finish(settings, model, tokenizer, samples.form)
 

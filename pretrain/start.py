@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copyfile, copytree, ignore_patterns
 from typing import Any
 
 from biolink.errors import ConfigError, ModelError
-from biolink.kb.model_files import SEAL, TOKENISER, config_values
+from biolink.kb.model_files import SEAL, SEEN_DOCUMENTS, TOKENISER, config_values
 from biolink.kb.model_folder import (
     ModelSettings,
     check_model,
@@ -133,6 +133,7 @@ def save_model(
     form: PromptForm,
     stage: dict[str, Any],
     before: Path | None = None,
+    write: Callable[[Path], object] = lambda folder: None,
     **further: Any,
 ) -> None:
     """Write a model folder: weights, tokeniser and ``biolink.json``, all or nothing.
@@ -142,7 +143,10 @@ def save_model(
     stage
         The settings that made it.
     before
-        The model that it started from, whose stages are listed first.
+        The model that it started from, whose stages are listed first and whose documents count
+        as its own.
+    write
+        Writes further files into the folder it is given.
     further
         More entries of ``biolink.json``.
     """
@@ -151,6 +155,9 @@ def save_model(
     with model_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+        if before is not None and (before / SEEN_DOCUMENTS).is_file():
+            copyfile(before / SEEN_DOCUMENTS, temporary / SEEN_DOCUMENTS)
+        write(temporary)
         write_settings(temporary, settings)
 
 
@@ -158,7 +165,7 @@ def extend_model(
     folder: Path,
     before: Path,
     stage: dict[str, Any],
-    write: Callable[[Path], None],
+    write: Callable[[Path], object],
     **further: Any,
 ) -> None:
     """Copy a model folder and add to it, all or nothing.

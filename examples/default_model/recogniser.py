@@ -4,7 +4,7 @@
         --target biolink/embedded [--device cuda]
 
 Prints precision, recall and F1 on the development documents of a classifier trained without them;
-the one that is written saw them as well.
+the one that is written saw them as well. Run it again after an interruption: it goes on.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from corpora import FURTHER, MAIN, development_documents, training_documents
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
 from biolink.documents import Document
-from biolink.finetune.tagging import Tagged, tagged, train_tagger
+from biolink.finetune.tagging import Tagged, recogniser_optimisation, tagged, train_tagger
 from biolink.infer.mentions.recognise import DictionaryRecogniser
-from biolink.infer.mentions.tagger import TYPES
+from biolink.infer.mentions.tagger import TYPES, Tagger
 from biolink.infer.network.model import load_model
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
@@ -79,14 +79,19 @@ def main() -> None:
     # BC5CDR counts twice: its annotation is what the recogniser is to follow.
     training = texts((cdr, BOTH), (cdr, BOTH), (ncbi, DISEASES), (biored, BOTH))
     held_out = texts((cdr_dev, BOTH), (ncbi_dev, DISEASES))
-    tagger = train_tagger(model, training, steps=arguments.steps, lr=LR)
+
+    def trained(name: str, drawn: Sequence[Tagged], steps: int) -> Tagger:
+        optimisation = recogniser_optimisation(steps, 32, LR, 0, arguments.device)
+        return train_tagger(model, drawn, arguments.out / "run" / name, optimisation)
+
+    tagger = trained("recogniser-measured", training, arguments.steps)
     for name, documents in (("BC5CDR", cdr_dev), ("NCBI disease", ncbi_dev)):
         found = tagger.recognise(documents, tokenizer, dictionary)
         if name.startswith("NCBI"):
             found = [d.with_mentions(m for m in d.mentions if m.type == "Disease") for d in found]
         print(name, "development:", scores(found, documents), flush=True)
     steps = round(1.3 * arguments.steps)
-    train_tagger(model, [*training, *held_out], steps=steps, lr=LR).save(folder / TAGGER)
+    trained("recogniser", [*training, *held_out], steps).save(folder / TAGGER)
     renew_seal(folder / TAGGER)
 
 

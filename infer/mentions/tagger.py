@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from biolink.documents import Document, Mention
@@ -252,7 +252,7 @@ class Tagger(nn.Module):
         about = {"shared": str(self.shared), "types": json.dumps(self.types)}
         if self.kb is not None:
             about["kb"] = self.kb
-        save_file(state, file, metadata=about)
+        Path(file).write_bytes(_in_order(save(state, metadata=about)))
 
     @classmethod
     def load(cls, file: str | Path, model: Any) -> Tagger:
@@ -348,6 +348,15 @@ class Tagger(nn.Module):
             )
             for start, end, kind in spans
         ]
+
+
+def _in_order(stored: bytes) -> bytes:
+    """A safetensors file with its metadata in order: the library writes it in any."""
+    end = 8 + int.from_bytes(stored[:8], "little")
+    header = json.loads(stored[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return stored[:8] + written.ljust(end - 8) + stored[end:]
 
 
 def span_probability(offsets: np.ndarray, scores: np.ndarray, start: int, end: int) -> float:

@@ -16,6 +16,7 @@ from biolink.finetune.end_to_end import EndToEnd, marked_chunks, run_end_to_end
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions, generate
 from biolink.infer.linkers.markup import DONE, Machine, Marks, State, source_of
 from biolink.infer.network.model import load_model
+from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
@@ -108,6 +109,12 @@ def test_training_goes_on_where_it_was(trained: EndToEnd) -> None:
     assert (trained.out / "model" / "model.safetensors").read_bytes() == before
     assert is_sealed(trained.out / "model")
     verify_model(trained.out / "model")
+
+
+def test_the_model_knows_its_documents(trained: EndToEnd) -> None:
+    seen = SeenDocuments(trained.out / "model")
+    assert all(document in seen for document in documents())
+    assert Document("2", "Gout and asthma.") not in seen
 
 
 def test_nested_mentions_give_way_to_the_longest(tmp_path: Path) -> None:

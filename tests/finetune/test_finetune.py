@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections import Counter
@@ -229,7 +230,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     whole = trainer(kb, index, tmp_path / "whole")
     before = {n: p.detach().clone() for n, p in whole.model.named_parameters()}
     whole.run(STAGE, checkpoint_every=2)
-    assert whole.finished(STAGE)
+    assert (tmp_path / "whole/both/checkpoint-6/whole.json").is_file()
 
     class Killed(Exception):
         pass
@@ -238,26 +239,26 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     original = first.losses
 
     def failing(stage: Stage, batch: Batch) -> dict[str, torch.Tensor]:
-        if list((tmp_path / "parts").glob("both-*/whole.json")):
+        if list((tmp_path / "parts").glob("both/checkpoint-*/whole.json")):
             raise Killed
         return original(stage, batch)
 
     first.losses = failing  # type: ignore[method-assign]
     with pytest.raises(Killed):
         first.run(STAGE, checkpoint_every=2)
-    assert not first.finished(STAGE)
+    assert not (tmp_path / "parts/both/checkpoint-6").exists()
     second = trainer(kb, index, tmp_path / "parts")
     second.run(STAGE, checkpoint_every=2)
     after = dict(second.model.named_parameters())
     for name, parameter in whole.model.named_parameters():
         assert torch.equal(parameter, after[name]), name
     assert any(not torch.equal(p, before[n]) for n, p in after.items())
-    with pytest.raises(ConfigError, match="checkpoint of other settings"):
+    with pytest.raises(ConfigError, match="checkpoints of other settings"):
         second.run(Stage("both", steps=7, mentions=2))
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "half written"])
-@pytest.mark.parametrize("name", ["weights.safetensors", "state.pt"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt"])
 def test_the_loop_goes_on_from_the_last_whole_checkpoint(
     kb: KnowledgeBase,
     index: LexicalIndex,
@@ -266,11 +267,12 @@ def test_the_loop_goes_on_from_the_last_whole_checkpoint(
     name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     whole = trainer(kb, index, tmp_path / "whole")
     whole.run(STAGE, checkpoint_every=2)
-    kept = sorted(file.name for file in (tmp_path / "whole").glob("both-*"))
-    assert len(kept) == 2
-    newest = max((tmp_path / "whole").glob("both-*"), key=lambda c: int(c.name.split("-")[1]))
+    kept = sorted(file.name for file in (tmp_path / "whole/both").glob("checkpoint-*"))
+    assert kept == ["checkpoint-4", "checkpoint-6"]
+    newest = tmp_path / "whole/both/checkpoint-6"
     content = bytearray((newest / name).read_bytes())
     if how == "truncated":
         (newest / name).write_bytes(content[: len(content) // 2])
@@ -288,7 +290,7 @@ def test_the_loop_goes_on_from_the_last_whole_checkpoint(
     assert newest.name in caplog.text
     assert "goes on from" in caplog.text
     # The damaged one is kept, but not counted.
-    assert (tmp_path / "whole" / f"damaged-1-{newest.name}").is_dir()
+    assert (tmp_path / "whole/both/damaged-1-checkpoint-6").is_dir()
 
 
 def test_near_misses_by_the_models_own_embeddings(
@@ -333,7 +335,8 @@ def test_training_lowers_the_losses(kb: KnowledgeBase, index: LexicalIndex, tmp_
     after = losses()
     assert after["generation"] < before["generation"]
     assert after["listwise"] < before["listwise"]
-    assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
+    lines = [json.loads(line) for line in (tmp_path / "s/log.jsonl").open()]
+    assert lines[0]["step"] == 25 and lines[0]["generation"] > 0 and lines[0]["contrast"] > 0
 
 
 def test_stage_settings_are_checked() -> None:

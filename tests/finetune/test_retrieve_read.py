@@ -16,6 +16,7 @@ from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveRead
 from biolink.infer.network.model import load_model
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.infer.retrieve.passages import PassageEncoder, Retriever, passages
+from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load
@@ -62,6 +63,10 @@ def test_it_finds_what_it_was_taught(trained: RetrieveRead) -> None:
     for mention in found.mentions:
         assert mention.probability == mention.links[0].probability >= 0.5
         assert [link.rank for link in mention.links] == list(range(1, len(mention.links) + 1))
+
+
+def test_the_model_knows_its_documents(trained: RetrieveRead) -> None:
+    assert all(document in SeenDocuments(trained.out / "model") for document in DOCUMENTS)
 
 
 def test_a_threshold_and_a_part(trained: RetrieveRead) -> None:

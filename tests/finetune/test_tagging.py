@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,19 +12,24 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, Mention
 from biolink.errors import ConfigError
+from biolink.finetune import tagging
 from biolink.finetune.tagging import (
     Recognising,
     partial_nll,
+    recogniser_optimisation,
     run_recognising,
     tagged,
     train_tagger,
 )
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import TYPES, labels_of
+from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import Concept
+from biolink.kb.model_files import TAGGER
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
+from tests.pretrain.test_training import interrupted
 
 LABELS = labels_of(TYPES)
 
@@ -61,7 +68,8 @@ def test_it_learns_what_is_marked(tmp_path: Path) -> None:
     dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("X", "kennedy")]))
     model = bart(len(tokenizer), init_std=0.1)
     texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, dictionary)
-    tagger = train_tagger(model, texts, steps=60, batch=2, lr=3e-3, shared=1)
+    optimisation = recogniser_optimisation(60, 2, 3e-3, 0, "cpu")
+    tagger = train_tagger(model, texts, tmp_path / "run", optimisation, shared=1)
     (found,) = tagger.recognise([documents()[0].with_mentions(())], tokenizer, dictionary)
     assert [(m.text, m.type) for m in found.mentions] == [
         ("aspirin", "Chemical"), ("heat", "Chemical"),
@@ -71,12 +79,13 @@ def test_it_learns_what_is_marked(tmp_path: Path) -> None:
     assert all(torch.equal(p, fresh[name]) for name, p in model.named_parameters())
 
 
-def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
-    """Of one type that stands for all; it is used with the knowledge base it was trained with."""
+@pytest.fixture
+def settings(tmp_path: Path) -> Recognising:
+    """Of one type that stands for all, with a small model and knowledge base."""
     tokenizer = wordpiece(tmp_path / "model")
     bart(len(tokenizer), init_std=0.1).save_pretrained(tmp_path / "model")
     KnowledgeBase.from_concepts(CONCEPTS).save(tmp_path / "small.kb")
-    settings = Recognising(
+    return Recognising(
         out=tmp_path / "out",
         model=tmp_path / "model",
         kb=tmp_path / "small.kb",
@@ -86,6 +95,10 @@ def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
         batch_size=2,
         lr=3e-3,
     )
+
+
+def test_a_model_gets_a_recogniser(tmp_path: Path, settings: Recognising) -> None:
+    """It is used with the knowledge base it was trained with."""
     lines: list[dict[str, float]] = []
     folder = run_recognising(settings, documents(), lines.append)
     assert lines[0]["step"] == 50
@@ -93,6 +106,7 @@ def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
     assert (folder / "model.safetensors").read_bytes() == weights
     assert is_sealed(folder)
     verify_model(folder)
+    assert all(document in SeenDocuments(folder) for document in documents())
     linker = load(model=folder, kb=tmp_path / "small.kb")
     assert isinstance(linker, Linker) and isinstance(linker.recogniser, TrainedRecogniser)
     part = linker.with_kb(linker.kb.subset(types={"Disease"}))
@@ -107,3 +121,42 @@ def test_a_model_gets_a_recogniser(tmp_path: Path) -> None:
     assert isinstance(other, Linker) and isinstance(other.recogniser, DictionaryRecogniser)
     with pytest.raises(ConfigError, match="expected mentions of the types"):
         run_recognising(settings, [Document("1", "aspirin")])
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_an_interrupted_run_gives_the_bytes_of_an_uninterrupted_one(
+    settings: Recognising, monkeypatch: pytest.MonkeyPatch, damage: bool
+) -> None:
+    monkeypatch.setattr(tagging, "_SAVED", 4)
+    settings = replace(settings, steps=12)
+    whole = run_recognising(replace(settings, out=settings.out / "whole"), documents())
+    broken = replace(settings, out=settings.out / "broken")
+    interrupted(monkeypatch, 10, lambda: run_recognising(broken, documents()))
+    assert not (broken.out / "model").exists()
+    checkpoints = [broken.out / "run" / f"checkpoint-{step}" for step in (4, 8)]
+    assert all((checkpoint / "whole.json").is_file() for checkpoint in checkpoints)
+    if damage:
+        file = checkpoints[1] / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-7])
+    lines: list[dict[str, Any]] = []
+    model = run_recognising(broken, documents(), lines.append)
+    assert (model / TAGGER).read_bytes() == (whole / TAGGER).read_bytes()
+    if damage:
+        assert lines[0]["damaged checkpoint"] == "checkpoint-8"
+        assert lines[1] == {"goes on from": "checkpoint-4"}
+    # A finished run gives the same again, whatever is done beside the weights.
+    again = run_recognising(broken, documents())
+    assert (again / TAGGER).read_bytes() == (whole / TAGGER).read_bytes()
+
+
+def test_checkpoints_of_other_settings_are_refused(
+    settings: Recognising, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagging, "_SAVED", 2)
+    settings = replace(settings, steps=4)
+    interrupted(monkeypatch, 3, lambda: run_recognising(settings, documents()))
+    with pytest.raises(ConfigError, match=r"run holds checkpoints of other settings \(lr, steps\)"):
+        run_recognising(replace(settings, steps=5, lr=1e-3), documents())
+    moved = settings.out.with_name("moved")
+    settings.out.rename(moved)
+    assert run_recognising(replace(settings, out=moved), documents()) == moved / "model"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from biolink.errors import ModelError
+from biolink.errors import ConfigError, ModelError
 from biolink.pretrain.checkpoints import SEAL, damage_of, last_whole, seal
 from biolink.pretrain.settings import read_settings
 from biolink.pretrain.stages import KBGuided, run_kb_guided
@@ -102,6 +102,10 @@ def test_a_checkpoint_of_another_model_is_named(folder: Path, broken: Path) -> N
     text = (folder / "kb.toml").read_text().replace("d_model = 16", "d_model = 24")
     assert "d_model = 24" in text
     (folder / "kb.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"checkpoints of other settings \(config.d_model\)"):
+        run(folder, "broken")
+    # As where a model of the same path has become another.
+    (broken / "stage.json").unlink()
     with pytest.raises(ModelError, match="checkpoint-6"):
         run(folder, "broken")
 
