@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from biolink.cli.console import message
 from biolink.documents import Document
@@ -23,6 +24,7 @@ __all__ = [
     "some_documents",
 ]
 
+T = TypeVar("T")
 OnProblem = Callable[[BiolinkError], None]
 
 
@@ -142,15 +144,15 @@ def raise_problem(problem: BiolinkError) -> None:
     raise problem
 
 
-def some_documents(documents: Iterable[Document], problems: Sequence[object]) -> Iterator[Document]:
-    """The documents, once it is known that there is one.
+def some_documents(documents: Iterable[T], problems: Sized) -> Iterator[T]:
+    """The documents or texts, once it is known that there is one.
 
     Nothing is loaded and no output is opened for input that cannot be read at all.
 
     Parameters
     ----------
     documents
-        As :func:`read_all` gives them.
+        As :func:`read_all` gives them, or :class:`biolink.texts.TextReader`.
     problems
         Where the reading tells its problems.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,9 @@ from biolink.kb.wording import counted
 
 if TYPE_CHECKING:
     from biolink.documents import Document
+    from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
+    from biolink.texts import TextReader
 
 pretrain_app = typer.Typer(
     help="Pre-train a model on text or on a knowledge base, or learn a tokeniser.",
@@ -28,6 +31,61 @@ def _report(record: dict[str, Any]) -> None:
     message("  ".join(words))
 
 
+@contextmanager
+def _problems() -> Iterator[list[BiolinkError]]:
+    """A list for what cannot be read: it is told in the end, and the exit code says so.
+
+    Raises
+    ------
+    typer.Exit
+        When all went well but for them.
+    """
+    from biolink.cli.console import report_problems
+
+    problems: list[BiolinkError] = []
+    done = 0
+    try:
+        yield problems
+        done = 1
+    finally:
+        report_problems(problems, done)
+    if problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _texts(files: Sequence[Path]) -> Iterator[TextReader]:
+    """A reader of texts whose problems are told in the end, as :func:`_problems` tells them."""
+    from biolink.texts import TextReader
+
+    _check_present(files)
+    reader = TextReader()
+    with _problems() as problems:
+        try:
+            yield reader
+        finally:
+            problems += reader.problems.values()
+
+
+def _check_present(files: Sequence[Path]) -> None:
+    """Refuse a name without a file: what is trained on is never less than what was asked for."""
+    from biolink.errors import InputError
+
+    for file in files:
+        if not file.exists():
+            raise InputError(str(file), None, "no such file", "a file of documents")
+
+
+def _documents(files: Sequence[Path], problems: list[BiolinkError]) -> list[Document]:
+    """The documents of all files; those that cannot be read are problems."""
+    from biolink.cli.inputs import read_all, some_documents
+
+    _check_present(files)
+    if not files:
+        return []
+    return list(some_documents(read_all(map(str, files), None, problems.append), problems))
+
+
 @pretrain_app.command()
 def denoise(settings: SettingsFile, set: Overrides = None) -> None:
     """Pre-train a model by denoising text (BioBART).
@@ -37,10 +95,10 @@ def denoise(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.cli.console import message
     from biolink.pretrain.settings import read_settings
     from biolink.pretrain.stages import Denoising, run_denoising
-    from biolink.texts import read_texts
 
     read = read_settings(Denoising, settings, set or ())
-    message(f"wrote {run_denoising(read, read_texts, _report)}")
+    with _texts(read.text) as reader:
+        message(f"wrote {run_denoising(read, reader, _report)}")
 
 
 @pretrain_app.command()
@@ -93,29 +151,25 @@ def tokenizer(
 ) -> None:
     """Learn a byte-level BPE tokeniser from text, or extend a model's vocabulary."""
     from biolink.cli.console import message
+    from biolink.cli.inputs import some_documents
     from biolink.kb.model_folder import check_model_target, model_folder
     from biolink.pretrain.start import start_from
     from biolink.pretrain.vocabulary import extend_vocabulary, train_bpe
-    from biolink.texts import read_texts
 
     check_model_target(output)
     model = start_from(Path(extend), {}, None) if extend is not None else None
-    learned = train_bpe(read_texts([str(file) for file in files]), size)
-    with model_folder(output) as folder:
-        if model is None:
-            learned.save_pretrained(folder)
-        else:
-            extended = extend_vocabulary(*model, learned)
-            model[0].save_pretrained(folder)
-            extended.save_pretrained(folder)
-            learned = extended
-    message(f"wrote {output}: {counted(len(learned), 'token')}")
-
-
-def _documents(files: Iterable[Path]) -> list[Document]:
-    from biolink.formats import read
-
-    return [document for file in files for document in read(file)]
+    with _texts(files) as reader:
+        texts = reader([str(file) for file in files])
+        learned = train_bpe(some_documents(texts, reader.problems), size)
+        with model_folder(output) as folder:
+            if model is None:
+                learned.save_pretrained(folder)
+            else:
+                extended = extend_vocabulary(*model, learned)
+                model[0].save_pretrained(folder)
+                extended.save_pretrained(folder)
+                learned = extended
+        message(f"wrote {output}: {counted(len(learned), 'token')}")
 
 
 def finetune(
@@ -144,8 +198,9 @@ def finetune(
     def recall(linked: Iterable[Document], kb: KnowledgeBase) -> float:
         return evaluate(linked, kb).strict.recall_at_1
 
-    train, dev = _documents(read.train), _documents(read.dev)
-    message(f"wrote {run(read, train, dev, recall, _report)}")
+    with _problems() as problems:
+        train, dev = (_documents(files, problems) for files in (read.train, read.dev))
+        message(f"wrote {run(read, train, dev, recall, _report)}")
 
 
 def convert_checkpoint(
@@ -192,10 +247,13 @@ def export_pairs(
     from biolink.pretrain.settings import read_settings
 
     read = read_settings(FineTuning, settings, set or ())
-    for name, files in (("train", read.train), ("dev", read.dev)):
-        if files:
-            count = write_source_target(read, _documents(files), Path(output), name)
-            message(f"wrote {Path(output, name)}.source and .target: {counted(count, 'line')}")
+    with _problems() as problems:
+        for name, files in (("train", read.train), ("dev", read.dev)):
+            if files:
+                documents = _documents(files, problems)
+                count = write_source_target(read, documents, Path(output), name)
+                lines = counted(count, "line")
+                message(f"wrote {Path(output, name)}.source and .target: {lines}")
 
 
 train_app = typer.Typer(
@@ -215,7 +273,9 @@ def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.pretrain.settings import read_settings
 
     read = read_settings(EndToEnd, settings, set or ())
-    message(f"wrote {run_end_to_end(read, _documents(read.train), _report)}")
+    with _problems() as problems:
+        documents = _documents(read.train, problems)
+        message(f"wrote {run_end_to_end(read, documents, _report)}")
 
 
 @train_app.command()
@@ -229,15 +289,22 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.pretrain.settings import read_settings
 
     read = read_settings(RetrieveRead, settings, set or ())
-    message(f"wrote {run_retrieve_read(read, _documents(read.train), _report)}")
+    with _problems() as problems:
+        documents = _documents(read.train, problems)
+        message(f"wrote {run_retrieve_read(read, documents, _report)}")
 
 
 @train_app.command()
 def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
-    """Train a recogniser, a token classifier on a model's encoder, on annotated documents."""
+    """Train a recogniser, a token classifier on a model's encoder, on annotated documents.
+
+    The same command goes on from the last checkpoint of an earlier run.
+    """
     from biolink.cli.console import message
     from biolink.finetune.tagging import Recognising, run_recognising
     from biolink.pretrain.settings import read_settings
 
     read = read_settings(Recognising, settings, set or ())
-    message(f"wrote {run_recognising(read, _documents(read.train), _report)}")
+    with _problems() as problems:
+        documents = _documents(read.train, problems)
+        message(f"wrote {run_recognising(read, documents, _report)}")

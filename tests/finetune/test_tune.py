@@ -22,6 +22,7 @@ from biolink.finetune.objectives import wrong_continuations
 from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
 from biolink.infer.network.model import load_model
+from biolink.infer.seen_documents import SeenDocuments, write_seen_documents
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.kb.prompt import PromptForm, source_text
 from biolink.kb.trie import NameTrie
@@ -109,6 +110,21 @@ def test_a_run_learns_resumes_and_keeps_the_best(
     verify_model(folder / "whole/model")
 
 
+@pytest.mark.parametrize("with_development", [True, False])
+def test_the_model_knows_its_documents_and_those_of_the_one_before(
+    folder: Path, with_development: bool
+) -> None:
+    earlier, development = Document("0", "Gout and asthma."), Document("9", "A body heat.")
+    write_seen_documents(folder / "start", [earlier])
+    given = [development] if with_development else []
+    chosen = settings(folder, "training.steps=1", "evaluate_every=1")
+    model = run_fine_tuning(chosen, documents(), given, lambda linked: 0.5)
+    seen = SeenDocuments(model)
+    assert all(document in seen for document in (*documents(), earlier, *given))
+    assert (development in seen) == with_development
+    assert development not in SeenDocuments(folder / "start")
+
+
 def test_patience_stops_early(folder: Path) -> None:
     run(folder, "patience=2", "evaluate_every=1", "training.lr=1e-12")
     assert [e["step"] for e in json.loads((folder / "out/run/validation.json").read_text())] == [
@@ -117,10 +133,10 @@ def test_patience_stops_early(folder: Path) -> None:
 
 
 def test_decoder_prompt_off(folder: Path) -> None:
-    parts = tune._prepare(settings(folder), documents())
+    parts = tune._prepare(settings(folder), documents(), [])
     with_prompt = parts.batch(["[START] cold [END]"], ["cold"], ["fever"])
     assert with_prompt["labels"][0].tolist()[:2] == [-100, -100]
-    parts = tune._prepare(settings(folder, "prompt.decoder_prompt=''"), documents())
+    parts = tune._prepare(settings(folder, "prompt.decoder_prompt=''"), documents(), [])
     without = parts.batch(["[START] cold [END]"], ["cold"], ["fever"])
     ids = parts.tokenizer("fever", add_special_tokens=False)["input_ids"]
     assert without["labels"][0].tolist() == [*ids, 3]
@@ -128,8 +144,8 @@ def test_decoder_prompt_off(folder: Path) -> None:
 
 
 def test_abbreviations_and_targets_reach_the_batch(folder: Path) -> None:
-    written = tune._prepare(settings(folder), documents()).samples
-    left = tune._prepare(settings(folder, "abbreviations=none"), documents()).samples
+    written = tune._prepare(settings(folder), documents(), []).samples
+    left = tune._prepare(settings(folder, "abbreviations=none"), documents(), []).samples
     assert [s.mention for s in written][1] == "spinal and bulbar muscular atrophy"
     assert [s.mention for s in left][1] == "SBMA"
 
@@ -256,6 +272,31 @@ def test_commands(folder: Path) -> None:
     assert len(sources) == len(targets) == 3
     assert targets[2] == "fever is fever"
     assert "[START] fever [END]" in sources[2]
+
+
+def test_a_bad_document_costs_itself_alone(folder: Path) -> None:
+    runner, toml, corpus = CliRunner(), str(folder / "tune.toml"), folder / "train.jsonl"
+    short = ["--set", "training.steps=1", "--set", "evaluate_every=1"]
+    good = corpus.read_text()
+    corpus.write_text('{"id": "9", "text": 5}\n' + good)
+    for command in (["finetune", toml, *short], ["export-pairs", toml, "-o", f"{folder}/pairs"]):
+        done = runner.invoke(app, command)
+        assert done.exit_code == 1, done.output
+        assert f"{corpus}:1" in done.stderr
+        # The same file trains and is developed on.
+        assert "biolink: 2 problems; everything else was done" in done.stderr
+    assert (folder / "out/model/model.safetensors").is_file()
+    assert len((folder / "pairs/train.source").read_text().splitlines()) == 3
+    corpus.write_text('{"id": "9", "text": 5}\n')
+    done = runner.invoke(app, ["finetune", toml, *short, "--set", f"out={folder}/none"])
+    assert isinstance(done.exception, ConfigError)
+    assert "no document could be read" in str(done.exception)
+    assert f"{corpus}:1" in done.stderr and "everything else" not in done.stderr
+    assert not (folder / "none").exists()
+    corpus.write_text(good)
+    absent = ["--set", f"train=['{corpus}', '{folder}/absent.jsonl']"]
+    done = runner.invoke(app, ["finetune", toml, *short, *absent])
+    assert isinstance(done.exception, InputError) and "no such file" in str(done.exception)
 
 
 def test_nothing_to_learn_from(folder: Path) -> None:

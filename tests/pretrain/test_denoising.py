@@ -17,7 +17,7 @@ from biolink.pretrain.denoising import Noise, infill, noised, pack_documents, pe
 from biolink.pretrain.order import shuffled
 from biolink.pretrain.stream import DenoisingStream, packed_dataset
 from biolink.pretrain.vocabulary import train_bpe
-from biolink.texts import read_texts
+from biolink.texts import TextReader, read_texts
 
 MASK = 999
 BEGIN, END = 0, 2
@@ -121,6 +121,10 @@ def test_texts_of_every_form(tmp_path: Path, files: list[str]) -> None:
     assert next(texts) == "A. B. C. D."
     with pytest.raises(InputError, match=r"full.jsonl:2"):
         next(texts)
+    reader = TextReader()
+    for _ in range(2):
+        assert list(reader([str(tmp_path / "full.jsonl")])) == ["A. B. C. D."]
+    assert len(reader.problems) == 1
     (tmp_path / "plain.txt").write_text("One text\nof two lines.\n")
     assert list(read_texts([str(tmp_path / "plain.txt")])) == ["One text of two lines."]
 

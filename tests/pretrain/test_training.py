@@ -12,7 +12,9 @@ from accelerate.data_loader import BatchSamplerShard
 from safetensors.torch import load_file
 from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import TrainerCallback
+from typer.testing import CliRunner
 
+from biolink.cli.app import app
 from biolink.errors import BiolinkError, ConfigError, ModelError
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pretrain import running
@@ -92,6 +94,29 @@ def test_a_stage_goes_on_from_another(folder: Path) -> None:
     (folder / "denoised/model/biolink.json").unlink()
     with pytest.raises(ModelError, match=r"biolink\.json is missing"):
         run_kb_guided(read_settings(KBGuided, folder / "next.toml", [f"out={folder / 'other'}"]))
+
+
+def test_a_bad_text_costs_itself_alone(folder: Path) -> None:
+    """It is told once, however often the files are read, and is part of no sample."""
+    toml = str(folder / "denoise.toml")
+    assert CliRunner().invoke(app, ["pretrain", "denoise", toml]).exit_code == 0
+    good = (folder / "a.jsonl").read_text()
+    (folder / "a.jsonl").write_text("[1]\n" + good)
+    again = ["--set", f"out={folder}/again"]
+    done = CliRunner().invoke(app, ["pretrain", "denoise", toml, *again])
+    assert done.exit_code == 1, done.output
+    assert f"{folder}/a.jsonl:1" in done.stderr
+    assert "biolink: 1 problem; everything else was done" in done.stderr
+    one, other = weights(folder / "denoised/model"), weights(folder / "again/model")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    command = ["pretrain", "tokenizer", str(folder / "a.jsonl"), "--size", "300", "-o"]
+    done = CliRunner().invoke(app, [*command, str(folder / "bpe2")])
+    assert done.exit_code == 1 and (folder / "bpe2/tokenizer.json").is_file()
+    (folder / "a.jsonl").write_text('[1]\n{"text": 5}\n')
+    done = CliRunner().invoke(app, [*command, str(folder / "bpe3")])
+    assert isinstance(done.exception, BiolinkError)
+    assert "no document could be read" in str(done.exception)
+    assert not (folder / "bpe3").exists()
 
 
 def test_mention_choice_and_negatives(folder: Path) -> None:
