@@ -37,6 +37,9 @@ __all__ = [
     "with_curies",
 ]
 
+#: Documents in a row with which a process dies; then it is not they that are to blame.
+_DEATHS = 8
+
 #: What a document may raise, that of a recogniser of one's own included; the others are linked.
 _OF_A_DOCUMENT = (
     BiolinkError,
@@ -243,15 +246,102 @@ def _begin(settings: LinkSettings, recognise: bool | None) -> None:
     _settings = (settings, recognise)
 
 
-def _link(block: list[Document]) -> Linked:
-    # Loaded with the first block: an error while a pool is set up could not be told.
+def _ready() -> BlockLinker:
+    """The linker of this process.
+
+    It is loaded with the first block: an error while a pool is set up could not be told.
+    """
     global _linker
     if _linker is None:
         assert _settings is not None
         single_threaded()
         settings, recognise = _settings
         _linker = BlockLinker(settings.linker(), recognise, settings.curies)
-    return _linker(block)
+    return _linker
+
+
+def _load() -> None:
+    _ready()
+
+
+def _link(block: list[Document]) -> Linked:
+    return _ready()(block)
+
+
+class _Workers:
+    """Worker processes of one thread each; new ones take their place when one of them has died."""
+
+    def __init__(self, settings: LinkSettings, recognise: bool | None, count: int) -> None:
+        self._begin, self._count = (settings, recognise), count
+        self._pool: ProcessPoolExecutor | None = None
+        self._deaths = 0  # documents in a row with which a process died
+
+    def submit(self, block: list[Document]) -> Future[Linked]:
+        """Have a block linked."""
+        if self._pool is not None:
+            with contextlib.suppress(BrokenProcessPool):
+                return self._pool.submit(_link, block)
+        return self._started().submit(_link, block)
+
+    def _started(self) -> ProcessPoolExecutor:
+        self.close()
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self._count, context, _begin, self._begin)
+        return self._pool
+
+    def rescue(self, block: list[Document]) -> Linked:
+        """Link a block with which a process died; where one dies again, each document alone.
+
+        Raises
+        ------
+        BiolinkError
+            When it is no document's fault: a process dies while it loads, or with one document
+            after the other.
+        """
+        done = self._attempt(block)
+        if done is not None:
+            return done
+        done = Linked()
+        for document in block:
+            alone = self._attempt([document])
+            if alone is not None:
+                done.documents.extend(alone.documents)
+                done.problems.extend(alone.problems)
+                self._deaths = 0
+                continue
+            done.problems.append(
+                f"document {document.id!r} was left out: each process that linked it died"
+            )
+            self._deaths += 1
+            if self._deaths == _DEATHS:
+                raise _died(f"linked the document {document.id!r}, as with those before it")
+        return done
+
+    def _attempt(self, block: list[Document]) -> Linked | None:
+        """The outcome of a block, None where the process died of it."""
+        try:
+            if self._pool is None:
+                self._started().submit(_load).result()
+        except BrokenProcessPool:
+            raise _died("loaded the model and the knowledge base") from None
+        try:
+            return self.submit(block).result()
+        except BrokenProcessPool:
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _died(during: str) -> BiolinkError:
+    return BiolinkError(
+        f"a worker process died while it {during}; it may have run out of memory: try fewer "
+        "--workers or a smaller --batch-size"
+    )
 
 
 def link_in_processes(
@@ -262,36 +352,35 @@ def link_in_processes(
 ) -> Generator[Linked, None, None]:
     """Outcomes of blocks in their order, from worker processes of one thread each.
 
-    Two blocks for each worker are held at a time. Processes are spawned, so a program that calls
-    this needs the guard ``if __name__ == "__main__":``.
+    Two blocks for each worker are held at a time. Where a process dies, the blocks that were held
+    are linked again, one after the other; a document with which each process dies is a problem.
+    Processes are spawned, so a program that calls this needs the guard
+    ``if __name__ == "__main__":``.
 
     Raises
     ------
     BiolinkError
-        What loading raises, or when a worker process dies.
+        What loading raises, or when worker processes die whatever they link.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin, (settings, recognise))
+    team, lone = _Workers(settings, recognise, workers), _Workers(settings, recognise, 1)
     waiting: deque[tuple[list[Document], Future[Linked]]] = deque()
 
     def first() -> Linked:
         block, future = waiting.popleft()
         try:
-            return future.result()
+            linked = future.result()
         except BrokenProcessPool:
-            ids = f"{block[0].id!r} to {block[-1].id!r}"
-            raise BiolinkError(
-                f"a worker process died while the documents {ids} and those after them were "
-                "linked; it may have run out of memory: try fewer --workers or a smaller "
-                "--batch-size"
-            ) from None
+            return lone.rescue(block)
+        lone.close()
+        return linked
 
     try:
         for block in blocks:
-            waiting.append((block, pool.submit(_link, block)))
+            waiting.append((block, team.submit(block)))
             if len(waiting) == 2 * workers:
                 yield first()
         while waiting:
             yield first()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for each in (team, lone):
+            each.close()

@@ -142,9 +142,55 @@ class Deadly(LinkSettings):
         os._exit(3)
 
 
-def test_a_worker_that_dies_is_told() -> None:
-    with pytest.raises(BiolinkError, match=r"a worker process died while the documents '0' to '1'"):
+def test_a_worker_that_dies_while_it_loads_is_told() -> None:
+    with pytest.raises(BiolinkError, match="a worker process died while it loaded the model"):
         list(link_in_processes(Deadly(), blocks_of(documents(4), 2), workers=1))
+
+
+class Killing:
+    """A linker of which the process dies with some documents; with one of them only once."""
+
+    def __init__(self, ids: str, once: Path) -> None:
+        self.ids, self.once = ids.split(), once
+
+    def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
+        for document in block:
+            if document.id in self.ids:
+                os._exit(9)
+            if document.id == "once" and not self.once.exists():
+                self.once.write_text("")
+                os._exit(9)
+        return block
+
+
+@dataclass(frozen=True, slots=True)
+class Killed(LinkSettings):
+    def linker(self, progress: Any = None) -> Any:
+        return Killing(self.kb or "", Path(self.model or ""))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_document_with_which_each_process_dies_is_left_out(workers: int, tmp_path: Path) -> None:
+    given = [*documents(9), Document("once", "x"), Document("last", "x")]
+    settings = Killed("2 7", str(tmp_path / "once"))
+    done = list(link_in_processes(settings, blocks_of(given, 3), workers))
+    assert [d.id for one in done for d in one.documents] == [
+        "0", "1", "3", "4", "5", "6", "8", "once", "last",
+    ]  # fmt: skip
+    assert [problem for one in done for problem in one.problems] == [
+        f"document '{i}' was left out: each process that linked it died" for i in (2, 7)
+    ]
+
+
+def test_processes_that_die_whatever_they_link_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("biolink.blocks._DEATHS", 2)
+    settings = Killed("2 3", str(tmp_path / "once"))
+    linked = link_in_processes(settings, blocks_of(documents(6), 3), 1)
+    assert [d.id for d in next(linked).documents] == ["0", "1"]
+    with pytest.raises(BiolinkError, match=r"linked the document '3', as with those before it"):
+        next(linked)
 
 
 def test_errors_travel_between_processes() -> None:
