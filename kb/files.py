@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from biolink.errors import InputError
-from biolink.kb.temporary import older, temporary_beside, unwritable
+from biolink.kb.temporary import is_temporary, older, temporary_beside, unwritable
 
 __all__ = [
     "DAMAGED",
@@ -319,10 +319,10 @@ def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
     mode = _mode(target, path)
     if target.is_dir():
         try:
-            own = {entry.name for entry in target.iterdir()}
+            own = {entry.name for entry in target.iterdir() if not is_temporary(entry.name)}
         except OSError as error:
             raise unwritable(path, error) from None
-        others = foreign(target) if own else []
+        others = [name for name in foreign(target) if name in own] if own else []
         if others:
             what = "a folder" if own <= set(others) else kind
             named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -21,9 +22,18 @@ try:
 except ImportError:  # not Unix: temporaries are not locked, and leftovers stay
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["older", "temporary_beside", "unwritable"]
+__all__ = ["is_temporary", "older", "temporary_beside", "unwritable"]
 
 _TEMPORARIES = 8
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is that of a temporary file or folder of ours.
+
+    >>> is_temporary(".part.kb.biolink-1"), is_temporary("part.kb")
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.biolink-(\d|[0-9a-f]{32})(\.old)?", name) is not None
 
 
 def unwritable(path: str | Path, error: OSError) -> InputError:

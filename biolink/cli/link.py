@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import format_of_name, load, write
 from biolink.kb.files import STDIO, check_named_folder
+from biolink.kb.temporary import temporary_beside
 from biolink.kb.wording import counted
 from biolink.scale.blocks import (
     BlockLinker,
@@ -219,9 +221,12 @@ def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Itera
         with one_thread():
             yield map(linker, blocks)
         return
-    with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
+    # Named after the user, not at random: the next run removes what a killed one left.
+    target = Path(tempfile.gettempdir(), f"biolink-{getattr(os, 'getuid', int)()}")
+    with temporary_beside(target, folder=True) as (folder, _):
+        folder.chmod(0o700)
         with progress("preparing the knowledge base") as advance:
-            settings = job.settings.stored(Path(folder), lambda _, done, size: advance(done, size))
+            settings = job.settings.stored(folder, lambda _, done, size: advance(done, size))
         with closing(link_in_processes(settings, blocks, job.workers, recognise)) as linked:
             yield linked
 

@@ -18,6 +18,7 @@ from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError
 from biolink.formats import read, write
 from biolink.kb.files import replace_file
+from biolink.kb.temporary import is_temporary
 from biolink.scale.blocks import BlockLinker, Linked, blocks_of
 
 __all__ = ["Block", "Shards", "link_shard", "numbered_blocks"]
@@ -129,7 +130,10 @@ class Shards:
                     f"{self.folder} holds the shards of another job (not the same: "
                     f"{', '.join(differing)}); expected another -o, or the same job to go on with"
                 )
-        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        elif self.folder.exists() and (
+            not self.folder.is_dir()
+            or not all(is_temporary(entry.name) for entry in self.folder.iterdir())
+        ):
             raise ConfigError(
                 f"{self.folder} exists and has no {_JOB}; expected a new or empty folder"
             )

@@ -104,6 +104,9 @@ def test_blocks_have_names_of_their_own_and_those_that_are_there_are_left_out(
 
 def test_a_folder_serves_one_job(tmp_path: Path) -> None:
     shards = Shards(tmp_path / "out")
+    # As after a kill before the job was written down.
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".job.json.biolink-1").write_text("{")
     shards.begin({"files": ["a"], "block": 2})
     shards.begin({"files": ["a"], "block": 2})
     with pytest.raises(ConfigError, match="another job \\(not the same: block\\)"):

@@ -191,6 +191,10 @@ def test_a_split_replaces_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for _ in range(2):
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 0, result.exception
+    # As after a kill while part.kb was written.
+    (tmp_path / "out" / ".part.kb.biolink-1").mkdir()
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.exception
     assert names(tmp_path / "out") == [
         *("complement.jsonl", "complement.kb", "part.jsonl", "part.kb")
     ]
@@ -255,6 +259,20 @@ def test_what_a_living_run_writes_is_left_alone(kind: str, tmp_path: Path) -> No
     content = target if kind == "file" else target / "note.txt"
     assert content.read_text() == "half"
     assert names(tmp_path) == ["out.d"]
+
+
+def test_what_a_killed_run_left_inside_a_folder_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    target = tmp_path / "notes"
+    for own in ((), ("note.txt",)):
+        target.mkdir(exist_ok=True)
+        (target / ".part.kb.biolink-1").mkdir()
+        (target / ".note.txt.biolink-2").write_text("half")
+        assert set(own) < set(names(target))
+        write_note(target)
+        assert names(target) == ["note.txt"]
+    (target / ".note.txt.biolink").write_text("a user's")
+    with pytest.raises(InputError, match="something else in it"):
+        write_note(target)
 
 
 def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
