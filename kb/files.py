@@ -322,7 +322,7 @@ def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
             own = {entry.name for entry in target.iterdir() if not is_temporary(entry.name)}
         except OSError as error:
             raise unwritable(path, error) from None
-        others = [name for name in foreign(target) if name in own] if own else []
+        others = foreign(target) if own else []
         if others:
             what = "a folder" if own <= set(others) else kind
             named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
@@ -365,13 +365,18 @@ def check_named_folder(path: str | Path, kind: str) -> None:
 def foreign_names(folder: Path, patterns: Iterable[str]) -> list[str]:
     """Sorted names of what a folder holds beside names that fit the patterns.
 
+    What a killed run left in it is no such thing.
+
     >>> foreign_names(Path("no-such-folder"), ["*.json"])
     []
     """
     allowed = [*patterns, ".DS_Store"]
     names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
     return [
-        name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)
+        name
+        for name in names
+        if not is_temporary(name)
+        and not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)
     ]
 
 

@@ -100,8 +100,7 @@ def foreign_in_store(folder: Path) -> list[str]:
     if not is_store(folder):
         return foreign_names(folder, ())
     foreign = foreign_names(folder, (*_FILES, MANIFEST, STAMP, INDEX))
-    # Temporary folders of indexes that are being built begin with a dot.
-    foreign += [f"{INDEX}/{name}" for name in foreign_names(folder / INDEX, (*_INDEXES, ".*"))]
+    foreign += [f"{INDEX}/{name}" for name in foreign_names(folder / INDEX, _INDEXES)]
     for index in sorted((folder / INDEX).glob("[!.]*/")):
         foreign += [f"{INDEX}/{index.name}/{name}" for name in foreign_in_index(index)]
     return foreign
