@@ -349,21 +349,13 @@ def run_training(
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(folder, settings, extra or {})
-    first = arguments.process_index == 0
-    checkpoint = last_whole(folder, "checkpoint", report, aside=first)
-    if checkpoint is not None:
-        check_stage(folder, stage)
-    elif first:
-        note_stage(folder, stage)
-    last = None if checkpoint is None else str(checkpoint)
+    last = _last_checkpoint(folder, arguments.process_index == 0, stage, report)
     hooks: list[Any] = [_Log(folder / "log.jsonl", report), *callbacks]
     if isinstance(dataset, DenoisingStream):
         hooks.append(_Marks(dataset))
         if last is not None:
-            done = json.loads((Path(last) / "trainer_state.json").read_text(encoding="utf-8"))
             of_step = settings.batch_size * settings.accumulation * arguments.world_size
-            marks = json.loads((Path(last) / MARKS).read_text(encoding="utf-8"))
-            dataset.resume(done["global_step"] * of_step, marks)
+            _resume_stream(dataset, last, of_step)
             arguments.ignore_data_skip = True
     hooks.append(_Seal())
     trainer = _Trainer(
@@ -377,7 +369,26 @@ def run_training(
         optimizer_cls_and_kwargs=None if groups is None else _adamw(groups, settings),
     )
     trainer.remove_callback(PrinterCallback)
-    if isinstance(dataset, DenoisingStream):
-        trainer.random_state_of = last
-    trainer.train(resume_from_checkpoint=last)
+    path = None if last is None else str(last)
+    trainer.random_state_of = path if isinstance(dataset, DenoisingStream) else None
+    trainer.train(resume_from_checkpoint=path)
     return trainer.state
+
+
+def _last_checkpoint(
+    folder: Path, first: bool, stage: Any, report: Callable[[dict[str, Any]], None]
+) -> Path | None:
+    """What a run goes on from, made with these settings; ``first`` of its processes writes."""
+    last = last_whole(folder, "checkpoint", report, aside=first)
+    if last is not None:
+        check_stage(folder, stage)
+    elif first:
+        note_stage(folder, stage)
+    return last
+
+
+def _resume_stream(stream: DenoisingStream, checkpoint: Path, of_step: int) -> None:
+    """Let a stream go on behind what the steps until a checkpoint took of it."""
+    done = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    marks = json.loads((checkpoint / MARKS).read_text(encoding="utf-8"))
+    stream.resume(done["global_step"] * of_step, marks)
