@@ -118,7 +118,7 @@ def test_the_model_knows_its_documents_and_those_of_the_one_before(
     write_seen_documents(folder / "start", [earlier])
     given = [development] if with_development else []
     chosen = settings(folder, "training.steps=1", "evaluate_every=1")
-    model = run_fine_tuning(chosen, documents(), given, lambda linked: 0.5)
+    model = run_fine_tuning(chosen, documents(), given, lambda linked, kb: 0.5)
     seen = SeenDocuments(model)
     assert all(document in seen for document in (*documents(), earlier, *given))
     assert (development in seen) == with_development
