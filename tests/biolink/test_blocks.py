@@ -185,7 +185,7 @@ def test_a_document_with_which_each_process_dies_is_left_out(workers: int, tmp_p
 def test_processes_that_die_whatever_they_link_are_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("biolink.blocks._DEATHS", 2)
+    monkeypatch.setattr("biolink.scale.blocks._DEATHS", 2)
     settings = Killed("2 3", str(tmp_path / "once"))
     linked = link_in_processes(settings, blocks_of(documents(6), 3), 1)
     assert [d.id for d in next(linked).documents] == ["0", "1"]
