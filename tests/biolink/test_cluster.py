@@ -176,7 +176,7 @@ def test_a_cluster_of_two(
     assert run_link(command).linked == 2
     again = run_link(command)
     assert (again.documents, again.problems) == (0, [])
-    assert "2 shard(s) of an earlier run were kept" in capsys.readouterr().err
+    assert "kept from an earlier run: 2 shards" in capsys.readouterr().err
     linked = {d.id: d for f in (tmp_path / "linked").glob("part-*.jsonl") for d in read(f, "jsonl")}
     for document in BlockLinker(settings.linker())(list(read(files[1]))).documents:
         there = linked[document.id].mentions
