@@ -257,7 +257,9 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
     assert done.returncode == 1 and "expected a name that ends in" in done.stderr
     (tmp_path / "ids.txt").write_text("D1\ntwo words\n")
     done = run(*command)
-    assert done.returncode == 1 and "ids.txt:2: two words; expected one identifier" in done.stderr
+    assert (
+        done.returncode == 1 and "ids.txt:2: the line 'two words'; expected one id" in done.stderr
+    )
     (tmp_path / "ids.txt").write_text("D1\nD3\nD4\nD5\nD6\n")
     done = run("bench", "split", tmp_path / "dev.PubTator", *common, "-o", tmp_path / "split")
     assert done.returncode == 0, done.stderr
