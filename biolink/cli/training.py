@@ -43,10 +43,10 @@ def _problems() -> Iterator[list[BiolinkError]]:
     from biolink.cli.console import report_problems
 
     problems: list[BiolinkError] = []
-    done = 0
+    done = False
     try:
         yield problems
-        done = 1
+        done = True
     finally:
         report_problems(problems, done)
     if problems:

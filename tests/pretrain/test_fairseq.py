@@ -235,8 +235,8 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, zipped: bool) -> None:
 
 WRONG: list[tuple[Any, str]] = [
     ({"model": 5}, "no weights"),
-    ({"model": {"a": 5}}, "no tensor"),
-    ({"model": {5: torch.zeros(1)}}, "no tensor"),
+    ({"model": {"a": 5}}, "not a tensor"),
+    ({"model": {5: torch.zeros(1)}}, "not a tensor"),
     ({"model": {}}, "encoder.embed_tokens"),
     ({"args": 7}, "arguments"),
     ({"args": None, "cfg": [1]}, None),
