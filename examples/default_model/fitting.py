@@ -390,7 +390,7 @@ def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
         "type",
         "annotated",
         "abbreviation",
-        "alone",
+        "shared",
         "miscased",
     ):
         used = [name for name in FEATURES if not name.startswith(left_out)]

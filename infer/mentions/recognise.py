@@ -256,7 +256,7 @@ class TrainedRecogniser:
             document.with_mentions(
                 mention
                 for mention in self._whole(document)
-                if type_name(mention.type) not in missing
+                if type_name(mention.type) not in missing and mention.text not in STOP_WORDS
             )
             for document in found
         ]

@@ -153,7 +153,11 @@ CANDIDATE_FEATURES = (
     Feature("generation_mean", "log-probability of the name per token", _from_generation),
     Feature("dense", "cosine of embeddings", lambda e: e.dense),
     Feature("lexical", "cosine of character n-grams", lambda e: e.lexical),
-    Feature("exact", "the name is the mention", lambda e: e.exact),
+    Feature(
+        "shared",
+        "the name is the mention, and other concepts have it as well",
+        lambda e: np.logical_and(e.exact, np.logical_not(e.sole)),
+    ),
     Feature("preferred", "the name is its concept's preferred name", lambda e: e.preferred),
     Feature(
         "prior",
@@ -189,11 +193,6 @@ CANDIDATE_FEATURES = (
         lambda e: e.abbreviation,
     ),
     Feature(
-        "alone",
-        "the name is the mention, and no other concept has it",
-        lambda e: np.logical_and(e.exact, e.sole),
-    ),
-    Feature(
         "miscased",
         "the mention is a word, and the name an acronym that is spelt like it",
         lambda e: e.miscased,
@@ -222,7 +221,7 @@ NIL_CANDIDATE_FEATURES = (
     NilFeature("one", "always 1", lambda c: 1.0),
     NilFeature("best_dense", "highest cosine of embeddings", _best("dense")),
     NilFeature("best_lexical", "highest cosine of character n-grams", _best("lexical")),
-    NilFeature("best_exact", "1 when a name is the mention", _best("exact")),
+    NilFeature("shared", "1 when several concepts have the mention as a name", _best("shared")),
     NilFeature(
         "typed",
         "1 when the mention has a type that the knowledge base knows",

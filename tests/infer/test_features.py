@@ -43,7 +43,7 @@ def test_columns_hold_what_their_names_say() -> None:
     )
     column = {name: features[:, column_of(name)].tolist() for name in FEATURES}
     assert column["dense"] == [0.25, 0.5]
-    assert column["exact"] == [1, 1] and column["alone"] == [1, 0]
+    assert column["shared"] == [0, 1]
     assert column["prior"] == pytest.approx([0, np.log(10)])
     assert column["annotated"] == pytest.approx([np.log(4), np.log(2)])
     assert column["annotated_share"] == [0.75, 0.25]
@@ -53,14 +53,18 @@ def test_columns_hold_what_their_names_say() -> None:
 def test_nil_sees_the_best_candidate() -> None:
     ids = np.arange(2)
     features = candidate_features(
-        evidence(lexical=np.array([0.2, 0.9]), exact=np.array([False, True]))
+        evidence(
+            lexical=np.array([0.2, 0.9]),
+            exact=np.array([False, True]),
+            sole=np.array([False, False]),
+        )
     )
     values = nil_features(Candidates(ids, ids, features, short=True))
     assert dict(zip(NIL_FEATURES, values, strict=True)) == {
         "one": 1,
         "best_dense": 0,
         "best_lexical": 0.9,
-        "best_exact": 1,
+        "shared": 1,
         "typed": 0,
         "short": 1,
         "unmarked": 0,
