@@ -87,10 +87,15 @@ def find_threshold(
     if not probabilities or not wanted:
         raise ConfigError("no mention with a gold concept was linked: there is nothing to sweep")
     swept = sweep(probabilities, right, wanted)
-    columns = (swept.values, swept.right / swept.kept, swept.right / wanted, swept.f1)
     points = [
-        Point(*map(float, row), int(kept))
-        for *row, kept in zip(*(column[::-1] for column in (*columns, swept.kept)), strict=True)
+        Point(
+            threshold=float(swept.values[i]),
+            precision=float(swept.right[i] / swept.kept[i]),
+            recall=float(swept.right[i] / wanted),
+            f1=float(swept.f1[i]),
+            linked=int(swept.kept[i]),
+        )
+        for i in reversed(range(len(swept.values)))
     ]
     if precision is None:
         best = max(points, key=lambda point: point.f1)

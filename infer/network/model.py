@@ -297,9 +297,9 @@ def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> Li
 
 
 def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
-    remembered = (counts_of(folder / name) for name in (ANNOTATIONS, ABBREVIATIONS))
+    annotations, abbreviations = counts_of(folder / ANNOTATIONS), counts_of(folder / ABBREVIATIONS)
     try:
-        return Ranker.from_dict(values, *remembered, stop_names_of(folder))
+        return Ranker.from_dict(values, annotations, abbreviations, stop_names_of(folder))
     except ConfigError as error:
         raise damaged(folder / SETTINGS, str(error)) from None
 
