@@ -1,1 +1,1 @@
-"""The network: BART and T5 as they are run here, their weights, precision and tokeniser."""
+"""The network: how BART and T5 are run here, with their weights, precision and tokeniser."""

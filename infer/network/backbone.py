@@ -1,9 +1,10 @@
-"""The seq2seq model as decoding needs it: encode once, then decode any set of rows.
+"""The sequence-to-sequence model in the form that decoding needs: encode once, decode any rows.
 
 transformers owns the weights. The decoder's forward pass is written out here for BART and T5 (and
-BART's encoder in :mod:`biolink.infer.network.encoder`), because generation under a trie wants what
-``generate`` does not offer: cross-attention keys and values computed once per mention and shared by
-all of its hypotheses, positions and masks of one's own, and several names scored in one pass.
+that of BART's encoder in :mod:`biolink.infer.network.encoder`), because generation under a trie
+needs what transformers' ``generate`` does not offer: cross-attention keys and values that are
+computed once per mention and shared by all of its hypotheses, custom positions and masks, and
+several names scored in one pass.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from biolink.infer.network.precision import activated, added, projections
 
 __all__ = ["FEW_ENOUGH", "Backbone", "Memory", "pooled", "span_vectors"]
 
-#: Share of the mentions up to which a memory of some alone is made.
+#: If at most this share of the mentions still has rows, a smaller memory is made for those alone.
 FEW_ENOUGH = 0.75
 
 #: Keys and values of one layer, each [rows, heads, positions, head size].
@@ -30,20 +31,42 @@ KeyValue = tuple[Tensor, Tensor]
 
 
 def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
-    """Mean of the encoder's states over real tokens, of unit length [texts, d]."""
+    """The mean of the encoder's states over the tokens that are not padding, scaled to unit length.
+
+    Parameters
+    ----------
+    states
+        [texts, tokens, d].
+    attention_mask
+        [texts, tokens]: 1 for a token, 0 for padding.
+
+    Returns
+    -------
+    Vectors [texts, d].
+
+    >>> pooled(torch.tensor([[[3.0, 4.0], [9.0, 9.0]]]), torch.tensor([[1, 0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     mask = attention_mask[..., None].to(states.dtype)
     return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
 
 
 def span_vectors(states: Tensor, spans: Tensor) -> Tensor:
-    """Mean of the encoder's states over a span of each text, of unit length [texts, d].
+    """The mean of the encoder's states over one span of each text, scaled to unit length.
 
     Parameters
     ----------
     states
         [texts, tokens, d].
     spans
-        [texts, 2]: begin and end, in tokens.
+        [texts, 2]: the first token of the span and the token after its last.
+
+    Returns
+    -------
+    Vectors [texts, d].
+
+    >>> span_vectors(torch.tensor([[[3.0, 4.0], [0.0, 9.0]]]), torch.tensor([[1, 2]]))
+    tensor([[0., 1.]])
     """
     order = torch.arange(states.shape[1], device=states.device)[None]
     inside = (order >= spans[:, :1]) & (order < spans[:, 1:])
@@ -52,17 +75,18 @@ def span_vectors(states: Tensor, spans: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the decoder reads of the encoder, for a batch of mentions.
+    """What the decoder reads from the encoder, for a batch of mentions.
 
     Attributes
     ----------
     layers
-        Keys and values of every decoder layer's cross-attention, [mentions, heads, source, size].
+        For each decoder layer, the keys and values of its cross-attention, [mentions, heads,
+        source, size] each.
     mask
-        Additive mask [mentions, 1, 1, source].
+        The additive attention mask [mentions, 1, 1, source].
     slots, each
-        Rows of the decoder that are hypotheses of these mentions: row r is hypothesis
-        ``slots[r] % each`` of mention ``slots[r] // each``. None: row r is mention r.
+        Which mention each row of the decoder belongs to: row r is hypothesis ``slots[r] % each``
+        of mention ``slots[r] // each``. If ``slots`` is None, row r is mention r.
     """
 
     layers: tuple[KeyValue, ...]
@@ -71,14 +95,20 @@ class Memory:
     each: int = 1
 
     def select(self, mentions: Tensor) -> Memory:
-        """The memory of some mentions (indices [n])."""
+        """The memory of a few mentions, given by their indices [n]."""
         layers = tuple(
             (k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers
         )
         return Memory(layers, self.mask.index_select(0, mentions))
 
     def for_rows(self, mention_of_row: Tensor) -> Memory:
-        """The memory for rows that belong to mentions [rows], ascending."""
+        """The memory for rows of the decoder that are hypotheses of these mentions.
+
+        Parameters
+        ----------
+        mention_of_row
+            [rows]: the index of each row's mention, in ascending order.
+        """
         present, group, counts = torch.unique_consecutive(
             mention_of_row, return_inverse=True, return_counts=True
         )
@@ -90,23 +120,23 @@ class Memory:
             memory = self.select(present)
         else:
             group = mention_of_row
-        place = order - starts.repeat_interleave(counts)
-        return Memory(memory.layers, memory.mask, group * each + place, each)
+        hypothesis = order - starts.repeat_interleave(counts)
+        return Memory(memory.layers, memory.mask, group * each + hypothesis, each)
 
 
 class Backbone:
-    """A BART or T5 model of transformers, for constrained decoding.
+    """A BART or T5 model from transformers, for constrained decoding.
 
     Parameters
     ----------
     model
-        ``BartForConditionalGeneration``, ``T5ForConditionalGeneration`` or a model with the same
-        modules.
+        A ``BartForConditionalGeneration``, a ``T5ForConditionalGeneration``, or another model with
+        the same modules.
 
     Raises
     ------
     ModelError
-        When the architecture is neither.
+        If the model has another architecture.
     """
 
     def __init__(self, model: Any) -> None:
@@ -120,43 +150,60 @@ class Backbone:
             self._decoder = _T5Decoder(model)
             self._encoder = None
         else:
-            raise ModelError(f"the architecture {kind!r} is not supported: bart, t5 and mt5 are")
+            raise ModelError(
+                f"the architecture {kind!r} is not supported; expected bart, t5 or mt5"
+            )
         self.kind = "bart" if kind == "bart" else "t5"
 
     @property
     def device(self) -> torch.device:
+        """The device that the weights are on."""
         return next(self.model.parameters()).device
 
     @property
     def eos_id(self) -> int:
-        """Token that ends a name."""
+        """The token that ends a name."""
         eos = self.config.eos_token_id
         return int(eos[0] if isinstance(eos, list) else eos)
 
     @property
     def pad_id(self) -> int:
+        """The token that fills up shorter rows."""
         pad = self.config.pad_token_id
         return self.eos_id if pad is None else int(pad)
 
     @property
     def start_id(self) -> int:
-        """Token with which the decoder starts."""
+        """The token that the decoder starts with."""
         start = getattr(self.config, "decoder_start_token_id", None)
         return self.eos_id if start is None else int(start)
 
     @property
     def vocabulary_size(self) -> int:
+        """The number of tokens that the model can generate."""
         return int(self.model.get_output_embeddings().out_features)
 
     @property
     def max_source(self) -> int:
-        """Longest source in tokens."""
+        """The length of the longest source that the encoder can read, in tokens."""
         if self.kind == "bart":
             return int(self.config.max_position_embeddings)
         return 4096
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Encoder states [mentions, source, d] of token ids [mentions, source]."""
+        """Run the encoder.
+
+        Parameters
+        ----------
+        input_ids
+            Token ids [mentions, source].
+        attention_mask
+            [mentions, source]: 1 for a token, 0 for padding.
+
+        Returns
+        -------
+        The encoder's states [mentions, source, d].
+        """
         if self._encoder is not None and torch.is_inference_mode_enabled():
             return self._encoder(input_ids, attention_mask)
         encoder = self.model.get_encoder()
@@ -164,7 +211,7 @@ class Backbone:
         return states
 
     def memory(self, states: Tensor, attention_mask: Tensor) -> Memory:
-        """Cross-attention keys and values of all layers, computed once per mention."""
+        """The keys and values of cross-attention in all layers, computed once per mention."""
         mask = torch.zeros(attention_mask.shape, dtype=states.dtype, device=states.device)
         mask.masked_fill_(attention_mask == 0, torch.finfo(states.dtype).min)
         return Memory(self._decoder.cross(states), mask[:, None, None, :])
@@ -178,45 +225,46 @@ class Backbone:
         past: tuple[KeyValue, ...] | None = None,
         past_positions: Tensor | None = None,
     ) -> tuple[Tensor, tuple[KeyValue, ...]]:
-        """Run the decoder over some tokens of each row.
+        """Run the decoder over the next tokens of each row.
 
         Parameters
         ----------
         tokens, positions
-            [rows, T]: ids and their positions, from 0.
+            [rows, T]: the ids of the tokens and their positions, counted from 0.
         mask
-            bool [rows, T, past + T]: what each token may attend to.
+            bool [rows, T, past + T]: which tokens each token may attend to.
         memory
-            Of the rows' mentions; :meth:`Memory.for_rows` where rows are hypotheses.
+            The memory of the rows' mentions. If rows are hypotheses, use :meth:`Memory.for_rows`.
         past
-            Keys and values of earlier positions, per layer.
+            For each layer, the keys and values of the earlier positions.
         past_positions
-            [rows, past]; T5 needs them for its relative positions.
+            [rows, past]: the earlier positions. T5 needs them for its relative positions.
 
         Returns
         -------
-        States [rows, T, d], and keys and values per layer, of the past and the new tokens.
+        The states [rows, T, d], and for each layer the keys and values of the past tokens followed
+        by the new ones.
         """
         additive = torch.zeros(mask.shape, dtype=torch.float32, device=mask.device)
         additive.masked_fill_(~mask, torch.finfo(torch.float32).min)
         return self._decoder.run(tokens, positions, additive[:, None], memory, past, past_positions)
 
     def logits(self, states: Tensor) -> Tensor:
-        """Scores over the vocabulary [..., vocabulary]."""
+        """Scores over the vocabulary [..., vocabulary] for decoder states [..., d]."""
         return self._decoder.logits(states)
 
 
 def _attend_own(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None
 ) -> Tensor:
-    """Attention of [rows, heads, T, size] queries, as [rows, T, heads * size]."""
+    """Attend with queries [rows, heads, T, size]; the result is [rows, T, heads * size]."""
     rows, heads, steps, size = query.shape
     out = attend(query, key, value, mask.to(query.dtype), scale)
     return out.transpose(1, 2).reshape(rows, steps, heads * size)
 
 
 def _attend_memory(query: Tensor, memory: Memory, layer: int, scale: float | None) -> Tensor:
-    """Cross-attention; the hypotheses of a mention are further queries against its keys."""
+    """Cross-attention, where all hypotheses of a mention are queries against the same keys."""
     key, value = memory.layers[layer]
     if memory.slots is None:
         return _attend_own(query, key, value, memory.mask.to(query.dtype), scale)
@@ -245,7 +293,7 @@ def _residual(states: Tensor, linear: Any, inner: Tensor, dropout: float) -> Ten
 
 
 class _BartDecoder:
-    """Post-norm decoder of BART (Lewis et al., 2020)."""
+    """The decoder of BART, with layer norms after each block (Lewis et al., 2020)."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -265,7 +313,7 @@ class _BartDecoder:
         for layer in self.decoder.layers:
             attention = layer.encoder_attn
             key, value = projections(states, attention.k_proj, attention.v_proj)
-            # They are read at every step.
+            # These are read at every step, so they are made contiguous once.
             layers.append((self.split(key).contiguous(), self.split(value).contiguous()))
         return tuple(layers)
 
@@ -280,29 +328,32 @@ class _BartDecoder:
     ) -> tuple[Tensor, tuple[KeyValue, ...]]:
         p = self.dropout if self.model.training else 0.0
         table = self.decoder.embed_positions
-        # embed_tokens may or may not scale by itself, depending on the version of transformers.
+        # Whether embed_tokens scales its output depends on the version of transformers, so its
+        # weights are read directly.
         embedded = F.embedding(tokens, self.embed.weight) * self.scale
         embedded = embedded + F.embedding(positions + table.offset, table.weight)
         states = F.dropout(self.decoder.layernorm_embedding(embedded), p, p > 0)
         mask = mask.to(states.dtype)
-        kept = []
+        keys_and_values = []
         for number, layer in enumerate(self.decoder.layers):
             attention = layer.self_attn
             query, key, value = projections(
                 states, attention.q_proj, attention.k_proj, attention.v_proj
             )
-            own = (self.split(key), self.split(value))
-            keys, values = _extended(past[number] if past else None, own)
-            kept.append((keys, values))
-            mixed = _attend_own(self.split(query), keys, values, mask, None)
-            states = layer.self_attn_layer_norm(_residual(states, attention.out_proj, mixed, p))
+            new = (self.split(key), self.split(value))
+            keys, values = _extended(past[number] if past else None, new)
+            keys_and_values.append((keys, values))
+            attended = _attend_own(self.split(query), keys, values, mask, None)
+            states = layer.self_attn_layer_norm(_residual(states, attention.out_proj, attended, p))
             attention = layer.encoder_attn
             query = self.split(attention.q_proj(states))
-            mixed = _attend_memory(query, memory, number, None)
-            states = layer.encoder_attn_layer_norm(_residual(states, attention.out_proj, mixed, p))
+            attended = _attend_memory(query, memory, number, None)
+            states = layer.encoder_attn_layer_norm(
+                _residual(states, attention.out_proj, attended, p)
+            )
             inner = activated(layer.fc1, layer.activation_fn, states)
             states = layer.final_layer_norm(_residual(states, layer.fc2, inner, p))
-        return states, tuple(kept)
+        return states, tuple(keys_and_values)
 
     def logits(self, states: Tensor) -> Tensor:
         out: Tensor = self.model.lm_head(states) + self.model.final_logits_bias
@@ -310,7 +361,10 @@ class _BartDecoder:
 
 
 class _T5Decoder:
-    """Pre-norm decoder of T5 (Raffel et al., 2020) with relative positions."""
+    """The decoder of T5, with layer norms before each block and relative positions.
+
+    Source: Raffel et al. (JMLR 2020).
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -344,10 +398,10 @@ class _T5Decoder:
         p = self.dropout if self.model.training else 0.0
         states = F.dropout(self.decoder.embed_tokens(tokens), p, p > 0)
         if past_positions is None:
-            everywhere = positions
+            all_positions = positions
         else:
-            everywhere = torch.cat([past_positions, positions], 1)
-        distance = everywhere[:, None, :] - positions[:, :, None]
+            all_positions = torch.cat([past_positions, positions], 1)
+        distance = all_positions[:, None, :] - positions[:, :, None]
         buckets = self.bias._relative_position_bucket(
             distance,
             bidirectional=False,
@@ -356,25 +410,25 @@ class _T5Decoder:
         )
         bias = self.bias.relative_attention_bias(buckets).permute(0, 3, 1, 2)
         mask = mask.to(states.dtype) + bias
-        kept = []
+        keys_and_values = []
         for number, block in enumerate(self.decoder.block):
             layer = block.layer[0]
             attention = layer.SelfAttention
             normed = layer.layer_norm(states)
-            own = (self.split(attention.k(normed)), self.split(attention.v(normed)))
-            keys, values = _extended(past[number] if past else None, own)
-            kept.append((keys, values))
-            mixed = _attend_own(self.split(attention.q(normed)), keys, values, mask, 1.0)
-            states = _residual(states, attention.o, mixed, p)
+            new = (self.split(attention.k(normed)), self.split(attention.v(normed)))
+            keys, values = _extended(past[number] if past else None, new)
+            keys_and_values.append((keys, values))
+            attended = _attend_own(self.split(attention.q(normed)), keys, values, mask, 1.0)
+            states = _residual(states, attention.o, attended, p)
             layer = block.layer[1]
             attention = layer.EncDecAttention
             query = self.split(attention.q(layer.layer_norm(states)))
             states = _residual(states, attention.o, _attend_memory(query, memory, number, 1.0), p)
             layer = block.layer[2]
-            mixed = layer.DenseReluDense(layer.layer_norm(states))
-            states = states + F.dropout(mixed, p, p > 0)
+            attended = layer.DenseReluDense(layer.layer_norm(states))
+            states = states + F.dropout(attended, p, p > 0)
         states = F.dropout(self.decoder.final_layer_norm(states), p, p > 0)
-        return states, tuple(kept)
+        return states, tuple(keys_and_values)
 
     def logits(self, states: Tensor) -> Tensor:
         if getattr(self.model.config, "tie_word_embeddings", True) and getattr(

@@ -1,8 +1,8 @@
-"""BART's weights alone, for inference.
+"""The weights of BART, for inference without transformers.
 
-transformers' own module takes two seconds to import, for what a linker never uses: its forward
-passes are :mod:`biolink.infer.network.encoder`'s and :mod:`biolink.infer.network.backbone`'s. The
-modules here have transformers' names and hold the same weights.
+Importing transformers' own module takes two seconds, and a linker uses nothing of it: the forward
+passes are in :mod:`biolink.infer.network.encoder` and :mod:`biolink.infer.network.backbone`. The
+modules here have the same names as those of transformers and hold the same weights.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = ["Bart", "Stack", "config_of"]
 
-_OFFSET = 2  # of BART's learned positions
-#: What is read of a configuration.
+#: BART's learned positions begin at this row of their table.
+_OFFSET = 2
+#: The values of a configuration that are needed.
 _NEEDED = {
     *("d_model", "vocab_size", "max_position_embeddings", "scale_embedding", "dropout"),
     *("encoder_layers", "encoder_attention_heads", "encoder_ffn_dim"),
@@ -32,12 +33,12 @@ _NEEDED = {
 
 class _Linear(nn.Linear):
     def reset_parameters(self) -> None:
-        """Nothing: the weights are read."""
+        """Do nothing, because the weights are read from a file."""
 
 
 class _Embedding(nn.Embedding):
     def reset_parameters(self) -> None:
-        """Nothing: the weights are read."""
+        """Do nothing, because the weights are read from a file."""
 
 
 class _Positions(_Embedding):
@@ -65,7 +66,7 @@ class _Layer(nn.Module):
 
 
 class Stack(nn.Module):
-    """The encoder or the decoder."""
+    """The layers of the encoder or of the decoder."""
 
     def __init__(self, config: Any, decoder: bool) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class Stack(nn.Module):
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
     ) -> tuple[Tensor]:
-        """The encoder's states, called as transformers' is."""
+        """Run the encoder; the arguments and the result are those of transformers' encoder."""
         assert attention_mask is not None
         return (BartEncoder(self, self.config)(input_ids, attention_mask, inputs_embeds),)
 
@@ -94,12 +95,12 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
 def config_of(folder: Path) -> SimpleNamespace | None:
-    """A model folder's ``config.json``, or None where :class:`Bart` cannot read the model."""
+    """The ``config.json`` of a model folder, or None if :class:`Bart` cannot read the model."""
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         return None
     values = config_values(folder)
     if values["model_type"] != "bart" or any(values.get(name) is None for name in _NEEDED):
-        return None  # transformers knows the defaults of what is not said
+        return None  # transformers knows the defaults of the values that are missing
     if values.get("activation_function") not in _ACTIVATIONS or isinstance(
         values["eos_token_id"], list
     ):
@@ -108,12 +109,12 @@ def config_of(folder: Path) -> SimpleNamespace | None:
 
 
 class Bart(nn.Module):
-    """``BartForConditionalGeneration`` without what runs it.
+    """The modules of ``BartForConditionalGeneration``, without its forward pass.
 
     Parameters
     ----------
     config
-        transformers' ``BartConfig``, or :func:`config_of`.
+        A ``BartConfig`` from transformers, or the result of :func:`config_of`.
     """
 
     def __init__(self, config: Any) -> None:
@@ -126,22 +127,25 @@ class Bart(nn.Module):
         self.register_buffer("final_logits_bias", torch.zeros(1, config.vocab_size))
 
     def get_encoder(self) -> Stack:
+        """The encoder, as in transformers."""
         return cast(Stack, self.model["encoder"])
 
     def get_decoder(self) -> Stack:
+        """The decoder, as in transformers."""
         return cast(Stack, self.model["decoder"])
 
     def get_output_embeddings(self) -> nn.Linear:
+        """The layer that gives scores over the vocabulary, as in transformers."""
         return self.lm_head
 
     @classmethod
     def read(cls, folder: Path, config: Any) -> Bart:
-        """Read ``model.safetensors`` in float32.
+        """Read ``model.safetensors`` of a model folder, in float32.
 
         Raises
         ------
         ModelError
-            When it is damaged, or not what the configuration says.
+            If the file is damaged or does not fit the configuration.
         """
         file = folder / WEIGHTS
         stored = tensors_of(file)

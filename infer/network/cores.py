@@ -1,8 +1,8 @@
-"""Independent pieces of work, one to a core.
+"""Running independent pieces of work, one on each core.
 
-Several threads that share each matrix product wait for the slowest at the end of it, which costs
-most where other programs take a core now and then. Threads that do a whole piece each wait for
-nobody, and what comes out does not depend on how many there are.
+When several threads share a matrix product, all of them wait for the slowest at its end. This costs
+most where other programs use a core now and then. Threads that each do a whole piece of work never
+wait for one another, and the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def each_on_a_core(work: Callable[[T], object], pieces: Sequence[T]) -> None:
-    """Do some work for each piece, in as many threads as torch computes with.
+    """Call a function on each piece of work, in as many threads as torch computes with.
 
     >>> done = []
     >>> each_on_a_core(done.append, [3, 1, 2])
@@ -37,5 +37,5 @@ def each_on_a_core(work: Callable[[T], object], pieces: Sequence[T]) -> None:
             for _ in pool.map(work, pieces):
                 pass
     finally:
-        # A thread's own number is the default of threads that begin later, too.
+        # Setting the number within a thread also changes the default for threads started later.
         torch.set_num_threads(before)

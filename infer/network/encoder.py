@@ -1,8 +1,8 @@
-"""BART's encoder without padding.
+"""BART's encoder, which spends no time on padding.
 
-Sources are run in blocks of similar length, and within a block everything but the attention itself
-is computed for real tokens alone. Blocks are small enough that a layer's states stay in the
-processor's cache.
+Sources are encoded in blocks of similar length. Within a block, everything except attention itself
+is computed only for the tokens that are not padding. Blocks are small enough for the states of a
+layer to stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -20,45 +20,73 @@ from biolink.infer.network.precision import activated, added, projections, whole
 
 __all__ = ["BartEncoder", "attend", "most_tokens", "of_similar_size"]
 
-#: Padded tokens of a block.
+#: The most tokens of a block, padding included.
 _CPU_TOKENS = 1024
 _GPU_TOKENS = 65_536
 
 
 def most_tokens(device: torch.device) -> int:
-    """Padded tokens that are run together on a device."""
+    """The number of tokens, padding included, that are run together on a device."""
     return _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
 
 
 def of_similar_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[list[int]]:
-    """Places of entries that are padded to one size together: not too much of it in all.
+    """Group entries of similar size, so that they can be padded to one size together.
+
+    Parameters
+    ----------
+    sizes
+        The size of each entry.
+    most
+        The largest total size of a group after padding. An entry that is larger is a group of its
+        own.
+
+    Yields
+    ------
+    The indices of the entries of a group, smallest first.
 
     >>> list(of_similar_size([3, 9, 2, 3], most=9))
     [[2, 0, 3], [1]]
     """
-    part: list[int] = []
-    for place in np.argsort(sizes, kind="stable").tolist():
-        if part and (len(part) + 1) * sizes[place] > most:
-            yield part
-            part = []
-        part.append(place)
-    if part:
-        yield part
+    group: list[int] = []
+    for index in np.argsort(sizes, kind="stable").tolist():
+        if group and (len(group) + 1) * sizes[index] > most:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
 
 
-#: Queries up to which the CPU's fused attention is slower than two matrix products, with one
-#: thread and with several.
+#: Up to this number of queries, fused attention on a CPU is slower than two matrix products; the
+#: first number holds for one thread, the second for several.
 _FEW, _FEW_OF_SEVERAL = 8, 160
 
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None = None
 ) -> Tensor:
-    """Attention of [rows, heads, T, size] queries, of that shape, with an additive mask."""
+    """Attention of queries to keys and values.
+
+    Parameters
+    ----------
+    query
+        [rows, heads, T, size].
+    key, value
+        [rows, heads, S, size].
+    mask
+        An additive mask that can be broadcast to [rows, heads, T, S], or None.
+    scale
+        The factor on the products of queries and keys. Default: ``size ** -0.5``.
+
+    Returns
+    -------
+    [rows, heads, T, size].
+    """
     few = _FEW if torch.get_num_threads() == 1 else _FEW_OF_SEVERAL
     if query.device.type != "cpu" or query.shape[2] > few:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-    # The queries are fewer numbers than the scores.
+    # The queries are scaled, not the scores, because they are fewer numbers.
     query = query * (query.shape[3] ** -0.5 if scale is None else scale)
     scores = torch.matmul(query, key.transpose(2, 3))
     if mask is not None:
@@ -67,15 +95,15 @@ def attend(
 
 
 class BartEncoder:
-    """The forward pass of BART's encoder (post-norm; Lewis et al., 2020), for inference.
+    """The forward pass of BART's encoder (Lewis et al., 2020), for inference.
 
     Parameters
     ----------
     encoder
-        transformers' module, or :class:`biolink.infer.network.bart.Stack`; its weights are used as
-        they are at each call.
+        The encoder module of transformers, or a :class:`biolink.infer.network.bart.Stack`. Its
+        weights are read at each call, so changes to them take effect.
     config
-        The model's.
+        The configuration of the model.
     """
 
     def __init__(self, encoder: Any, config: Any) -> None:
@@ -89,33 +117,38 @@ class BartEncoder:
         attention_mask: Tensor,
         inputs_embeds: Tensor | None = None,
     ) -> Tensor:
-        """States [sources, tokens, d], 0 where there is padding.
+        """Encode a batch of sources.
 
         Parameters
         ----------
         input_ids
             Token ids [sources, tokens].
         attention_mask
-            1 for real tokens.
+            [sources, tokens]: 1 for a token, 0 for padding.
         inputs_embeds
-            [sources, tokens, d], scaled already, in place of token ids.
+            Embeddings [sources, tokens, d] to be used in place of token ids. They must be scaled
+            already.
+
+        Returns
+        -------
+        States [sources, tokens, d], which are 0 at padding.
         """
         real = attention_mask.bool()
-        # Padding behind the longest source of a block is cut off; padding anywhere is skipped.
+        # Padding after the longest source of a block is cut off; other padding is skipped.
         ends = (real * torch.arange(1, real.shape[1] + 1, device=real.device)).amax(1)
         norm = self.encoder.layernorm_embedding.weight
         states = norm.new_zeros(*real.shape, norm.shape[0])
         sizes = ends.cpu().numpy()
-        for part in of_similar_size(sizes, most_tokens(ends.device)):
-            block = torch.tensor(part, device=real.device)
-            size = int(sizes[part[-1]])
+        for indices in of_similar_size(sizes, most_tokens(ends.device)):
+            block = torch.tensor(indices, device=real.device)
+            size = int(sizes[indices[-1]])
             if not size:
                 continue
             mask = real[block, :size]
-            place = mask.flatten().nonzero()[:, 0]
-            # Repeated tokens fill up the last rows of the matrix products.
-            more = whole_rows(len(place)) - len(place)
-            filled = torch.cat([place, place[:1].expand(more)])
+            real_positions = mask.flatten().nonzero()[:, 0]
+            # The last rows of the matrix products are filled up with copies of the first token.
+            copies = whole_rows(len(real_positions)) - len(real_positions)
+            filled = torch.cat([real_positions, real_positions[:1].expand(copies)])
             if inputs_embeds is None:
                 assert input_ids is not None
                 ids = input_ids[block, :size].flatten()[filled]
@@ -123,40 +156,57 @@ class BartEncoder:
             else:
                 embedded = inputs_embeds[block, :size].flatten(0, 1)[filled]
             padded = states.new_zeros(mask.numel(), states.shape[2])
-            padded[place] = self._run(embedded, mask, place, filled)
+            padded[real_positions] = self._run(embedded, mask, real_positions, filled)
             states[block, :size] = padded.view(len(block), size, -1)
         return states
 
-    def _run(self, embedded: Tensor, mask: Tensor, place: Tensor, filled: Tensor) -> Tensor:
-        """States [real tokens, d] of a block's real tokens, which stand in these places.
+    def _run(
+        self, embedded: Tensor, mask: Tensor, real_positions: Tensor, filled: Tensor
+    ) -> Tensor:
+        """Encode one block.
 
-        ``embedded`` is of the tokens in the places ``filled``, which are these and a few again.
+        Parameters
+        ----------
+        embedded
+            Embeddings of the tokens at the positions ``filled``.
+        mask
+            bool [sources, tokens]: which tokens are not padding.
+        real_positions
+            The positions of those tokens in the flattened block.
+        filled
+            The same positions, followed by repetitions of the first.
+
+        Returns
+        -------
+        The states [tokens that are not padding, d].
         """
         encoder = self.encoder
         rows, size = mask.shape
         table = encoder.embed_positions
         positions = F.embedding((filled % size) + table.offset, table.weight)
         states = encoder.layernorm_embedding(embedded + positions)
-        real = len(place)
+        real = len(real_positions)
         full = real == rows * size
         allowed = None
         if not full:
             allowed = states.new_zeros(rows, 1, 1, size)
             allowed.masked_fill_(~mask[:, None, None, :], torch.finfo(states.dtype).min)
-            # Padding gets the first token's, which nothing sees.
-            source = place.new_zeros(rows * size)
-            source[place] = torch.arange(real, device=place.device)
+            # Padding gets a copy of the first token's states, which no token attends to.
+            source = real_positions.new_zeros(rows * size)
+            source[real_positions] = torch.arange(real, device=real_positions.device)
 
         def split(projected: Tensor) -> Tensor:
             projected = projected[:real] if full else projected.index_select(0, source)
             return projected.view(rows, size, self.heads, -1).transpose(1, 2)
 
         for layer in encoder.layers:
-            own = layer.self_attn
-            query, key, value = projections(states, own.q_proj, own.k_proj, own.v_proj)
-            mixed = attend(split(query), split(key), split(value), allowed)
-            mixed = mixed.transpose(1, 2).reshape(rows * size, -1).index_select(0, filled)
-            states = layer.self_attn_layer_norm(added(states, own.out_proj, mixed))
+            attention = layer.self_attn
+            query, key, value = projections(
+                states, attention.q_proj, attention.k_proj, attention.v_proj
+            )
+            attended = attend(split(query), split(key), split(value), allowed)
+            attended = attended.transpose(1, 2).reshape(rows * size, -1).index_select(0, filled)
+            states = layer.self_attn_layer_norm(added(states, attention.out_proj, attended))
             inner = activated(layer.fc1, layer.activation_fn, states)
             states = layer.final_layer_norm(added(states, layer.fc2, inner))
         out: Tensor = states[:real]

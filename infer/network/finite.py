@@ -1,4 +1,4 @@
-"""Scores that are no numbers are an error, not a link."""
+"""A check that scores are finite: others are reported as an error, never as a link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ __all__ = ["check_scores"]
 
 
 def check_scores(scores: np.ndarray, of: str) -> np.ndarray:
-    """The scores, when all of them are finite.
+    """The scores themselves, if all of them are finite.
+
+    Parameters
+    ----------
+    scores
+        Any array of floats.
+    of
+        What they are, in the plural, for the message.
 
     >>> check_scores(np.array([0.5]), "embeddings")
     array([0.5])
@@ -19,7 +26,7 @@ def check_scores(scores: np.ndarray, of: str) -> np.ndarray:
     Raises
     ------
     ModelError
-        When one is not.
+        If one of them is infinite or not a number.
     """
     if not np.isfinite(scores).all():
         raise ModelError(

@@ -1,7 +1,8 @@
-"""Loading a linking model: a Hugging Face folder, with ``biolink.json`` where biolink made it.
+"""Loading a linking model: a Hugging Face folder, with a ``biolink.json`` if biolink made it.
 
-A folder without ``biolink.json`` is taken to be a checkpoint in GenBioEL's form: markers in plain
-text, decoder prompt ``{mention} is``, names after a space, generation alone.
+A folder without ``biolink.json`` is taken to be a checkpoint in GenBioEL's form: the markers around
+a mention are plain text, the decoder prompt is ``{mention} is``, names follow a space, and the
+model only generates.
 """
 
 from __future__ import annotations
@@ -49,25 +50,26 @@ from biolink.kb.trie import NameTrie
 
 __all__ = ["LinkingModel", "check_device", "load_model"]
 
-_MENTION_LIMIT = 24  # tokens of a mention in the decoder prompt and of a name to embed
+#: The most tokens of a mention in the decoder prompt, and of a name that is embedded.
+_MENTION_LIMIT = 24
 
 
 @dataclass(frozen=True)
 class LinkingModel:
-    """A backbone with its tokeniser and the text form it was trained with.
+    """A backbone with its tokeniser and the form of text that it was trained with.
 
     Attributes
     ----------
     backbone, tokenizer, form
-        The model.
+        The network, its tokeniser, and how mentions and names are written for it.
     settings
-        Content of ``biolink.json``.
+        The content of ``biolink.json``.
     ranker
-        Weights of the combined score, or None for a model that only generates.
+        The weights of the combined score, or None for a model that only generates.
     folder
-        Where it was loaded from.
+        The folder that the model was loaded from, or None.
     precision
-        Of the backbone's weights.
+        The precision of the backbone's weights.
     """
 
     backbone: Backbone
@@ -79,9 +81,10 @@ class LinkingModel:
     precision: Precision = "fp32"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A model that only infers is opened from its folder again; another goes with its weights.
+        """How the model is pickled.
 
-        The same for copies: threads of one process need none.
+        A model for inference is loaded from its folder again; any other is pickled with its
+        weights. The same holds for copies, which threads of one process do not need.
         """
         model = self.backbone.model
         if self.folder is None or not (isinstance(model, Bart) or is_packed(model)):
@@ -92,19 +95,25 @@ class LinkingModel:
         return _opened_again, (*opened, is_packed(model), self.weights_fingerprint, changes)
 
     def in_precision(self, precision: Precision) -> LinkingModel:
-        """The same model with weights in another precision."""
+        """The same model with its weights in another precision.
+
+        Raises
+        ------
+        ConfigError
+            See :func:`biolink.infer.network.precision.in_precision`.
+        """
         backbone = Backbone(in_precision(self.backbone.model, precision))
         other = replace(self, backbone=backbone, precision=precision)
         if self.folder is None:
-            # Layers in another form are not in the state that a digest could be made of.
+            # Converted layers are not part of the state dictionary, so they give no digest.
             other.__dict__["weights_fingerprint"] = self.weights_fingerprint
         return other
 
     @cached_property
     def tokeniser_fingerprint(self) -> str:
-        """Digest of the tokeniser and of how names are written for it."""
+        """A digest (SHA-256) of the tokeniser and of how names are written for it."""
         if self.folder is not None and (self.folder / TOKENISER).is_file():
-            # The file, not the tokeniser's own serialisation, which changes with its version.
+            # The file is used because the tokeniser's own serialisation depends on its version.
             text = digest_of(self.folder, TOKENISER)
         else:
             text = json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
@@ -113,7 +122,7 @@ class LinkingModel:
 
     @cached_property
     def weights_fingerprint(self) -> str:
-        """Digest of the weights (of the file where there is one)."""
+        """A digest (SHA-256) of the weights, or of their file if there is one."""
         if self.folder is not None and (self.folder / WEIGHTS).is_file():
             return digest_of(self.folder, WEIGHTS)
         digest = hashlib.sha256()
@@ -123,7 +132,10 @@ class LinkingModel:
         return digest.hexdigest()
 
     def tokens(self, texts: Sequence[str], limit: int) -> tuple[Tensor, Tensor]:
-        """Padded ids and attention mask [texts, tokens]."""
+        """The token ids and the attention mask of texts, [texts, tokens] each.
+
+        Texts are cut after ``limit`` tokens, and shorter ones are padded.
+        """
         encoded = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt"
         )
@@ -136,8 +148,9 @@ class LinkingModel:
 
         Returns
         -------
-        What the decoder reads, and the marked mentions in their context as unit vectors float32
-        [sources, width]. Where the markers are no tokens of their own, the whole source is meant.
+        The memory that the decoder reads, and for each source the vector of its marked mention in
+        context: float32 [sources, width], of unit length. If the markers are not single tokens of
+        the tokeniser, the vector is that of the whole source.
         """
         ids, mask = self.tokens(sources, self.backbone.max_source)
         states = self.backbone.encode(ids, mask)
@@ -146,65 +159,86 @@ class LinkingModel:
         begin = ((ids == start) * (len(order) - order)).argmax(1)
         last = torch.where((ids == end).any(1), (ids == end).int().argmax(1) + 1, mask.sum(1))
         vectors = span_vectors(states, torch.stack([begin, last], 1))
-        found = check_scores(vectors.float().cpu().numpy(), "embeddings")
-        return self.backbone.memory(states, mask), found
+        checked = check_scores(vectors.float().cpu().numpy(), "embeddings")
+        return self.backbone.memory(states, mask), checked
 
     @cached_property
     def _marker_ids(self) -> tuple[int, int]:
-        """Token ids of the markers, -1 where a marker is no token of its own."""
+        """The token ids of the markers; -1 if a marker is not a single token."""
         known = self.tokenizer.get_vocab()
         return known.get(self.form.start_marker, -1), known.get(self.form.end_marker, -1)
 
     def prompts(self, mentions: Sequence[str]) -> list[list[int]]:
-        """Decoder prompts; a very long mention is cut at its start."""
+        """The decoder prompts of mentions, as token ids.
+
+        Only the end of a very long mention is kept.
+        """
         prompts = self.form.prompt_ids(self.tokenizer, mentions, self.backbone.start_id)
         before = self.form.decoder_prompt.partition("{mention}")[0].rstrip()
         head = 1 + len(self.tokenizer(before, add_special_tokens=False)["input_ids"])
         return [[*p[:head], *p[head:][-_MENTION_LIMIT:]] for p in prompts]
 
     def name_tokens(self, names: Sequence[str]) -> list[list[int]]:
-        """Token ids of names, each with its end token."""
+        """The token ids of names, each followed by the end token."""
         return self.form.name_ids(self.tokenizer, names, self.backbone.eos_id)
 
     def named(
         self, trie: NameTrie, mentions: Sequence[str], most: int = 1
     ) -> list[list[tuple[int, float]]]:
-        """Leaves of the names that mentions are, after normalisation, and of those that go on.
+        """Look mentions up as names, after normalisation, along with longer names.
 
         Parameters
         ----------
+        trie
+            The names.
+        mentions
+            The mentions to look up.
         most
-            Leaves for each mention.
+            The most leaves for each mention. Default: 1.
 
         Returns
         -------
-        For each mention leaves of the trie with the share of the name's tokens that the mention is:
-        the mention itself with 1 first, then the names that begin with it, shortest first; nothing
-        where the mention is no name.
+        For each mention, leaves of the trie, each with the share of the name's tokens that the
+        mention makes up. The first is the mention itself, with the share 1; then come the names
+        that begin with it, shortest first. The list is empty if the mention is not a name.
         """
-        found: list[list[tuple[int, float]]] = []
+        leaves_of_mentions: list[list[tuple[int, float]]] = []
         for tokens in self.name_tokens(mentions):
             node = trie.walk(tokens[:-1])
             if node is None or trie.walk(tokens) is None:
-                found.append([])
+                leaves_of_mentions.append([])
                 continue
-            size = len(tokens)
-            # The end token, one step away, makes the mention itself.
+            length = len(tokens)
+            # The mention itself ends with the end token, which is one step below this node.
             leaves, steps = trie.below(node, most)
-            shares = [size / (size + step - 1) for step in steps]
-            found.append(list(zip(leaves, shares, strict=True)))
-        return found
+            shares = [length / (length + step - 1) for step in steps]
+            leaves_of_mentions.append(list(zip(leaves, shares, strict=True)))
+        return leaves_of_mentions
 
     def packed(self) -> LinkingModel:
-        """The same model with its weights laid out for much inference; itself where they are."""
+        """The same model with its weights laid out for inference; itself if they already are."""
         plain = self.precision == "fp32" and not is_packed(self.backbone.model)
         return self.in_precision("fp32") if plain else self
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors float32 [texts, width]: mean of the encoder's states over a bare text.
+        """Embed texts without context: the mean of the encoder's states, scaled to unit length.
 
-        Texts of similar length run together. Of many, each core takes a part; so a vector does not
-        depend on the texts beside it, nor on the number of cores, but for rounding.
+        Texts of similar length are encoded together, and each core takes some of these groups.
+        Except for rounding, a vector depends neither on the other texts nor on the number of cores.
+
+        Parameters
+        ----------
+        texts
+            Names or mentions. They are normalised, and cut after 24 tokens.
+
+        Returns
+        -------
+        Vectors float32 [texts, width].
+
+        Raises
+        ------
+        ModelError
+            If the weights are damaged, so that a vector is not finite.
         """
         cleaned = [normalise_name(text) or text.lower() for text in texts]
         vectors = np.empty((len(texts), self.width), dtype=np.float32)
@@ -215,49 +249,51 @@ class LinkingModel:
         device, pad = self.backbone.device, self.backbone.pad_id
 
         @torch.inference_mode()
-        def embed_some(part: list[int]) -> None:
-            longest = sizes[part[-1]]
-            lengths = torch.tensor([sizes[i] for i in part])
-            ids = torch.tensor([rows[i] + [pad] * (longest - sizes[i]) for i in part]).to(device)
+        def embed_some(group: list[int]) -> None:
+            longest = sizes[group[-1]]
+            lengths = torch.tensor([sizes[i] for i in group])
+            ids = torch.tensor([rows[i] + [pad] * (longest - sizes[i]) for i in group]).to(device)
             mask = (torch.arange(longest) < lengths[:, None]).long().to(device)
             unit = pooled(self.backbone.encode(ids, mask), mask)
-            vectors[part] = unit.float().cpu().numpy()
+            vectors[group] = unit.float().cpu().numpy()
 
-        parts = list(of_similar_size(sizes, most_tokens(device)))
+        groups = list(of_similar_size(sizes, most_tokens(device)))
         if device.type == "cpu":
-            each_on_a_core(embed_some, parts)
+            each_on_a_core(embed_some, groups)
         else:
-            for part in parts:
-                embed_some(part)
+            for group in groups:
+                embed_some(group)
         return check_scores(vectors, "embeddings")
 
     @property
     def width(self) -> int:
-        """Size of the encoder's states."""
+        """The number of dimensions of the encoder's states."""
         return int(self.backbone.config.d_model)
 
 
 def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> LinkingModel:
-    """Load a model folder, or a model of the local Hugging Face cache by its hub name.
+    """Load a model from its folder, or from the local Hugging Face cache by its hub name.
 
     Nothing is downloaded.
 
     Parameters
     ----------
     path
-        The folder or name.
+        The folder, or the hub name.
     device
-        Where the model goes, as torch names it.
+        The device for the model, as torch names it. Default: ``cpu``.
     light
-        For inference alone: where the folder allows, without transformers
-        (:mod:`biolink.infer.network.bart`, :mod:`biolink.infer.network.tokeniser`).
+        Load the model for inference only and, if the folder allows it, without transformers (see
+        :mod:`biolink.infer.network.bart` and :mod:`biolink.infer.network.tokeniser`). Default:
+        False.
 
     Raises
     ------
     ModelError
-        When the folder is no seq2seq model of a supported architecture, or is damaged.
+        If the folder is damaged, or is not a sequence-to-sequence model of a supported
+        architecture.
     ConfigError
-        When there is no such device.
+        If this machine does not have the device.
     """
     check_device(device)
     folder = Path(path)
@@ -268,7 +304,7 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
 
 
 def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> LinkingModel:
-    """The model of a folder; of a hub name where that is None."""
+    """The model of a folder, or of the hub name ``path`` if the folder is None."""
     settings = ModelSettings() if folder is None else settings_of(folder)
     config = config_of(folder) if light and folder is not None else None
     model: Any
@@ -308,7 +344,7 @@ def _check_vocabulary(path: str | Path, tokenizer: Any, size: int) -> None:
     vocabulary = tokenizer.get_vocab()
     if not vocabulary or max(vocabulary.values()) >= size:
         raise ModelError(
-            f"{Path(path) / TOKENISER}, or {TOKENISER_CONFIG}, does not go with the "
+            f"{Path(path) / TOKENISER}, or {TOKENISER_CONFIG}, does not fit the "
             f"model: its tokens need {max(vocabulary.values(), default=0) + 1} embeddings, the "
             f"model has {size}; {CURE}"
         )
@@ -323,23 +359,23 @@ def _opened_again(
     fingerprint: str,
     changes: dict[str, Any],
 ) -> LinkingModel:
-    """What a pickled model becomes."""
+    """Load a pickled model again."""
     model = load_model(folder, device, light)
     if model.weights_fingerprint != fingerprint:
-        raise ModelError(f"{folder}: its weights are others than when the linker was written")
+        raise ModelError(f"{folder}: its weights have changed since the linker was pickled")
     model = replace(model, **changes)
     return model.in_precision(precision) if packed or precision != "fp32" else model
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that this machine, or this build of torch, does not have.
+    """Check that this machine, and this build of torch, have a device.
 
     >>> check_device("cpu")
 
     Raises
     ------
     ConfigError
-        Naming the devices that there are.
+        If they do not; the message names the devices that there are.
     """
     kind = str(device).partition(":")[0]
     known = ["cpu"]
@@ -352,7 +388,7 @@ def check_device(device: str) -> None:
             raise RuntimeError("it computes nothing")
         torch.empty(1, device=torch.device(device))
     except (RuntimeError, AssertionError, NotImplementedError, TypeError):
-        # What torch says names devices that it does not have either.
+        # The message of torch is not used, because it names devices that are not there either.
         built = "" if torch.backends.cuda.is_built() else ", whose torch was built without CUDA"
         where = built if kind == "cuda" else ""
         raise ConfigError(

@@ -1,7 +1,7 @@
 """The tokeniser of a linking model without transformers, which takes a second to import.
 
-What linking asks is answered by the package tokenizers, on which transformers' fast tokenisers
-stand; whatever else is asked, transformers' own tokeniser is loaded for.
+Linking needs only what the package tokenizers offers, on which the fast tokenisers of transformers
+are built. If anything else is asked for, the tokeniser of transformers is loaded.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from biolink.kb.model_loading import backend_of
 
 __all__ = ["LightTokeniser"]
 
-#: Classes of transformers that add nothing to ``tokenizer.json``.
+#: Tokeniser classes of transformers that add nothing to ``tokenizer.json``.
 _PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 class LightTokeniser:
-    """Called as transformers' tokeniser of the same folder is, with the same result.
+    """A tokeniser with the interface and the results of transformers' tokeniser.
 
     Parameters
     ----------
     folder
-        With ``tokenizer.json`` and ``tokenizer_config.json``.
+        The model folder, with ``tokenizer.json`` and ``tokenizer_config.json``.
     pad_id
-        Token that fills shorter rows, on the right.
+        The token that fills up shorter rows on the right.
     """
 
     def __init__(self, folder: Path, pad_id: int) -> None:
@@ -44,7 +44,7 @@ class LightTokeniser:
 
     @staticmethod
     def reads(folder: Path) -> bool:
-        """Whether a folder's tokeniser can be read so."""
+        """Whether this class can read the tokeniser of a folder."""
         file = folder / TOKENISER_CONFIG
         if not file.is_file() or not (folder / TOKENISER).is_file():
             return False
@@ -66,16 +66,19 @@ class LightTokeniser:
         return_tensors: str | None = None,
         verbose: bool = True,
     ) -> dict[str, Any]:
-        """As transformers' ``PreTrainedTokenizerFast``; tensors are torch's (``pt``)."""
+        """Tokenise texts; see ``PreTrainedTokenizerFast`` of transformers.
+
+        If ``return_tensors`` is given, the values are tensors of torch, whatever it says.
+        """
         single = isinstance(texts, str)
         tokenizer = self._whole
         if truncation and max_length is not None:
             tokenizer = self._cut.get(max_length) or self._cut_at(max_length)
-        rows = tokenizer.encode_batch(
+        encodings = tokenizer.encode_batch(
             [texts] if isinstance(texts, str) else list(texts),
             add_special_tokens=add_special_tokens,
         )
-        ids: Any = [row.ids for row in rows]
+        ids: Any = [encoding.ids for encoding in encodings]
         result: dict[str, Any] = {}
         if padding:
             size = max(map(len, ids))
@@ -83,7 +86,7 @@ class LightTokeniser:
             ids = [r + [self._pad_id] * (size - len(r)) for r in ids]
         result["input_ids"] = ids
         if return_offsets_mapping:
-            result["offset_mapping"] = [row.offsets for row in rows]
+            result["offset_mapping"] = [encoding.offsets for encoding in encodings]
         if return_tensors is not None:
             return {name: torch.tensor(values) for name, values in result.items()}
         return {name: values[0] for name, values in result.items()} if single else result
@@ -95,7 +98,7 @@ class LightTokeniser:
         return tokenizer
 
     def get_vocab(self) -> dict[str, int]:
-        """Token -> id, added tokens included."""
+        """The id of each token, added tokens included."""
         vocabulary: dict[str, int] = self._whole.get_vocab(with_added_tokens=True)
         return vocabulary
 
