@@ -1,7 +1,7 @@
-"""Which documents a model was trained on: hashes of their texts and titles in its folder.
+"""Which documents a model was trained on, stored as hashes of texts and titles in its folder.
 
-Figures over documents that a model has seen flatter it. A corpus comes in many formats, so what is
-hashed is the letters and digits alone, whatever the white space, punctuation and case around them.
+A model scores too well on documents that it was trained on. The same corpus comes in many formats,
+so only letters and digits are hashed; white space, punctuation and case do not matter.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ __all__ = ["SeenDocuments", "fingerprints", "write_seen_documents"]
 _KIND = "biolink-seen-documents"
 _VERSION = 1
 _HEX = 16
-#: Titles of fewer letters and digits may be those of other documents ("Letter to the editor").
+#: Shorter titles, counted in letters and digits, may belong to several documents ("Letter to the
+#: editor").
 _LEAST_TITLE = 30
 
 
 def fingerprints(document: Document) -> set[str]:
-    """Hashes of a document's text and of its title, 8 bytes of SHA-256 each.
+    """Hashes of a document's text and of its title: the first 8 bytes of SHA-256, in hexadecimal.
 
-    The title is the first passage, or the first line where there are no passages.
+    The title is the first passage, or the first line if the document has no passages. A title of
+    fewer than 30 letters and digits is not hashed, unless it is the whole text.
 
-    >>> one = Document("1", "Asthma in 1,200 children")
-    >>> fingerprints(one) == fingerprints(Document("x", "ASTHMA  in 1200 children."))
+    >>> document = Document("1", "Asthma in 1,200 children")
+    >>> fingerprints(document) == fingerprints(Document("x", "ASTHMA  in 1200 children."))
     True
     """
     text = document.text
@@ -56,18 +58,18 @@ def _hash(text: str) -> str:
 
 
 def write_seen_documents(folder: str | Path, documents: Iterable[Document]) -> Path:
-    """Write into a model's folder which documents it was trained on.
+    """Record in the folder of a model which documents it was trained on.
 
     Parameters
     ----------
     folder
-        Of the model; hashes that are there already stay.
+        The model folder. Hashes that it has already are kept.
     documents
-        All with whose annotations it was trained, development documents included.
+        All documents whose annotations were used for training, development documents included.
 
     Returns
     -------
-    The file.
+    The path of the file that was written.
     """
     file = Path(folder) / SEEN_DOCUMENTS
     hashes = set(SeenDocuments(folder).hashes)
@@ -81,12 +83,12 @@ def write_seen_documents(folder: str | Path, documents: Iterable[Document]) -> P
 
 
 class SeenDocuments:
-    """The documents that a model was trained on; read when it is first asked.
+    """The documents that a model was trained on. The file is read when it is first needed.
 
     Parameters
     ----------
     folder
-        Of the model; one without the file, and None, have no document.
+        The model folder. If it is None, or the folder does not have the file, no document is known.
     """
 
     def __init__(self, folder: str | Path | None) -> None:
@@ -94,12 +96,12 @@ class SeenDocuments:
 
     @cached_property
     def hashes(self) -> frozenset[str]:
-        """Of texts and titles.
+        """The hashes of texts and titles.
 
         Raises
         ------
         ModelError
-            When the file is damaged.
+            If the file is damaged.
         """
         if self.folder is None or not (self.folder / SEEN_DOCUMENTS).is_file():
             return frozenset()
@@ -112,7 +114,7 @@ class SeenDocuments:
             raise ModelError(f"{file} is damaged ({error}); expected hashes of documents") from None
         if not known:
             raise ModelError(f"{file} has version {record['version']}; expected {_VERSION}")
-        if not isinstance(hashes, list) or not all(isinstance(one, str) for one in hashes):
+        if not isinstance(hashes, list) or not all(isinstance(digest, str) for digest in hashes):
             raise ModelError(f"{file} is damaged; expected hashes of documents")
         return frozenset(hashes)
 

@@ -1,1 +1,1 @@
-"""Deciding: whether the links of a mention stand, or the mention is NIL."""
+"""Deciding whether the links of a mention are kept, or the mention is NIL."""

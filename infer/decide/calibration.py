@@ -1,8 +1,8 @@
-"""Calibrated probabilities: from what a linker says to how often it is right.
+"""Calibration: a map from a linker's probabilities to how often its links are right.
 
-Fitted on linked development documents by
-:func:`biolink.evaluation.calibrating.fit_calibration` with scikit-learn; kept as a few numbers, so
-that applying it needs nothing.
+A calibration is fitted with scikit-learn on linked development documents, by
+:func:`biolink.evaluation.calibrating.fit_calibration`. It consists of a few numbers, so applying it
+does not need scikit-learn.
 """
 
 from __future__ import annotations
@@ -22,25 +22,40 @@ from biolink.kb.model_folder import renew_seal
 
 __all__ = ["Calibration", "log_odds"]
 
+#: Probabilities are kept at least this far from 0 and 1.
 _LEAST = 1e-6
 
 
 def log_odds(probability: float) -> float:
-    """Logarithm of p / (1 - p), p kept a millionth away from 0 and 1."""
+    """The logarithm of p / (1 - p), where p is first moved a millionth away from 0 and 1.
+
+    >>> log_odds(0.5), round(log_odds(1.0), 2)
+    (0.0, 13.82)
+    """
     kept = min(1 - _LEAST, max(_LEAST, probability))
     return float(np.log(kept / (1 - kept)))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A monotone map of probabilities.
+    """A map from probabilities to calibrated probabilities.
 
     Attributes
     ----------
     kind
-        ``isotonic``: straight lines between points. ``platt``: a logistic function of the log odds.
+        ``isotonic``: straight lines between points. ``platt``: a logistic function of the log odds
+        (Platt, 1999).
     x, y
-        The points, ascending; for ``platt`` slope and intercept are ``x[0]`` and ``y[0]``.
+        The coordinates of the points; those of ``x`` are in ascending order. For ``platt``,
+        ``x[0]`` is the slope and ``y[0]`` the intercept.
+
+    Raises
+    ------
+    ConfigError
+        If the values do not describe such a map.
+
+    >>> Calibration("isotonic", (0.0, 1.0), (0.0, 0.8))(0.5)
+    0.4
     """
 
     kind: Literal["isotonic", "platt"]
@@ -56,13 +71,15 @@ class Calibration:
             for value in values:
                 need_number("a point of a calibration", value)
         if len(self.x) != len(self.y) or not self.x or (self.kind == "platt" and len(self.x) > 1):
-            raise ConfigError("a calibration needs as many values of y as of x, platt one of each")
+            raise ConfigError(
+                "a calibration needs as many values of y as of x, and platt needs one of each"
+            )
         if not np.isfinite([*self.x, *self.y]).all():
-            raise ConfigError("the points of a calibration are finite numbers")
+            raise ConfigError("the points of a calibration must be finite numbers")
         if self.kind == "isotonic" and not all(0 <= p <= 1 for p in (*self.x, *self.y)):
-            raise ConfigError("the points of an isotonic calibration are probabilities")
+            raise ConfigError("the points of an isotonic calibration must be probabilities")
         if any(b < a for a, b in zip(self.x, self.x[1:], strict=False)):
-            raise ConfigError("the points of a calibration ascend")
+            raise ConfigError("the points of a calibration must be in ascending order of x")
 
     def __call__(self, probability: float) -> float:
         """The calibrated probability."""
@@ -72,7 +89,7 @@ class Calibration:
         return float(np.interp(probability, self.x, self.y))
 
     def save(self, file: str | Path) -> None:
-        """Write the calibration as JSON; into a model folder, with its entry in the seal."""
+        """Write the calibration as JSON. In a model folder, the seal is renewed as well."""
         values = {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
         with replace_file(Path(file)) as stream:
             stream.write(json.dumps(values, indent=1) + "\n")
@@ -85,7 +102,7 @@ class Calibration:
         Raises
         ------
         ModelError
-            When the file is something else.
+            If the file is not a calibration.
         """
         try:
             values = json_of(Path(file))

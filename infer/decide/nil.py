@@ -1,8 +1,9 @@
-"""NIL policies: when a mention gets no link, and why.
+"""NIL policies, which decide when a mention gets no link, and why.
 
-A policy is a frozen value; several together are one more (:class:`AnyOf`). Those that compare a
-part of a knowledge base with the whole (:class:`PostPruning`, :class:`Margin`) are for linkers over
-a subset: see Partial KB inference (BioNLP 2023), section 3.
+A policy is an immutable value. Several policies can be joined into one (:class:`AnyOf`). The
+policies that compare a subset of a knowledge base with the whole (:class:`PostPruning`,
+:class:`Margin`, :class:`Combination`) are for linkers over a subset; see Partial KB inference
+(BioNLP 2023), section 3.
 """
 
 from __future__ import annotations
@@ -39,37 +40,38 @@ __all__ = [
     "policy_written",
 ]
 
-#: Reason of a mention for which nothing was found at all.
+#: The reason if no concept was found for a mention.
 NO_CANDIDATE = "no candidate"
-#: Reason of a mention in which no letter and no digit stands.
+#: The reason if a mention has neither letters nor digits.
 NAMES_NOTHING = "neither letter nor digit"
-#: Reason of a mention such as "12" or, where all names are English, of one in another script.
+#: The reason for a mention such as "12" or, if all names are English, for one in another script.
 UNLIKE_NAMES = "no name of the knowledge base has a letter of it"
 
-#: NIL's probability above which even a name of the base is not linked (:class:`Likelier`).
+#: If NIL is more probable than this, even a name of the base is not linked (:class:`Likelier`).
 _SURE = 0.98
-#: A recogniser's probability from which on it is believed that a name stands there.
+#: If a recogniser gives a mention at least this probability, the mention counts as marked.
 _MARKED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class NilEvidence:
-    """What a policy knows of a mention (:func:`biolink.infer.decide.outcome.evidence`).
+    """What a policy knows about a mention (see :func:`biolink.infer.decide.outcome.evidence`).
 
     Attributes
     ----------
     links
-        Ranked, at least one.
+        The ranked links, best first; at least one.
     nil
-        Probability of NIL; 0 for a model that has none.
+        The probability of NIL, or 0 for a model that does not have one. Default: 0.
     outside
-        The best concept of the whole knowledge base that is outside the part that is linked to;
-        None where there is none, and for policies that are not ``whole``.
+        The link to the best concept that is in the whole knowledge base but not in the subset
+        that is linked to. It is None if there is no such concept, and for policies that are not
+        ``whole``.
     span
-        Probability of the mention itself, where a recogniser gave one.
+        The probability that a recogniser gave the mention itself, or None.
     named
-        The mention is a name of the best concept and of no other, and the concept's type is not
-        another than the mention's.
+        Whether the mention is a name of the best concept and of no other, and their types do not
+        contradict each other. Default: False.
     """
 
     links: Sequence[Link]
@@ -80,19 +82,22 @@ class NilEvidence:
 
 
 class NilPolicy(Protocol):
-    """Decides whether ranked links stand."""
+    """The protocol of policies: they decide whether the ranked links of a mention are kept."""
 
     @property
     def whole(self) -> bool:
-        """Whether a part of a knowledge base is to be linked to under the names of the whole."""
+        """Whether the policy needs the concepts outside the subset, too.
+
+        If so, a linker over a subset ranks the concepts of the whole knowledge base.
+        """
 
     def reason(self, evidence: NilEvidence) -> str | None:
-        """Why the mention is NIL, or None when its links stand."""
+        """The reason why the mention is NIL, or None if its links are kept."""
 
 
 @dataclass(frozen=True)
 class _OfThePart:
-    """A policy that looks at the linker's own knowledge base alone."""
+    """A policy that looks only at the knowledge base of the linker."""
 
     @property
     def whole(self) -> bool:
@@ -101,7 +106,7 @@ class _OfThePart:
 
 @dataclass(frozen=True)
 class _OfTheWhole:
-    """A policy that compares with the whole base."""
+    """A policy that compares a subset with the whole knowledge base."""
 
     @property
     def whole(self) -> bool:
@@ -110,7 +115,7 @@ class _OfTheWhole:
 
 @dataclass(frozen=True)
 class NoNil(_OfThePart):
-    """Every mention with a candidate is linked."""
+    """Link every mention that has a candidate."""
 
     def reason(self, evidence: NilEvidence) -> str | None:
         return None
@@ -118,10 +123,10 @@ class NoNil(_OfThePart):
 
 @dataclass(frozen=True)
 class Likelier(_OfThePart):
-    """NIL where that is likelier than every concept.
+    """NIL if it is more probable than every concept.
 
-    A mention that is a name of one concept alone, and that a recogniser marked, says itself what
-    it is: it is NIL only where that is nearly certain.
+    There is one exception. A mention that is the name of exactly one concept, and that a
+    recogniser did not doubt, is NIL only if that is nearly certain (above 0.98).
     """
 
     def reason(self, evidence: NilEvidence) -> str | None:
@@ -134,7 +139,13 @@ class Likelier(_OfThePart):
 
 @dataclass(frozen=True)
 class Threshold(_OfThePart):
-    """NIL when the best link's probability is below a value in [0, 1]."""
+    """NIL if the probability of the best link is below a value.
+
+    Attributes
+    ----------
+    value
+        The least probability of a link that is kept, in [0, 1].
+    """
 
     value: float
 
@@ -149,7 +160,10 @@ class Threshold(_OfThePart):
 
 @dataclass(frozen=True)
 class PostPruning(_OfTheWhole):
-    """NIL when the best concept of the whole base is outside the part."""
+    """NIL if the best concept of the whole knowledge base is outside the subset.
+
+    Source: Partial KB inference (BioNLP 2023), section 3.
+    """
 
     def reason(self, evidence: NilEvidence) -> str | None:
         return Margin(0.0).reason(evidence)
@@ -157,19 +171,22 @@ class PostPruning(_OfTheWhole):
 
 @dataclass(frozen=True)
 class Margin(_OfTheWhole):
-    """NIL when a concept outside the part is better than the best inside by more than a margin.
+    """NIL if a concept outside the subset is better than the best inside by more than a margin.
 
     Attributes
     ----------
     value
-        Difference of scores (log-probabilities), at least 0; 0 is :class:`PostPruning`.
+        The margin: a difference of scores (log-probabilities, in nats), at least 0. With 0, the
+        policy is the same as :class:`PostPruning`.
     """
 
     value: float
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, Real) or isinstance(self.value, bool) or not self.value >= 0:
-            raise ConfigError(f"a margin is {shown(self.value)}; expected a number of nats from 0")
+            raise ConfigError(
+                f"a margin is {shown(self.value)}; expected a number of nats, at least 0"
+            )
 
     def reason(self, evidence: NilEvidence) -> str | None:
         other = evidence.outside
@@ -178,16 +195,18 @@ class Margin(_OfTheWhole):
         return None
 
 
-#: What :class:`Combination` weighs.
+#: The names of the features that :class:`Combination` weighs.
 COMBINED = ("one", "link", "span", "nil", "margin", "alone")
-_MOST = 10.0  # nats of a margin
+#: Margins are cut to this many nats.
+_MOST = 10.0
 
 
 def combined_features(evidence: NilEvidence) -> tuple[float, ...]:
-    """What :class:`Combination` knows of a mention, in the order of :data:`COMBINED`.
+    """The features of a mention for :class:`Combination`, in the order of :data:`COMBINED`.
 
-    Log odds of the best link, of the span and of NIL; by how many nats the best link is before the
-    best concept outside; and whether there is none.
+    They are the constant 1; the log odds of the best link, of the mention itself and of NIL; the
+    margin in nats by which the best link is better than the best concept outside the subset; and
+    1 if there is no concept outside.
     """
     best, other = evidence.links[0], evidence.outside
     margin = _MOST if other is None else best.score - other.score
@@ -203,18 +222,18 @@ def combined_features(evidence: NilEvidence) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Combination(_OfTheWhole):
-    """NIL when a link is probably wrong by all that is known of it.
+    """NIL if the best link is probably wrong, given all the evidence together.
 
-    A logistic function (Platt scaling over several scores) of the link's probability, the span's,
-    NIL's and the margin over concepts outside the part; the weights are fitted on development data
-    (:func:`biolink.evaluation.calibrating.fit_combination`).
+    The probability that the link is right is a logistic function (Platt scaling over several
+    scores) of the features in :func:`combined_features`. The weights are fitted on development
+    documents by :func:`biolink.evaluation.calibrating.fit_combination`.
 
     Attributes
     ----------
     weights
-        In the order of :data:`COMBINED`.
+        One weight for each feature, in the order of :data:`COMBINED`.
     value
-        Least probability of a link that stands.
+        The least probability of a link that is kept, in [0, 1].
     """
 
     weights: tuple[float, ...]
@@ -230,20 +249,26 @@ class Combination(_OfTheWhole):
         need_probability("a threshold", self.value)
 
     def probability(self, evidence: NilEvidence) -> float:
-        """That the best link is right."""
+        """The probability that the best link is right."""
         pairs = zip(self.weights, combined_features(evidence), strict=True)
         return float(1 / (1 + math.exp(-sum(weight * feature for weight, feature in pairs))))
 
     def reason(self, evidence: NilEvidence) -> str | None:
-        found = self.probability(evidence)
-        if found < self.value:
-            return f"combined probability {found:.3f} below threshold {self.value:g}"
+        probability = self.probability(evidence)
+        if probability < self.value:
+            return f"combined probability {probability:.3f} below threshold {self.value:g}"
         return None
 
 
 @dataclass(frozen=True)
 class AnyOf:
-    """NIL when any of several policies says so; the first one's reason is given."""
+    """NIL if any of several policies says so. The reason is that of the first such policy.
+
+    Attributes
+    ----------
+    policies
+        The policies, in the order in which they are asked.
+    """
 
     policies: tuple[NilPolicy, ...]
 
@@ -274,7 +299,12 @@ _KINDS: dict[str, type] = {
 
 
 def policy_values(policy: Any) -> dict[str, Any]:
-    """A policy as ``biolink.json`` keeps it, under ``nil``.
+    """A policy as values for JSON, as ``biolink.json`` stores it under ``nil``.
+
+    Raises
+    ------
+    ConfigError
+        If the policy is not one of this module.
 
     >>> policy_values(AnyOf((Threshold(0.4), PostPruning())))
     {'kind': 'any', 'policies': [{'kind': 'threshold', 'value': 0.4}, {'kind': 'post-pruning'}]}
@@ -282,25 +312,28 @@ def policy_values(policy: Any) -> dict[str, Any]:
     kinds = {cls: kind for kind, cls in _KINDS.items()}
     if type(policy) not in kinds:
         raise ConfigError(
-            f"{type(policy).__name__} cannot be saved; expected a policy of the kind "
+            f"{type(policy).__name__} cannot be saved; expected a policy of one of the kinds "
             f"{', '.join(_KINDS)}"
         )
     if isinstance(policy, AnyOf):
-        return {"kind": "any", "policies": [policy_values(one) for one in policy.policies]}
+        return {"kind": "any", "policies": [policy_values(member) for member in policy.policies]}
     values = {field.name: getattr(policy, field.name) for field in fields(policy)}
     return {"kind": kinds[type(policy)], **values}
 
 
 def policy_from(values: Mapping[str, Any]) -> NilPolicy:
-    """The policy that :func:`policy_values` wrote.
+    """The policy with these values, which :func:`policy_values` gave.
 
     Raises
     ------
     ConfigError
-        When the kind or a value is unknown.
+        If the kind or a value is unknown.
+
+    >>> policy_from({"kind": "threshold", "value": 0.4})
+    Threshold(value=0.4)
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"NIL policy {values!r}; expected an object with its kind")
+        raise ConfigError(f"NIL policy {values!r}; expected an object with a kind")
     rest = dict(values)
     kind = rest.pop("kind", None)
     if not isinstance(kind, str) or kind not in _KINDS:
@@ -309,7 +342,7 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
         policies = rest.get("policies")
         if not isinstance(policies, list | tuple) or not policies:
             raise ConfigError(f"NIL policy 'any' has policies {policies!r}; expected a list")
-        rest |= {"policies": tuple(policy_from(one) for one in policies)}
+        rest |= {"policies": tuple(policy_from(member) for member in policies)}
     cls = _KINDS[kind]
     needed = {field.name for field in fields(cls)}
     if rest.keys() - needed:
@@ -327,7 +360,7 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
 
 
 def policy_written(text: str) -> NilPolicy:
-    """A policy as the command line writes it.
+    """The policy that a text names, in the form of the command line.
 
     >>> policy_written("threshold=0.4+post-pruning").policies
     (Threshold(value=0.4), PostPruning())
@@ -335,22 +368,22 @@ def policy_written(text: str) -> NilPolicy:
     Raises
     ------
     ConfigError
-        When it is none.
+        If the text does not name a policy.
     """
     policies = []
-    for part in text.split("+"):
-        kind, equals, value = (piece.strip() for piece in part.partition("="))
+    for written in text.split("+"):
+        kind, equals, value = (piece.strip() for piece in written.partition("="))
         if kind not in _KINDS or kind == "any":
             known = ", ".join(_WRITTEN)
             raise ConfigError(
-                f"unknown NIL policy {part!r}; expected one of {known}, or several joined by +"
+                f"unknown NIL policy {written!r}; expected one of {known}, or several joined by +"
             )
         values: dict[str, Any] = {"kind": kind}
         if equals:
             try:
                 values["value"] = float(value)
             except ValueError:
-                raise ConfigError(f"NIL policy {part!r}: expected a number after =") from None
+                raise ConfigError(f"NIL policy {written!r}: expected a number after =") from None
         policies.append(policy_from(values))
     return policies[0] if len(policies) == 1 else AnyOf(tuple(policies))
 
@@ -364,7 +397,9 @@ _WRITTEN = ("none", "likelier", "threshold=P", "post-pruning", "margin=N")
 
 
 def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
-    """A policy in whatever form it is given: itself, as the command line writes it, a threshold.
+    """The policy that a value stands for: a policy itself, its text form, or a threshold.
+
+    None stays None.
 
     >>> policy_of(0.5), policy_of("likelier")
     (Threshold(value=0.5), Likelier())
@@ -372,7 +407,7 @@ def policy_of(given: NilPolicy | str | float | None) -> NilPolicy | None:
     Raises
     ------
     ConfigError
-        When it is none of these.
+        If the value is none of these.
     """
     if given is None:
         return None

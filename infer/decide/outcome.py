@@ -1,7 +1,7 @@
-"""What becomes of a mention: its links, or NIL with the reason. One rule for all linkers.
+"""The outcome for a mention, links or NIL with a reason, by the same rule for all linkers.
 
-Every linker ranks concepts in its own way and hands them to :func:`outcome`; the partial-KB
-benchmark, which has links of the whole base at hand, asks :func:`evidence` for the same evidence.
+Every linker ranks concepts in its own way and passes them to :func:`outcome`. The partial-KB
+benchmark already has the links of the whole knowledge base, so it calls only :func:`evidence`.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ __all__ = ["LinkMaker", "evidence", "outcome"]
 
 @dataclass(frozen=True)
 class LinkMaker:
-    """Makes links of ranked concepts.
+    """A function that makes links from ranked concepts.
 
     Attributes
     ----------
     kb
-        The base, or the part of it, that is linked to.
+        The knowledge base, or the subset of it, that is linked to.
     calibration
-        Of the links' probabilities, or None.
+        The calibration that is applied to the probabilities of links, or None.
     """
 
     kb: KnowledgeBase
     calibration: Calibration | None = None
 
     def __call__(self, concept: RankedConcept, rank: int, mention: Mention) -> Link:
-        """The link of a mention to a concept, which may be outside the part."""
+        """The link of a mention to a concept, which may be outside the subset."""
         kb = self.kb
         others = [row for row in kb.owners(concept.name_id) if row != concept.row]
         concept_id = kb.id_at(concept.row)
@@ -55,7 +55,7 @@ class LinkMaker:
         )
 
     def calibrated(self, probability: float) -> float:
-        """The probability as the link gives it."""
+        """The calibrated probability, or the same one if there is no calibration."""
         return probability if self.calibration is None else self.calibration(probability)
 
 
@@ -67,22 +67,25 @@ def outcome(
     top_k: int | None,
     nil: bool,
 ) -> Mention:
-    """The mention with its links, or without any and the reason.
+    """The mention with its links, or with the reason why it has none.
 
     Parameters
     ----------
+    mention
+        The mention.
     ranked
-        Concepts of the part and, for a policy that compares with the whole base, of all of it,
-        best first.
+        The ranked concepts, best first. For a policy that compares with the whole knowledge base,
+        they include concepts outside the subset.
     policy
-        Decides whether the links stand.
+        The policy that decides whether the links are kept.
     make
-        Makes the links; its knowledge base says which concepts are inside.
+        The function that makes the links. Its knowledge base defines which concepts are inside
+        the subset.
     top_k
-        Links that are kept; None keeps all.
+        The most links that are kept, or None to keep all.
     nil
-        NIL is one more candidate beside ``ranked``, with what their probabilities leave. Without
-        it the probability of NIL is unknown.
+        Whether NIL was one more candidate beside ``ranked``. If so, its probability is what the
+        probabilities of the concepts leave of 1; otherwise it is unknown.
     """
     mask = make.kb.row_mask
     inside = [concept for concept in ranked if mask is None or mask[concept.row]]
@@ -105,18 +108,18 @@ def outcome(
 def evidence(
     mention: Mention, links: Sequence[Link], outside: Link | None, kb: KnowledgeBase
 ) -> NilEvidence:
-    """What a policy knows of a mention.
+    """The evidence about a mention on which a NIL policy decides.
 
     Parameters
     ----------
     mention
-        With the probabilities that a recogniser and a linker gave it.
+        The mention, with the probabilities that the recogniser and the linker gave it.
     links
-        To concepts of the part, best first, at least one.
+        Its links to concepts of the subset, best first; at least one.
     outside
-        The best link to a concept outside the part, or None.
+        The best link to a concept outside the subset, or None.
     kb
-        The part.
+        The subset, or the whole knowledge base.
     """
     return NilEvidence(
         links=links,
@@ -128,7 +131,11 @@ def evidence(
 
 
 def _of_nil(ranked: Sequence[RankedConcept], make: LinkMaker) -> float:
-    """What the concepts' probabilities leave, scaled as calibration scales the best one's rest."""
+    """The probability of NIL: what the probabilities of the concepts leave of 1.
+
+    It is scaled by the factor by which calibration changes the complement of the best concept's
+    probability.
+    """
     if not ranked:
         return 1.0
     rest = max(0.0, 1 - sum(concept.probability for concept in ranked))
@@ -137,7 +144,7 @@ def _of_nil(ranked: Sequence[RankedConcept], make: LinkMaker) -> float:
 
 
 def _is_only_name_of(mention: Mention, concept_id: str, kb: KnowledgeBase) -> bool:
-    """Whether the mention is a name of this concept and of no other, nor of another type."""
+    """Whether the mention is a name of this concept only, and their types do not contradict."""
     written = mention.long_form or mention.text
     name_id = kb.name_id(written)
     row = kb.row_of(concept_id)

@@ -1,1 +1,1 @@
-"""Retrieval: indexes over the names of a base."""
+"""Retrieval: indexes over the names of a knowledge base."""

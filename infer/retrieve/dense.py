@@ -1,8 +1,8 @@
-"""Dense retrieval: encoder embeddings of names, projected and kept as int8.
+"""Dense retrieval: embeddings of names by the encoder, projected and stored as int8.
 
-The encoder was trained to bring synonyms together (SapBERT's objective); its mean-pooled states
-are reduced by the leading directions of the names' own second moments and stored in one byte a
-dimension.
+The encoder was trained to give synonyms similar vectors, with the objective of SapBERT (Liu et al.,
+NAACL 2021). Its mean-pooled states are projected onto the leading eigenvectors of the names' second
+moments, and each dimension is stored in one byte.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class DenseIndex:
     codes
         int8 [n, d], may be memory-mapped.
     scale
-        float32 [d]: what one step of each dimension is worth.
+        float32 [d]: the value of one step of the codes, for each dimension.
     projection
-        float32 [width of the encoder, d].
+        float32 [width of the encoder, d]: maps embeddings to the dimensions of the index.
     """
 
     def __init__(
@@ -66,22 +66,30 @@ class DenseIndex:
         Parameters
         ----------
         names
-            Texts.
+            The names as texts.
         name_ids
-            Their ids.
+            The id of each name.
         embed
-            Texts -> float32 unit vectors [texts, width].
+            A function from texts to unit vectors, float32 [texts, width].
         progress
-            Called with (done, all) after each block.
+            A function that is called after each block with the number of names embedded so far and
+            the number of all names.
+        block
+            The number of names embedded in one call. Default: 2,048.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            If there are no names.
         """
         order = sorted(range(len(names)), key=lambda i: (len(names[i]), i))
         vectors: np.ndarray | None = None
         for begin in range(0, len(order), block):
-            part = order[begin : begin + block]
-            found = embed([names[i] for i in part])
+            indices = order[begin : begin + block]
+            embedded = embed([names[i] for i in indices])
             if vectors is None:
-                vectors = np.empty((len(names), found.shape[1]), dtype=np.float32)
-            vectors[part] = found
+                vectors = np.empty((len(names), embedded.shape[1]), dtype=np.float32)
+            vectors[indices] = embedded
             if progress is not None:
                 progress(min(begin + block, len(order)), len(order))
         if vectors is None:
@@ -90,12 +98,12 @@ class DenseIndex:
 
     @classmethod
     def compress(cls, vectors: np.ndarray, name_ids: np.ndarray) -> DenseIndex:
-        """Project float vectors [n, width] and quantise them."""
+        """Project vectors, float32 [n, width], and quantise them."""
         dimensions = min(DIMENSIONS, vectors.shape[1])
         moments = (vectors.T @ vectors).astype(np.float64)
         _, directions = np.linalg.eigh(moments)
         projection = np.ascontiguousarray(directions[:, ::-1][:, :dimensions], dtype=np.float32)
-        # Signs of eigenvectors are arbitrary: fix them, so that a rebuild gives the same bytes.
+        # The signs of eigenvectors are arbitrary; they are fixed so that a rebuild gives the same.
         projection *= np.sign(projection[np.abs(projection).argmax(0), np.arange(dimensions)])
         reduced = _unit(vectors @ projection)
         scale = np.maximum(np.abs(reduced).max(0), 1e-6) / 127
@@ -110,14 +118,16 @@ class DenseIndex:
         embed: Callable[[Sequence[str]], np.ndarray],
         progress: Callable[[int, int], None] | None = None,
     ) -> DenseIndex:
-        """An index of other names under the same projection, taking over the known ones.
+        """An index of other names with the same projection, which embeds only the new names.
 
         Parameters
         ----------
         names, name_ids
-            All names of the new index.
+            All names of the new index, as texts and as ids.
         places
-            Where each stands in this index, -1 for those that must be embedded.
+            int64 [names]: the position of each name in this index, or -1 if it must be embedded.
+        embed, progress
+            See :meth:`build`; progress counts only the names that must be embedded.
         """
         codes = np.empty((len(names), self.codes.shape[1]), dtype=np.int8)
         known = places >= 0
@@ -125,15 +135,15 @@ class DenseIndex:
         unknown = np.flatnonzero(~known)
         block = 2048
         for begin in range(0, len(unknown), block):
-            part = unknown[begin : begin + block]
-            reduced = _unit(embed([names[i] for i in part]) @ self.projection)
-            codes[part] = np.clip(np.round(reduced / self.scale), -127, 127).astype(np.int8)
+            positions = unknown[begin : begin + block]
+            reduced = _unit(embed([names[i] for i in positions]) @ self.projection)
+            codes[positions] = np.clip(np.round(reduced / self.scale), -127, 127).astype(np.int8)
             if progress is not None:
                 progress(min(begin + block, len(unknown)), len(unknown))
         return DenseIndex(name_ids.astype(np.int32), codes, self.scale, self.projection)
 
     def similarities(self, vectors: np.ndarray) -> np.ndarray:
-        """Cosines float32 [queries, n] of float vectors [queries, width]."""
+        """The cosines, float32 [queries, n], of vectors [queries, width] with all names."""
         queries = torch.from_numpy(_unit(vectors @ self.projection) * self.scale)
         result = torch.empty(len(vectors), len(self.codes))
         for begin in range(0, len(self.codes), _BLOCK):
@@ -143,14 +153,14 @@ class DenseIndex:
         return array
 
     def save(self, folder: str | Path, fingerprint: str = "") -> None:
-        """Write ``.npy`` arrays and a manifest into an existing folder.
+        """Write the index into an existing folder, as ``.npy`` arrays and a manifest.
 
         Parameters
         ----------
         folder
             The folder.
         fingerprint
-            Of what the index was built from; :meth:`load` can ask for it.
+            A digest of what the index was built from, which :meth:`load` can check.
         """
         for name in _ARRAYS:
             np.save(Path(folder) / f"{name}.npy", getattr(self, name), allow_pickle=False)
@@ -160,21 +170,21 @@ class DenseIndex:
     def load(
         cls, folder: str | Path, fingerprint: str | None = None, names: int | None = None
     ) -> DenseIndex:
-        """Map what :meth:`save` wrote.
+        """Map an index that :meth:`save` wrote into memory.
 
         Parameters
         ----------
         folder
             The folder.
         fingerprint
-            What it must have been built from; None for anything.
+            The fingerprint that the index must have, or None to accept any.
         names
-            How many name ids there are; None when it is not known.
+            The number of name ids in the knowledge base, or None if it is not known.
 
         Raises
         ------
         KnowledgeBaseError
-            When it is damaged, or was built from something else.
+            If the index is damaged, or was built from something else.
         """
         folder = Path(folder)
         manifest = read_manifest(folder, KIND)

@@ -1,7 +1,7 @@
-"""What a linker looks names up in: the trie, the n-gram index and the embeddings of a base.
+"""The indexes in which a linker looks names up: the trie, the n-gram index and the embeddings.
 
-Each is built when it is first needed and cached beside a stored knowledge base; see
-:mod:`biolink.kb.index_cache`.
+Each is built when it is first needed. If the knowledge base is stored in a folder, its indexes are
+cached beside it; see :mod:`biolink.kb.index_cache`.
 """
 
 from __future__ import annotations
@@ -25,26 +25,30 @@ from biolink.kb.trie import NameTrie, trie_fingerprint
 
 __all__ = ["FROZEN", "Indexes"]
 
-#: Names whose embedding takes some seconds.
+#: Embedding this many names takes a few seconds, so progress is shown.
 _LONG = 1000
 
 T = TypeVar("T", NameTrie, DenseIndex)
-#: Called with (what is done, done, all) while an index is built.
+#: A function that is called while an index is built, with a label, the number of names done so far
+#: and the number of all names.
 Progress = Callable[[str, int, int], None]
 
 
 class Indexes:
-    """Indexes over the names of a base (never of a subset: those are masks over it).
+    """Indexes over all names of a knowledge base. Subsets of the base are masks over these indexes.
 
     Parameters
     ----------
-    kb, model
-        What is indexed, and the model that embeds names and tokenises them.
+    kb
+        The knowledge base, or a subset; in any case the whole base is indexed.
+    model
+        The model that tokenises and embeds the names.
     progress
-        Told about long work. When None, a terminal is shown a bar.
+        A function that is told about long work. If it is None, a progress bar is shown on a
+        terminal.
     donor
-        Indexes of another base for the same model, from which embeddings of names that both have
-        are taken.
+        Indexes of another base for the same model. The embeddings of names that both bases have
+        are copied from it.
     """
 
     def __init__(
@@ -58,11 +62,11 @@ class Indexes:
         self.model = model
         self.progress = progress
         self._donor = donor
-        #: Kinds of indexes that lie beside the base.
+        #: The kinds of indexes that are stored beside the base.
         self._stored: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        # What lies beside the base is mapped again; whom to tell of progress is not known there.
+        # Stored indexes are mapped again when needed. The function for progress is dropped.
         kept = {name: value for name, value in vars(self).items() if name not in self._stored}
         return kept | {"progress": None}
 
@@ -81,7 +85,7 @@ class Indexes:
 
     @cached_property
     def trie(self) -> NameTrie:
-        """Token sequences of all names."""
+        """The trie over the token ids of all names."""
         model = self.model
         key = trie_fingerprint(self.kb.fingerprint, NORMALISATION, model.tokeniser_fingerprint)
 
@@ -94,7 +98,7 @@ class Indexes:
 
     @cached_property
     def lexical(self) -> LexicalIndex:
-        """Character n-grams of the names."""
+        """The index of the character n-grams of the names."""
         index, stored = lexical_index(self.kb)
         if stored:
             self._stored.add("lexical")
@@ -102,11 +106,11 @@ class Indexes:
 
     @cached_property
     def dense(self) -> DenseIndex:
-        """Embeddings of the same names as ``lexical``, in the same order."""
+        """The index of embeddings; it has the same names as ``lexical``, in the same order."""
         weights = self.model.weights_fingerprint
         key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
         if self.model.precision != "fp32" and not self._has_dense(key):
-            # Embeddings by full weights serve every precision, not the other way round.
+            # Embeddings by fp32 weights serve every precision, but not the other way round.
             weights += self.model.precision
             key = trie_fingerprint(self.kb.fingerprint, "dense", weights)
 
@@ -132,7 +136,10 @@ class Indexes:
         return folder is not None and folder.is_dir()
 
     def places(self, names: Sequence[str]) -> np.ndarray:
-        """Where each normalised name stands in the n-gram and dense indexes, -1 for nowhere."""
+        """The positions of normalised names in the n-gram and dense indexes: int64 [names].
+
+        The position of a name that is not in the knowledge base is -1.
+        """
         row_of = np.full(self.kb.name_slots, -1, dtype=np.int64)
         row_of[self.lexical.name_ids] = np.arange(len(self.lexical.name_ids))
         ids = [self.kb.name_id(name) for name in names]

@@ -1,8 +1,8 @@
-"""Retrieving concepts for a passage: the passage's side of a bi-encoder, and exact neighbours.
+"""Retrieving concepts for a passage with a bi-encoder and an exact nearest-neighbour search.
 
-Source: EntQA (Zhang et al., ICLR 2022). The passage's side gives a vector for every token, the
-concepts' side is the linking model's embeddings of their names, and a concept is as near as its
-nearest name is to the nearest token.
+Source: EntQA (Zhang et al., ICLR 2022). The passage encoder gives a vector for every token of the
+passage; concepts are represented by the linking model's embeddings of their names. The score of a
+concept is the highest cosine between one of its names and one of the tokens.
 """
 
 from __future__ import annotations
@@ -30,29 +30,49 @@ from biolink.kb.model_loading import check_weights, tensors_of
 
 __all__ = ["Candidate", "PassageEncoder", "Retriever", "passages"]
 
-#: Names that each token brings.
+#: The number of names retrieved for each token.
 _NEIGHBOURS = 8
-#: Share of a concept's score that a token must have to be near it.
+#: A token is near a concept if its cosine is at least this share of the concept's score.
 NEAR_SHARE = 0.9
 
 
 def passages(document: Document, most_words: int, tokenizer: Any) -> list[tuple[int, Pieces]]:
-    """Passages of a document as word pieces, each with the offset at which it begins."""
-    found = []
+    """Cut a document into passages.
+
+    Parameters
+    ----------
+    document
+        The document; its mentions are not used.
+    most_words
+        The most words of a passage, separated by white space.
+    tokenizer
+        The tokeniser of the linking model.
+
+    Returns
+    -------
+    The word pieces of each passage, with the offset in code points at which it begins. Passages
+    without word pieces are left out.
+    """
+    passages_of_document = []
     for begin, end in chunks(document.text, most_words):
         pieces = pieces_of(Document("", document.text[begin:end]), tokenizer, no_dictionary)
         if len(pieces.ids):
-            found.append((begin, pieces))
-    return found
+            passages_of_document.append((begin, pieces))
+    return passages_of_document
 
 
 class PassageEncoder(nn.Module):
-    """The passage's side of the bi-encoder: a copy of the linking model's encoder.
+    """The passage encoder of the bi-encoder, which starts as a copy of the linking model's encoder.
 
     Parameters
     ----------
     model
-        The linking model (transformers' BART).
+        The network of the linking model: BART, from transformers.
+
+    Raises
+    ------
+    ModelError
+        If the model has another architecture.
     """
 
     def __init__(self, model: Any) -> None:
@@ -65,12 +85,12 @@ class PassageEncoder(nn.Module):
         self.positions = int(config.max_position_embeddings)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors [passages, tokens, d] of token ids [passages, tokens]."""
+        """Unit vectors [passages, tokens, d] for token ids and a mask, [passages, tokens] each."""
         states = self.encoder(input_ids=ids, attention_mask=mask)[0]
         return nn.functional.normalize(states, dim=-1)
 
     def rows(self, texts: Sequence[Pieces]) -> tuple[Tensor, Tensor]:
-        """Padded ids with special tokens, and the mask."""
+        """The padded token ids with special tokens, and the mask: [passages, tokens] each."""
         first, last, pad = self.special
         most = self.positions - 2
         size = 2 + min(most, max(len(p.ids) for p in texts))
@@ -85,18 +105,21 @@ class PassageEncoder(nn.Module):
 
     @torch.inference_mode()
     def vectors(self, texts: Sequence[Pieces], batch: int = 32) -> list[np.ndarray]:
-        """Unit vectors float32 [tokens, d] of each passage."""
+        """The unit vectors of the word pieces of each passage: float32 [pieces, d].
+
+        A passage that does not fit into the model is cut at its end.
+        """
         results: list[np.ndarray] = [np.empty(0)] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].ids))
         for at in range(0, len(order), batch):
-            part = order[at : at + batch]
-            found = self(*self.rows([texts[i] for i in part])).float().cpu().numpy()
-            for i, row in zip(part, found, strict=True):
-                results[i] = row[1 : 1 + min(len(texts[i].ids), self.positions - 2)]
+            indices = order[at : at + batch]
+            padded = self(*self.rows([texts[i] for i in indices])).float().cpu().numpy()
+            for i, states in zip(indices, padded, strict=True):
+                results[i] = states[1 : 1 + min(len(texts[i].ids), self.positions - 2)]
         return results
 
     def save(self, file: str | Path) -> None:
-        """Write the weights, without the embeddings, in half precision."""
+        """Write the weights, without the token embeddings, in half precision."""
         save_file({n: p.half().contiguous() for n, p in self._own().items()}, file)
 
     def _own(self) -> dict[str, Tensor]:
@@ -104,12 +127,12 @@ class PassageEncoder(nn.Module):
 
     @classmethod
     def load(cls, file: str | Path, model: Any) -> PassageEncoder:
-        """Read what :meth:`save` wrote, for the linking model it was trained on.
+        """Read what :meth:`save` wrote, for the linking model that it was trained on.
 
         Raises
         ------
         ModelError
-            When the file does not fit the model.
+            If the file is damaged or does not fit the model.
         """
         encoder = cls(model)
         try:
@@ -131,13 +154,13 @@ class Candidate:
     Attributes
     ----------
     row
-        Of the knowledge base.
+        The row of the concept in the knowledge base.
     name_id
-        Its nearest name.
+        The id of the concept's nearest name.
     score
-        Cosine of that name and the nearest token.
+        The cosine of that name and its nearest token.
     near
-        Tokens that are nearly as near.
+        The indices of the word pieces that are nearly as near.
     """
 
     row: int
@@ -147,16 +170,16 @@ class Candidate:
 
 
 class Retriever:
-    """Exact nearest names of every token of a passage (scikit-learn's brute force).
+    """An exact search for the nearest names of every token, with scikit-learn's brute force.
 
     Parameters
     ----------
     encoder
-        Of passages.
+        The passage encoder.
     indexes
-        Embeddings of the names.
+        The indexes, of which the embeddings of the names are used.
     kb
-        Whose concepts may be retrieved.
+        The knowledge base, or the subset, whose concepts may be retrieved.
     """
 
     def __init__(self, encoder: PassageEncoder, indexes: Indexes, kb: KnowledgeBase) -> None:
@@ -172,11 +195,23 @@ class Retriever:
         from sklearn.neighbors import NearestNeighbors
 
         count = min(_NEIGHBOURS, len(self.name_ids))
-        # Of vectors of one length the nearest by distance are the nearest by cosine.
+        # For vectors of equal length, the nearest by distance are also the nearest by cosine.
         return NearestNeighbors(n_neighbors=count, algorithm="brute").fit(_unit(self._vectors))
 
     def __call__(self, texts: Sequence[Pieces], concepts: int) -> list[list[Candidate]]:
-        """The nearest concepts of each passage, best first; ties by row."""
+        """Retrieve concepts for passages.
+
+        Parameters
+        ----------
+        texts
+            The passages as word pieces.
+        concepts
+            The most concepts for each passage.
+
+        Returns
+        -------
+        The candidates of each passage, best first. Ties are broken by the row.
+        """
         if not len(self.name_ids):
             return [[] for _ in texts]
         vectors = self.encoder.vectors(texts)

@@ -1,4 +1,4 @@
-"""Long work says how far it is, where somebody looks on."""
+"""Progress bars for long work, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["shown"]
 
-#: Called with (done, all).
+#: A function that is called with the number of steps done so far and the number of all steps.
 Step = Callable[[int, int], None]
 
 
 @contextlib.contextmanager
 def shown(label: str, size: int, least: int) -> Iterator[Step | None]:
-    """A progress bar on stderr while the block runs.
+    """Show a progress bar on standard error while a ``with`` block runs.
 
-    None where there is no terminal, or not as much to do as ``least``.
+    Parameters
+    ----------
+    label
+        What is being done.
+    size
+        The number of steps.
+    least
+        If there are fewer steps than this, no bar is shown.
+
+    Yields
+    ------
+    A function that moves the bar, or None if no bar is shown. A bar also needs a terminal.
     """
     if size < least or sys.stderr is None or not sys.stderr.isatty():
         yield None
