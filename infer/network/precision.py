@@ -256,7 +256,7 @@ def in_precision(module: M, precision: Precision) -> M:
         raise ConfigError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if is_packed(module):
         raise ConfigError(
-            "the model was converted to a precision before: load it again to choose another"
+            "the model has already been converted: load it again to choose another precision"
         )
     device = next(module.parameters()).device
     if precision == "int8":

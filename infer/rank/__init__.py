@@ -1,1 +1,1 @@
-"""Ranking: from a mention to concepts, by generation, by similar names, or by both together."""
+"""Ranking: from a mention to concepts, by generation, by similar names, or by both."""

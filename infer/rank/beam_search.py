@@ -1,9 +1,11 @@
 """Beam search over the name trie, batched over mentions.
 
-Hypotheses ("rows") of all mentions are run together; each carries its trie node, so the allowed
-continuations are one slice, nothing is masked over the vocabulary and nothing is looked up again
-at the end. Scores are log-softmax over the *whole* vocabulary (GenBioEL, GENRE), read at the
-allowed tokens only. Cross-attention keys are computed once per mention and shared by its rows.
+The hypotheses ("rows") of all mentions are extended together. Each carries its node of the trie, so
+its allowed continuations are one slice of an array: no mask over the vocabulary is needed, and the
+name need not be looked up at the end. Scores are log-softmax over the *whole* vocabulary, as in
+GENRE (De Cao et al., ICLR 2021) and GenBioEL (Yuan et al., NAACL 2022), but only those of the
+allowed tokens are read. The keys of cross-attention are computed once per mention and shared by its
+rows.
 """
 
 from __future__ import annotations
@@ -31,24 +33,31 @@ class DecodingOptions:
     Attributes
     ----------
     beam
-        Hypotheses kept for each mention.
+        The number of hypotheses that are kept for each mention. Default: 5.
     length_penalty
-        A finished hypothesis scores (sum of log-probabilities) / length ** length_penalty; the
-        end token counts.
+        The score of a finished hypothesis is (sum of log-probabilities) / length **
+        length_penalty, where the end token counts. Default: 1.
     normalise
-        ``prompt-excluded``: sum and length are of the name's tokens. ``fairseq``: the decoder
-        prompt's own log-probability and length take part, as in the published GenBioEL figures;
-        a constant for each mention, it shifts the ranking of names of different lengths.
+        ``prompt-excluded`` (the default): sum and length are those of the name's tokens.
+        ``fairseq``: the log-probability and the length of the decoder prompt are included, as in
+        the published GenBioEL figures. They are constant for a mention, but shift the ranking of
+        names of different lengths.
     stop
-        ``topk``: as fairseq and transformers do, when there are ``beam`` finished hypotheses and
-        the best open one is worse than all of them at its present length. ``best``: when no open
-        hypothesis can come before the ``keep`` best finished ones, however it ends.
+        When the search for a mention ends. ``topk`` (the default), as in fairseq and transformers:
+        when there are ``beam`` finished hypotheses and the best open one, at its present length,
+        is worse than all of them. ``best``: when no open hypothesis can still score better than
+        the ``keep`` best finished ones.
     keep
-        Finished hypotheses that matter to ``stop="best"``.
+        The number of finished hypotheses that matter for ``stop="best"``. Default: 5.
     prune
-        Drop open hypotheses more than this many nats behind the best of their mention, open or
-        finished, whose own log-probability is counted ``1 + length_penalty`` times: a longer name
-        can still win from behind. None keeps all.
+        Drop an open hypothesis if its log-probability is more than this many nats below ``1 +
+        length_penalty`` times that of the best hypothesis of its mention, open or finished. The
+        factor is there because a longer name can still win. None (the default) keeps all.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range or unknown.
     """
 
     beam: int = 5
@@ -72,10 +81,10 @@ class DecodingOptions:
             raise ConfigError(f"stop is {self.stop!r}; expected topk or best")
 
 
-#: The rule of fairseq and transformers, to the letter.
+#: Exactly the rule of fairseq and transformers.
 EXACT = DecodingOptions()
-#: Stops as soon as the best is decided and drops hopeless hypotheses; how often the best differs,
-#: and what is lost among the first five, stands in ``benchmarks/results/decoding.md``.
+#: Stops as soon as the best name is decided, and drops hopeless hypotheses. For how often the best
+#: name differs, and what is lost among the first five, see ``benchmarks/results/decoding.md``.
 FAST = DecodingOptions(stop="best", keep=1, prune=16.0)
 
 
@@ -86,13 +95,14 @@ class Hypothesis:
     Attributes
     ----------
     leaf
-        Its leaf in the trie.
+        The leaf of the name in the trie.
     score
-        What it was ranked by.
+        The score by which hypotheses are ranked.
     log_prob
-        Sum over the name's tokens, end token included, prompt excluded.
+        The sum of the log-probabilities of the name's tokens, with the end token and without the
+        prompt.
     length
-        Number of those tokens.
+        The number of those tokens.
     """
 
     leaf: int
@@ -101,13 +111,13 @@ class Hypothesis:
     length: int
 
 
-#: A row with more continuations than this is cut down to its best before all are sorted.
+#: If a row has more continuations than this, only its best take part in the sorting of all.
 _MANY = 64
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Open hypotheses: parallel arrays, ascending by mention."""
+    """The open hypotheses as parallel arrays, in ascending order of their mentions."""
 
     mention: np.ndarray
     log_prob: np.ndarray
@@ -116,7 +126,7 @@ class _Rows:
 
     @property
     def node(self) -> np.ndarray:
-        """Where each stands."""
+        """The node of the trie that each hypothesis has reached."""
         return self.nodes[:, -1]
 
 
@@ -128,27 +138,27 @@ def constrained_beam_search(
     prompts: Sequence[Sequence[int]],
     options: DecodingOptions = EXACT,
 ) -> list[list[Hypothesis]]:
-    """The best names of each mention.
+    """Generate the best names for each mention.
 
     Parameters
     ----------
     backbone, memory
-        The model and its memory of the mentions.
+        The model, and its memory of the encoded mentions.
     trie
-        Names that may be generated.
+        The names that may be generated.
     prompts
-        Decoder input ids before the name, for each mention (start token first).
+        For each mention, the token ids that the decoder reads before the name, start token first.
     options
         See :class:`DecodingOptions`.
 
     Returns
     -------
-    For each mention at most ``beam`` hypotheses, best first; ties by leaf.
+    At most ``beam`` hypotheses for each mention, best first. Ties are broken by the leaf.
 
     Raises
     ------
     BiolinkError
-        When the trie has no names.
+        If the trie has no names.
     """
     if not len(trie):
         raise BiolinkError("there are no names to generate: the knowledge base is empty")
@@ -170,12 +180,12 @@ class _Search:
         self.backbone, self.trie, self.memory, self.options = backbone, trie, memory, options
         self.device = backbone.device
         self.count = len(prompts)
-        # Mentions whose search is over leave the memory; place of each in what is left.
+        # Mentions whose search is over leave the memory. This is the index of each in what is left.
         self.place = np.arange(self.count)
         self.finished: list[list[Hypothesis]] = [[] for _ in prompts]
-        # What an open hypothesis must beat.
+        # The score that an open hypothesis must beat.
         self.bar = np.full(self.count, -np.inf)
-        # Log-probability of the best finished one.
+        # The log-probability of the best finished hypothesis.
         self.best = np.full(self.count, -np.inf)
         self.steps = 0
         self._read_prompts(prompts)
@@ -187,11 +197,11 @@ class _Search:
         for row, prompt in enumerate(prompts):
             tokens[row, : len(prompt)] = torch.tensor(prompt, device=self.device)
         order = torch.arange(size, device=self.device)
-        #: bool [mentions, size]: positions of the prompt that are real.
+        #: bool [mentions, size]: which positions of the prompts are not padding.
         self.valid = order[None, :] < lengths[:, None]
         positions = order[None, :].expand(self.count, size)
         mask = (order[:, None] >= order[None, :])[None] & self.valid[:, None, :]
-        # A padded position must see something, or its softmax is not a number.
+        # A padded position must attend to something, or its softmax is not a number.
         mask = mask | torch.eye(size, dtype=torch.bool, device=self.device)
         states, self.past = self.backbone.decode(tokens, positions, mask, self.memory)
         last = states[torch.arange(self.count, device=self.device), lengths - 1]
@@ -221,28 +231,30 @@ class _Search:
         """Extend every open hypothesis by one token."""
         parent, child, log_prob = self._candidates()
         mention = self.rows.mention[parent]
-        # The 2 x beam best of each mention; ties by child, that is by token.
+        # Take the 2 * beam best of each mention. Ties are broken by the child, that is, the token.
         order = np.lexsort((child, -log_prob, mention))
         rank = _ranks(mention[order])
         top = order[rank < 2 * self.options.beam]
         rank = rank[rank < 2 * self.options.beam]
         self.steps += 1
         ends = self.trie.first[child[top]] == self.trie.first[child[top] + 1]
-        over = top[ends & (rank < self.options.beam)]
-        if len(over):
-            self._check(parent[over], child[over])
-        for index in over:
+        ended = top[ends & (rank < self.options.beam)]
+        if len(ended):
+            self._check(parent[ended], child[ended])
+        for index in ended:
             self._finish(int(parent[index]), int(child[index]), float(log_prob[index]))
-        going = top[~ends]
-        # Of those that go on, the beam best of each mention.
-        going = going[_ranks(mention[going]) < self.options.beam]
-        going = going[self._worthwhile(mention[going], child[going], log_prob[going])]
-        self._move(parent[going], child[going], log_prob[going])
+        open_ones = top[~ends]
+        # Of the hypotheses that are not finished, keep the best of each mention: beam of them.
+        open_ones = open_ones[_ranks(mention[open_ones]) < self.options.beam]
+        open_ones = open_ones[
+            self._worthwhile(mention[open_ones], child[open_ones], log_prob[open_ones])
+        ]
+        self._move(parent[open_ones], child[open_ones], log_prob[open_ones])
 
     def _candidates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Allowed continuations: parent row, child node, log-probability so far.
+        """Allowed continuations: the parent row, the child node and the log-probability so far.
 
-        Of a row with many, those that the others of the same row cannot keep out.
+        If a row has many continuations, those that cannot be among the best are left out.
         """
         rows, trie, most = self.rows, self.trie, 2 * self.options.beam
         begin = np.asarray(trie.first[rows.node], dtype=np.int64)
@@ -252,7 +264,7 @@ class _Search:
         for row in np.flatnonzero(wide):
             tokens = trie.tok[begin[row] : begin[row] + counts[row]]
             step = self.log_probs[row, tokens]
-            # All that tie with the last are kept.
+            # All continuations that tie with the last one are kept.
             chosen = np.flatnonzero(step >= np.partition(step, -most)[-most])
             parents.append(np.full(len(chosen), row))
             children.append(begin[row] + chosen)
@@ -270,18 +282,18 @@ class _Search:
         return parent, child, rows.log_prob[parent] + np.concatenate(steps)
 
     def _scores(self, mention: Any, log_prob: Any, length: Any) -> Any:
-        """What hypotheses of so many tokens are ranked by."""
+        """The scores of hypotheses with these log-probabilities and lengths."""
         if self.options.normalise == "fairseq":
             log_prob = log_prob + self.prompt_log_probs[mention]
             length = length + self.prompt_lengths[mention] - 1
         return log_prob / length**self.options.length_penalty
 
     def _check(self, rows: np.ndarray, leaves: np.ndarray) -> None:
-        """Checked always: what was fed to the decoder is a path of the trie."""
+        """Check, in every search, that the tokens fed to the decoder are paths of the trie."""
         trie = self.trie
         nodes = np.concatenate([self.rows.nodes[rows], leaves[:, None]], 1)
         before, after = nodes[:, :-1], nodes[:, 1:]
-        # A leaf's token is fed to nobody.
+        # The token of a leaf is never fed to the decoder, so the tokens end before it.
         is_path = (trie.first[before] <= after) & (after < trie.first[before + 1])
         is_path[:, :-1] &= trie.tok[after[:, :-1]] == self.rows.tokens[rows]
         if not is_path.all():
@@ -306,25 +318,25 @@ class _Search:
     def _worthwhile(
         self, mention: np.ndarray, node: np.ndarray, log_prob: np.ndarray
     ) -> np.ndarray:
-        """bool: hypotheses that are kept open; rows of a mention are adjacent, best first."""
+        """Which hypotheses stay open: bool. Rows of a mention must be adjacent, best first."""
         options = self.options
-        firsts = np.searchsorted(mention, mention)
+        best_row = np.searchsorted(mention, mention)
         if options.stop == "topk":
-            # The best open one decides for all of its mention.
-            keep = self._scores(mention, log_prob[firsts], self.steps) > self.bar[mention]
+            # The best open hypothesis decides for all hypotheses of its mention.
+            keep = self._scores(mention, log_prob[best_row], self.steps) > self.bar[mention]
         else:
             length: Any = self.steps + 1
             if options.length_penalty > 0:
                 length = self.steps + np.asarray(self.trie.height[node], dtype=np.int64)
             keep = self._scores(mention, log_prob, length) > self.bar[mention]
         if options.prune is not None:
-            best = np.maximum(log_prob[firsts], self.best[mention])
+            best = np.maximum(log_prob[best_row], self.best[mention])
             keep &= log_prob >= best * (1 + options.length_penalty) - options.prune
         kept: np.ndarray = keep
         return kept
 
     def _move(self, parent: np.ndarray, child: np.ndarray, log_prob: np.ndarray) -> None:
-        """Make the chosen continuations the open hypotheses and run the decoder for them."""
+        """Make the chosen continuations the open hypotheses, and decode their tokens."""
         token = np.asarray(self.trie.tok[child], dtype=np.int64)
         mention = self.rows.mention[parent]
         tokens = np.concatenate([self.rows.tokens[parent], token[:, None]], 1)
@@ -335,29 +347,29 @@ class _Search:
         self._shrink(mention)
         of_row = torch.from_numpy(mention).to(self.device)
         begin = self.lengths[of_row][:, None]
-        # The prompt, what was generated, and the new token.
-        made = torch.arange(self.steps, device=self.device)
+        # A row attends to the prompt, to the tokens generated so far, and to the new token.
+        generated = torch.arange(self.steps, device=self.device)
         valid = self.valid[of_row]
-        seen = torch.cat([valid, valid.new_ones(len(of_row), self.steps)], 1)
+        visible = torch.cat([valid, valid.new_ones(len(of_row), self.steps)], 1)
         prompt = torch.arange(valid.shape[1], device=self.device)
-        earlier = torch.cat([prompt.expand(len(of_row), -1), begin + made[:-1]], 1)
+        past_positions = torch.cat([prompt.expand(len(of_row), -1), begin + generated[:-1]], 1)
         hidden, self.past = self.backbone.decode(
             torch.from_numpy(token)[:, None].to(self.device),
             begin + self.steps - 1,
-            seen[:, None],
+            visible[:, None],
             self.memory.for_rows(torch.from_numpy(self.place[mention]).to(self.device)),
             self._past_of(parent),
-            earlier,
+            past_positions,
         )
         self.log_probs = self._log_softmax(hidden[:, 0])
 
     def _past_of(self, parent: np.ndarray) -> tuple[KeyValue, ...]:
-        """Keys and values of the rows that go on."""
+        """The keys and values of the rows that are continued."""
         order = torch.from_numpy(parent).to(self.device)
         return tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
 
     def _shrink(self, mention: np.ndarray) -> None:
-        """Let finished mentions leave the memory once there are enough of them."""
+        """Remove finished mentions from the memory once there are enough of them."""
         alive = np.unique(mention)
         if len(alive) <= FEW_ENOUGH * self.memory.mask.shape[0]:
             chosen = torch.from_numpy(self.place[alive]).to(self.device)
@@ -366,10 +378,15 @@ class _Search:
             self.place[alive] = np.arange(len(alive))
 
     def results(self) -> list[list[Hypothesis]]:
+        """The finished hypotheses of each mention, best first."""
         return self.finished
 
 
 def _ranks(groups: np.ndarray) -> np.ndarray:
-    """Place of each entry in its group; groups ascend."""
+    """The rank of each entry within its group, from 0. Groups are in ascending order.
+
+    >>> _ranks(np.array([4, 4, 4, 7, 7]))
+    array([0, 1, 2, 0, 1])
+    """
     ranks: np.ndarray = np.arange(len(groups)) - np.searchsorted(groups, groups)
     return ranks

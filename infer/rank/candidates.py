@@ -1,4 +1,4 @@
-"""Candidates of a mention: names with their features, and the concepts that come of them."""
+"""The candidates of a mention: names with features, and the concepts that they lead to."""
 
 from __future__ import annotations
 
@@ -20,35 +20,71 @@ __all__ = [
     "highest",
 ]
 
-#: Scores whose maximum :func:`highest` looks at first.
+#: :func:`highest` first compares the maxima of blocks of this many scores.
 _BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class NameHits:
-    """Names that were retrieved for a task, with their similarities: parallel arrays over names."""
+    """Names retrieved for a task, with their similarities, as parallel arrays over the names.
+
+    Attributes
+    ----------
+    name_ids
+        The ids of the names.
+    ngrams, vectors, context
+        Cosines of each name with the mention: by character n-grams, by embeddings, and by the
+        embedding of the mention in its context.
+    hints
+        float [names, kinds of hints]: similarities to the hints of the task, weighted.
+    """
 
     name_ids: np.ndarray
     ngrams: np.ndarray
     vectors: np.ndarray
     context: np.ndarray
-    hints: np.ndarray  # [names, kinds of hints]
+    hints: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEncoding:
-    """A batch of tasks as the model reads it: memory, and similarities [tasks, indexed names]."""
+    """A batch of tasks after encoding, with their similarities to all indexed names.
+
+    Attributes
+    ----------
+    memory
+        The memory that the decoder reads.
+    ngrams
+        Cosines of character n-grams: a sparse matrix [tasks and hints, indexed names], tasks first.
+    vectors, context
+        Cosines of the embeddings of the mentions, and of the mentions in their context:
+        [tasks, indexed names].
+    hinted
+        For the text of each hint, its similarity to every indexed name.
+    """
 
     memory: Memory
-    ngrams: Any  # sparse, hints behind the tasks
+    ngrams: Any
     vectors: np.ndarray
     context: np.ndarray
-    hinted: dict[str, np.ndarray]  # text of a hint -> its similarity to every indexed name
+    hinted: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class RankedConcept:
-    """A concept that was ranked for a task, with the name through which it was reached."""
+    """A concept that was ranked for a task, with the name through which it was reached.
+
+    Attributes
+    ----------
+    row
+        The row of the concept in the knowledge base.
+    name_id
+        The id of the name.
+    score
+        The score by which concepts are ranked; what it is depends on the linker.
+    probability
+        In [0, 1].
+    """
 
     row: int
     name_id: int
@@ -59,53 +95,82 @@ class RankedConcept:
 def fill_in(
     candidates: Candidates, scored: np.ndarray, sums: np.ndarray, lengths: np.ndarray
 ) -> None:
-    """Write the features of generation; a name that was not scored has those of the worst."""
+    """Write the features of generation into the candidates.
+
+    A name that was not scored gets the lowest values of the names that were.
+
+    Parameters
+    ----------
+    candidates
+        The candidates; their features are changed in place.
+    scored
+        The ids of the names that were scored, in ascending order.
+    sums, lengths
+        The log-probability of each of these names and its number of tokens.
+    """
     if not len(candidates.rows) or not len(scored):
         return
-    places = np.minimum(np.searchsorted(scored, candidates.name_ids), len(scored) - 1)
-    known = scored[places] == candidates.name_ids
+    indices = np.minimum(np.searchsorted(scored, candidates.name_ids), len(scored) - 1)
+    known = scored[indices] == candidates.name_ids
     for name, values in (("generation_sum", sums), ("generation_mean", sums / lengths)):
-        column = np.where(known, values[places], 0.0)
+        column = np.where(known, values[indices], 0.0)
         if known.any():
             column[~known] = column[known].min()
         candidates.features[:, column_of(name)] = column
 
 
 def highest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Indices of the k highest scores; of equal scores the first ones.
+    """The indices of the ``k`` highest scores. Among equal scores, the first ones are taken.
 
     >>> highest(np.array([0.1, 0.9, 0.5, 0.9]), 2)
     array([1, 3])
     """
     if len(scores) <= k:
         return np.arange(len(scores))
-    near = None
+    selected = None
     if len(scores) > 4 * k * _BLOCK:
-        # The k-th highest maximum of a block is a lower bound of the k-th highest score, and so
-        # only scores from there on need to be compared.
+        # The k-th highest maximum of a block is a lower bound of the k-th highest score, so only
+        # scores that are at least as high need to be compared.
         maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(1)
-        near = np.flatnonzero(scores >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
-        scores = scores[near]
+        selected = np.flatnonzero(scores >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+        scores = scores[selected]
     limit = np.partition(scores, len(scores) - k)[len(scores) - k]
     above = np.flatnonzero(scores > limit)
     chosen = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
-    return chosen if near is None else near[chosen]
+    return chosen if selected is None else selected[chosen]
 
 
 def by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[RankedConcept]:
-    """Concepts by the probability of all of their names together, best name first shown."""
+    """Rank concepts by the total probability of their names.
+
+    The probabilities are a softmax over the candidates and NIL. Each concept is returned with the
+    name that has its highest score.
+
+    Parameters
+    ----------
+    candidates
+        The candidates of one mention; at least one.
+    scores
+        The score of each candidate.
+    nil
+        The score of NIL.
+
+    Returns
+    -------
+    The concepts, most probable first; ties are broken by the row.
+    """
     top = max(float(scores.max()), nil)
     weights = np.exp(scores - top)
     total = float(weights.sum()) + math.exp(nil - top)
-    found: dict[int, tuple[float, float, int]] = {}
-    for place in np.lexsort((candidates.name_ids, -scores)):
-        row, weight = int(candidates.rows[place]), float(weights[place])
-        if row in found:
-            mass, score, name_id = found[row]
-            found[row] = (mass + weight, score, name_id)
+    by_row: dict[int, tuple[float, float, int]] = {}
+    for index in np.lexsort((candidates.name_ids, -scores)):
+        row, weight = int(candidates.rows[index]), float(weights[index])
+        if row in by_row:
+            mass, score, name_id = by_row[row]
+            by_row[row] = (mass + weight, score, name_id)
         else:
-            found[row] = (weight, float(scores[place]), int(candidates.name_ids[place]))
-    ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+            by_row[row] = (weight, float(scores[index]), int(candidates.name_ids[index]))
+    ranked = sorted(by_row.items(), key=lambda item: (-item[1][0], item[0]))
     return [
         RankedConcept(row, name_id, math.log(mass / total) if mass > 0 else -math.inf, mass / total)
         for row, (mass, _, name_id) in ranked

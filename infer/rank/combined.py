@@ -1,4 +1,4 @@
-"""``method="combined"``: retrieve names, compute their features, and weigh these together."""
+"""``method="combined"``: retrieve names, compute their features, and weigh the features."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ __all__ = [
     "ranked_combined",
 ]
 
-#: What the cosine of embeddings counts beside that of n-grams where candidates are put in order;
-#: chosen on development documents for what it leaves among the best 16.
+#: When retrieved names are put in order, the cosine of embeddings has this weight relative to that
+#: of n-grams. It was chosen on development documents so that the right names are among the best 16.
 DENSE_SHARE = 2.0
-#: What that of the embedding of the mention in its context counts there.
+#: The weight, in the same order, of the cosine with the embedding of the mention in its context.
 CONTEXT_SHARE = 1.0
 
-#: Names whose score without generation is this many nats below the best are not scored by
-#: generation: it weighs too little to bring them to the top (``benchmarks/linking.py``).
+#: A name is not scored by generation if its score without generation is more than this many nats
+#: below the best: generation could hardly bring it to the top (``benchmarks/linking.py``).
 GENERATION_MARGIN = 4.0
 
-#: Names that each hint adds.
+#: The number of names that each hint adds.
 _PER_HINT = 3
 
 
 def ranked_combined(scope: Scope, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-    """Concepts of each task by the combined score, best first."""
+    """The concepts of each task, ranked by the combined score, best first."""
     (of_tasks,) = candidates_under([scope], tasks, score_all=False)
     return [ranked_by_features(scope, candidates) for candidates in of_tasks]
 
 
 def ranked_by_features(scope: Scope, candidates: Candidates) -> list[RankedConcept]:
-    """Concepts of a task's candidates, best first."""
+    """The concepts of the candidates of one task, best first."""
     if not len(candidates.rows):
         return []
     ranker = _ranker(scope)
@@ -72,18 +72,24 @@ def ranked_by_features(scope: Scope, candidates: Candidates) -> list[RankedConce
 def candidates_under(
     scopes: Sequence[Scope], tasks: Sequence[Task], score_all: bool
 ) -> list[list[Candidates]]:
-    """Candidates of each task, best retrieved first, for parts of one base.
+    """The candidates of each task for several subsets of one knowledge base.
 
-    What does not depend on the part is computed once, and a name is scored by generation once.
+    What does not depend on the subset is computed only once, and each name is scored by generation
+    only once.
 
     Parameters
     ----------
+    scopes
+        One scope for each subset; they share the model and the indexes.
+    tasks
+        The mentions.
     score_all
-        Score all names by generation; otherwise only those that it can still bring to the top.
+        Score all names by generation. If False, score only the names that generation can still
+        bring to the top.
 
     Returns
     -------
-    For each scope a list over the tasks.
+    For each scope, the candidates of each task, in the order in which they were retrieved.
     """
     first = scopes[0]
     encoding = _encoded(first, tasks)
@@ -109,18 +115,18 @@ def candidates_under(
 
 def _ranker(scope: Scope) -> Ranker:
     ranker = scope.model.ranker
-    assert ranker is not None  # Linker refuses this method for a model without one
+    assert ranker is not None  # Linker refuses this method for a model without a ranker
     return ranker
 
 
 def _encoded(scope: Scope, tasks: Sequence[Task]) -> BatchEncoding:
-    """The part of the work that is the same for every part of the base."""
+    """Encode the tasks and compare them with all names, whatever the subset of the base."""
     count = len(tasks)
     hints = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
     texts = [*(task.mention for task in tasks), *hints]
     memory, in_context = scope.model.read([task.source for task in tasks])
     ngrams = scope.indexes.lexical.similarities(texts)
-    # In one call, since it reads all of the index.
+    # There is one call for all, because each call reads the whole index.
     vectors = np.concatenate([scope.model.embed(texts), in_context])
     cosines = scope.indexes.dense.similarities(vectors)
     of_mentions, of_hints, context = np.split(cosines, [count, len(texts)])
@@ -129,29 +135,29 @@ def _encoded(scope: Scope, tasks: Sequence[Task]) -> BatchEncoding:
 
 
 def _retrieved(scope: Scope, tasks: Sequence[Task], encoding: BatchEncoding) -> list[NameHits]:
-    """The names of the scope's part that are most similar to each task."""
+    """The names of the scope's subset that are most similar to each task."""
     lexical = scope.indexes.lexical
     mask = scope.index_mask
     count = scope.options.candidates
     hits: list[NameHits] = []
-    for number, task in enumerate(tasks):
-        span = slice(encoding.ngrams.indptr[number], encoding.ngrams.indptr[number + 1])
+    for index, task in enumerate(tasks):
+        entries = slice(encoding.ngrams.indptr[index], encoding.ngrams.indptr[index + 1])
         ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
-        ngrams[encoding.ngrams.indices[span]] = encoding.ngrams.data[span]
-        vectors, context = encoding.vectors[number], encoding.context[number]
+        ngrams[encoding.ngrams.indices[entries]] = encoding.ngrams.data[entries]
+        vectors, context = encoding.vectors[index], encoding.context[index]
         if mask is not None:
             ngrams[~mask] = -1.0
             vectors = np.where(mask, vectors, np.float32(-2.0))
             context = np.where(mask, context, np.float32(-2.0))
-        # Equal scores are common (plurals, word order): all of them would push others out, so
-        # the n-grams' ties are broken by the embeddings.
-        together = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
+        # Equal n-gram scores are common (plurals, word order). Embeddings break these ties, so that
+        # names with equal scores do not crowd out others.
+        combined = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
         best = np.union1d(highest(ngrams + 1e-3 * vectors, count), highest(vectors, count))
         best = np.union1d(best, highest(context, count))
         if mask is not None:
             best = best[mask[best]]
-        order = best[np.lexsort((lexical.name_ids[best], -together[best]))][: scope.options.scored]
-        order = np.append(order, _remembered(scope, task.mention, order, together))
+        order = best[np.lexsort((lexical.name_ids[best], -combined[best]))][: scope.options.scored]
+        order = np.append(order, _remembered(scope, task.mention, order, combined))
         order, of_hints = _with_hints(task, order, encoding, mask)
         hits.append(
             NameHits(
@@ -164,7 +170,13 @@ def _retrieved(scope: Scope, tasks: Sequence[Task], encoding: BatchEncoding) -> 
 def _with_hints(
     task: Task, order: np.ndarray, encoding: BatchEncoding, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Index rows with those that hints add, and similarities to hints [names, kinds of hints]."""
+    """Add the names that are most similar to the hints of a task.
+
+    Returns
+    -------
+    The positions in the index with the added ones, and the similarities to hints [names, kinds of
+    hints].
+    """
     similar: list[np.ndarray] = []
     for hint in task.hints:
         to_hint = encoding.hinted[hint.text]
@@ -184,9 +196,13 @@ def _with_hints(
 def _remembered(
     scope: Scope, mention: str, index_rows: np.ndarray, scores: np.ndarray
 ) -> np.ndarray:
-    """Index rows for concepts that training documents link the mention to, if still missing.
+    """The concepts that training documents link the mention to and that were not retrieved.
 
-    Each concept comes with the most similar of its names.
+    Each is represented by the most similar of its names.
+
+    Returns
+    -------
+    int64: the positions of these names in the index.
     """
     annotated = scope.annotated(mention)
     if not annotated:
@@ -194,19 +210,19 @@ def _remembered(
     kb = scope.kb
     name_ids = scope.indexes.lexical.name_ids
     present = {row for i in index_rows for row in kb.owners(int(name_ids[i]))}
-    extra = []
+    added = []
     for row in annotated:
         if row not in present and (kb.row_mask is None or kb.row_mask[row]):
             names = (kb.name_id(name) for name in kb.concept_at(row).names)
             of_names = [scope.index_rows[i] for i in names if i is not None]
             of_names = [i for i in of_names if i >= 0]
             if of_names:
-                extra.append(max(of_names, key=lambda i: scores[i]))
-    return np.array(extra, dtype=np.int64)
+                added.append(max(of_names, key=lambda i: scores[i]))
+    return np.array(added, dtype=np.int64)
 
 
 def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
-    """Candidates with all features but those of generation, which are 0."""
+    """The candidates with all features except those of generation, which are 0."""
     kb, match_types = scope.kb, scope.options.match_types
     pairs: list[tuple[int, int]] = []  # index of the name among the hits, row of an owner
     agreement: list[float] = []
@@ -220,9 +236,9 @@ def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
                 agreement.append(agrees)
                 sole.append(len(owners) == 1)
     mention = normalise_name(task.mention)
-    about = may_be_short(task.mention), mention in _ranker(scope).stop_names
+    flags = may_be_short(task.mention), mention in _ranker(scope).stop_names
     if not pairs:
-        return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))), *about)
+        return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))), *flags)
     index, rows = (np.array(column) for column in zip(*pairs, strict=True))
     name_ids = hits.name_ids[index].astype(int)
     annotated = scope.annotated(task.mention)
@@ -245,11 +261,11 @@ def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
         links=sum(annotated.values()),
         **of_hints,
     )
-    return Candidates(name_ids, rows, candidate_features(evidence), *about)
+    return Candidates(name_ids, rows, candidate_features(evidence), *flags)
 
 
 def _undecided(scope: Scope, candidates: Candidates) -> np.ndarray:
-    """Ids of the names that generation may still bring to the top."""
+    """The ids of the names that generation may still bring to the top."""
     if not len(candidates.rows):
         return candidates.name_ids
     scores = _ranker(scope).scores(candidates.features)

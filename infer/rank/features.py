@@ -1,8 +1,8 @@
-"""The features by which candidates, and NIL beside them, are ranked: one table, names and columns.
+"""The features by which candidates and NIL are ranked, in two tables.
 
-To add a feature, add a line to :data:`CANDIDATE_FEATURES` (or :data:`NIL_CANDIDATE_FEATURES`) and
-fit the weights again; ranking, fitting and ``biolink info`` read the tables. A model whose weights
-have other names is refused (:meth:`biolink.infer.rank.ranker.Ranker.from_dict`).
+To add a feature, add a line to :data:`CANDIDATE_FEATURES` or :data:`NIL_CANDIDATE_FEATURES` and fit
+the weights again. Ranking, fitting and ``biolink info`` read the tables. A model whose weights have
+other names is refused (see :meth:`biolink.infer.rank.ranker.Ranker.from_dict`).
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Candidates of one mention: parallel arrays over (name, owner), and their features.
+    """The candidates of one mention. A candidate is a name together with one of its owners.
 
     Attributes
     ----------
     name_ids, rows
-        int64 [candidates]: the name, and the row of its owner.
+        int64 [candidates]: the id of each name, and the row of its owner.
     features
         float64 [candidates, features].
     short
-        The mention is a short form whose long form is not known.
+        Whether the mention is a short form whose long form is not known. Default: False.
     unmarked
-        The mention is a name that annotators mostly do not mark (``stop_names.json``).
+        Whether the mention is a name that annotators mostly do not mark (``stop_names.json``).
+        Default: False.
     """
 
     name_ids: np.ndarray
@@ -53,37 +54,37 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class CandidateEvidence:
-    """What is known of one mention's candidates before generation scores them.
+    """What is known about the candidates of one mention before generation scores them.
 
-    All fields but ``links`` are parallel arrays over the candidates, a name with one owner each.
+    All fields except ``links`` are parallel arrays over the candidates.
 
     Attributes
     ----------
     dense, context
-        Cosine of the name's embedding and the mention's, alone and in its context.
+        The cosine of the name's embedding with that of the mention, alone and in its context.
     lexical
-        Cosine of character n-grams.
+        The cosine of their character n-grams.
     nearest
-        No candidate is nearer by character n-grams.
+        Whether no candidate is nearer by character n-grams.
     exact
-        The name is the mention (:mod:`biolink.infer.mentions.exact_names`).
+        Whether the name is the mention (see :mod:`biolink.infer.mentions.exact_names`).
     miscased
-        The mention is a word, and the name an acronym that is spelt like it.
+        Whether the mention is a word, and the name an acronym that is spelt like it.
     sole
-        Only one concept has the name.
+        Whether only one concept has the name.
     preferred
-        The name is its owner's preferred name.
+        Whether the name is the preferred name of its owner.
     prior
         How often training documents mention the owner.
     type_agreement
-        1 the types agree, -1 they do not, 0 unknown.
+        1 if the types agree, -1 if they do not, 0 if one is unknown.
     annotated
         How often training documents link this mention to the owner.
     links
         How often training documents link this mention to any concept.
     apposition, acronym, abbreviation
-        Similarity of the name to what a hint says (:mod:`biolink.infer.mentions.hints`), by its
-        weight.
+        The similarity of the name to the text of a hint of this kind, multiplied by the weight of
+        the hint (see :mod:`biolink.infer.mentions.hints`).
     """
 
     dense: np.ndarray
@@ -110,11 +111,11 @@ class Feature:
     Attributes
     ----------
     name
-        As ``biolink.json`` has it beside its weight.
+        The name of the feature, with which ``biolink.json`` stores its weight.
     meaning
-        For ``biolink info``.
+        A description for ``biolink info``.
     column
-        Its values for all candidates of a mention.
+        A function that gives its values for all candidates of a mention.
     """
 
     name: str
@@ -131,7 +132,7 @@ class NilFeature:
     name, meaning
         See :class:`Feature`.
     value
-        Its value for a mention with these candidates.
+        A function that gives its value for a mention with these candidates.
     """
 
     name: str
@@ -144,10 +145,11 @@ def _log1p(counts: np.ndarray) -> np.ndarray:
 
 
 def _from_generation(evidence: CandidateEvidence) -> np.ndarray:
-    """Zeros, until generation has scored the names (:func:`.candidates.fill_in`)."""
+    """Zeros, which :func:`biolink.infer.rank.candidates.fill_in` replaces after generation."""
     return np.zeros(len(evidence.dense))
 
 
+#: The features of a candidate, in the order of their columns.
 CANDIDATE_FEATURES = (
     Feature("generation_sum", "log-probability of the name", _from_generation),
     Feature("generation_mean", "log-probability of the name per token", _from_generation),
@@ -199,12 +201,12 @@ CANDIDATE_FEATURES = (
     ),
 )
 
-#: Names of the columns of a candidate's features.
+#: The names of the features of a candidate, in the order of their columns.
 FEATURES = tuple(feature.name for feature in CANDIDATE_FEATURES)
 
 
 def column_of(name: str) -> int:
-    """The column of a candidate's feature.
+    """The number of the column of a candidate's feature.
 
     >>> FEATURES[column_of("dense")]
     'dense'
@@ -217,6 +219,7 @@ def _best(name: str) -> Callable[[Candidates], float]:
     return lambda c: float(c.features[:, column].max()) if len(c.features) else 0.0
 
 
+#: The features of NIL, in order.
 NIL_CANDIDATE_FEATURES = (
     NilFeature("one", "always 1", lambda c: 1.0),
     NilFeature("best_dense", "highest cosine of embeddings", _best("dense")),
@@ -239,16 +242,16 @@ NIL_CANDIDATE_FEATURES = (
     ),
 )
 
-#: Names of the columns of NIL's features.
+#: The names of the features of NIL, in order.
 NIL_FEATURES = tuple(feature.name for feature in NIL_CANDIDATE_FEATURES)
 
 
 def candidate_features(evidence: CandidateEvidence) -> np.ndarray:
-    """float64 [candidates, features], those of generation still 0."""
+    """The features of the candidates, float64 [candidates, features]; those of generation are 0."""
     columns = [feature.column(evidence) for feature in CANDIDATE_FEATURES]
     return np.stack(columns, 1).astype(np.float64)
 
 
 def nil_features(candidates: Candidates) -> np.ndarray:
-    """float64 [NIL features] of a mention with these candidates; there may be none."""
+    """The features of NIL, float64 [NIL features], for a mention with any number of candidates."""
     return np.array([feature.value(candidates) for feature in NIL_CANDIDATE_FEATURES])

@@ -1,4 +1,4 @@
-"""``method="generate"``: beam search over all names, and mentions that are names themselves."""
+"""``method="generate"``: beam search over all names, or a look-up of mentions that are names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["exactly_named", "ranked_by_generation"]
 
 
 def exactly_named(scope: Scope, tasks: Sequence[Task]) -> dict[Task, list[RankedConcept]]:
-    """Concepts of the tasks whose mention is a name.
+    """The ranked concepts of those tasks whose mention is a name.
 
-    First come the name's owners, then those of names that begin with it.
+    First come the owners of the name, then the owners of names that begin with it.
     """
     if not len(scope.trie):
         return {}
     top_k = scope.options.top_k
-    # Several names may belong to one concept.
+    # Several names may belong to the same concept, so more names are needed.
     most = 1 if top_k == 1 else 2 * top_k
     leaves_of_tasks = scope.model.named(scope.trie, [task.mention for task in tasks], most)
     named: dict[Task, list[RankedConcept]] = {}
@@ -37,7 +37,7 @@ def exactly_named(scope: Scope, tasks: Sequence[Task]) -> dict[Task, list[Ranked
                 for name_id in scope.names_at(leaf):
                     for row in scope.owners(name_id, task.type):
                         ranked.setdefault(row, RankedConcept(row, name_id, score, share))
-                # Where no owner's type matches, the model decides.
+                # If the type of no owner matches, the model decides.
                 if not ranked:
                     break
             else:
@@ -50,7 +50,7 @@ def exactly_named(scope: Scope, tasks: Sequence[Task]) -> dict[Task, list[Ranked
 
 
 def ranked_by_generation(scope: Scope, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-    """Concepts of each task by constrained beam search, best first."""
+    """The concepts of each task, ranked by constrained beam search, best first."""
     if not len(scope.trie):
         return [[] for _ in tasks]
     model, top_k = scope.model, scope.options.top_k

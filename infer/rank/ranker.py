@@ -1,8 +1,8 @@
-"""The combined score: generation, embeddings and n-grams weighed against one another.
+"""The combined score: a weighted sum of the features from generation, embeddings and n-grams.
 
-A candidate is a name together with one of its owners. The weights are fitted on development data
-by the likelihood of the right candidates (:mod:`biolink.finetune.fit`), so the softmax over a
-mention's candidates, with NIL as one more, is a calibrated probability.
+A candidate is a name together with one of its owners. The weights maximise the likelihood of the
+right candidates of development documents (:mod:`biolink.finetune.fit`), so the softmax over the
+candidates of a mention and NIL is a calibrated probability.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 
 __all__ = ["Annotations", "Ranker"]
 
-#: Normalised mention -> concept id -> how often training documents link it so; also short form ->
-#: long form -> how often texts define it so.
+#: For each normalised mention, how often training documents link it to each concept id. The same
+#: type also holds, for each short form, how often texts define it as each long form.
 Annotations = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """Weights of the features, and of NIL.
+    """The weights of the features, and what a model remembers of its training documents.
 
     Attributes
     ----------
     weights
-        float [features].
+        float [features]: the weights of a candidate's features.
     nil_weights
-        float [NIL features].
+        float [NIL features]: the weights of NIL's features.
     annotations
-        Normalised mention -> concept id -> count in the training data.
+        For each normalised mention, how often training documents link it to each concept id.
     abbreviations
-        Short form -> long form -> count in texts (:func:`biolink.infer.mentions.hints.hints`).
+        For each short form, how often texts define it as each long form (see
+        :func:`biolink.infer.mentions.hints.hints`).
     stop_names
-        Normalised names that annotators mostly do not mark.
+        The normalised names that annotators mostly do not mark.
     """
 
     weights: np.ndarray
@@ -50,22 +51,23 @@ class Ranker:
 
     @property
     def priors(self) -> dict[str, int]:
-        """Concept id -> count in the training data."""
+        """How often training documents link to each concept id."""
         counts: Counter[str] = Counter()
         for linked in self.annotations.values():
             counts.update(linked)
         return dict(counts)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """[candidates] of [candidates, features]."""
+        """The scores [candidates] of candidates with features [candidates, features]."""
         scores: np.ndarray = features @ self.weights
         return scores
 
     def nil_score(self, nil_features: np.ndarray) -> float:
-        """Score of NIL from its features."""
+        """The score of NIL with features [NIL features]."""
         return float(nil_features @ self.nil_weights)
 
     def to_dict(self) -> dict[str, Any]:
+        """The weights as values for JSON, as ``biolink.json`` stores them under ``ranker``."""
         return {
             "weights": dict(zip(FEATURES, map(float, self.weights), strict=True)),
             "nil": dict(zip(NIL_FEATURES, map(float, self.nil_weights), strict=True)),
@@ -79,12 +81,12 @@ class Ranker:
         abbreviations: Annotations,
         stop_names: Iterable[str] = (),
     ) -> Ranker:
-        """What :meth:`to_dict` wrote, with what a model remembers.
+        """The ranker with the weights that :meth:`to_dict` gave, and with what a model remembers.
 
         Raises
         ------
         ConfigError
-            When the weights are not those of this version's features.
+            If the weights are not those of the features of this version.
         """
         return cls(
             _weights("weights", values, FEATURES),

@@ -1,4 +1,4 @@
-"""Scoring given names by generation, and ``method="candidates"``, which ranks by that alone."""
+"""Scoring given names by generation, and ``method="candidates"``, which ranks by this score."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from biolink.infer.rank.task import Task
 
 __all__ = ["ranked_among_candidates", "score_names"]
 
-#: Tokens of names, padded, that are scored together.
+#: The most tokens of names, padding included, that are scored together.
 _PADDED_TOKENS = 4096
-#: Names that n-grams contribute at least.
+#: The least number of names that are retrieved by n-grams.
 _LEAST_CANDIDATES = 64
 
 
@@ -28,7 +28,29 @@ _LEAST_CANDIDATES = 64
 def score_names(
     scope: Scope, tasks: Sequence[Task], memory: Memory, name_ids: Sequence[np.ndarray]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Log-probability and number of tokens of each task's names."""
+    """Score the names of each task by generation.
+
+    Parameters
+    ----------
+    scope
+        The model and the knowledge base.
+    tasks
+        The mentions.
+    memory
+        The memory of the encoded tasks.
+    name_ids
+        For each task, the ids of the names.
+
+    Returns
+    -------
+    For each task, the log-probabilities of its names and their numbers of tokens, float64 [names]
+    each.
+
+    Raises
+    ------
+    ModelError
+        If a score is not finite.
+    """
     results = [(np.zeros(0), np.zeros(0)) for _ in tasks]
     with_names = [i for i, ids in enumerate(name_ids) if len(ids)]
     if not with_names:
@@ -52,7 +74,7 @@ def score_names(
 
 
 def ranked_among_candidates(scope: Scope, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-    """Concepts of the names that are most similar by n-grams, ranked by generation."""
+    """The concepts of the names that are most similar by n-grams, ranked by generation."""
     hits = scope.indexes.lexical.search(
         [task.mention for task in tasks],
         max(_LEAST_CANDIDATES, scope.options.candidates),

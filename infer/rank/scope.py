@@ -1,4 +1,4 @@
-"""What every way of ranking looks up: a model, a part of a base, and indexes over the base."""
+"""What every way of ranking needs: a model, a subset of a knowledge base, and its indexes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["Scope"]
 
 @dataclass
 class Scope:
-    """A model over a part of a knowledge base; what is looked up often is kept.
+    """A model and the subset of a knowledge base that is linked to, with look-ups that are cached.
 
     Attributes
     ----------
     model
         The linking model.
     kb
-        The base, or the part of it, that is linked to.
+        The knowledge base, or the subset of it, that is linked to.
     indexes
-        Over the whole base.
+        The indexes over the whole knowledge base.
     options
-        Of the linker.
+        The options of the linker.
     """
 
     model: LinkingModel
@@ -42,13 +42,16 @@ class Scope:
 
     @cached_property
     def trie(self) -> NameTrie:
-        """The trie of the part's names."""
+        """The trie of the subset's names."""
         full = self.indexes.trie
         return full if self.kb.row_mask is None else full.restrict(self.kb.name_mask)
 
     @cached_property
     def index_mask(self) -> np.ndarray | None:
-        """bool over the rows of the n-gram and dense indexes: the part's names; None for all."""
+        """Which names of the n-gram and dense indexes are in the subset: bool [indexed names].
+
+        None stands for all.
+        """
         if self.kb.row_mask is None:
             return None
         mask: np.ndarray = self.kb.name_mask[self.indexes.lexical.name_ids]
@@ -56,7 +59,7 @@ class Scope:
 
     @cached_property
     def index_rows(self) -> np.ndarray:
-        """int64 [name ids]: row of a name in the n-gram and dense indexes, -1 for none."""
+        """The position of each name in the n-gram and dense indexes, or -1: int64 [name ids]."""
         name_ids = self.indexes.lexical.name_ids
         rows = np.full(self.kb.base.name_slots, -1, dtype=np.int64)
         rows[name_ids] = np.arange(len(name_ids))
@@ -64,17 +67,20 @@ class Scope:
 
     @cached_property
     def priors(self) -> dict[int, int]:
-        """Row -> count in the training data, whatever id this knowledge base gives a concept."""
+        """How often training documents link to the concept of each row.
+
+        A concept counts even if the knowledge base now has it under another id.
+        """
         return self._by_row(self.model.ranker.priors if self.model.ranker else {})
 
     def annotated(self, mention: str) -> dict[int, int]:
-        """Row -> how often training documents link this mention to it."""
+        """How often training documents link this mention to the concept of each row."""
         ranker = self.model.ranker
         counts = ranker.annotations.get(normalise_name(mention)) if ranker else None
         return self._by_row(counts) if counts else {}
 
     def _by_row(self, counts: dict[str, int]) -> dict[int, int]:
-        """Counts by concept id as counts by row, those of unknown concepts left out."""
+        """Turn counts by concept id into counts by row. Unknown concepts are left out."""
         by_row: dict[int, int] = {}
         for concept_id, count in counts.items():
             row = self.kb.base.row_of(concept_id)
@@ -83,7 +89,10 @@ class Scope:
         return by_row
 
     def type_agreement(self, mention_type: str, row: int) -> float:
-        """Whether a mention's type is a concept's; see :func:`biolink.kb.types.type_agreement`."""
+        """Whether the types of a mention and a concept agree.
+
+        See :func:`biolink.kb.types.type_agreement`.
+        """
         return type_agreement(mention_type, self.kb.types_at(row), self._types)
 
     @cached_property
@@ -91,7 +100,7 @@ class Scope:
         return set(map(type_name, self.kb.base.every_type))
 
     def owners(self, name_id: int, mention_type: str) -> list[int]:
-        """Owners of a name in the order of the homonym policy."""
+        """The rows of the concepts that own a name, in the order of the homonym policy."""
         owners = self.kb.owners(name_id)
         agreement = {row: self.type_agreement(mention_type, row) for row in owners}
         if self.options.match_types:
@@ -110,7 +119,10 @@ class Scope:
     def concepts(
         self, names: Iterable[tuple[int, float, float]], task: Task
     ) -> list[RankedConcept]:
-        """Concepts of ranked names (name id, score, probability), each once."""
+        """The concepts of ranked names, each once.
+
+        Names are given as (name id, score, probability), best first.
+        """
         ranked: dict[int, RankedConcept] = {}
         for name_id, score, probability in names:
             owners = self.owners(name_id, task.type)
@@ -119,7 +131,7 @@ class Scope:
         return list(ranked.values())
 
     def names_at(self, leaf: int) -> Iterator[int]:
-        """Ids of the part's names at a leaf of the trie."""
+        """The ids of the subset's names at a leaf of the trie."""
         allowed = self.kb.name_mask
         for name_id in map(int, self.trie.names_at(leaf)):
             if allowed[name_id]:

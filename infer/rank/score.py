@@ -1,9 +1,9 @@
-"""Scoring given names of each mention in one decoder pass.
+"""Scoring given names of each mention in one pass of the decoder.
 
-The names of a mention share a row: behind one copy of the decoder prompt stand the tokens of their
-prefix tree, and a mask lets each see the prompt and its own prefix. So the encoder, the
-cross-attention's keys, the prompt and common beginnings are computed once, and nothing depends on
-the other names.
+The names of a mention share a row. It holds one copy of the decoder prompt, followed by the tokens
+of the names' prefix tree; a mask lets each token attend only to the prompt and to its own prefix.
+So the encoder, the keys of cross-attention, the prompt and common beginnings of names are computed
+once, and no score depends on the other names.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from biolink.infer.network.backbone import Backbone, Memory
 
 __all__ = ["Packed", "name_log_probs", "name_sums", "pack"]
 
-#: Predictions whose log-probabilities over the vocabulary are in the memory together.
+#: The log-probabilities over the vocabulary are computed for this many predictions at a time.
 _TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Decoder input for several names of each mention.
+    """The decoder's input for several names of each mention.
 
     Attributes
     ----------
     tokens, positions
-        [mentions, T].
+        [mentions, T]: the token ids and their positions.
     mask
-        bool [mentions, T, T]: each token sees the prompt and its own prefix.
+        bool [mentions, T, T]: each token attends to the prompt and to its own prefix.
     places
-        [predictions]: the tokens (``mention * T + place``) behind which a name goes on.
+        [predictions]: the tokens after which some name continues, as ``mention * T + index``.
     at, targets, slots
-        Parallel, one entry for each token of each name, name by name: the prediction that it is
-        read from, the token, and the name (``mention * names + number``).
+        Parallel, with one entry for each token of each name, name by name: the prediction that
+        the token is read from, the token, and the name as ``mention * names + number``.
     names
-        The most names of a mention.
+        The largest number of names of a mention.
     """
 
     tokens: Tensor
@@ -53,7 +53,7 @@ class Packed:
     names: int
 
     def to(self, device: torch.device) -> Packed:
-        """The same on a device."""
+        """The same input on a device."""
         moved: dict[str, Any] = {
             name: value.to(device)
             for name in self.__slots__
@@ -65,46 +65,58 @@ class Packed:
 def pack(
     prompts: Sequence[Sequence[int]], names: Sequence[Sequence[Sequence[int]]], pad_id: int
 ) -> Packed:
-    """Lay out prompts and names (each name ends with the end token)."""
-    most = max(map(len, names))
+    """Lay out prompts and names as input for the decoder.
+
+    Parameters
+    ----------
+    prompts
+        The decoder prompt of each mention.
+    names
+        The names of each mention as token ids, each with the end token.
+    pad_id
+        The token that fills up shorter rows.
+    """
+    most_names = max(map(len, names))
     trees = [_Tree(prompt) for prompt in prompts]
-    at: list[list[int]] = []
+    paths: list[list[int]] = []
     targets: list[int] = []
     slots: list[int] = []
     for number, (tree, of_mention) in enumerate(zip(trees, names, strict=True)):
-        for slot, name in enumerate(of_mention, number * most):
-            at.append(tree.add(name))
+        for slot, name in enumerate(of_mention, number * most_names):
+            paths.append(tree.add(name))
             targets += name
             slots += [slot] * len(name)
     size = max(len(tree.tokens) for tree in trees)
     shape = (len(trees), size)
     tokens = np.full(shape, pad_id, dtype=np.int64)
     positions = np.zeros(shape, dtype=np.int64)
-    # Padding sees itself, or its softmax would not be a number.
+    # Padding attends to itself, or its softmax would not be a number.
     mask = np.broadcast_to(np.eye(size, dtype=bool), (len(trees), size, size)).copy()
     for row, tree in enumerate(trees):
         tokens[row, : len(tree.tokens)] = tree.tokens
         positions[row, : len(tree.tokens)] = tree.positions
-        for place, parent in enumerate(tree.parents):
+        for index, parent in enumerate(tree.parents):
             if parent >= 0:
-                mask[row, place] |= mask[row, parent]
-    rows = np.asarray(slots, dtype=np.int64) // most
-    flat = rows * size + np.fromiter((p for path in at for p in path), np.int64, len(rows))
-    places, predictions = np.unique(flat, return_inverse=True)
+                mask[row, index] |= mask[row, parent]
+    mentions = np.asarray(slots, dtype=np.int64) // most_names
+    flat = mentions * size + np.fromiter(
+        (p for path in paths for p in path), np.int64, len(mentions)
+    )
+    prediction_tokens, predictions = np.unique(flat, return_inverse=True)
     return Packed(
         torch.from_numpy(tokens),
         torch.from_numpy(positions),
         torch.from_numpy(mask),
-        torch.from_numpy(places),
+        torch.from_numpy(prediction_tokens),
         torch.from_numpy(predictions.reshape(-1)),
         torch.tensor(targets, dtype=torch.long),
         torch.tensor(slots, dtype=torch.long),
-        most,
+        most_names,
     )
 
 
 class _Tree:
-    """A prompt and the prefix tree behind it, in the order in which the decoder reads them."""
+    """A prompt and the prefix tree of the names, in the order in which the decoder reads them."""
 
     def __init__(self, prompt: Sequence[int]) -> None:
         self.prompt = len(prompt)
@@ -114,31 +126,32 @@ class _Tree:
         self._children: dict[tuple[int, int], int] = {}
 
     def add(self, name: Sequence[int]) -> list[int]:
-        """For each token of a name the place that predicts it."""
-        place = self.prompt - 1
-        path = [place]
+        """Add a name, and return for each of its tokens the index of the token that predicts it."""
+        index = self.prompt - 1
+        path = [index]
         for token in name[:-1]:
-            below = self._children.setdefault((place, token), len(self.tokens))
-            if below == len(self.tokens):
+            child = self._children.setdefault((index, token), len(self.tokens))
+            if child == len(self.tokens):
                 self.tokens.append(token)
-                self.positions.append(self.positions[place] + 1)
-                self.parents.append(place)
-            place = below
-            path.append(place)
+                self.positions.append(self.positions[index] + 1)
+                self.parents.append(index)
+            index = child
+            path.append(index)
         return path
 
 
 def name_log_probs(
     backbone: Backbone, memory: Memory, packed: Packed
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-probabilities of every name's tokens, softmax over the whole vocabulary.
+    """The log-probability of every name, along with those of all tokens of the vocabulary.
 
     Returns
     -------
     sums, lengths
-        As :func:`name_sums`.
+        See :func:`name_sums`.
     log_probs
-        [predictions, vocabulary]: the log-probabilities behind the sums, as ``packed.places``.
+        [predictions, vocabulary]: the log-probabilities from which the sums are made, in the order
+        of ``packed.places``.
     """
     log_probs = _log_probs(backbone, _states(backbone, memory, packed))
     return *_summed(packed, log_probs[packed.at, packed.targets]), log_probs
@@ -146,14 +159,15 @@ def name_log_probs(
 
 @torch.inference_mode()
 def name_sums(backbone: Backbone, memory: Memory, packed: Packed) -> tuple[Tensor, Tensor]:
-    """Log-probability of every name, without keeping those of all other tokens.
+    """The log-probability of every name. Those of other tokens are not kept.
 
     Returns
     -------
     sums
-        [mentions, most names]: sum over each name's tokens, end token included.
+        [mentions, names]: the sum of the log-probabilities of each name's tokens, end token
+        included.
     lengths
-        [mentions, most names]: number of those tokens, 0 where a mention has fewer names.
+        [mentions, names]: the number of these tokens, or 0 if a mention has fewer names.
     """
     states = _states(backbone, memory, packed)
     order = torch.argsort(packed.at, stable=True)
@@ -162,14 +176,14 @@ def name_sums(backbone: Backbone, memory: Memory, packed: Packed) -> tuple[Tenso
     for begin in range(0, len(states), _TOGETHER):
         log_probs = _log_probs(backbone, states[begin : begin + _TOGETHER])
         borders = at.new_tensor([begin, begin + _TOGETHER])
-        first, behind = torch.searchsorted(at, borders).tolist()
-        of_these = order[first:behind]
-        chosen[of_these] = log_probs[at[first:behind] - begin, packed.targets[of_these]]
+        first, end = torch.searchsorted(at, borders).tolist()
+        indices = order[first:end]
+        chosen[indices] = log_probs[at[first:end] - begin, packed.targets[indices]]
     return _summed(packed, chosen)
 
 
 def _states(backbone: Backbone, memory: Memory, packed: Packed) -> Tensor:
-    """[predictions, d]."""
+    """The decoder's states [predictions, d]."""
     states, _ = backbone.decode(packed.tokens, packed.positions, packed.mask, memory)
     return states.flatten(0, 1)[packed.places]
 

@@ -1,4 +1,4 @@
-"""What is linked, and how: a mention as the model sees it, and the options of the linker."""
+"""What is linked, and how: the mention as the model reads it, and the options of the linker."""
 
 from __future__ import annotations
 
@@ -25,34 +25,42 @@ class LinkerOptions:
     Attributes
     ----------
     method
-        ``combined``: candidates by n-grams and embeddings, ranked by generation, embeddings and
-        n-grams together. ``generate``: beam search over all names. ``candidates``: the names most
-        similar by n-grams, ranked by their generative score alone.
+        ``combined`` (the default): retrieve candidates by n-grams and embeddings, and rank them by
+        generation, embeddings and n-grams together. ``generate``: beam search over all names.
+        ``candidates``: retrieve names by n-grams, and rank them only by their generative score.
     top_k
-        Links kept for each mention.
+        The most links that are kept for each mention. Default: 5.
     decoding
-        For ``generate``.
+        How the beam search of ``generate`` runs. Default: ``FAST``.
     candidates
-        Names that each retriever contributes.
+        The number of names that each retriever contributes. Default: 20.
     scored
-        Names of them that are scored by generation (``combined``).
+        The most of these names that ``combined`` scores by generation. Default: 16.
     homonyms
-        What becomes of a generated name that several concepts own (``generate`` and
-        ``candidates``; ``combined`` ranks every owner by its own features). ``rank``: its first
-        owner in the order preferred name before synonym, count in the training data, agreement
-        with the mention's type, id. ``all``: every owner, in that order.
+        What to do with a generated name that several concepts own. This matters for ``generate``
+        and ``candidates``; ``combined`` ranks every owner by its own features. ``rank`` (the
+        default): take the first owner, ordered by preferred name before synonym, then by count in
+        the training data, agreement with the mention's type, and id. ``all``: take every owner, in
+        that order.
     match_types
-        Only concepts whose semantic type agrees with the mention's, where both are known.
+        Link only to concepts whose semantic type agrees with that of the mention, if both are
+        known. Default: False.
     abbreviations
-        ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``.
+        How abbreviations are expanded: ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``.
+        Default: ``auto``.
     batch_size
-        Mentions that are run together.
+        The number of mentions that are run together. Default: 32.
     names_first
-        In ``generate``, a mention that is one of the names after normalisation is linked to the
-        owners of that name without the model, with probability 1. Behind them come the names that
-        begin with it, shortest first; their probability is the share of their tokens that the
-        mention makes up. The score is its logarithm. ``benchmarks/results/decoding.md``
-        says what that costs.
+        Used with ``generate``: link a mention that is a name after normalisation to the owners of
+        that name, without the model and with probability 1. After them come the names that begin
+        with the mention, shortest first; their probability is the share of their tokens that the
+        mention makes up. The score is the logarithm of the probability. Default: False;
+        ``benchmarks/results/decoding.md`` reports how this changes accuracy.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range or unknown, or if two values do not go together.
     """
 
     method: Literal["combined", "generate", "candidates"] = "combined"
@@ -85,16 +93,16 @@ class LinkerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A mention as the model sees it; equal tasks are linked once.
+    """A mention as the model reads it. Equal tasks are linked only once.
 
     Attributes
     ----------
     source
-        Encoder input (:func:`biolink.kb.prompt.source_text`).
+        The input of the encoder (see :func:`biolink.kb.prompt.source_text`).
     mention, type
-        The mention, its abbreviations written out, and its type.
+        The mention with its abbreviations expanded, and its type.
     hints
-        What else says what it stands for.
+        Other texts that tell what the mention may stand for.
     """
 
     source: str
@@ -104,7 +112,7 @@ class Task:
 
 
 def tasks_of(document: Document, model: LinkingModel) -> list[Task]:
-    """A task for each mention of a document whose abbreviations are written out already."""
+    """The task of each mention of a document whose abbreviations are expanded already."""
     ranker = model.ranker
     of_mentions = hints(document, ranker.abbreviations if ranker else {})
     return [
@@ -125,7 +133,7 @@ def tasks_of(document: Document, model: LinkingModel) -> list[Task]:
 
 
 def batches(tasks: Sequence[Task], size: int) -> Iterator[list[int]]:
-    """Indices of tasks that are linked together: they are of similar length."""
+    """Group tasks of similar length into batches; the batches are lists of their indices."""
     order = sorted(range(len(tasks)), key=lambda i: len(tasks[i].source))
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]
