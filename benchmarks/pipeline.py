@@ -45,7 +45,7 @@ def profile(file: Path, precision: str) -> dict[str, float]:
     linker = biolink.load(precision=precision)
     list(linker.pipe(documents[:1]))
     parts = (
-        (TrainedRecogniser, "many", "recognition"),
+        (TrainedRecogniser, "recognise_batch", "recognition"),
         (LinkingModel, "read", "encoding mentions in context"),
         (LinkingModel, "embed", "embedding mentions"),
         (LexicalIndex, "similarities", "n-grams"),

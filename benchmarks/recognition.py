@@ -66,12 +66,15 @@ def main() -> None:
         recognise = make()
         recognise(documents[0])
         start_up = time.perf_counter() - began
-        many = getattr(recognise, "many", None)
+        recognise_batch = getattr(recognise, "recognise_batch", None)
         began = time.perf_counter()
         found: list[Document] = []
         for begin in range(0, len(documents), 32):
             block = documents[begin : begin + 32]
-            found += many(block) if many else [recognise(document) for document in block]
+            if recognise_batch:
+                found += recognise_batch(block)
+            else:
+                found += [recognise(document) for document in block]
         rates[name] = len(documents) / (time.perf_counter() - began)
         pairs = list(zip(documents, found, strict=True))
         precision, recall, f1 = scores(pairs, lambda m: (m.start, m.end))

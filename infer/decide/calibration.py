@@ -54,6 +54,8 @@ class Calibration:
     ConfigError
         If the values do not describe such a map.
 
+    Examples
+    --------
     >>> Calibration("isotonic", (0.0, 1.0), (0.0, 0.8))(0.5)
     0.4
     """

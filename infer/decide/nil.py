@@ -306,6 +306,8 @@ def policy_values(policy: Any) -> dict[str, Any]:
     ConfigError
         If the policy is not one of this module.
 
+    Examples
+    --------
     >>> policy_values(AnyOf((Threshold(0.4), PostPruning())))
     {'kind': 'any', 'policies': [{'kind': 'threshold', 'value': 0.4}, {'kind': 'post-pruning'}]}
     """
@@ -329,6 +331,8 @@ def policy_from(values: Mapping[str, Any]) -> NilPolicy:
     ConfigError
         If the kind or a value is unknown.
 
+    Examples
+    --------
     >>> policy_from({"kind": "threshold", "value": 0.4})
     Threshold(value=0.4)
     """

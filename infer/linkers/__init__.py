@@ -1,1 +1,1 @@
-"""Linkers: documents in, documents with ranked links out."""
+"""Linkers, which take documents and return them with ranked links."""

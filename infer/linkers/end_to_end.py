@@ -1,8 +1,9 @@
-"""End-to-end generation: mentions and concepts in one decoding of the text.
+"""End-to-end generation, which finds and links mentions in one decoding of the text.
 
 Source: GENRE (De Cao et al., ICLR 2021), section 3.2, as used by Partial KB inference (BioNLP 2023)
-for simultaneous generation. The model copies the text and says what it marks; a state machine over
-the source and the name trie (:mod:`biolink.infer.linkers.markup`) leaves it no other words.
+for simultaneous generation. The model copies the text and inserts mentions with names. A state
+machine over the source and the name trie (:mod:`biolink.infer.linkers.markup`) allows no other
+output.
 """
 
 from __future__ import annotations
@@ -48,11 +49,16 @@ class EndToEndOptions:
     Attributes
     ----------
     chunk_words
-        Most white-space words that are read together.
+        The most words of a chunk, separated by white space. Default: 150.
     beam
-        Hypotheses kept for each chunk.
+        The number of hypotheses that are kept for each chunk. Default: 1.
     batch_size
-        Chunks that are decoded together.
+        The number of chunks that are decoded together. Default: 32.
+
+    Raises
+    ------
+    ConfigError
+        If a value is not a whole number of at least 1.
     """
 
     chunk_words: int = 150
@@ -71,12 +77,12 @@ class Marked:
     Attributes
     ----------
     first, behind
-        Its first token of the source and the token behind its last.
+        The first token of the mention in the source, and the token after its last.
     leaf
-        Of the name in the trie.
+        The leaf of the name in the trie.
     score
-        Mean log-probability of the tokens from the mention's opening to the name's end mark
-        (Partial KB inference, section 3.2).
+        The mean log-probability of the tokens from the opening of the mention to the end mark of
+        the name (Partial KB inference, section 3.2).
     """
 
     first: int
@@ -110,30 +116,41 @@ class _Hypothesis:
 def pieces_of_text(
     text: str, tokenizer: object, chunk_words: int, most_tokens: int
 ) -> list[tuple[int, Source]]:
-    """Pieces of a text, each with the offset at which it begins.
+    """Cut a text into pieces, each with the offset in code points at which it begins.
 
-    A piece with too many tokens is cut again, into fewer words.
+    A piece with too many tokens is cut again into pieces of fewer words.
+
+    Parameters
+    ----------
+    text
+        The text.
+    tokenizer
+        The tokeniser of the model.
+    chunk_words
+        The most words of a piece, separated by white space.
+    most_tokens
+        The most tokens of a piece. Only a single character may have more.
     """
-    found: list[tuple[int, Source]] = []
+    pieces: list[tuple[int, Source]] = []
     for begin, end in chunks(text, chunk_words):
         source = source_of(text[begin:end], tokenizer)
         if len(source.ids) <= most_tokens or end - begin == 1:
-            found.append((begin, source))
+            pieces.append((begin, source))
             continue
         words = (min(chunk_words, len(text[begin:end].split())) + 1) // 2
         parts = [(begin + b, begin + e) for b, e in chunks(text[begin:end], words)]
         if len(parts) == 1:
-            # A word of hundreds of tokens: it is cut in the middle.
+            # A single word has hundreds of tokens, so it is cut in the middle.
             half = begin + (end - begin) // 2
             parts = [(begin, half), (half, end)]
         for b, e in parts:
             inner = pieces_of_text(text[b:e], tokenizer, words, most_tokens)
-            found += [(b + at, piece) for at, piece in inner]
-    return found
+            pieces += [(b + offset, piece) for offset, piece in inner]
+    return pieces
 
 
 def most_source_tokens(positions: int) -> int:
-    """Tokens of a piece that leave the decoder room for as many again."""
+    """The most tokens of a piece, such that the decoder has room for as many tokens of markup."""
     return max(1, positions // 2 - 2)
 
 
@@ -145,10 +162,27 @@ def generate(
     marks: Marks,
     beam: int = 1,
 ) -> list[tuple[list[int], list[Marked]]]:
-    """Tokens and mentions of each source's best hypothesis.
+    """Generate the markup of each source by beam search.
 
-    Beam search; the hypothesis with the best mean log-probability (over the whole vocabulary, as in
-    the linker's own decoding) is taken.
+    The best hypothesis is the one with the highest mean log-probability, with softmax over the
+    whole vocabulary, as in :mod:`biolink.infer.rank.beam_search`.
+
+    Parameters
+    ----------
+    model
+        The model.
+    trie
+        The names that may be generated.
+    sources
+        The pieces of text.
+    marks
+        The tokens of the markup.
+    beam
+        The number of hypotheses that are kept for each source. Default: 1.
+
+    Returns
+    -------
+    The tokens and the mentions of the best hypothesis for each source.
     """
     backbone = model.backbone
     memory = _memory(model, sources)
@@ -164,14 +198,14 @@ def generate(
         shape = (len(rows), 1, step + 1)
         mask = torch.ones(shape, dtype=torch.bool, device=backbone.device)
         positions = torch.full((len(rows), 1), step, device=backbone.device)
-        before = None if past is None else torch.arange(step, device=backbone.device)
+        past_positions = None if past is None else torch.arange(step, device=backbone.device)
         states, past = backbone.decode(
             tokens,
             positions,
             mask,
             memory.for_rows(owner),
             past,
-            None if before is None else before[None].expand(len(rows), step),
+            None if past_positions is None else past_positions[None].expand(len(rows), step),
         )
         log_probs = torch.log_softmax(backbone.logits(states[:, 0]).float(), -1).cpu().numpy()
         rows, parents = _advance(rows, log_probs, machines, finished, beam)
@@ -180,7 +214,7 @@ def generate(
             past = tuple((k.index_select(0, index), v.index_select(0, index)) for k, v in past)
         tokens = torch.tensor([[row.tokens[-1]] for row in rows], device=backbone.device)
         step += 1
-    best = [max(found, key=lambda h: h.total / len(h.tokens)) for found in finished]
+    best = [max(hypotheses, key=lambda h: h.total / len(h.tokens)) for hypotheses in finished]
     return [(hypothesis.tokens, hypothesis.marks) for hypothesis in best]
 
 
@@ -203,7 +237,7 @@ def _advance(
     finished: list[list[_Hypothesis]],
     beam: int,
 ) -> tuple[list[_Hypothesis], list[int]]:
-    """The open hypotheses after one more token, with the row that each continues."""
+    """The open hypotheses after one more token, and the row that each of them continues."""
     options: dict[int, list[tuple[float, int, int]]] = {}
     for number, row in enumerate(rows):
         allowed = machines[row.chunk].allowed(row.state, len(row.tokens))
@@ -211,38 +245,39 @@ def _advance(
         if len(allowed) > beam:
             chosen = np.argsort(-values, kind="stable")[:beam]
             allowed, values = allowed[chosen], values[chosen]
-        found = options.setdefault(row.chunk, [])
-        found += [
+        continuations = options.setdefault(row.chunk, [])
+        continuations += [
             (row.total + float(value), number, int(token))
             for token, value in zip(allowed, values, strict=True)
         ]
-    going: list[_Hypothesis] = []
+    still_open: list[_Hypothesis] = []
     parents: list[int] = []
-    for chunk, found in options.items():
-        found.sort(key=lambda option: (-option[0], option[1], option[2]))
-        done = finished[chunk]
-        for total, number, token in found[:beam]:
+    for chunk, continuations in options.items():
+        continuations.sort(key=lambda option: (-option[0], option[1], option[2]))
+        ended = finished[chunk]
+        for total, number, token in continuations[:beam]:
             row = rows[number]
             state = machines[chunk].after(row.state, token)
             longer = row.extended(token, total - row.total, state)
             if state.kind == DONE:
-                done.append(longer)
-            elif len(done) < beam:
-                going.append(longer)
+                ended.append(longer)
+            elif len(ended) < beam:
+                still_open.append(longer)
                 parents.append(number)
-        if len(done) >= beam:
-            kept = [i for i, hypothesis in enumerate(going) if hypothesis.chunk != chunk]
-            going, parents = [going[i] for i in kept], [parents[i] for i in kept]
-    return going, parents
+        if len(ended) >= beam:
+            kept = [i for i, hypothesis in enumerate(still_open) if hypothesis.chunk != chunk]
+            still_open, parents = [still_open[i] for i in kept], [parents[i] for i in kept]
+    return still_open, parents
 
 
 class EndToEndLinker(TextLinker):
-    """Finds and links mentions by generation.
+    """A linker that finds and links mentions by generation.
 
     Parameters
     ----------
     model
-        Trained by :mod:`biolink.finetune.end_to_end`, or GENRE's own converted checkpoint.
+        A model that was trained by :mod:`biolink.finetune.end_to_end`, or the converted checkpoint
+        of GENRE.
     kb, nil, progress
         See :class:`biolink.infer.linkers.text_linker.TextLinker`.
     options
@@ -275,7 +310,7 @@ class EndToEndLinker(TextLinker):
         progress: Progress | None,
         precision: Precision,
     ) -> Self:
-        """A linker of a loaded model, in a precision."""
+        """A linker with a loaded model, converted to a precision."""
         return cls(model.in_precision(precision), kb, options, nil, progress)
 
     def state(self) -> dict[str, Any]:
@@ -283,12 +318,12 @@ class EndToEndLinker(TextLinker):
         return super().state() | {"_trie": None}
 
     def prepare(self) -> None:
-        """Build, or map, what linking looks names up in."""
+        """Build the trie that linking needs, or map a stored one into memory."""
         _ = self.indexes.trie
 
     @property
     def trie(self) -> NameTrie:
-        """Of the names that may be said."""
+        """The trie of the names that may be generated."""
         kb = self.searched
         if self._trie is None or self._trie[0] is not kb:
             full = self.indexes.trie
@@ -305,15 +340,15 @@ class EndToEndLinker(TextLinker):
             )
             if source.ids
         ]
-        found: list[list[Mention]] = [[] for _ in documents]
+        mentions_of: list[list[Mention]] = [[] for _ in documents]
         order = sorted(range(len(pieces)), key=lambda i: len(pieces[i][2].ids))
         for at in range(0, len(order), self.options.batch_size):
-            part = [pieces[i] for i in order[at : at + self.options.batch_size]]
+            batch = [pieces[i] for i in order[at : at + self.options.batch_size]]
             decoded = generate(
-                self.model, self.trie, [p[2] for p in part], self.marks, self.options.beam
+                self.model, self.trie, [p[2] for p in batch], self.marks, self.options.beam
             )
-            for (number, begin, source), (_, marks) in zip(part, decoded, strict=True):
-                found[number] += [
+            for (number, begin, source), (_, marks) in zip(batch, decoded, strict=True):
+                mentions_of[number] += [
                     self._mention(
                         documents[number].text,
                         begin + source.offsets[mark.first][0],
@@ -324,7 +359,7 @@ class EndToEndLinker(TextLinker):
                 ]
         return [
             document.with_mentions(sorted(mentions, key=lambda m: (m.start, m.end)))
-            for document, mentions in zip(documents, found, strict=True)
+            for document, mentions in zip(documents, mentions_of, strict=True)
         ]
 
     def _owners(self, mark: Marked) -> list[RankedConcept]:

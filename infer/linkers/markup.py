@@ -1,8 +1,8 @@
 """The markup of end-to-end generation: ``{ mention } [ concept name ]`` within the text.
 
-Source: GENRE (De Cao et al., ICLR 2021), section 3.2. The text is copied token by token, so what a
-hypothesis says is a place in the source and never has to be found again; :class:`Machine` knows
-what may come next.
+Source: GENRE (De Cao et al., ICLR 2021), section 3.2. The text is copied token by token, so every
+generated mention has known offsets in the source and need not be searched for. :class:`Machine`
+defines which tokens may follow.
 """
 
 from __future__ import annotations
@@ -30,24 +30,33 @@ __all__ = [
     "without_brackets",
 ]
 
-#: Brackets of the markup become parentheses in a text; every character stays one character.
+#: Braces and brackets in a text become parentheses, one character for each.
 _BRACKETS = str.maketrans("{}[]", "()()")
 _MARKED = re.compile(r"\{ (.*?) \} \[ [^\]]* \]", re.DOTALL)
 
 
 def without_brackets(text: str) -> str:
-    """The text as the model reads it; of the same length."""
+    """The text as the model reads it, with parentheses for braces and brackets; of equal length."""
     return text.translate(_BRACKETS)
 
 
 def marked(text: str, links: Sequence[tuple[int, int, str]]) -> str:
-    """The text with its markup.
+    """The text with markup for its mentions and their concepts.
 
     Parameters
     ----------
+    text
+        The text.
     links
-        (start, end, name) of mentions that do not overlap.
+        For each mention its start and end, in code points, and the name of its concept.
 
+    Raises
+    ------
+    ValueError
+        If mentions overlap.
+
+    Examples
+    --------
     >>> marked("Take aspirin.", [(5, 12, "aspirin [acid]")])
     'Take { aspirin } [ aspirin (acid) ].'
     """
@@ -62,13 +71,17 @@ def marked(text: str, links: Sequence[tuple[int, int, str]]) -> str:
 
 
 def unmarked(text: str) -> str:
-    """What :func:`marked` was given, brackets written as parentheses."""
+    """Remove the markup of :func:`marked`. Braces and brackets in the text stay parentheses.
+
+    >>> unmarked("Take { aspirin } [ aspirin (acid) ].")
+    'Take aspirin.'
+    """
     return _MARKED.sub(r"\1", text)
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Token ids of the markup: ``{``, ``}``, ``[`` and ``]``."""
+    """The token ids of the markup ``{``, ``}``, ``[`` and ``]``, in this order."""
 
     open: int
     close: int
@@ -82,7 +95,7 @@ class Marks:
         Raises
         ------
         ModelError
-            When one of them is no token of its own.
+            If one of them is not a single token.
         """
         ids = [tokenizer(f" {m}", add_special_tokens=False)["input_ids"] for m in "{}[]"]
         if any(len(i) != 1 or i[0] == tokenizer.unk_token_id for i in ids):
@@ -94,17 +107,17 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A piece of text in tokens.
+    """A piece of text as tokens.
 
     Attributes
     ----------
     ids
-        Tokens, without special ones.
+        The token ids, without special tokens.
     offsets
-        (start, end) of each, in code points of the piece.
+        The start and end of each token, in code points of the piece.
     border
-        bool [tokens + 1]: a mention may begin, or end, before this token. Never within a run of
-        letters and digits.
+        bool [tokens + 1]: whether a mention may begin or end before each token. It may not do so
+        within a run of letters and digits.
     """
 
     ids: tuple[int, ...]
@@ -113,12 +126,12 @@ class Source:
 
 
 def source_of(text: str, tokenizer: Any) -> Source:
-    """Tokens of a piece of text, its brackets replaced."""
+    """The tokens of a piece of text, after :func:`without_brackets`."""
     plain = without_brackets(text)
     encoded = tokenizer(plain, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets = []
     for begin, end in encoded["offset_mapping"]:
-        # Byte-level BPE counts the space before a word as the word's.
+        # Byte-level BPE includes the space before a word in the word's token.
         while begin < end and plain[begin].isspace():
             begin += 1
         offsets.append((begin, end))
@@ -134,19 +147,19 @@ OUTSIDE, MENTION, CLOSED, ENTITY, DONE = range(5)
 
 
 class State(NamedTuple):
-    """Where a hypothesis stands.
+    """How far a hypothesis has got.
 
     Attributes
     ----------
     kind
-        OUTSIDE: between mentions. MENTION: within one. CLOSED: behind ``}``. ENTITY: within a
-        name. DONE: behind the end token.
+        OUTSIDE: between mentions. MENTION: within a mention. CLOSED: after ``}``. ENTITY: within a
+        name. DONE: after the end token.
     place
-        Tokens of the source that are copied.
+        The number of tokens of the source that have been copied.
     begun
-        Where the open mention began.
+        The value of ``place`` where the open mention began.
     node
-        Of the name trie.
+        The node of the name trie.
     """
 
     kind: int = OUTSIDE
@@ -156,22 +169,22 @@ class State(NamedTuple):
 
 
 class Machine:
-    """What may follow, over one source and the names of a trie.
+    """A state machine that defines which tokens may follow, for one source and a trie of names.
 
     Parameters
     ----------
     source, trie
-        What is copied, and the names (each ends with the end token).
+        The source that is copied, and the names, each of which ends with the end token.
     marks, end_id
-        Tokens of the markup, and the end token of names and of the whole.
+        The tokens of the markup, and the token that ends a name and the output.
     limit
-        Most tokens of the output, end token included: a mention is opened only where there is
-        room for all that must follow.
+        The most tokens of the output, end token included. A mention is opened only if there is
+        room for all tokens that must follow.
 
     Raises
     ------
     ValueError
-        When the limit has no room for the source alone.
+        If the source itself does not fit into the limit.
     """
 
     def __init__(
@@ -180,11 +193,11 @@ class Machine:
         if len(source.ids) + 1 > limit:
             raise ValueError(f"a source of {len(source.ids)} tokens does not fit into {limit}")
         self.source, self.trie, self.marks, self.end_id = source, trie, marks, end_id
-        # Open, close, begin; the name's end token is written as the end mark.
+        # Room for three marks and a name, whose end token is written as the fourth mark.
         self._room = limit - 1 - (3 + trie.depth)
 
     def allowed(self, state: State, used: int) -> np.ndarray:
-        """Tokens that may come next, after so many of them."""
+        """The tokens that may follow in a state, if ``used`` tokens have been generated."""
         source, marks = self.source, self.marks
         size = len(source.ids)
         if state.kind == OUTSIDE:
@@ -211,7 +224,7 @@ class Machine:
         return np.empty(0, dtype=np.int64)
 
     def after(self, state: State, token: int) -> State:
-        """The state behind an allowed token."""
+        """The state that follows a state after an allowed token."""
         marks = self.marks
         if state.kind == OUTSIDE:
             if state.place == len(self.source.ids):
@@ -235,19 +248,23 @@ class Machine:
 def marked_ids(
     source: Source, links: Sequence[tuple[int, int, Sequence[int]]], marks: Marks, end_id: int
 ) -> list[int]:
-    """Tokens of the marked source, as they are taught.
+    """The tokens of the source with markup, which the model is trained to generate.
 
     Parameters
     ----------
+    source
+        The source.
     links
-        (first token, token behind the last, tokens of the name without its end token), ascending,
-        without overlap.
+        For each mention: its first token, the token after its last, and the tokens of the name
+        without the end token. Mentions are in ascending order and do not overlap.
+    marks, end_id
+        The tokens of the markup, and the end token.
     """
     target: list[int] = []
     last = 0
-    for first, behind, name in links:
+    for first, end, name in links:
         target += source.ids[last:first]
-        target += [marks.open, *source.ids[first:behind], marks.close, marks.begin, *name]
+        target += [marks.open, *source.ids[first:end], marks.close, marks.begin, *name]
         target.append(marks.end)
-        last = behind
+        last = end
     return [*target, *source.ids[last:], end_id]

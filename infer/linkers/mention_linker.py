@@ -1,4 +1,4 @@
-"""The linker of mentions: those that documents have, or that a recogniser finds in them."""
+"""The linker for mentions that documents already have or that a recogniser finds in them."""
 
 from __future__ import annotations
 
@@ -46,44 +46,59 @@ from biolink.kb.trie import NameTrie
 
 __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 
-#: Tasks whose result is kept: documents that come again in the same batch are not linked again.
+#: The number of tasks whose results are kept. A batch that comes again is not ranked again.
 REMEMBERED = 8192
 
-#: How each method ranks a batch of tasks.
+#: The function with which each method ranks a batch of tasks.
 _METHODS = {
     "combined": ranked_combined,
     "generate": ranked_by_generation,
     "candidates": ranked_among_candidates,
 }
-#: Indexes that a method looks names up in.
+#: The indexes that each method needs.
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
 
-#: Adds mentions to a document.
+#: A function that adds mentions to a document.
 Recogniser = Callable[[Document], Document]
 
-#: What a batch of tasks gave.
+#: The ranked concepts of the batches of tasks that were linked last.
 _Remembered = OrderedDict[tuple[LinkerOptions, tuple[Task, ...]], list[list[RankedConcept]]]
 
 
 class Linker(Piping):
-    """Links mentions of documents to concepts of a knowledge base.
+    """A linker of the mentions of documents to the concepts of a knowledge base.
 
     Parameters
     ----------
     model, kb
-        A loaded model and a knowledge base, or a subset of one.
+        A loaded model, and a knowledge base or a subset of one.
     options
-        See :class:`LinkerOptions`.
+        See :class:`LinkerOptions`. Default: ``combined`` if the model has weights for it, otherwise
+        ``generate``.
     nil
-        When a mention gets no link, as :func:`biolink.load` takes it. When None: mentions that are
-        given are always linked, those that were found here are not where NIL is likelier than
-        every concept.
+        The policy that decides when a mention gets no link, in any form that :func:`biolink.load`
+        takes. If it is None, given mentions are always linked, and mentions that the recogniser
+        found are linked unless NIL is more probable than every concept.
     recogniser
-        Finds mentions; needed only for documents that come without.
+        A function that finds mentions. It is needed only for documents without mentions.
     progress
-        Told about indexes that are built.
+        A function that is told about indexes while they are built. It is called with a label, the
+        number of names done so far and the number of all names.
     calibration
-        Maps the links' probabilities to calibrated ones.
+        The calibration that is applied to the probabilities of links, or None.
+
+    Raises
+    ------
+    ConfigError
+        If an argument has the wrong type, or the model cannot be used with the options.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> default = biolink.load()
+    >>> linker = biolink.Linker(default.model, default.kb)
+    >>> linker("Aspirin helps.", spans=[(0, 7)]).mentions[0].best.preferred_name
+    'Aspirin'
     """
 
     paradigm = "NER-NED"
@@ -102,7 +117,9 @@ class Linker(Piping):
         need("model", model, LinkingModel, "a LinkingModel (load_model gives one)")
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         check_settings(recogniser, calibration)
-        need_callable("progress", progress, "a function of what, how many and of how many")
+        need_callable(
+            "progress", progress, "a function of a label, the number done and the number of all"
+        )
         if options is None:
             options = LinkerOptions(method="combined" if model.ranker else "generate")
         need("options", options, LinkerOptions, "LinkerOptions")
@@ -124,7 +141,7 @@ class Linker(Piping):
         return f"<Linker: {self.options.method}, {len(self.kb):,} concepts, {name}>"
 
     def state(self) -> dict[str, Any]:
-        """See :meth:`Piping.state`; what was linked before is left behind."""
+        """See :meth:`Piping.state`; the results of earlier batches are left out, too."""
         return super().state() | {"_remembered": OrderedDict()}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -141,23 +158,23 @@ class Linker(Piping):
     def _recognised(
         self, documents: list[Document], recognise: bool | None
     ) -> tuple[list[Document], set[int]]:
-        """Documents with their mentions, and the places of those where they were found anew."""
+        """The documents with mentions, and the indices of those whose mentions were found here."""
         wanted = [
-            place
-            for place, document in enumerate(documents)
+            index
+            for index, document in enumerate(documents)
             if recognise or (recognise is None and not document.mentions)
         ]
         if self.recogniser is None or not wanted:
             return documents, set()
-        found = recognised(self.recogniser, [documents[place] for place in wanted])
-        result = dict(zip(wanted, found, strict=True))
-        every = [result.get(place, document) for place, document in enumerate(documents)]
-        return every, set(wanted)
+        with_mentions = recognised(self.recogniser, [documents[index] for index in wanted])
+        found_in = dict(zip(wanted, with_mentions, strict=True))
+        all_documents = [found_in.get(index, document) for index, document in enumerate(documents)]
+        return all_documents, set(wanted)
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """See :meth:`Piping.with_kb`."""
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
-        other = copy.copy(self)  # without what was cached for this one
+        other = copy.copy(self)  # without the caches of this linker
         other.kb = kb
         if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
             other.recogniser = self.recogniser.with_kb(kb)
@@ -166,7 +183,7 @@ class Linker(Piping):
         return other
 
     def prepare(self) -> None:
-        """Build, or map, what linking looks names up in."""
+        """Build the indexes that linking needs, or map stored ones into memory."""
         for name in _NEEDED[self.options.method]:
             getattr(self.indexes, name)
 
@@ -174,7 +191,7 @@ class Linker(Piping):
 
     @cached_property
     def scope(self) -> Scope:
-        """The model over the knowledge base, as the methods of ranking take it."""
+        """The model and the knowledge base in the form that the methods of ranking need."""
         return Scope(self.model, self.kb, self.indexes, self.options)
 
     @property
@@ -184,7 +201,7 @@ class Linker(Piping):
 
     @cached_property
     def _of_whole(self) -> Linker:
-        """This linker over the whole base."""
+        """This linker over the whole knowledge base."""
         return self.with_kb(self.kb.base)
 
     # ------------------------------------------------------------------ linking
@@ -196,53 +213,70 @@ class Linker(Piping):
 
         Parameters
         ----------
+        documents
+            Documents with mentions.
         recognised
-            Places of documents whose mentions were found, not given: what ``nil=None`` asks.
+            The indices of the documents whose mentions a recogniser found; with ``nil=None``, they
+            are treated differently. Default: none.
+
+        Returns
+        -------
+        The documents with links, in the same order.
         """
         documents = list(each_document(documents, "link_documents"))
-        documents, tasks, places = _distinct(documents, self)
+        documents, tasks, task_numbers = _distinct(documents, self)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
         ranked = (self._of_whole if whole else self).link_tasks(tasks)
-        return self.assembled(documents, places, ranked, recognised)
+        return self.assembled(documents, task_numbers, ranked, recognised)
 
     def link_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
     ) -> list[list[Document]]:
-        """Link the mentions that the documents have under each of several parts of one base.
+        """Link the mentions that the documents have to each of several subsets of a knowledge base.
 
-        What does not depend on the part is done once, so this is faster than a linker for each.
+        What does not depend on the subset is done once, so this is faster than a linker for each
+        subset. No NIL policy is applied.
 
         Parameters
         ----------
+        documents
+            Documents with mentions.
         kbs
-            This linker's knowledge base, or parts of it.
+            This linker's knowledge base, or subsets of it.
 
         Returns
         -------
-        For each part the linked documents. No NIL policy is asked.
+        The linked documents for each subset.
+
+        Raises
+        ------
+        ConfigError
+            If ``kbs`` contains anything else.
         """
         documents = list(each_document(documents, "link_under"))
         if not isinstance(kbs, Sequence):
             raise ConfigError(f"link_under was given {shown(kbs)}; expected several KnowledgeBases")
         linkers = [self.with_kb(kb).with_settings(nil=NoNil()) for kb in kbs]
         if any(linker.indexes is not self.indexes for linker in linkers):
-            raise ConfigError("only parts of the linker's own knowledge base are linked together")
-        documents, tasks, places = _distinct(documents, self)
+            raise ConfigError(
+                "only subsets of the linker's own knowledge base can be linked together"
+            )
+        documents, tasks, task_numbers = _distinct(documents, self)
         ranked: list[list[list[RankedConcept]]] = [[[] for _ in tasks] for _ in linkers]
         for batch in batches(tasks, self.options.batch_size):
-            under_parts = _ranked_under(linkers, [tasks[i] for i in batch])
-            for results, of_part in zip(ranked, under_parts, strict=True):
-                for i, concepts in zip(batch, of_part, strict=True):
+            under_subsets = _ranked_under(linkers, [tasks[i] for i in batch])
+            for results, under_subset in zip(ranked, under_subsets, strict=True):
+                for i, concepts in zip(batch, under_subset, strict=True):
                     results[i] = concepts
         return [
-            linker.assembled(documents, places, results, ())
+            linker.assembled(documents, task_numbers, results, ())
             for linker, results in zip(linkers, ranked, strict=True)
         ]
 
     def find_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
     ) -> list[list[Document]]:
-        """See :meth:`Piping.find_under`; the recogniser works once."""
+        """See :meth:`Piping.find_under`; the recogniser is run only once."""
         if self.recogniser is None:
             raise ConfigError("finding mentions needs a recogniser")
         documents = list(each_document(documents, "find_under"))
@@ -250,18 +284,19 @@ class Linker(Piping):
         return whole.link_under(recognised(self.recogniser, documents), kbs)
 
     def tasks(self, document: Document) -> list[Task]:
-        """A task for each mention of a document whose abbreviations are written out already."""
+        """The task of each mention of a document whose abbreviations are expanded already."""
         return tasks_of(document, self.model)
 
     def candidates(self, tasks: Sequence[Task]) -> list[Candidates]:
-        """Candidates of each task with all of their features, best retrieved first."""
+        """The candidates of each task with all features, in the order of retrieval."""
         return candidates_under([self.scope], tasks, score_all=True)[0]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-        """Ranked concepts of each task.
+        """The ranked concepts of each task, best first.
 
-        The last batches are remembered, whole: rounding depends on what a task is run with, and
-        so the result is the same to the last bit, whatever was linked before.
+        The results of the last batches are kept, for whole batches only. Rounding depends on the
+        tasks that are run together, so this makes the result the same to the last bit, whatever
+        was linked before.
         """
         rank = _METHODS[self.options.method]
         ranked = exactly_named(self.scope, tasks) if self.options.names_first else {}
@@ -289,11 +324,11 @@ class Linker(Piping):
         Parameters
         ----------
         documents
-            With long forms.
+            Documents whose mentions have their long forms.
         places
-            Which of the tasks each mention is.
+            For each document, the number of the task of each mention.
         ranked
-            Concepts of each task.
+            The ranked concepts of each task.
         recognised
             See :meth:`link_documents`.
         """
@@ -316,16 +351,16 @@ class Linker(Piping):
 def _distinct(
     documents: Sequence[Document], linker: Linker
 ) -> tuple[Sequence[Document], list[Task], list[list[int]]]:
-    """Documents with long forms, distinct tasks, and which task each mention is."""
+    """The documents with long forms, the distinct tasks, and the task number of each mention."""
     find = finder(linker.options.abbreviations)
     if find is not None:
         documents = [expand_document(document, find) for document in documents]
     tasks: dict[Task, int] = {}
-    places = [
+    task_numbers = [
         [tasks.setdefault(task, len(tasks)) for task in linker.tasks(document)]
         for document in documents
     ]
-    return documents, list(tasks), places
+    return documents, list(tasks), task_numbers
 
 
 def _outcome(
@@ -339,7 +374,7 @@ def _outcome(
         return replace(mention, links=(), nil_reason=NAMES_NOTHING)
     if not like_names(make.kb.base, mention.long_form or mention.text):
         return replace(mention, links=(), nil_reason=UNLIKE_NAMES)
-    # In the combined score NIL is one more candidate; the other methods know none.
+    # In the combined score, NIL is one more candidate. The other methods do not have it.
     nil = options.method == "combined"
     return outcome(mention, ranked, policy, make, options.top_k, nil)
 
@@ -347,13 +382,13 @@ def _outcome(
 def _ranked_under(
     linkers: Sequence[Linker], tasks: Sequence[Task]
 ) -> Iterable[list[list[RankedConcept]]]:
-    """Ranked concepts of a batch of tasks for each of several parts of one base."""
+    """The ranked concepts of a batch of tasks for each of several subsets of a knowledge base."""
     if linkers[0].options.method != "combined":
         return [linker.link_tasks(tasks) for linker in linkers]
     scopes = [linker.scope for linker in linkers]
     return [
-        [ranked_by_features(scope, candidates) for candidates in of_part]
-        for scope, of_part in zip(
+        [ranked_by_features(scope, candidates) for candidates in of_tasks]
+        for scope, of_tasks in zip(
             scopes, candidates_under(scopes, tasks, score_all=False), strict=True
         )
     ]

@@ -1,4 +1,4 @@
-"""What every linker takes, and how it works through a stream of it."""
+"""The protocol of linkers: what every linker accepts, and how it works through a stream."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = [
     "with_spans",
 ]
 
-#: Documents that are worked on together.
+#: The number of documents that are worked on together.
 BATCH = 32
 
 
 def document_of(item: object, doc_id: str = "") -> Document:
-    """A text as a document, or the document that was given.
+    """The document itself, or a new document with the text that was given.
 
     Raises
     ------
     ConfigError
-        When it is neither, or a text that is no Unicode.
+        If the item is neither, or the text is not valid Unicode.
     """
     if isinstance(item, str):
         try:
@@ -55,7 +55,7 @@ def document_of(item: object, doc_id: str = "") -> Document:
 
 
 def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
-    """The document with mentions at these places.
+    """The document with mentions at these offsets, (start, end) in code points.
 
     >>> with_spans(Document("", "asthma and gout"), [(0, 6), (11, 15)]).mentions[1].text
     'gout'
@@ -63,7 +63,7 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
     Raises
     ------
     ConfigError
-        When a span is no pair of offsets into the text.
+        If a span is not a pair of offsets into the text.
     """
     size = len(document.text)
     if isinstance(spans, str | Mapping) or not isinstance(spans, Iterable):
@@ -83,23 +83,26 @@ def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
 
 
 def called(recogniser: object) -> str:
-    """What messages call a recogniser."""
+    """The name of a recogniser in messages."""
     return str(getattr(recogniser, "__name__", type(recogniser).__name__))
 
 
 def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]:
     """The documents with the mentions that a recogniser finds.
 
+    If the recogniser has a method ``recognise_batch``, which takes and returns several documents,
+    that is called; otherwise the recogniser itself is called with each document.
+
     Raises
     ------
     ConfigError
-        When it gives anything but these documents with mentions.
+        If the recogniser returns anything but these documents with mentions.
     """
-    many = getattr(recogniser, "many", None)
-    given = many(documents) if many else map(recogniser, documents)
-    found = list(given) if isinstance(given, Iterable) else [given]
+    recognise_batch = getattr(recogniser, "recognise_batch", None)
+    returned = recognise_batch(documents) if recognise_batch else map(recogniser, documents)
+    results = list(returned) if isinstance(returned, Iterable) else [returned]
     name = called(recogniser)
-    for document, result in zip(documents, found, strict=False):
+    for document, result in zip(documents, results, strict=False):
         if not isinstance(result, Document):
             raise ConfigError(
                 f"the recogniser {name} gave {shown(result)} for the document {document.id!r}; "
@@ -110,24 +113,36 @@ def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]
                 f"the recogniser {name} changed the text of the document {document.id!r}; "
                 "expected the same text with mentions"
             )
-    if len(found) != len(documents):
+    if len(results) != len(documents):
         raise ConfigError(
-            f"the recogniser {name} gave {len(found)} documents for {len(documents)}; "
+            f"the recogniser {name} gave {len(results)} documents for {len(documents)}; "
             "expected one for each"
         )
-    return found
+    return results
 
 
 def check_settings(recogniser: object = None, calibration: object = None) -> None:
-    """Refuse a recogniser or a calibration that is none."""
+    """Check the types of a recogniser and a calibration.
+
+    Raises
+    ------
+    ConfigError
+        If one of them has the wrong type.
+    """
     need_callable("recogniser", recogniser, "a function from document to document")
     if calibration is not None:
         need("calibration", calibration, Calibration, "a Calibration")
 
 
 def check_travels(recogniser: object) -> None:
-    """Refuse to pickle a recogniser that has no name under which it could be imported again."""
-    written = getattr(recogniser, "func", recogniser)  # of a partial
+    """Check that a recogniser can be pickled, that is, imported by name in another process.
+
+    Raises
+    ------
+    ConfigError
+        If it is a lambda, or was defined within a function.
+    """
+    written = getattr(recogniser, "func", recogniser)  # the function within a partial
     name = getattr(written, "__qualname__", type(written).__qualname__)
     if "<lambda>" in name or "<locals>" in name:
         raise ConfigError(
@@ -137,7 +152,7 @@ def check_travels(recogniser: object) -> None:
 
 
 def state_without_caches(thing: object) -> dict[str, Any]:
-    """What of an object is kept when it is pickled or copied: all but its cached properties."""
+    """The attributes of an object without its cached properties, for pickling and copying."""
     cls = type(thing)
     return {
         name: value
@@ -147,20 +162,22 @@ def state_without_caches(thing: object) -> dict[str, Any]:
 
 
 class Piping(ABC):
-    """The protocol of all linkers: texts and documents in, one or a stream; linked ones out.
+    """The base class of all linkers, which take texts or documents and return linked documents.
 
     Attributes
     ----------
     paradigm
-        How it finds and links, as the partial-KB benchmark names it.
+        The way in which the linker finds and links mentions, as the partial-KB benchmark names it.
     settings
-        Names of the attributes, beside fields of ``options``, that :meth:`with_settings` takes.
+        The attributes that :meth:`with_settings` can change, besides the fields of ``options``.
+    model
+        The loaded model.
     kb
-        The knowledge base, or the part of one, that is linked to.
+        The knowledge base, or the subset of one, that is linked to.
     nil
         The NIL policy, or None.
     options
-        A frozen dataclass.
+        The options of the linker, a frozen dataclass.
     """
 
     paradigm: ClassVar[str]
@@ -172,33 +189,35 @@ class Piping(ABC):
 
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
-        """Documents that are linked together, in order."""
+        """Link some documents together, and return them in order."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """Build, or map, what linking looks names up in."""
+        """Build the indexes that linking needs, or map stored ones into memory."""
 
     @abstractmethod
     def with_kb(self, kb: KnowledgeBase) -> Self:
-        """The same model over another knowledge base; over a part of this one without work.
+        """The same linker over another knowledge base, or over a subset of this one.
+
+        For a subset of the same knowledge base, no index is built again.
 
         Raises
         ------
         ConfigError
-            When it is given something else, the path of a base for example.
+            If ``kb`` is something else, such as the path of a knowledge base.
         """
 
     @abstractmethod
     def find_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
     ) -> list[list[Document]]:
-        """Find mentions anew and link them under each of several parts of one base.
+        """Find mentions, and link them to each of several subsets of a knowledge base.
 
-        No NIL policy is asked.
+        Mentions that the documents have are replaced. No NIL policy is applied.
 
         Returns
         -------
-        For each part the documents.
+        The linked documents for each subset.
         """
 
     def with_settings(self, **changes: Any) -> Self:
@@ -207,8 +226,9 @@ class Piping(ABC):
         Parameters
         ----------
         changes
-            ``nil`` (a policy, or what :func:`biolink.load` takes), for a :class:`biolink.Linker`
-            also ``recogniser`` and ``calibration``, and fields of its options.
+            The new values by name: ``nil`` (in any form that :func:`biolink.load` takes), fields
+            of the linker's options and, for a :class:`biolink.Linker`, ``recogniser`` and
+            ``calibration``.
 
         Examples
         --------
@@ -220,21 +240,21 @@ class Piping(ABC):
         Raises
         ------
         ConfigError
-            When a setting is unknown or has a wrong value.
+            If a setting is unknown or has a wrong value.
         """
         own = {name: changes.pop(name) for name in self.settings if name in changes}
         if "nil" in own:
             own["nil"] = policy_of(own["nil"])
         check_settings(own.get("recogniser"), own.get("calibration"))
-        # Fields that keep their value are of its type, whatever it is.
+        # Fields that are not changed are passed with their present values, whatever their types.
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options)}
         options = options_of(type(self.options), {**kept, **changes})
-        other = copy.copy(self)  # without what was cached for this one
+        other = copy.copy(self)  # without the caches of this linker
         vars(other).update(own, options=options)
         return other
 
     def state(self) -> dict[str, Any]:
-        """What is kept when the linker is copied or pickled: all but what is cached."""
+        """The attributes that are copied or pickled: all except caches."""
         return state_without_caches(self)
 
     def __copy__(self) -> Self:
@@ -253,15 +273,19 @@ class Piping(ABC):
     def __call__(
         self, document: str | Document, spans: Iterable[Sequence[int]] | None = None
     ) -> Document:
-        """Link one text or document; mentions are found where it has none.
+        """Link one text or document. If it has no mentions, they are found first.
 
         Parameters
         ----------
         document
             A text or a document.
         spans
-            Link the mentions at these offsets, (start, end), in place of those that the document
-            has or that would be found.
+            Offsets of mentions, (start, end) in code points. If they are given, exactly these
+            mentions are linked. Default: None.
+
+        Returns
+        -------
+        The document with links.
 
         Examples
         --------
@@ -275,7 +299,7 @@ class Piping(ABC):
         Raises
         ------
         ConfigError
-            When it is neither a text nor a document, or a span is not within it.
+            If the argument is neither a text nor a document, or a span is not within the text.
         """
         given = document_of(document)
         if spans is not None:
@@ -314,21 +338,27 @@ class Piping(ABC):
         as_tuples: bool = False,
         progress: bool = False,
     ) -> Iterator[Any]:
-        """Link a stream of documents, in order, never holding all of it.
+        """Link a stream of documents in order, without holding all of them in memory.
 
         Parameters
         ----------
         documents
-            Texts or documents. A text's document has its number in the stream, from 0, as its id.
+            Texts or documents. The document made from a text gets its number in the stream, counted
+            from 0, as its id.
         batch_size
-            Documents that are worked on together; 32 when None.
+            The number of documents that are worked on together. Default: 32.
         recognise
-            True: find mentions anew. False: link those that are there. None: find them in
-            documents that have none.
+            True: find mentions, in place of those that documents have. False: link the mentions
+            that documents have. None (the default): find mentions in documents that have none.
         as_tuples
-            The stream is of pairs (text or document, anything), and so is what comes back.
+            Take pairs of a text or document and any other value, and return pairs of the linked
+            document and that value. Default: False.
         progress
-            Show on stderr how many are done.
+            Show on standard error how many documents are done. Default: False.
+
+        Yields
+        ------
+        The linked documents, or pairs.
 
         Examples
         --------
@@ -341,7 +371,7 @@ class Piping(ABC):
         Raises
         ------
         ConfigError
-            When an argument, or what the stream gives, is not what it should be.
+            If an argument, or an item of the stream, has the wrong type or value.
         """
         if isinstance(documents, str | bytes | Mapping | Document) or not isinstance(
             documents, Iterable
@@ -362,7 +392,7 @@ class Piping(ABC):
 
     @abstractmethod
     def _check_recognise(self, recognise: bool | None) -> None:
-        """Raise :class:`ConfigError` for what this linker cannot do."""
+        """Raise :class:`ConfigError` if this linker cannot do what ``recognise`` asks for."""
 
     def _piped(
         self, documents: Iterable[Any], size: int, recognise: bool | None, as_tuples: bool
@@ -382,7 +412,7 @@ def _pair(item: object) -> tuple[object, object]:
     if not isinstance(item, tuple | list) or len(item) != 2:
         raise ConfigError(
             f"as_tuples=True was given a {type(item).__name__}; expected pairs of a text or "
-            "document and anything"
+            "document and any value"
         )
     return item[0], item[1]
 

@@ -1,10 +1,9 @@
-"""Concepts before mentions: retrieve what a passage talks about, then read where.
+"""Concepts before mentions: retrieve the concepts of a passage, then find their mentions in it.
 
-Source: EntQA (Zhang et al., ICLR 2022). A bi-encoder finds concepts for a passage; a reader takes
-the passage with one concept at a time and marks the concept's mentions, or none; what is surer
-than a threshold stands. Here both are small: the passage's side of the bi-encoder gives a vector
-for every token, the concepts' side is the linking model's embeddings of their names, and a concept
-is as near as its nearest name is to the nearest token.
+Source: EntQA (Zhang et al., ICLR 2022). A bi-encoder retrieves concepts for a passage. A reader
+then reads the passage with one concept at a time and marks the mentions of that concept, if any;
+those of which it is certain enough are kept. For the bi-encoder, see
+:mod:`biolink.infer.retrieve.passages`.
 """
 
 from __future__ import annotations
@@ -41,11 +40,12 @@ __all__ = [
     "reader_row",
 ]
 
-#: The reader is a token classifier with one type: a mention of the concept it is asked about.
+#: The reader is a token classifier with one type: mentions of the concept that it reads.
 READER_TYPES = ("Concept",)
-#: What the reader is told of a token: of the passage, of the concept's names, or of the passage and
-#: near to the concept.
+#: The role of a token, which is an input of the reader: a token of the passage, of the concept's
+#: names, or of the passage and near the concept.
 _PASSAGE, _NAME, _NEAR = range(3)
+#: The most tokens of each name that the reader reads, separator included.
 _NAME_TOKENS = 24
 
 
@@ -56,15 +56,20 @@ class RetrieveReadOptions:
     Attributes
     ----------
     passage_words
-        Most white-space words of a passage.
+        The most words of a passage, separated by white space. Default: 50.
     concepts
-        Concepts that are retrieved for each passage and read.
+        The number of concepts that are retrieved for each passage. Default: 12.
     least
-        Cosine that a retrieved concept must have to be read.
+        The least cosine of a retrieved concept that is read. Default: 0.
     threshold
-        Mentions that the reader is less sure of are dropped.
+        The least probability of a mention that is kept, in [0, 1]. Default: 0.5.
     batch_size
-        Pairs of passage and concept that are read together.
+        The number of pairs of a passage and a concept that are read together. Default: 64.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range.
     """
 
     passage_words: int = 50
@@ -87,30 +92,39 @@ def reader_row(
     special: Sequence[int],
     positions: int,
 ) -> tuple[np.ndarray, ...]:
-    """What the reader reads: ``[CLS] passage [SEP] names of the concept [SEP]``.
+    """The input of the reader: ``[CLS] passage [SEP] names of the concept [SEP]``.
+
+    A passage that is too long is cut at its end; the names are kept.
 
     Parameters
     ----------
+    pieces
+        The word pieces of the passage.
     names
-        Tokens of the concept's names.
+        The token ids of the concept's names.
     near
-        Tokens of the passage that the retriever found near.
+        The indices of the word pieces that are near the concept.
     special, positions
-        Of the model; a passage that is too long is cut, the names are not.
+        The ids of the special tokens (first, last, padding) and the number of positions of the
+        model.
+
+    Returns
+    -------
+    The token ids, the shapes and the roles of the tokens, int64 [tokens] each.
     """
     first, last, _ = special
     names = list(names)[: 2 * _NAME_TOKENS]
     size = min(len(pieces.ids), positions - 3 - len(names))
-    told = np.full(size, _PASSAGE, dtype=np.int64)
-    told[[token for token in near if token < size]] = _NEAR
-    behind = 2 + len(names)
+    roles = np.full(size, _PASSAGE, dtype=np.int64)
+    roles[[token for token in near if token < size]] = _NEAR
+    after = 2 + len(names)
     ids = np.concatenate([[first], pieces.ids[:size], [last], names, [last]]).astype(np.int64)
-    shapes = np.concatenate([[5], pieces.shapes[:size], np.full(behind, 5)])
-    return ids, shapes, np.concatenate([[_PASSAGE], told, np.full(behind, _NAME)])
+    shapes = np.concatenate([[5], pieces.shapes[:size], np.full(after, 5)])
+    return ids, shapes, np.concatenate([[_PASSAGE], roles, np.full(after, _NAME)])
 
 
 class RetrieveReadLinker(TextLinker):
-    """Finds and links mentions, concepts first.
+    """A linker that retrieves concepts first and then finds their mentions.
 
     Parameters
     ----------
@@ -119,7 +133,7 @@ class RetrieveReadLinker(TextLinker):
     kb, nil, progress
         See :class:`biolink.infer.linkers.text_linker.TextLinker`.
     encoder, reader
-        Trained by :mod:`biolink.finetune.retrieve_read`.
+        The encoder of passages, and the reader; :mod:`biolink.finetune.retrieve_read` trains both.
     options
         See :class:`RetrieveReadOptions`.
     """
@@ -152,12 +166,14 @@ class RetrieveReadLinker(TextLinker):
         progress: Progress | None,
         precision: Precision,
     ) -> Self:
-        """A linker of a loaded model, in a precision; retriever and reader lie beside it.
+        """A linker with a loaded model, converted to a precision.
+
+        The retriever and the reader are loaded from the folder of the model.
 
         Raises
         ------
         ModelError
-            When one of them is damaged or missing.
+            If one of them is damaged or missing.
         """
         assert model.folder is not None
         encoder = PassageEncoder.load(model.folder / RETRIEVER, model.backbone.model)
@@ -177,19 +193,19 @@ class RetrieveReadLinker(TextLinker):
         return super().state() | {"_retriever": None}
 
     def prepare(self) -> None:
-        """Build, or map, what linking looks names up in."""
+        """Build the embeddings that linking needs, or map stored ones into memory."""
         _ = self.indexes.dense
 
     @property
     def retriever(self) -> Retriever:
-        """Over the concepts that are looked for."""
+        """The retriever over the concepts that are searched for."""
         kb = self.searched
         if self._retriever is None or self._retriever.kb is not kb:
             self._retriever = Retriever(self.encoder, self.indexes, kb)
         return self._retriever
 
     def name_tokens(self, candidate: Candidate) -> list[int]:
-        """Tokens of what the reader is told of a concept: the name found, and the preferred one."""
+        """The tokens of the names that the reader reads: the retrieved and the preferred name."""
         base = self.kb.base
         names = [base.name_at(candidate.name_id)]
         preferred = base.concept_at(candidate.row).name
@@ -200,34 +216,36 @@ class RetrieveReadLinker(TextLinker):
         return [token for ids in encoded for token in (*ids[: _NAME_TOKENS - 1], last)][:-1]
 
     def _linked(self, documents: Sequence[Document]) -> list[Document]:
-        found = [
+        all_passages = [
             (number, begin, pieces)
             for number, document in enumerate(documents)
             for begin, pieces in passages(
                 document, self.options.passage_words, self.model.tokenizer
             )
         ]
-        if not found:
+        if not all_passages:
             return [document.with_mentions(()) for document in documents]
-        retrieved = self.retriever([pieces for *_, pieces in found], self.options.concepts)
+        retrieved = self.retriever([pieces for *_, pieces in all_passages], self.options.concepts)
         pairs = [
-            (place, candidate)
-            for place, candidates in enumerate(retrieved)
+            (passage_number, candidate)
+            for passage_number, candidates in enumerate(retrieved)
             for candidate in candidates
             if candidate.score >= self.options.least
         ]
-        read = self.read([(found[place][2], candidate) for place, candidate in pairs])
+        scores_of_pairs = self.read(
+            [(all_passages[passage_number][2], candidate) for passage_number, candidate in pairs]
+        )
         proposals: list[list[tuple[float, int, int, Candidate]]] = [[] for _ in documents]
-        for (place, candidate), scores in zip(pairs, read, strict=True):
-            number, begin, pieces = found[place]
+        for (passage_number, candidate), scores in zip(pairs, scores_of_pairs, strict=True):
+            number, begin, pieces = all_passages[passage_number]
             text = documents[number].text[begin:]
             offsets = pieces.offsets[: len(scores)]
             labels = scores.argmax(1).tolist()
             for start, end, _ in spans_of_labels(labels, offsets, text, READER_TYPES):
                 inside = (offsets[:, 0] < end) & (offsets[:, 1] > start)
-                sure = float(np.exp(scores[inside].max(1).min()))
-                if sure >= self.options.threshold:
-                    proposals[number].append((sure, begin + start, begin + end, candidate))
+                certainty = float(np.exp(scores[inside].max(1).min()))
+                if certainty >= self.options.threshold:
+                    proposals[number].append((certainty, begin + start, begin + end, candidate))
         return [
             document.with_mentions(self._mentions(document.text, of_document))
             for document, of_document in zip(documents, proposals, strict=True)
@@ -235,7 +253,13 @@ class RetrieveReadLinker(TextLinker):
 
     @torch.inference_mode()
     def read(self, pairs: Sequence[tuple[Pieces, Candidate]]) -> list[np.ndarray]:
-        """Log-probabilities float32 [tokens of the passage, labels] for pairs with a concept."""
+        """Run the reader on pairs of a passage and a concept.
+
+        Returns
+        -------
+        For each pair, the log-probabilities of the labels: float32 [word pieces, labels]. A passage
+        that is too long has fewer rows than word pieces.
+        """
         results: list[np.ndarray] = [np.empty(0)] * len(pairs)
         special, positions = self.reader.special, self.encoder.positions
         rows = [
@@ -244,36 +268,39 @@ class RetrieveReadLinker(TextLinker):
         ]
         order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
         for at in range(0, len(order), self.options.batch_size):
-            part = order[at : at + self.options.batch_size]
-            batch = collate([rows[i] for i in part], special[2], self.reader.head.weight.device)
+            indices = order[at : at + self.options.batch_size]
+            batch = collate([rows[i] for i in indices], special[2], self.reader.head.weight.device)
             scores = torch.log_softmax(self.reader(*batch).float(), -1).cpu().numpy()
-            for i, row in zip(part, scores, strict=True):
-                told = rows[i][2]
-                size = int((told != _NAME).sum()) - 1
+            for i, row in zip(indices, scores, strict=True):
+                roles = rows[i][2]
+                size = int((roles != _NAME).sum()) - 1
                 results[i] = row[1 : 1 + size]
         return results
 
     def _mentions(
         self, text: str, proposals: Sequence[tuple[float, int, int, Candidate]]
     ) -> list[Mention]:
-        """The surest proposals that do not overlap; other concepts of a span are further links."""
+        """The most certain proposals that do not overlap.
+
+        Other concepts that were proposed for the same span become further links.
+        """
         spans: dict[tuple[int, int], list[tuple[float, Candidate]]] = {}
-        for sure, start, end, candidate in sorted(
+        for certainty, start, end, candidate in sorted(
             proposals, key=lambda p: (-p[0], p[1] - p[2], p[1], -p[3].score, p[3].row)
         ):
             span = (start, end)
             if span in spans:
-                spans[span].append((sure, candidate))
+                spans[span].append((certainty, candidate))
             elif all(end <= s or e <= start for s, e in spans):
-                spans[span] = [(sure, candidate)]
+                spans[span] = [(certainty, candidate)]
         return [
             self._mention(
                 text,
                 *span,
                 [
-                    RankedConcept(c.row, c.name_id, float(np.log(max(sure, 1e-9))), sure)
-                    for sure, c in found
+                    RankedConcept(c.row, c.name_id, float(np.log(max(certainty, 1e-9))), certainty)
+                    for certainty, c in candidates
                 ],
             )
-            for span, found in sorted(spans.items())
+            for span, candidates in sorted(spans.items())
         ]

@@ -1,4 +1,4 @@
-"""What linkers that find their own mentions have in common."""
+"""The base class of linkers that find their own mentions."""
 
 from __future__ import annotations
 
@@ -24,21 +24,27 @@ __all__ = ["TextLinker"]
 
 
 class TextLinker(Piping):
-    """Finds and links mentions in one go.
+    """A linker that finds and links mentions together.
 
-    Mentions that a document has are replaced; those that are found do not overlap.
+    Mentions that a document has are replaced. Mentions that are found do not overlap.
 
     Parameters
     ----------
     model
-        What finds and links.
+        The model that finds and links mentions.
     kb
-        Whose concepts are linked to.
+        The knowledge base, or the subset of one, whose concepts are linked to.
     nil
-        Decides on each link; None keeps all. A policy that looks at the whole base makes the linker
-        work with all of its concepts, and what is outside the part is dropped.
+        The policy that decides when a mention gets no link, in any form that :func:`biolink.load`
+        takes. None keeps all links. With a policy that compares a subset with the whole knowledge
+        base, the linker searches the whole, and links to concepts outside the subset are dropped.
     progress
-        Told about indexes that are built.
+        A function that is told about indexes while they are built.
+
+    Raises
+    ------
+    ConfigError
+        If an argument has the wrong type.
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class TextLinker(Piping):
 
     @property
     def searched(self) -> KnowledgeBase:
-        """The concepts that are looked for: of the part, or of the whole base."""
+        """The knowledge base whose concepts are searched for: the subset, or the whole."""
         return self.kb.base if self.nil is not None and self.nil.whole else self.kb
 
     def _check_recognise(self, recognise: bool | None) -> None:
@@ -91,10 +97,13 @@ class TextLinker(Piping):
 
     @abstractmethod
     def _linked(self, documents: Sequence[Document]) -> list[Document]:
-        """The documents with the mentions that are found in them."""
+        """The documents with the mentions that are found in them, and their links."""
 
     def _mention(self, text: str, start: int, end: int, ranked: Sequence[RankedConcept]) -> Mention:
-        """A mention with its links, or NIL; its probability is that of its best concept."""
+        """A mention with its links, or NIL.
+
+        The probability of the mention is that of its best concept.
+        """
         best = max(concept.probability for concept in ranked)
         mention = Mention(start, end, text[start:end], probability=best)
         return outcome(mention, ranked, self.nil or NoNil(), LinkMaker(self.kb), None, nil=False)

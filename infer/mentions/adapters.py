@@ -27,14 +27,14 @@ _GLINER_WORDS = 200
 
 
 class _ByDocument(ABC):
-    """A recogniser whose work is done in :meth:`many`."""
+    """A recogniser whose work is done in :meth:`recognise_batch`."""
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found; earlier ones are replaced."""
-        return self.many([document_of(document)])[0]
+        return self.recognise_batch([document_of(document)])[0]
 
     @abstractmethod
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time."""
 
 
@@ -79,7 +79,7 @@ class SpacyRecogniser(_ByDocument):
         self.nlp = nlp
         self.labels = _kept(labels)
 
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the pipeline's entities as mentions."""
         parsed = self.nlp.pipe([document.text for document in documents])
         return [
@@ -149,7 +149,7 @@ class HuggingFaceRecogniser(_ByDocument):
             device=device,
         )
 
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the model's entities as mentions."""
         some = [document for document in documents if document.text.strip()]
         found = iter(self.pipeline([document.text for document in some]) if some else ())
@@ -199,7 +199,7 @@ class GlinerRecogniser(_ByDocument):
             raise ConfigError(f"model is {shown(model)}; expected a GLiNER model or its folder")
         self.model, self.labels, self.threshold = model, labels, threshold
 
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with GLiNER's entities as mentions."""
         return [_with_found(document, self._mentions(document.text)) for document in documents]
 
@@ -228,7 +228,7 @@ class GivenMentions(_ByDocument):
             for document in each_document(documents, "GivenMentions")
         }
 
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with their known mentions.
 
         Raises

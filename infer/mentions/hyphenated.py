@@ -42,6 +42,8 @@ def with_codes(document: Document, mentions: Iterable[Mention], names: Names) ->
     names
         Whether a text is a name of that type.
 
+    Examples
+    --------
     >>> document = Document("", "SARS-CoV-2 and aspirin-induced asthma")
     >>> found = [Mention(0, 4, "SARS"), Mention(9, 10, "2"), Mention(15, 22, "aspirin")]
     >>> [m.text for m in with_codes(document, found, lambda text, kind: False)]

@@ -243,9 +243,9 @@ class TrainedRecogniser:
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found; earlier ones are replaced."""
-        return self.many([document_of(document)])[0]
+        return self.recognise_batch([document_of(document)])[0]
 
-    def many(self, documents: Sequence[Document]) -> list[Document]:
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The same for documents at a time, which is faster."""
         found = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
         missing: set[str] = set()

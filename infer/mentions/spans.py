@@ -119,6 +119,8 @@ def tidied(
         Of the pieces of a mention the longest alone is kept: what is said of the mention is not
         said of each of them.
 
+    Examples
+    --------
     >>> whole = Mention(0, 17, "hepatitis\\t(fever,")
     >>> [m.text for m in tidied(Document("", "hepatitis\\t(fever,"), [whole])]
     ['hepatitis', 'fever']
@@ -190,6 +192,8 @@ def pieces(
     room
         Between these places the span may grow by the partner of one of its brackets.
 
+    Examples
+    --------
     >>> text = "viral (HBV) infection"
     >>> [text[a:b] for a, b in pieces(text, 6, 21)]
     ['HBV', 'infection']
@@ -264,6 +268,8 @@ def source_span(text: str, places: Sequence[int], start: int, end: int) -> tuple
     start, end
         Of the folded text. A character that became several belongs to the span whole.
 
+    Examples
+    --------
     >>> from biolink.kb.names import fold_aligned
     >>> folded, places = fold_aligned("a β-cell")
     >>> folded[2:6], source_span("a β-cell", places, 2, 6)

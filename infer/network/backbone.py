@@ -44,6 +44,8 @@ def pooled(states: Tensor, attention_mask: Tensor) -> Tensor:
     -------
     Vectors [texts, d].
 
+    Examples
+    --------
     >>> pooled(torch.tensor([[[3.0, 4.0], [9.0, 9.0]]]), torch.tensor([[1, 0]]))
     tensor([[0.6000, 0.8000]])
     """
@@ -65,6 +67,8 @@ def span_vectors(states: Tensor, spans: Tensor) -> Tensor:
     -------
     Vectors [texts, d].
 
+    Examples
+    --------
     >>> span_vectors(torch.tensor([[[3.0, 4.0], [0.0, 9.0]]]), torch.tensor([[1, 2]]))
     tensor([[0., 1.]])
     """

@@ -45,6 +45,8 @@ def of_similar_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[li
     ------
     The indices of the entries of a group, smallest first.
 
+    Examples
+    --------
     >>> list(of_similar_size([3, 9, 2, 3], most=9))
     [[2, 0, 3], [1]]
     """

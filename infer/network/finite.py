@@ -20,6 +20,8 @@ def check_scores(scores: np.ndarray, of: str) -> np.ndarray:
     of
         What they are, in the plural, for the message.
 
+    Examples
+    --------
     >>> check_scores(np.array([0.5]), "embeddings")
     array([0.5])
 

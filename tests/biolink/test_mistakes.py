@@ -237,7 +237,11 @@ POLICIES: list[Row] = [
     (lambda it: Threshold(None), ConfigError, "is None; expected"),
     (lambda it: Threshold(True), ConfigError, "is True .bool.; expected"),
     (lambda it: Threshold(float("nan")), ConfigError, "is nan .float.; expected"),
-    (lambda it: Margin(None), ConfigError, "a margin is None; expected a number of nats, at least 0"),
+    (
+        lambda it: Margin(None),
+        ConfigError,
+        "a margin is None; expected a number of nats, at least 0",
+    ),
     (lambda it: Margin("1"), ConfigError, "is '1' .str.; expected"),
     (lambda it: Margin(-1), ConfigError, "is -1 .int.; expected"),
     (lambda it: Combination(None, 0.5), ConfigError, "weights is None"),
@@ -501,7 +505,7 @@ class Several:
     def __call__(self, document: Document) -> Any:
         return self.result
 
-    def many(self, documents: Sequence[Document]) -> Any:
+    def recognise_batch(self, documents: Sequence[Document]) -> Any:
         return self.result
 
 

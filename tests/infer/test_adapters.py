@@ -71,7 +71,9 @@ def test_hugging_face(classifier: Path) -> None:
     recogniser = HuggingFaceRecogniser(classifier)
     # Longer than the model's window: it is read in pieces, and nothing is lost.
     long = Document("2", "and with " * 30 + TEXT)
-    short, found, empty = recogniser.many([Document("1", TEXT), long, Document("3", " ")])
+    short, found, empty = recogniser.recognise_batch(
+        [Document("1", TEXT), long, Document("3", " ")]
+    )
     assert [(m.text, m.type) for m in short.mentions] == [
         ("Fever", "Disease"), ("aspirin", "Chemical"), ("fevers", "Disease"),
     ]  # fmt: skip
@@ -118,7 +120,7 @@ def test_spacy_in_batches() -> None:
         [{"label": "Disease", "pattern": "Fever"}, {"label": "X", "pattern": "aspirin"}]
     )
     documents = [Document("1", TEXT), Document("2", "Fever")]
-    found = SpacyRecogniser(nlp, labels=["Disease"]).many(documents)
+    found = SpacyRecogniser(nlp, labels=["Disease"]).recognise_batch(documents)
     assert [[m.text for m in d.mentions] for d in found] == [["Fever"], ["Fever"]]
 
 
