@@ -18,12 +18,8 @@ import torch
 from biolink.documents import Document, Mention
 from biolink.infer.decide.nil import NilPolicy
 from biolink.infer.linkers.text_linker import TextLinker
-from biolink.infer.mentions.tagger import (
-    Pieces,
-    Tagger,
-    collate,
-    spans_of_labels,
-)
+from biolink.infer.mentions.tagger import Tagger, collate
+from biolink.infer.mentions.word_pieces import Pieces, spans_of_labels
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.candidates import RankedConcept

@@ -1,1 +1,1 @@
-"""Mentions: finding them, their boundaries, abbreviations and what else says what they mean."""
+"""Mentions: how they are found, their boundaries, abbreviations, and hints to their meaning."""

@@ -1,12 +1,12 @@
-"""Abbreviations defined in a document: ``spinal and bulbar muscular atrophy (SBMA)``.
+"""Abbreviations that a document defines, as in ``spinal and bulbar muscular atrophy (SBMA)``.
 
-The method is Schwartz and Hearst's (A Simple Algorithm for Identifying Abbreviation Definitions
-in Biomedical Text, PSB 2003). scispacy's detector implements the same; its rules are used instead
-on request (:func:`finder`). The one pure package for it on PyPI configures the root logger on
-import and loses a whole line where parentheses do not balance.
+The method is that of Schwartz and Hearst (A Simple Algorithm for Identifying Abbreviation
+Definitions in Biomedical Text, PSB 2003). The detector of scispacy implements it as well, and can
+be used instead (see :func:`finder`). The only pure package for it on PyPI is not used, because it
+configures the root logger on import and skips a whole line if its parentheses do not balance.
 
-A definition stands in one line, cell or passage (:func:`biolink.infer.mentions.spans.segments`).
-Where a document defines a short form more than once, the definition nearest before a mention holds
+A definition lies within one line, cell or passage (:func:`biolink.infer.mentions.spans.segments`).
+If a document defines a short form more than once, the nearest definition before a mention is used
 for it.
 """
 
@@ -44,7 +44,7 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A short form with what it stands for, as a text says at ``text[start:end]``."""
+    """A short form and its long form, as a text defines them at ``text[start:end]``."""
 
     short: str
     long: str
@@ -53,11 +53,11 @@ class Definition:
 
 
 class Definitions(Mapping[str, str]):
-    """Definitions in a text: a mapping of each short form to the first of its long forms.
+    """The definitions in a text: a mapping from each short form to its first long form.
 
     >>> text = "Multiple sclerosis (MS) came first, then mitral stenosis (MS)."
-    >>> found = find_abbreviations(text)
-    >>> found["MS"], found.at(len(text))["MS"]
+    >>> defined = find_abbreviations(text)
+    >>> defined["MS"], defined.at(len(text))["MS"]
     ('Multiple sclerosis', 'mitral stenosis')
     """
 
@@ -79,26 +79,27 @@ class Definitions(Mapping[str, str]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
-    def held(self, short: str, place: int) -> str:
-        """The long form of a short one that holds at a place of the text.
+    def held(self, short: str, offset: int) -> str:
+        """The long form of a short form at an offset of the text.
 
-        That is the definition nearest before the place or around it, else the first behind it.
+        It is taken from the nearest definition that begins before the offset, or from the first
+        definition if none does.
         """
-        found = self._of[short]
-        before = bisect_right(found, place, key=lambda d: d.start)
-        return found[max(0, before - 1)].long
+        same_form = self._of[short]
+        before = bisect_right(same_form, offset, key=lambda d: d.start)
+        return same_form[max(0, before - 1)].long
 
-    def at(self, place: int) -> dict[str, str]:
-        """Short form -> the long form that holds at a place of the text."""
-        return {short: self.held(short, place) for short in self._of}
+    def at(self, offset: int) -> dict[str, str]:
+        """The long form of each short form at an offset of the text."""
+        return {short: self.held(short, offset) for short in self._of}
 
 
-#: Text -> the definitions in it.
+#: A function that finds the definitions in a text.
 Finder = Callable[[str], Definitions]
 
 
 def find_abbreviations(text: str) -> Definitions:
-    """Short forms with their long forms, as defined in the text.
+    """Find the short forms that a text defines, with their long forms.
 
     >>> find_abbreviations("Patients with spinal and bulbar muscular atrophy (SBMA) were ill.")
     {'SBMA': 'spinal and bulbar muscular atrophy'}
@@ -107,20 +108,22 @@ def find_abbreviations(text: str) -> Definitions:
 
 
 def definitions(document: Document, find: Finder) -> Definitions:
-    """The definitions in a document, none of which runs over the end of a passage."""
+    """The definitions in a document. None of them goes beyond the end of a passage."""
     if not document.passages:
         return find(document.text)
     return _in_segments(document, lambda text: find(text).found)
 
 
 def _in_segments(document: Document, find: Callable[[str], Iterable[Definition]]) -> Definitions:
-    found = []
+    in_segments = []
     for begin, end in segments(document):
-        part = document.text[begin:end]
-        # Definitions stand in brackets.
-        if "(" in part or "[" in part:
-            found += [replace(d, start=begin + d.start, end=begin + d.end) for d in find(part)]
-    return Definitions(found)
+        segment = document.text[begin:end]
+        # Definitions are written with brackets.
+        if "(" in segment or "[" in segment:
+            in_segments += [
+                replace(d, start=begin + d.start, end=begin + d.end) for d in find(segment)
+            ]
+    return Definitions(in_segments)
 
 
 def _schwartz_hearst(line: str) -> Iterator[Definition]:
@@ -133,7 +136,7 @@ def _schwartz_hearst(line: str) -> Iterator[Definition]:
                 start = line.rfind(long, 0, match.start())
                 yield Definition(inside, long, start, match.end())
         else:
-            # The other way about: SBMA (spinal and bulbar muscular atrophy).
+            # The order may be reversed: SBMA (spinal and bulbar muscular atrophy).
             words = list(_WORD.finditer(before))
             short = words[-1].group() if words else ""
             long = long_form_of(short, match[1].strip()) if may_be_short(short) else None
@@ -143,7 +146,11 @@ def _schwartz_hearst(line: str) -> Iterator[Definition]:
 
 
 def may_be_short(form: str) -> bool:
-    """Whether a text looks like a short form."""
+    """Whether a text looks like a short form.
+
+    >>> may_be_short("SBMA"), may_be_short("asthma")
+    (True, False)
+    """
     return (
         2 <= len(form) <= 10
         and len(form.split()) <= 2
@@ -161,32 +168,33 @@ def _last_words(before: str, short: str) -> str:
 
 
 def long_form_of(short: str, candidate: str) -> str | None:
-    """The end of the candidate that the short form abbreviates, or None.
+    """The end of a candidate text that a short form abbreviates, or None.
 
-    Its characters are matched from the right, in one Unicode form; the first must begin a word.
+    The characters of the short form are matched from the right, after both texts are folded to the
+    same Unicode form. The first character must begin a word.
 
     >>> long_form_of("β-AR", "the beta-adrenergic receptor")
     'beta-adrenergic receptor'
     """
     letters = fold(short).lower()
-    read, places = fold_aligned(candidate)
-    read = read.lower()
-    if len(read) >= len(places):  # a letter whose lower case is two
-        letters, read, places = short, candidate, list(range(len(candidate) + 1))
-    place = len(read) - 1
+    folded, places = fold_aligned(candidate)
+    folded = folded.lower()
+    if len(folded) >= len(places):  # a letter whose lower case has two characters
+        letters, folded, places = short, candidate, list(range(len(candidate) + 1))
+    position = len(folded) - 1
     for index in range(len(letters) - 1, -1, -1):
         character = letters[index].lower()
         if not character.isalnum():
             continue
-        while place >= 0 and (
-            read[place].lower() != character
-            or (index == 0 and place > 0 and read[place - 1].isalnum())
+        while position >= 0 and (
+            folded[position].lower() != character
+            or (index == 0 and position > 0 and folded[position - 1].isalnum())
         ):
-            place -= 1
-        if place < 0:
+            position -= 1
+        if position < 0:
             return None
-        place -= 1
-    begin = candidate.rfind(" ", 0, places[place + 1]) + 1
+        position -= 1
+    begin = candidate.rfind(" ", 0, places[position + 1]) + 1
     long = candidate[begin:].strip(" ,")
     if not long or len(long) <= len(short) or short in long.split():
         return None
@@ -197,7 +205,7 @@ def long_form_of(short: str, candidate: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _scispacy_rules() -> tuple[Any, Any]:
-    """A tokeniser, and scispacy's search for definitions in a spaCy document."""
+    """A tokeniser, and a function that finds definitions in a spaCy document as scispacy does."""
     try:
         import spacy
         from scispacy.abbreviation import filter_matches, find_abbreviation
@@ -221,7 +229,7 @@ def _scispacy_rules() -> tuple[Any, Any]:
 
 def _scispacy(line: str) -> Iterator[Definition]:
     nlp, search = _scispacy_rules()
-    # Its detector keeps the first definition of a form alone.
+    # The detector of scispacy itself would keep only the first definition of a form.
     for short, long in search(nlp.make_doc(line)):
         start = min(short.start_char, long.start_char)
         yield Definition(short.text, long.text, start, max(short.end_char, long.end_char))
@@ -237,7 +245,19 @@ def finder(name: str | None) -> Finder | None:
     Parameters
     ----------
     name
-        ``schwartz-hearst``, ``scispacy``, ``auto`` (scispacy's where it is installed), or None.
+        ``schwartz-hearst``, ``scispacy``, ``auto`` (scispacy if it is installed, otherwise
+        schwartz-hearst), or ``none``; None means ``none``.
+
+    Returns
+    -------
+    The finder; None for ``none``.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown.
+    MissingDependencyError
+        If scispacy is asked for and not installed.
     """
     if name is None or name == "none":
         return None
@@ -247,15 +267,15 @@ def finder(name: str | None) -> Finder | None:
         _scispacy_rules()
         return _scispacy_finder
     if name == "auto":
-        # Looked up, not imported: importing spaCy costs half a second.
+        # The package is looked up but not imported, because importing spaCy takes half a second.
         return _scispacy_finder if find_spec("scispacy") else find_abbreviations
     raise ConfigError(
-        f"unknown abbreviation finder {name!r}: auto, schwartz-hearst, scispacy or none"
+        f"unknown abbreviation finder {name!r}; expected auto, schwartz-hearst, scispacy or none"
     )
 
 
 def expand_mention(mention: str, abbreviations: Mapping[str, str]) -> str | None:
-    """The mention with its abbreviated words written out, or None when it has none.
+    """The mention with its abbreviations expanded, or None if it has none.
 
     >>> expand_mention("SBMA patients", {"SBMA": "spinal and bulbar muscular atrophy"})
     'spinal and bulbar muscular atrophy patients'
@@ -269,20 +289,20 @@ def expand_mention(mention: str, abbreviations: Mapping[str, str]) -> str | None
     ]
     if not used:
         return None
-    # The plural of an abbreviation is the abbreviation with an s.
+    # The plural of an abbreviation is formed with an s.
     pattern = rf"(?<![\w-])({'|'.join(used)})s?(?!\w)"
     expanded = re.sub(pattern, lambda match: longs[match[1]], written)
     return expanded if expanded != written else None
 
 
 def expand_document(document: Document, find: Finder) -> Document:
-    """The document with the long forms of its mentions."""
+    """The document, with long forms for those mentions that contain abbreviations."""
     if not document.mentions:
         return document
-    found = definitions(document, find)
-    if not found:
+    defined = definitions(document, find)
+    if not defined:
         return document
     return document.with_mentions(
-        replace(mention, long_form=expand_mention(mention.text, found.at(mention.start)))
+        replace(mention, long_form=expand_mention(mention.text, defined.at(mention.start)))
         for mention in document.mentions
     )

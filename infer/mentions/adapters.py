@@ -1,4 +1,4 @@
-"""Recognisers of other packages, and mentions that are known already."""
+"""Recognisers from other packages, and a recogniser for mentions that are known already."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = [
     "recogniser_written",
 ]
 
-#: Words of a piece for GLiNER, which reads 384 at the most.
+#: The most words of a piece for GLiNER, which reads at most 384.
 _GLINER_WORDS = 200
 
 
 class _ByDocument(ABC):
-    """A recogniser whose work is done in :meth:`recognise_batch`."""
+    """A recogniser that works in :meth:`recognise_batch`."""
 
     def __call__(self, document: Document) -> Document:
-        """The document with the mentions that are found; earlier ones are replaced."""
+        """The document with the mentions that are found, which replace earlier ones."""
         return self.recognise_batch([document_of(document)])[0]
 
     @abstractmethod
     def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
-        """The same for documents at a time."""
+        """The documents with the mentions that are found, in the same order."""
 
 
 def _kept(labels: Iterable[str] | None) -> frozenset[str] | None:
-    """Labels to keep; a text is one label."""
+    """The labels to keep, or None for all. A string is a single label."""
     return None if labels is None else frozenset(texts_of("labels", labels))
 
 
@@ -48,9 +48,9 @@ def _mention(text: str, start: int, end: int, kind: str, score: float | None) ->
 
 
 def _with_found(document: Document, mentions: Iterable[Mention]) -> Document:
-    """The document with what another package found, cut where mentions may not run on."""
-    some = [mention for mention in mentions if mention.start < mention.end]
-    return document.with_mentions(tidied(document, some))
+    """The document with mentions from another package, cut at boundaries within them."""
+    not_empty = [mention for mention in mentions if mention.start < mention.end]
+    return document.with_mentions(tidied(document, not_empty))
 
 
 class SpacyRecogniser(_ByDocument):
@@ -59,9 +59,23 @@ class SpacyRecogniser(_ByDocument):
     Parameters
     ----------
     nlp
-        A loaded pipeline (scispaCy's, say) or the name of an installed one.
+        A loaded pipeline, for example from scispaCy, or the name of an installed one.
     labels
-        Entity labels to keep; all when None.
+        The entity labels to keep. Default: all.
+
+    Raises
+    ------
+    ConfigError, ModelError, MissingDependencyError
+        If ``nlp`` is not a pipeline, cannot be loaded, or spaCy is not installed.
+
+    Examples
+    --------
+    >>> import spacy
+    >>> from biolink import Document
+    >>> nlp = spacy.blank("en")
+    >>> nlp.add_pipe("entity_ruler").add_patterns([{"label": "Disease", "pattern": "asthma"}])
+    >>> [(m.text, m.type) for m in SpacyRecogniser(nlp)(Document("1", "severe asthma")).mentions]
+    [('asthma', 'Disease')]
     """
 
     def __init__(self, nlp: Any, labels: Iterable[str] | None = None) -> None:
@@ -96,20 +110,25 @@ class SpacyRecogniser(_ByDocument):
 
 
 class HuggingFaceRecogniser(_ByDocument):
-    """A token-classification model of transformers, whatever its labels.
+    """A token-classification model of transformers, with any labels.
 
-    A text that is longer than the model's window is read in windows that overlap. A word has the
-    label of its first piece, so mentions never end within a word.
+    A text that is longer than the model's window is read in overlapping windows. A word gets the
+    label of its first word piece, so mentions never end within a word.
 
     Parameters
     ----------
     model
-        A folder, or the hub name of a model in the local cache; nothing is downloaded. Or a
-        ready ``transformers`` pipeline for token classification.
+        A folder, the hub name of a model in the local cache (nothing is downloaded), or a
+        pipeline of transformers for token classification.
     labels
-        Labels to keep, without ``B-`` and ``I-``; all when None.
+        The labels to keep, without ``B-`` and ``I-``. Default: all.
     device
-        As torch names it.
+        The device for the model, as torch names it. Default: ``cpu``.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded, or does not have a fast tokeniser.
     """
 
     def __init__(
@@ -123,7 +142,7 @@ class HuggingFaceRecogniser(_ByDocument):
         from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
         try:
-            # Code that a model brings along never runs.
+            # Code that comes with a model is never run.
             loaded = AutoModelForTokenClassification.from_pretrained(
                 model, local_files_only=True, trust_remote_code=False
             )
@@ -138,7 +157,7 @@ class HuggingFaceRecogniser(_ByDocument):
         if not tokenizer.is_fast:
             raise ModelError(f"{model} has no fast tokeniser: mentions need its offsets")
         window = int(getattr(loaded.config, "max_position_embeddings", 512) or 512)
-        # RoBERTa's positions begin behind its padding id.
+        # The positions of RoBERTa begin after its padding id.
         tokenizer.model_max_length = min(tokenizer.model_max_length, window - 2)
         self.pipeline = pipeline(
             "token-classification",
@@ -151,10 +170,12 @@ class HuggingFaceRecogniser(_ByDocument):
 
     def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the model's entities as mentions."""
-        some = [document for document in documents if document.text.strip()]
-        found = iter(self.pipeline([document.text for document in some]) if some else ())
+        with_text = [document for document in documents if document.text.strip()]
+        entities = iter(
+            self.pipeline([document.text for document in with_text]) if with_text else ()
+        )
         return [
-            _with_found(document, self._mentions(document.text, next(found)))
+            _with_found(document, self._mentions(document.text, next(entities)))
             if document.text.strip()
             else document.with_mentions(())
             for document in documents
@@ -169,21 +190,26 @@ class HuggingFaceRecogniser(_ByDocument):
 
 
 class GlinerRecogniser(_ByDocument):
-    """GLiNER: entities of any types that are named, where the package ``gliner`` is installed.
+    """A GLiNER model, which finds entities of any given types; needs the package ``gliner``.
 
     Parameters
     ----------
     model
-        A folder, a hub name in the local cache, or a loaded model.
+        A folder, the hub name of a model in the local cache, or a loaded model.
     labels
-        What to look for, in words ("disease").
+        The types to look for, in words, such as "disease".
     threshold
-        Least probability of an entity.
+        The least probability of an entity that is kept, in [0, 1]. Default: 0.5.
+
+    Raises
+    ------
+    ConfigError, ModelError, MissingDependencyError
+        If an argument has a wrong value, the model cannot be loaded, or gliner is not installed.
     """
 
     def __init__(self, model: Any, labels: Sequence[str], threshold: float = 0.5) -> None:
         if not labels:
-            raise ConfigError("GLiNER needs labels to look for, disease and chemical, say")
+            raise ConfigError("GLiNER needs labels to look for, for example disease and chemical")
         labels = texts_of("labels", labels)
         need_probability("threshold", threshold)
         if isinstance(model, str):
@@ -214,12 +240,20 @@ class GlinerRecogniser(_ByDocument):
 
 
 class GivenMentions(_ByDocument):
-    """Mentions that are known: gold spans, or another system's output.
+    """A recogniser that returns known mentions, such as gold spans or the output of another system.
 
     Parameters
     ----------
     documents
-        With mentions; a document's id and text say which they belong to. Links are left out.
+        Documents with the mentions. A document is recognised by its id and text. The links of the
+        mentions are left out.
+
+    Examples
+    --------
+    >>> from biolink import Document, Mention
+    >>> known = Document("1", "severe asthma", mentions=(Mention(7, 13, "asthma"),))
+    >>> GivenMentions([known])(Document("1", "severe asthma")).mentions[0].text
+    'asthma'
     """
 
     def __init__(self, documents: Iterable[Document]) -> None:
@@ -234,13 +268,13 @@ class GivenMentions(_ByDocument):
         Raises
         ------
         ConfigError
-            When a document is not known.
+            If a document is not known.
         """
         result = []
         for document in documents:
             known = self._mentions.get((document.id, document.text))
             if known is None:
-                raise ConfigError(f"document {document.id!r}: no mentions are known of this text")
+                raise ConfigError(f"document {document.id!r}: no mentions are known for this text")
             result.append(
                 document.with_mentions(replace(m, links=(), nil_reason=None) for m in known)
             )
@@ -248,14 +282,20 @@ class GivenMentions(_ByDocument):
 
 
 def recogniser_written(text: str, device: str = "cpu") -> _ByDocument:
-    """A recogniser as the command line writes it: ``KIND:NAME`` or ``KIND:NAME=LABEL,LABEL``.
+    """The recogniser that a text names, in the form of the command line.
 
-    Kinds are ``spacy``, ``hf`` (which runs on the device) and ``gliner`` (which needs labels).
+    Parameters
+    ----------
+    text
+        ``KIND:NAME`` or ``KIND:NAME=LABEL,LABEL``. Kinds are ``spacy``, ``hf`` and ``gliner``,
+        which needs labels.
+    device
+        The device for models of the kind ``hf``. Default: ``cpu``.
 
     Raises
     ------
-    ConfigError, ModelError
-        When it is none, or cannot be loaded.
+    ConfigError, ModelError, MissingDependencyError
+        If the text does not name a recogniser, or the recogniser cannot be loaded.
     """
     kind, colon, rest = text.partition(":")
     name, _, written = rest.partition("=")

@@ -1,4 +1,4 @@
-"""Cutting a text into pieces that a model can read: at sentence ends, and nothing is lost."""
+"""Cutting a text at the ends of sentences into chunks that a model can read."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ def _sentencizer() -> Any:
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Spans of the sentences (spaCy's sentencizer), without the white space between them.
+    """The spans of the sentences of a text, by spaCy's sentencizer.
 
-    A line's end is a sentence's end.
+    A sentence also ends at the end of a line. The white space between sentences is left out.
+
+    >>> sentences("One two.  Three.")
+    [(0, 8), (10, 16)]
     """
-    found = []
+    spans = []
     for line in re.finditer(r"[^\n]+", text):
         for sentence in _sentencizer()(line.group()).sents:
             begin, end = line.start() + sentence.start_char, line.start() + sentence.end_char
@@ -35,29 +38,29 @@ def sentences(text: str) -> list[tuple[int, int]]:
             while end > begin and text[end - 1].isspace():
                 end -= 1
             if begin < end:
-                found.append((begin, end))
-    return found
+                spans.append((begin, end))
+    return spans
 
 
 def chunks(text: str, most_words: int) -> list[tuple[int, int]]:
-    """Spans of whole sentences with at most so many white-space words together.
+    """The spans of chunks of whole sentences with at most ``most_words`` words.
 
-    A sentence that is longer by itself is cut between words. What lies between two spans is white
-    space: every other character of the text is in exactly one span.
+    Words are separated by white space. A sentence that is too long is cut between words. Every
+    character of the text is in exactly one span, except white space between the spans.
 
     >>> chunks("One two. Three four five six.", 3)
     [(0, 8), (9, 24), (25, 29)]
     """
-    pieces: list[tuple[int, int, int]] = []  # begin, end, words
+    pieces: list[tuple[int, int, int]] = []  # begin, end, number of words
     for begin, end in sentences(text):
         words = [(begin + m.start(), begin + m.end()) for m in _WORD.finditer(text[begin:end])]
-        for at in range(0, len(words), most_words):
-            part = words[at : at + most_words]
-            pieces.append((part[0][0], part[-1][1], len(part)))
-    result: list[tuple[int, int, int]] = []
+        for first in range(0, len(words), most_words):
+            group = words[first : first + most_words]
+            pieces.append((group[0][0], group[-1][1], len(group)))
+    merged: list[tuple[int, int, int]] = []
     for piece in pieces:
-        if result and result[-1][2] + piece[2] <= most_words:
-            result[-1] = (result[-1][0], piece[1], result[-1][2] + piece[2])
+        if merged and merged[-1][2] + piece[2] <= most_words:
+            merged[-1] = (merged[-1][0], piece[1], merged[-1][2] + piece[2])
         else:
-            result.append(piece)
-    return [(begin, end) for begin, end, _ in result]
+            merged.append(piece)
+    return [(begin, end) for begin, end, _ in merged]

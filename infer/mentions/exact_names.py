@@ -1,4 +1,4 @@
-"""Whether a mention is a name of a concept, capitals included."""
+"""Whether a mention is a name of a concept, where capitals matter for acronyms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["is_name_of", "is_word"]
 
 @lru_cache(maxsize=1)
 def _short_words() -> frozenset[str]:
-    """Words of two to six letters (``examples/default_model/short_words.py`` lists them)."""
+    """English words of two to six letters, from ``examples/default_model/short_words.py``."""
     return frozenset(
         files("biolink.infer.mentions").joinpath("short_words.txt").read_text("ascii").split()
     )
@@ -28,11 +28,20 @@ def is_word(mention: str) -> bool:
 
 
 def is_name_of(kb: KnowledgeBase, mention: str, name_id: int, row: int) -> bool:
-    """Whether a mention is this name of the concept in this row.
+    """Whether a mention is a certain name of a certain concept.
 
-    Names are compared after normalisation, which makes all letters small. A name that the concept
-    writes in capitals only is an acronym, though, and an English word that is spelt like it is
-    something else: "a cold" is not "COLD", chronic obstructive lung disease.
+    Names are compared after normalisation, which converts all letters to lower case. However, a
+    name that the concept writes only in capitals is an acronym, and an English word that is spelt
+    like it is something else: "a cold" is not "COLD", chronic obstructive lung disease.
+
+    Parameters
+    ----------
+    kb
+        The knowledge base.
+    mention
+        The text of the mention.
+    name_id, row
+        The id of the name, and the row of the concept that owns it.
     """
     if kb.name_at(name_id) != normalise_name(mention):
         return False

@@ -1,10 +1,10 @@
-"""What a document, or the texts at hand, say a mention stands for, where no definition is found.
+"""Hints to what a mention stands for, for mentions whose definition is not found.
 
-Three kinds of hints. *Apposition*: ``amrubicin (SM-5887)``; abbreviation finders match letters,
-and codes, formulas and trade names in brackets share none with what they stand for, but the
-mention before the bracket says it. *Acronym*: another mention of the document whose letters the
-short form has, though the two never stand beside one another. *Abbreviation*: what other documents
-define the short form to be.
+There are three kinds of hints. *Apposition*: in ``amrubicin (SM-5887)``, the mention before the
+bracket tells what the mention in it stands for. Abbreviation finders match letters, so they miss
+codes, formulas and trade names in brackets. *Acronym*: another mention of the document has the
+letters of the short form, although the two are never next to each other. *Abbreviation*: other
+documents define the short form.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from biolink.kb.names import fold
 __all__ = ["HINTS", "Hint", "acronyms", "appositions", "hints"]
 
 Kind = Literal["apposition", "acronym", "abbreviation"]
-#: Kinds of hints, in the order of their features.
+#: The kinds of hints, in the order of their features.
 HINTS: tuple[Kind, ...] = ("apposition", "acronym", "abbreviation")
 
 _OPENING = re.compile(r" *[(\[] *")
 _CLOSING = re.compile(r" *[)\],;]")
-_LONG_FORMS = 3  # of a short form, the most frequent
+#: The number of long forms of a short form that become hints, most frequent first.
+_LONG_FORMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class Hint:
     Attributes
     ----------
     kind
-        Where it comes from.
+        The kind of the hint.
     text
         What the mention may stand for.
     weight
-        From 0 to 1: for an abbreviation the share of its definitions that say so.
+        In [0, 1]. For an abbreviation, it is the share of its definitions that have this long form.
+        Default: 1.
     """
 
     kind: Kind
@@ -51,38 +53,46 @@ class Hint:
 
 
 def appositions(document: Document) -> Definitions:
-    """Text of a mention -> text of the mention that it is put beside in brackets.
+    """Pairs of mentions of which the second follows the first in brackets.
 
-    Both directions are given; where a text stands beside several, the nearest before a mention
-    counts. Mentions of different types are not equated.
+    Each text is mapped to the other. If a text is paired with several others, the nearest pair
+    before a mention counts. Mentions of different types are not paired.
+
+    >>> mentions = (Mention(0, 9, "amrubicin"), Mention(11, 18, "SM-5887"))
+    >>> appositions(Document("", "amrubicin (SM-5887)", mentions=mentions))
+    {'SM-5887': 'amrubicin', 'amrubicin': 'SM-5887'}
     """
-    found: list[Definition] = []
+    equated: list[Definition] = []
     mentions = sorted(document.mentions, key=lambda m: (m.start, m.end))
-    for one, other in pairwise(mentions):
+    for first, second in pairwise(mentions):
         if (
-            one.type == other.type
-            and one.text != other.text
-            and _OPENING.fullmatch(document.text[one.end : other.start])
-            and _CLOSING.match(document.text, other.end)
+            first.type == second.type
+            and first.text != second.text
+            and _OPENING.fullmatch(document.text[first.end : second.start])
+            and _CLOSING.match(document.text, second.end)
         ):
-            place = (one.start, other.end)
-            found.append(Definition(other.text, one.long_form or one.text, *place))
-            found.append(Definition(one.text, other.long_form or other.text, *place))
-    return Definitions(found)
+            span = (first.start, second.end)
+            equated.append(Definition(second.text, first.long_form or first.text, *span))
+            equated.append(Definition(first.text, second.long_form or second.text, *span))
+    return Definitions(equated)
 
 
 def acronyms(document: Document) -> dict[str, str]:
-    """Short mention -> a longer mention of the same type whose letters it has.
+    """For each short mention, a longer mention of the same type that it may abbreviate.
 
-    The letters are matched as Schwartz and Hearst's finder does, over the whole of the longer
-    mention; of several the most frequent counts, then the first. A single letter stands for the
-    one mention that begins with it, if there is one only.
+    The letters are matched as Schwartz and Hearst do, against the whole longer mention. If several
+    mentions match, the most frequent is taken, or the first of equally frequent ones. A single
+    letter stands for a mention that begins with it, if there is exactly one.
+
+    >>> mentions = (Mention(0, 2, "MS"), Mention(7, 25, "multiple sclerosis"))
+    >>> acronyms(Document("", "MS, or multiple sclerosis", mentions=mentions))
+    {'MS': 'multiple sclerosis'}
     """
-    found: dict[str, str] = {}
+    long_forms: dict[str, str] = {}
     counts = Counter((m.type, m.long_form or m.text) for m in document.mentions)
     for mention in document.mentions:
         short = mention.text
-        if short in found or mention.long_form is not None:
+        if short in long_forms or mention.long_form is not None:
             continue
         longer = [
             text
@@ -92,24 +102,30 @@ def acronyms(document: Document) -> dict[str, str]:
         if may_be_short(short):
             matching = [text for text in longer if long_form_of(short, text) == text]
             if matching:
-                found[short] = matching[0]
+                long_forms[short] = matching[0]
         elif len(short) == 1 and short.isupper():
             begins = {text.lower(): text for text in longer if text[0].lower() == short.lower()}
             if len(begins) == 1:
-                (found[short],) = begins.values()
-    return found
+                (long_forms[short],) = begins.values()
+    return long_forms
 
 
 def hints(
     document: Document, abbreviations: Mapping[str, Mapping[str, int]]
 ) -> list[tuple[Hint, ...]]:
-    """Hints for each mention of a document whose abbreviations are written out already.
+    """The hints for each mention of a document whose abbreviations are expanded already.
 
     Parameters
     ----------
+    document
+        The document.
     abbreviations
-        Short form -> long form -> how often other documents define it so. Long forms of no
-        interest count under "".
+        For each short form, how often other documents define it as each long form. Long forms of
+        no interest are counted under the empty string.
+
+    Returns
+    -------
+    The hints for each mention, in the order of the mentions.
     """
     beside, letters = appositions(document), acronyms(document)
     return [_of_mention(mention, beside, letters, abbreviations) for mention in document.mentions]
@@ -121,16 +137,18 @@ def _of_mention(
     letters: Mapping[str, str],
     abbreviations: Mapping[str, Mapping[str, int]],
 ) -> tuple[Hint, ...]:
-    found: list[Hint] = []
+    collected: list[Hint] = []
     if mention.text in beside:
-        found.append(Hint("apposition", beside.held(mention.text, mention.start)))
+        collected.append(Hint("apposition", beside.held(mention.text, mention.start)))
     if mention.text in letters:
-        found.append(Hint("acronym", letters[mention.text]))
+        collected.append(Hint("acronym", letters[mention.text]))
     if mention.long_form is None:
         folded = fold(mention.text)
         forms = (mention.text, folded, folded.removesuffix("s"))
         known = next((abbreviations[form] for form in forms if form in abbreviations), {})
         total = sum(known.values())
         common = sorted((long for long in known if long), key=lambda long: (-known[long], long))
-        found += [Hint("abbreviation", long, known[long] / total) for long in common[:_LONG_FORMS]]
-    return tuple(found)
+        collected += [
+            Hint("abbreviation", long, known[long] / total) for long in common[:_LONG_FORMS]
+        ]
+    return tuple(collected)

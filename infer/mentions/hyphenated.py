@@ -1,7 +1,7 @@
-"""Mentions that are a part of a token with hyphens: ``COVID`` of ``COVID-19``.
+"""Mentions that are part of a token with hyphens, such as ``COVID`` in ``COVID-19``.
 
-A hyphen joins a name to a word, which says something about it (``aspirin-induced``), or to a code,
-which can make it the name of something else (``COVID-19``, ``SARS-CoV-2``, ``α-tocopherol``).
+A hyphen joins a name to a word, which only adds to it (``aspirin-induced``), or to a code, which
+can make it the name of something else (``COVID-19``, ``SARS-CoV-2``, ``α-tocopherol``).
 """
 
 from __future__ import annotations
@@ -20,33 +20,39 @@ _BEHIND = re.compile(rf"[{HYPHENS}]([^\W_]+)")
 _BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
 _LONGEST_PART = 40
 _LONGEST_CODE = 5
-_MOST_PARTS = 8  # on either side
+#: The most parts that a mention can gain on either side.
+_MOST_PARTS = 8
 _GREEK = frozenset(map(fold, "αβγδεζηθικλμνξοπρστυφχψω"))
 _NUMBER = re.compile(r"\d+[^\W\d_]?")
-# A single word, as short forms are written.
+# A short form that is a single word.
 _SHORT_FORM = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
-#: Whether a text of a type, both given, is the name of something.
+#: A function that tells whether a text is a name of a type.
 Names = Callable[[str, str], bool]
 
 
 def with_codes(document: Document, mentions: Iterable[Mention], names: Names) -> list[Mention]:
-    """Mentions that do not overlap, each with the codes that belong to it.
+    """Extend mentions by the codes that belong to them; the result does not overlap.
 
-    The longest name in the token takes the place of a mention, and of others that it covers. A
-    short form before a number (``SARS`` in ``SARS-CoV-2``) is not what the whole names, so the
-    mention goes on to the number even where that is no name. Anything else stays as it is.
+    A mention is extended to the longest name in its token, and so replaces the mentions that this
+    name covers. A short form before a number (``SARS`` in ``SARS-CoV-2``) means something else than
+    the whole token, so the mention is extended to the number even if the result is not a known
+    name. All other mentions stay as they are.
 
     Parameters
     ----------
+    document
+        The document.
+    mentions
+        The mentions that were found in it.
     names
-        Whether a text is a name of that type.
+        A function that tells whether a text is a name of a type.
 
     Examples
     --------
     >>> document = Document("", "SARS-CoV-2 and aspirin-induced asthma")
-    >>> found = [Mention(0, 4, "SARS"), Mention(9, 10, "2"), Mention(15, 22, "aspirin")]
-    >>> [m.text for m in with_codes(document, found, lambda text, kind: False)]
+    >>> mentions = [Mention(0, 4, "SARS"), Mention(9, 10, "2"), Mention(15, 22, "aspirin")]
+    >>> [m.text for m in with_codes(document, mentions, lambda text, kind: False)]
     ['SARS-CoV-2', 'aspirin']
     """
     text = document.text
@@ -75,36 +81,42 @@ def _with_its_codes(text: str, mention: Mention, names: Names) -> tuple[int, int
 
 
 def _begins(text: str, mention: Mention) -> dict[int, str]:
-    """Where a mention may begin -> the part of the token that begins there, "" for its own."""
+    """The offsets at which a mention may begin, each with the part of the token that begins there.
+
+    For the mention's own beginning, the part is the empty string.
+    """
     start, begins = mention.start, {mention.start: ""}
     while len(begins) <= _MOST_PARTS:
-        part = _BEFORE.search(text, max(0, start - _LONGEST_PART), start)
-        if part is None or not _joins(part.group(1), mention.text):
+        match = _BEFORE.search(text, max(0, start - _LONGEST_PART), start)
+        if match is None or not _joins(match.group(1), mention.text):
             break
-        start = part.start()
-        begins[start] = part.group(1)
+        start = match.start()
+        begins[start] = match.group(1)
     return begins
 
 
 def _ends(text: str, mention: Mention) -> dict[int, str]:
-    """Where a mention may end -> the part of the token that ends there, "" for its own."""
+    """The offsets at which a mention may end, each with the part of the token that ends there.
+
+    For the mention's own end, the part is the empty string.
+    """
     end, ends = mention.end, {mention.end: ""}
     while len(ends) <= _MOST_PARTS:
-        part = _BEHIND.match(text, end)
-        if part is None or not _joins(part.group(1), mention.text):
+        match = _BEHIND.match(text, end)
+        if match is None or not _joins(match.group(1), mention.text):
             break
-        end = part.end()
-        ends[end] = part.group(1)
+        end = match.end()
+        ends[end] = match.group(1)
     return ends
 
 
 def _joins(part: str, written: str) -> bool:
-    """Whether a part of a token may belong to a mention: one of the two is a code."""
+    """Whether a part of a token may belong to a mention, because one of the two is a code."""
     return _is_code(part) or _is_code(written)
 
 
 def _is_code(part: str) -> bool:
-    """Whether a part of a token is no word: a number, a letter, some capitals.
+    """Whether a part of a token is not a word: a number, a single letter, or some capitals.
 
     >>> [part for part in ("19", "CoV", "β", "beta", "1A", "induced", "like") if _is_code(part)]
     ['19', 'CoV', 'β', 'beta', '1A']

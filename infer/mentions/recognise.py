@@ -1,4 +1,4 @@
-"""Recognisers: functions that find mentions, ``Document -> Document``."""
+"""Recognisers, which find mentions: functions from a document to a document."""
 
 from __future__ import annotations
 
@@ -27,31 +27,46 @@ from biolink.kb.types import type_name
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
 
 
-# Words as the normalisation of names sees them: whatever it turns into a space parts words.
+# Words as in normalised names: characters that normalisation turns into spaces separate words.
 _WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
-# What may stand between two words of one mention: at most three marks, no sentence end.
+# What may be between two words of a mention: at most three marks, but not the end of a sentence.
 _GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
-#: Where words stand in a text, and the words as names have them.
+#: The start and the end of each word in a text, and the word as in normalised names.
 Words = list[tuple[int, int, str]]
 _MAX_WORDS = 12
 _SHORT = 4
 
 
 class DictionaryRecogniser:
-    """Finds names of a knowledge base: the longest match from each word on, left to right.
+    """A recogniser that finds the names of a knowledge base.
 
-    Words are compared after the normalisation of names, so hyphens and punctuation do not matter;
-    plurals of the last word are tried. Names of up to four letters that their owner writes in
-    capitals must stand in capitals. Mentions do not overlap.
+    From left to right, the longest name that begins with a word is taken, so mentions do not
+    overlap. Texts are compared after normalisation, so hyphens and punctuation do not matter. The
+    last word may be a plural. Names of up to four letters that their owner writes in capitals must
+    be in capitals in the text, too.
 
     Parameters
     ----------
     kb
-        Whose names are looked for (its marisa-trie is the dictionary).
+        The knowledge base, or the subset of one, whose names are searched for.
     stop_names
-        Normalised names that are never mentions: ordinary words that happen to be names.
+        Normalised names that are never mentions because they are also ordinary words. Default:
+        none besides the stop words of English.
     abbreviations
-        Also find short forms that the document defines for a name; None to leave them.
+        A function that finds definitions of abbreviations, so that the short forms of names are
+        found, too. None turns this off. Default: :func:`find_abbreviations`.
+
+    Raises
+    ------
+    ConfigError
+        If an argument has the wrong type.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> recognise = DictionaryRecogniser(biolink.load().kb)
+    >>> [m.text for m in recognise(biolink.Document("1", "aspirin for asthma")).mentions]
+    ['aspirin', 'asthma']
     """
 
     def __init__(
@@ -67,7 +82,7 @@ class DictionaryRecogniser:
         self._given_stop_names = frozenset(texts_of("stop_names", stop_names))
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
-        """The same settings for another knowledge base."""
+        """A recogniser with the same settings for another knowledge base."""
         return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations)
 
     @cached_property
@@ -75,7 +90,7 @@ class DictionaryRecogniser:
         return self._given_stop_names | STOP_WORDS
 
     def __call__(self, document: Document) -> Document:
-        """The document with the mentions that were found; earlier ones are replaced."""
+        """The document with the mentions that are found, which replace earlier ones."""
         document = document_of(document)
         text = document.text
         mentions: list[Mention] = []
@@ -84,17 +99,20 @@ class DictionaryRecogniser:
             words = _words(line)
             position = 0
             while position < len(words):
-                found = self._longest(line, words, position)
-                if found is None:
+                match = self._longest(line, words, position)
+                if match is None:
                     position += 1
                     continue
-                start, behind, name_id, position = found
-                span = (begin + start, begin + behind)
+                start, end_of_name, name_id, position = match
+                span = (begin + start, begin + end_of_name)
                 mentions.append(Mention(*span, text[slice(*span)], type=self._type(name_id)))
         return document.with_mentions(self._with_abbreviations(document, mentions))
 
     def names_in(self, document: Document) -> Names:
-        """Whether a text is a name of a concept of a type, or defined to be short for one."""
+        """A function that tells whether a text is a name of a type.
+
+        A text that the document defines as the short form of such a name is one, too.
+        """
 
         @cache
         def defined() -> Definitions:
@@ -115,7 +133,7 @@ class DictionaryRecogniser:
         return type_name(kind) in types
 
     def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
-        """Start and end of the longest name from a word on, its id and the word behind it."""
+        """The longest name that begins with a word: start, end, name id, index of the next word."""
         names = self.kb.data.names
         key = ""
         best = None
@@ -164,39 +182,39 @@ class DictionaryRecogniser:
         taken = [False] * (len(document.text) + 1)
         for mention in mentions:
             taken[mention.start : mention.end] = [True] * (mention.end - mention.start)
-        found = definitions(document, self._abbreviations)
-        extra = []
-        for short in found:
+        defined = definitions(document, self._abbreviations)
+        short_forms = []
+        for short in defined:
             for match in re.finditer(rf"(?<![\w-]){re.escape(short)}(?!\w)", document.text):
                 start, end = match.span()
-                long = found.held(short, start)
+                long = defined.held(short, start)
                 name_id = self.kb.name_id(long)
                 if (
                     name_id is not None
                     and normalise_name(long) not in self._stop_names
                     and not any(taken[start:end])
                 ):
-                    extra.append(Mention(start, end, match.group(), type=self._type(name_id)))
+                    short_forms.append(Mention(start, end, match.group(), type=self._type(name_id)))
                     taken[start:end] = [True] * (end - start)
-        return sorted((*mentions, *extra), key=lambda m: (m.start, m.end))
+        return sorted((*mentions, *short_forms), key=lambda m: (m.start, m.end))
 
 
 def _with_hyphens(folded: str) -> str:
-    """A folded text with a hyphen for every other mark that names are normalised without."""
+    """A folded text with hyphens in place of other marks that normalisation removes."""
     if folded.isascii():
         return folded
     return "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
 
 
 def _words(text: str) -> Words:
-    """Words of a text, in the form of names, with their places in the text as it is written."""
+    """The words of a text as in normalised names, with their starts and ends in the text itself."""
     folded, places = fold_aligned(text)
-    found = []
+    words = []
     for match in _WORD.finditer(_with_hyphens(folded)):
         word = match.group()
         key = word.lower() if word.isascii() else normalise_name(word)
-        found.append((*source_span(text, places, *match.span()), key))
-    return found
+        words.append((*source_span(text, places, *match.span()), key))
+    return words
 
 
 def _singulars(word: str) -> tuple[str, ...]:
@@ -208,17 +226,17 @@ def _singulars(word: str) -> tuple[str, ...]:
 
 
 class TrainedRecogniser:
-    """The token classifier that lies beside a linking model; its mentions do not overlap.
+    """A recogniser with the token classifier of a model folder. Its mentions do not overlap.
 
     Parameters
     ----------
     tagger, tokenizer
-        The classifier and the linking model's tokeniser.
+        The classifier, and the tokeniser of the linking model.
     dictionary
-        Of the knowledge base that the classifier was trained with.
+        The dictionary recogniser for the knowledge base that the classifier was trained with.
     kb
-        Mentions of types that the dictionary's knowledge base has and this one does not are left
-        out; None keeps all.
+        The knowledge base that is linked to. Mentions are left out if the dictionary's knowledge
+        base has concepts of their type and this one does not. None keeps all mentions.
     """
 
     def __init__(
@@ -231,23 +249,24 @@ class TrainedRecogniser:
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
 
     def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | DictionaryRecogniser:
-        """The same for a part of the knowledge base: mentions of types that it has.
+        """A recogniser for another knowledge base, or for a subset of this one.
 
-        A mention whose concept is not in the part is found all the same: whether it is NIL is the
-        linker's to say. The classifier knows the names of one base; for another the dictionary of
-        its names finds mentions.
+        For a subset, mentions of types that the subset does not have are left out. Other mentions
+        are found even if their concepts are not in the subset, because the linker decides whether
+        they are NIL. The classifier knows the names of its own knowledge base only, so for another
+        one the result is a dictionary recogniser.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
             return self.dictionary.with_kb(kb)
         return TrainedRecogniser(self.tagger, self.tokenizer, self.dictionary, kb)
 
     def __call__(self, document: Document) -> Document:
-        """The document with the mentions that are found; earlier ones are replaced."""
+        """The document with the mentions that are found, which replace earlier ones."""
         return self.recognise_batch([document_of(document)])[0]
 
     def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
-        """The same for documents at a time, which is faster."""
-        found = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
+        """The documents with the mentions that are found; faster than one document at a time."""
+        recognised = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
         missing: set[str] = set()
         if self.kb is not None:
             whole = {type_name(kind) for kind in self.dictionary.kb.types}
@@ -258,13 +277,13 @@ class TrainedRecogniser:
                 for mention in self._whole(document)
                 if type_name(mention.type) not in missing and mention.text not in STOP_WORDS
             )
-            for document in found
+            for document in recognised
         ]
 
     def _whole(self, document: Document) -> list[Mention]:
-        """A document's mentions, cut where they may not run on, with their codes."""
+        """The mentions of a document, cut at boundaries within them and extended by their codes."""
         is_name = partial(is_written, self.dictionary.kb)
-        # A hyphen at a mention's end goes first; a code behind a passage's end goes afterwards.
+        # First hyphens at the ends of mentions are removed; afterwards, codes beyond a passage are.
         mentions = tidied(document, document.mentions, is_name)
         with_their_codes = with_codes(document, mentions, self.dictionary.names_in(document))
         return tidied(document, with_their_codes, is_name)

@@ -1,8 +1,8 @@
-"""Where a mention, or a long form, may begin and end.
+"""Where mentions and long forms may begin and end.
 
-Nothing runs over a line break, a tab, a long gap or the end of a passage: what stands on either
-side was put into different cells, lines or parts of the text. What a recogniser finds has its
-brackets in pairs, and begins and ends with a letter or a digit, as names do.
+They never include a line break, a tab, a long gap or the end of a passage, because these separate
+cells, lines or sections of the text. In the mentions that a recogniser finds, brackets are paired,
+and the first and the last character are letters or digits, as in names.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ _OPENER = {closer: opener for opener, closer in _CLOSER.items()}
 #: Marks that join the parts of a word.
 HYPHENS = "-‐‑‒–−"
 
-#: Characters of the longest span that is looked for among the names as it stands.
+#: A span with more characters than this is not looked up among the names.
 _LONGEST = 200
 
-#: Whether the knowledge base writes a name so, punctuation at its ends and all.
+#: A function that tells whether a knowledge base has a name in exactly this form, with the
+#: punctuation at its ends.
 IsName = Callable[[str], bool]
 
 
 def anonymous(text: str) -> bool:
-    """For recognisers that know of no names."""
+    """The function for recognisers without names: no text is a name."""
     return False
 
 
@@ -61,7 +62,9 @@ def names_something(text: str) -> bool:
 
 
 def segments(document: Document) -> list[tuple[int, int]]:
-    """Spans of a text that nothing runs over: its lines, cells and passages, blank ones left out.
+    """The spans of a text that no mention goes beyond: its lines, cells and passages.
+
+    Blank spans are left out.
 
     >>> segments(Document("", "asthma\\tgout\\n\\nfever"))
     [(0, 6), (7, 11), (13, 18)]
@@ -69,18 +72,18 @@ def segments(document: Document) -> list[tuple[int, int]]:
     text = document.text
     cuts = {edge for passage in document.passages for edge in (passage.start, passage.end)}
     breaks = sorted(
-        [match.span() for match in _BREAK.finditer(text)] + [(place, place) for place in cuts]
+        [match.span() for match in _BREAK.finditer(text)] + [(cut, cut) for cut in cuts]
     )
-    found, begin = [], 0
+    spans, begin = [], 0
     for start, end in [*breaks, (len(text), len(text))]:
         if begin < start and not text[begin:start].isspace():
-            found.append((begin, start))
+            spans.append((begin, start))
         begin = max(begin, end)
-    return found
+    return spans
 
 
 def is_written(kb: KnowledgeBase, text: str) -> bool:
-    """Whether a concept writes one of its names so, whatever stands at the name's ends."""
+    """Whether a concept has a name in exactly this form, apart from case and Unicode form."""
     name_id = kb.name_id(text)
     if name_id is None:
         return False
@@ -90,10 +93,9 @@ def is_written(kb: KnowledgeBase, text: str) -> bool:
 
 
 def like_names(kb: KnowledgeBase, text: str) -> bool:
-    """Whether a text is a name of the base, or has a letter that its names have.
+    """Whether a text is a name of the knowledge base, or has a letter that occurs in its names.
 
-    Numbers alone are like no name, and neither is what stands in a script in which the base has
-    none.
+    This is not so for numbers, nor for a text in a script in which the knowledge base has no names.
     """
     folded = fold(text).lower()
     if any("a" <= character <= "z" for character in folded):
@@ -109,15 +111,23 @@ def tidied(
     is_name: IsName = anonymous,
     whole: bool = False,
 ) -> list[Mention]:
-    """Mentions that were found, cut where they may not run on; what names nothing is left out.
+    """Correct the boundaries of mentions that were found.
+
+    Mentions are extended to whole words and cut into pieces at the boundaries of segments and at
+    brackets (see :func:`pieces`). Pieces without letters and digits are left out.
 
     Parameters
     ----------
+    document
+        The document.
+    mentions
+        The mentions that were found in it.
     is_name
-        Whether the knowledge base writes a name so.
+        A function that tells whether a knowledge base has a name in exactly this form. Default:
+        there are no names.
     whole
-        Of the pieces of a mention the longest alone is kept: what is said of the mention is not
-        said of each of them.
+        Keep only the longest piece of each mention, because the links of the mention need not be
+        right for every piece. Default: False.
 
     Examples
     --------
@@ -125,36 +135,36 @@ def tidied(
     >>> [m.text for m in tidied(Document("", "hepatitis\\t(fever,"), [whole])]
     ['hepatitis', 'fever']
     """
-    text, parts = document.text, segments(document)
+    text, all_segments = document.text, segments(document)
     given = _whole_words(text, mentions)
-    found: list[Mention] = []
-    at = 0
-    for place, mention in enumerate(given):
-        before = given[place - 1].end if place else 0
-        behind = given[place + 1].start if place + 1 < len(given) else len(text)
-        while at < len(parts) and parts[at][1] <= mention.start:
-            at += 1
+    kept: list[Mention] = []
+    next_segment = 0
+    for index, mention in enumerate(given):
+        before = given[index - 1].end if index else 0
+        after = given[index + 1].start if index + 1 < len(given) else len(text)
+        while next_segment < len(all_segments) and all_segments[next_segment][1] <= mention.start:
+            next_segment += 1
         spans: list[tuple[int, int]] = []
-        number = at
-        while number < len(parts) and parts[number][0] < mention.end:
-            start, end = parts[number]
-            number += 1
-            room = (max(start, before), min(end, behind))
-            part = (max(start, mention.start), min(end, mention.end))
-            spans += pieces(text, *part, is_name, room)
+        segment = next_segment
+        while segment < len(all_segments) and all_segments[segment][0] < mention.end:
+            start, end = all_segments[segment]
+            segment += 1
+            room = (max(start, before), min(end, after))
+            inside = (max(start, mention.start), min(end, mention.end))
+            spans += pieces(text, *inside, is_name, room)
         if whole and spans:
             spans = [max(spans, key=lambda span: span[1] - span[0])]
-        found += [replace(mention, start=a, end=b, text=text[a:b]) for a, b in spans]
-    return found
+        kept += [replace(mention, start=a, end=b, text=text[a:b]) for a, b in spans]
+    return kept
 
 
 def _whole_words(text: str, mentions: Iterable[Mention]) -> list[Mention]:
-    """The mentions in order, none of which begins or ends between two letters of a word.
+    """The mentions in order, extended so that none begins or ends between two letters of a word.
 
-    Mentions of one word become one; the more probable of them says what it is.
+    Mentions that share a word are joined. The result has the type of the more probable one.
     """
     whole: list[Mention] = []
-    cut = False  # whether the last one had ended, or this one begins, within a word
+    cut = False  # whether the mention before had ended within a word
     for mention in sorted(mentions, key=lambda m: (m.start, m.end)):
         start, end = mention.start, mention.end
         while 0 < start < len(text) and _cased(text[start - 1]) and _cased(text[start]):
@@ -173,24 +183,33 @@ def _whole_words(text: str, mentions: Iterable[Mention]) -> list[Mention]:
 
 
 def _cased(character: str) -> bool:
-    """Whether it is a letter of a script that writes words with spaces between them."""
+    """Whether a character has a lower and an upper case.
+
+    Scripts that have both write spaces between words.
+    """
     return character.lower() != character.upper()
 
 
 def pieces(
     text: str, start: int, end: int, is_name: IsName = anonymous, room: tuple[int, int] = (0, 0)
 ) -> list[tuple[int, int]]:
-    """Spans within ``text[start:end]`` that can be mentions.
+    """The spans within ``text[start:end]`` that can be mentions.
 
-    A bracket that is part of a word stays (``[18F]FDG``, ``iron(III)``), and so does a span that
-    is a name as it stands. Any other bracket at an end, or without its partner, parts two spans.
+    Brackets are kept if they are part of a word (``[18F]FDG``, ``iron(III)``) or if the span is a
+    name in exactly this form. Any other bracket at an end or without its partner separates spans.
 
     Parameters
     ----------
+    text
+        The text.
+    start, end
+        The span in which mentions may be.
     is_name
-        Whether the knowledge base writes a name so.
+        A function that tells whether a knowledge base has a name in exactly this form. Default:
+        there are no names.
     room
-        Between these places the span may grow by the partner of one of its brackets.
+        The offsets within which the span may be extended by the partner of one of its brackets.
+        Default: not at all.
 
     Examples
     --------
@@ -198,12 +217,12 @@ def pieces(
     >>> [text[a:b] for a, b in pieces(text, 6, 21)]
     ['HBV', 'infection']
     """
-    if end - start > _LONGEST:  # no name: it is not looked at once for each character
+    if end - start > _LONGEST:  # too long for a name: skip characters without looking names up
         while start < end and not text[start].isalnum():
             start += 1
         while end > start and not of_a_word(text, end - 1):
             end -= 1
-    found: list[tuple[int, int]] = []
+    accepted: list[tuple[int, int]] = []
     waiting = [(start, end, room)]
     while waiting:
         start, end, around = waiting.pop()
@@ -214,7 +233,7 @@ def pieces(
         ends_well = of_a_word(text, end - 1)
         good = not lonely and first.isalnum() and ends_well
         if good or (end - start <= _LONGEST and is_name(text[start:end])):
-            found.append((start, end))
+            accepted.append((start, end))
         elif not first.isalnum() and first not in _CLOSER:
             waiting.append((start + 1, end, around))
         elif not ends_well and last not in _OPENER:
@@ -230,14 +249,16 @@ def pieces(
         elif last in _OPENER and not _joined(text, partners[end - 1] - 1, end - 1, start):
             waiting += _between(start, end, [partners[end - 1], end - 1])
         else:
-            found.append((start, end))
-    return sorted(found)
+            accepted.append((start, end))
+    return sorted(accepted)
 
 
 def balanced(
     text: str, start: int, end: int, room: tuple[int, int] | None = None
 ) -> tuple[int, int] | None:
-    """A span whose brackets have their partners, the one beside it taken in; None without.
+    """The span itself if its brackets are paired, or extended by a missing partner next to it.
+
+    If that does not pair all brackets, the result is None.
 
     >>> balanced("a poly(A) tail", 2, 8)
     (2, 9)
@@ -248,25 +269,26 @@ def balanced(
         return start, end
     if len(lonely) > 1:
         return None
-    (place,) = lonely
-    bracket = text[place]
+    (position,) = lonely
+    bracket = text[position]
     if bracket in _CLOSER and end < high and text[end] == _CLOSER[bracket]:
-        # A bracket behind a space belongs to the text, not to the word.
-        return (start, end + 1) if place > start and not text[place - 1].isspace() else None
+        # A bracket after a space belongs to the text, not to the word.
+        return (start, end + 1) if position > start and not text[position - 1].isspace() else None
     if bracket in _OPENER and start > low and text[start - 1] == _OPENER[bracket]:
-        return (start - 1, end) if _joined(text, place + 1, end) else None
+        return (start - 1, end) if _joined(text, position + 1, end) else None
     return None
 
 
 def source_span(text: str, places: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """Where a span of a folded text stands in the text as it is written.
+    """The span in the original text of a span in the folded text.
 
     Parameters
     ----------
     text, places
-        The text as written, and what :func:`biolink.kb.names.fold_aligned` says of it.
+        The original text, and the offsets that :func:`biolink.kb.names.fold_aligned` gives for it.
     start, end
-        Of the folded text. A character that became several belongs to the span whole.
+        The span in the folded text. If it includes a part of what a character was folded to, the
+        result includes the whole character.
 
     Examples
     --------
@@ -280,43 +302,46 @@ def source_span(text: str, places: Sequence[int], start: int, end: int) -> tuple
     begin, last = places[start], places[end - 1]
     while places[end] == last:
         end += 1
-    behind = places[end]
-    # Characters that cannot be seen are left outside.
-    while behind - 1 > last and unicodedata.category(text[behind - 1]) == "Cf":
-        behind -= 1
-    return begin, behind
+    after = places[end]
+    # Invisible characters at the end are left out.
+    while after - 1 > last and unicodedata.category(text[after - 1]) == "Cf":
+        after -= 1
+    return begin, after
 
 
 def _between(start: int, end: int, cuts: Iterable[int]) -> list[tuple[int, int, tuple[int, int]]]:
-    """What stands between the places of a span, with no room to grow."""
+    """The spans between the cuts of a span, which may not be extended."""
     edges = [start - 1, *cuts, end]
-    return [(before + 1, behind, (0, 0)) for before, behind in pairwise(edges)]
+    return [(before + 1, after, (0, 0)) for before, after in pairwise(edges)]
 
 
 def _brackets(text: str, start: int, end: int) -> tuple[dict[int, int], list[int]]:
-    """Place of each bracket -> place of its partner, and places of those that have none."""
+    """The closing partner of each opening bracket and vice versa, and the unpaired brackets.
+
+    All are given by their offsets.
+    """
     partners: dict[int, int] = {}
     opened: list[int] = []
     lonely: list[int] = []
-    for place in range(start, end):
-        character = text[place]
+    for position in range(start, end):
+        character = text[position]
         if character in _CLOSER:
-            opened.append(place)
+            opened.append(position)
         elif character in _OPENER:
             if opened and text[opened[-1]] == _OPENER[character]:
-                partners[place] = opened.pop()
-                partners[partners[place]] = place
+                partners[position] = opened.pop()
+                partners[partners[position]] = position
             else:
-                lonely.append(place)
+                lonely.append(position)
     return partners, sorted(lonely + opened)
 
 
-def of_a_word(text: str, place: int) -> bool:
-    """Whether a letter, a digit or a mark that combines with one stands at a place."""
-    character = text[place]
+def of_a_word(text: str, position: int) -> bool:
+    """Whether the character at an offset is a letter, a digit or a combining mark."""
+    character = text[position]
     return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
-def _joined(text: str, place: int, end: int, start: int = 0) -> bool:
-    """Whether the character at a place goes on with a word: a letter, a digit or a hyphen."""
-    return start <= place < end and (of_a_word(text, place) or text[place] in HYPHENS)
+def _joined(text: str, position: int, end: int, start: int = 0) -> bool:
+    """Whether the character at an offset continues a word: a letter, a digit or a hyphen."""
+    return start <= position < end and (of_a_word(text, position) or text[position] in HYPHENS)

@@ -1,7 +1,7 @@
 """English words that are never names on their own.
 
-The list of scikit-learn (BSD-3-Clause), from the Glasgow Information Retrieval Group; kept here
-because importing scikit-learn takes as long as linking an abstract.
+This is the list of scikit-learn (BSD-3-Clause), which comes from the Glasgow Information Retrieval
+Group. It is copied here because importing scikit-learn takes as long as linking an abstract.
 """
 
 STOP_WORDS = frozenset(

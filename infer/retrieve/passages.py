@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from biolink.documents import Document
 from biolink.errors import ModelError
 from biolink.infer.mentions.chunks import chunks
-from biolink.infer.mentions.tagger import Pieces, need_bart, no_dictionary, pieces_of
+from biolink.infer.mentions.tagger import need_bart
+from biolink.infer.mentions.word_pieces import Pieces, no_dictionary, pieces_of
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import CURE

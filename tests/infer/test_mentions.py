@@ -27,7 +27,7 @@ from biolink.documents import Passage
 from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, NilEvidence
 from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.infer.mentions.spans import like_names, pieces, segments, tidied
-from biolink.infer.mentions.tagger import no_dictionary, pieces_of, spans_of_labels
+from biolink.infer.mentions.word_pieces import no_dictionary, pieces_of, spans_of_labels
 from biolink.infer.network.model import load_model
 from biolink.kb import Concept
 from tests.infer.conftest import wordpiece
