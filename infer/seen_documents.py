@@ -46,7 +46,11 @@ def fingerprints(document: Document) -> set[str]:
     else:
         title = text.strip().partition("\n")[0]
     whole, title = _letters(text), _letters(title)
-    return {_hash(part) for part in (whole, title) if len(part) >= _LEAST_TITLE or part == whole}
+    return {
+        _hash(letters)
+        for letters in (whole, title)
+        if len(letters) >= _LEAST_TITLE or letters == whole
+    }
 
 
 def _letters(text: str) -> str:

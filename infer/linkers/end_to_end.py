@@ -138,12 +138,12 @@ def pieces_of_text(
             pieces.append((begin, source))
             continue
         words = (min(chunk_words, len(text[begin:end].split())) + 1) // 2
-        parts = [(begin + b, begin + e) for b, e in chunks(text[begin:end], words)]
-        if len(parts) == 1:
+        spans = [(begin + b, begin + e) for b, e in chunks(text[begin:end], words)]
+        if len(spans) == 1:
             # A single word has hundreds of tokens, so it is cut in the middle.
             half = begin + (end - begin) // 2
-            parts = [(begin, half), (half, end)]
-        for b, e in parts:
+            spans = [(begin, half), (half, end)]
+        for b, e in spans:
             inner = pieces_of_text(text[b:e], tokenizer, words, most_tokens)
             pieces += [(b + offset, piece) for offset, piece in inner]
     return pieces
@@ -188,16 +188,16 @@ def generate(
     memory = _memory(model, sources)
     limit = backbone.max_source
     machines = [Machine(s, trie, marks, backbone.eos_id, limit) for s in sources]
-    rows = [_Hypothesis(i, State(), [], [], 0.0, 0, []) for i in range(len(sources))]
+    open_hypotheses = [_Hypothesis(i, State(), [], [], 0.0, 0, []) for i in range(len(sources))]
     finished: list[list[_Hypothesis]] = [[] for _ in sources]
-    tokens = torch.full((len(rows), 1), backbone.start_id, device=backbone.device)
+    tokens = torch.full((len(open_hypotheses), 1), backbone.start_id, device=backbone.device)
     past: tuple[KeyValue, ...] | None = None
     step = 0
-    while rows:
-        owner = torch.tensor([row.chunk for row in rows], device=backbone.device)
-        shape = (len(rows), 1, step + 1)
+    while open_hypotheses:
+        owner = torch.tensor([row.chunk for row in open_hypotheses], device=backbone.device)
+        shape = (len(open_hypotheses), 1, step + 1)
         mask = torch.ones(shape, dtype=torch.bool, device=backbone.device)
-        positions = torch.full((len(rows), 1), step, device=backbone.device)
+        positions = torch.full((len(open_hypotheses), 1), step, device=backbone.device)
         past_positions = None if past is None else torch.arange(step, device=backbone.device)
         states, past = backbone.decode(
             tokens,
@@ -205,14 +205,16 @@ def generate(
             mask,
             memory.for_rows(owner),
             past,
-            None if past_positions is None else past_positions[None].expand(len(rows), step),
+            None
+            if past_positions is None
+            else past_positions[None].expand(len(open_hypotheses), step),
         )
         log_probs = torch.log_softmax(backbone.logits(states[:, 0]).float(), -1).cpu().numpy()
-        rows, parents = _advance(rows, log_probs, machines, finished, beam)
+        open_hypotheses, parents = _advance(open_hypotheses, log_probs, machines, finished, beam)
         if parents != list(range(len(owner))):
             index = torch.tensor(parents, dtype=torch.long, device=backbone.device)
             past = tuple((k.index_select(0, index), v.index_select(0, index)) for k, v in past)
-        tokens = torch.tensor([[row.tokens[-1]] for row in rows], device=backbone.device)
+        tokens = torch.tensor([[row.tokens[-1]] for row in open_hypotheses], device=backbone.device)
         step += 1
     best = [max(hypotheses, key=lambda h: h.total / len(h.tokens)) for hypotheses in finished]
     return [(hypothesis.tokens, hypothesis.marks) for hypothesis in best]
@@ -221,17 +223,17 @@ def generate(
 def _memory(model: LinkingModel, sources: Sequence[Source]) -> Memory:
     backbone, tokenizer = model.backbone, model.tokenizer
     first, last = tokenizer.bos_token_id, tokenizer.eos_token_id
-    rows = [[*([] if first is None else [first]), *source.ids, last] for source in sources]
-    size = max(map(len, rows))
-    ids = torch.tensor([[*row, *[backbone.pad_id] * (size - len(row))] for row in rows])
-    lengths = torch.tensor([len(row) for row in rows])
+    token_ids = [[*([] if first is None else [first]), *source.ids, last] for source in sources]
+    size = max(map(len, token_ids))
+    ids = torch.tensor([[*row, *[backbone.pad_id] * (size - len(row))] for row in token_ids])
+    lengths = torch.tensor([len(row) for row in token_ids])
     mask = (torch.arange(size)[None] < lengths[:, None]).long()
     ids, mask = ids.to(backbone.device), mask.to(backbone.device)
     return backbone.memory(backbone.encode(ids, mask), mask)
 
 
 def _advance(
-    rows: Sequence[_Hypothesis],
+    open_hypotheses: Sequence[_Hypothesis],
     log_probs: np.ndarray,
     machines: Sequence[Machine],
     finished: list[list[_Hypothesis]],
@@ -239,7 +241,7 @@ def _advance(
 ) -> tuple[list[_Hypothesis], list[int]]:
     """The open hypotheses after one more token, and the row that each of them continues."""
     options: dict[int, list[tuple[float, int, int]]] = {}
-    for number, row in enumerate(rows):
+    for number, row in enumerate(open_hypotheses):
         allowed = machines[row.chunk].allowed(row.state, len(row.tokens))
         values = log_probs[number, allowed]
         if len(allowed) > beam:
@@ -256,7 +258,7 @@ def _advance(
         continuations.sort(key=lambda option: (-option[0], option[1], option[2]))
         ended = finished[chunk]
         for total, number, token in continuations[:beam]:
-            row = rows[number]
+            row = open_hypotheses[number]
             state = machines[chunk].after(row.state, token)
             longer = row.extended(token, total - row.total, state)
             if state.kind == DONE:
@@ -265,8 +267,8 @@ def _advance(
                 still_open.append(longer)
                 parents.append(number)
         if len(ended) >= beam:
-            kept = [i for i, hypothesis in enumerate(still_open) if hypothesis.chunk != chunk]
-            still_open, parents = [still_open[i] for i in kept], [parents[i] for i in kept]
+            others = [i for i, hypothesis in enumerate(still_open) if hypothesis.chunk != chunk]
+            still_open, parents = [still_open[i] for i in others], [parents[i] for i in others]
     return still_open, parents
 
 

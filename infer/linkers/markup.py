@@ -209,12 +209,12 @@ class Machine:
                 return np.array([copied, marks.open])
             return np.array([copied])
         if state.kind == MENTION:
-            going = []
+            following = []
             if state.place < size:
-                going.append(source.ids[state.place])
+                following.append(source.ids[state.place])
             if state.place > state.begun and source.border[state.place]:
-                going.append(marks.close)
-            return np.array(going)
+                following.append(marks.close)
+            return np.array(following)
         if state.kind == CLOSED:
             return np.array([marks.begin])
         if state.kind == ENTITY:

@@ -315,7 +315,7 @@ class Linker(Piping):
     def assembled(
         self,
         documents: Sequence[Document],
-        places: Sequence[Sequence[int]],
+        task_numbers: Sequence[Sequence[int]],
         ranked: Sequence[Sequence[RankedConcept]],
         recognised: Collection[int],
     ) -> list[Document]:
@@ -325,7 +325,7 @@ class Linker(Piping):
         ----------
         documents
             Documents whose mentions have their long forms.
-        places
+        task_numbers
             For each document, the number of the task of each mention.
         ranked
             The ranked concepts of each task.
@@ -337,14 +337,16 @@ class Linker(Piping):
             document.with_mentions(
                 _outcome(
                     mention,
-                    ranked[place],
+                    ranked[task_number],
                     self.nil or (Likelier() if number in recognised else NoNil()),
                     make,
                     self.options,
                 )
-                for mention, place in zip(document.mentions, of_document, strict=True)
+                for mention, task_number in zip(document.mentions, numbers_here, strict=True)
             )
-            for number, (document, of_document) in enumerate(zip(documents, places, strict=True))
+            for number, (document, numbers_here) in enumerate(
+                zip(documents, task_numbers, strict=True)
+            )
         ]
 
 

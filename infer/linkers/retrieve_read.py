@@ -258,17 +258,19 @@ class RetrieveReadLinker(TextLinker):
         """
         results: list[np.ndarray] = [np.empty(0)] * len(pairs)
         special, positions = self.reader.special, self.encoder.positions
-        rows = [
+        inputs = [
             reader_row(pieces, self.name_tokens(candidate), candidate.near, special, positions)
             for pieces, candidate in pairs
         ]
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
+        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i][0]))
         for at in range(0, len(order), self.options.batch_size):
             indices = order[at : at + self.options.batch_size]
-            batch = collate([rows[i] for i in indices], special[2], self.reader.head.weight.device)
+            batch = collate(
+                [inputs[i] for i in indices], special[2], self.reader.head.weight.device
+            )
             scores = torch.log_softmax(self.reader(*batch).float(), -1).cpu().numpy()
             for i, row in zip(indices, scores, strict=True):
-                roles = rows[i][2]
+                roles = inputs[i][2]
                 size = int((roles != _NAME).sum()) - 1
                 results[i] = row[1 : 1 + size]
         return results

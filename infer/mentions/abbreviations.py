@@ -61,8 +61,8 @@ class Definitions(Mapping[str, str]):
     ('Multiple sclerosis', 'mitral stenosis')
     """
 
-    def __init__(self, found: Iterable[Definition] = ()) -> None:
-        self.found = sorted(found, key=lambda d: (d.start, d.end))
+    def __init__(self, in_text: Iterable[Definition] = ()) -> None:
+        self.found = sorted(in_text, key=lambda d: (d.start, d.end))
         self._of: dict[str, list[Definition]] = {}
         for definition in self.found:
             self._of.setdefault(definition.short, []).append(definition)
@@ -177,10 +177,10 @@ def long_form_of(short: str, candidate: str) -> str | None:
     'beta-adrenergic receptor'
     """
     letters = fold(short).lower()
-    folded, places = fold_aligned(candidate)
+    folded, source_offsets = fold_aligned(candidate)
     folded = folded.lower()
-    if len(folded) >= len(places):  # a letter whose lower case has two characters
-        letters, folded, places = short, candidate, list(range(len(candidate) + 1))
+    if len(folded) >= len(source_offsets):  # a letter whose lower case has two characters
+        letters, folded, source_offsets = short, candidate, list(range(len(candidate) + 1))
     position = len(folded) - 1
     for index in range(len(letters) - 1, -1, -1):
         character = letters[index].lower()
@@ -194,7 +194,7 @@ def long_form_of(short: str, candidate: str) -> str | None:
         if position < 0:
             return None
         position -= 1
-    begin = candidate.rfind(" ", 0, places[position + 1]) + 1
+    begin = candidate.rfind(" ", 0, source_offsets[position + 1]) + 1
     long = candidate[begin:].strip(" ,")
     if not long or len(long) <= len(short) or short in long.split():
         return None

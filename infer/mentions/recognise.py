@@ -208,12 +208,12 @@ def _with_hyphens(folded: str) -> str:
 
 def _words(text: str) -> Words:
     """The words of a text as in normalised names, with their starts and ends in the text itself."""
-    folded, places = fold_aligned(text)
+    folded, source_offsets = fold_aligned(text)
     words = []
     for match in _WORD.finditer(_with_hyphens(folded)):
         word = match.group()
         key = word.lower() if word.isascii() else normalise_name(word)
-        words.append((*source_span(text, places, *match.span()), key))
+        words.append((*source_span(text, source_offsets, *match.span()), key))
     return words
 
 

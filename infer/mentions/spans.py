@@ -279,12 +279,12 @@ def balanced(
     return None
 
 
-def source_span(text: str, places: Sequence[int], start: int, end: int) -> tuple[int, int]:
+def source_span(text: str, source_offsets: Sequence[int], start: int, end: int) -> tuple[int, int]:
     """The span in the original text of a span in the folded text.
 
     Parameters
     ----------
-    text, places
+    text, source_offsets
         The original text, and the offsets that :func:`biolink.kb.names.fold_aligned` gives for it.
     start, end
         The span in the folded text. If it includes a part of what a character was folded to, the
@@ -298,11 +298,11 @@ def source_span(text: str, places: Sequence[int], start: int, end: int) -> tuple
     ('beta', (2, 3))
     """
     if start >= end:
-        return places[start], places[start]
-    begin, last = places[start], places[end - 1]
-    while places[end] == last:
+        return source_offsets[start], source_offsets[start]
+    begin, last = source_offsets[start], source_offsets[end - 1]
+    while source_offsets[end] == last:
         end += 1
-    after = places[end]
+    after = source_offsets[end]
     # Invisible characters at the end are left out.
     while after - 1 > last and unicodedata.category(text[after - 1]) == "Cf":
         after -= 1

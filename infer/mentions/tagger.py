@@ -119,10 +119,10 @@ class Tagger(nn.Module):
     def save(self, file: str | Path) -> None:
         """Write the weights of :meth:`own_state` in half precision."""
         state = {name: p.half().cpu().contiguous() for name, p in self.own_state().items()}
-        about = {"shared": str(self.shared), "types": json.dumps(self.types)}
+        metadata = {"shared": str(self.shared), "types": json.dumps(self.types)}
         if self.kb is not None:
-            about["kb"] = self.kb
-        Path(file).write_bytes(_in_order(save(state, metadata=about)))
+            metadata["kb"] = self.kb
+        Path(file).write_bytes(_in_order(save(state, metadata=metadata)))
 
     @classmethod
     def load(cls, file: str | Path, model: Any) -> Tagger:
@@ -135,15 +135,15 @@ class Tagger(nn.Module):
         """
         try:
             with safe_open(file, "pt") as stored:
-                about = stored.metadata() or {}
-                types = json.loads(about.get("types", json.dumps(TYPES)))
+                metadata = stored.metadata() or {}
+                types = json.loads(metadata.get("types", json.dumps(TYPES)))
                 if not isinstance(types, list) or not types or not all(map(_is_type, types)):
                     raise ValueError(f"its types are {types!r}, expected names")
-                shared = int(about.get("shared", 2))
+                shared = int(metadata.get("shared", 2))
                 if not 0 <= shared <= len(model.get_encoder().layers):
                     raise ValueError(f"it shares {shared} layers, more than the model has")
                 tagger = cls(model, shared, types)
-                tagger.kb = about.get("kb")
+                tagger.kb = metadata.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():
                 raise KeyError(", ".join(sorted(state.keys() ^ tagger.own_state().keys())[:3]))
@@ -194,10 +194,10 @@ class Tagger(nn.Module):
         results = [np.zeros((len(p.ids), len(self.labels)), dtype=np.float32) for p in texts]
         for at in range(0, len(windows), batch):
             batch_windows = windows[at : at + batch]
-            rows = [
+            inputs = [
                 window_of(texts[number], begin, self.special) for number, begin in batch_windows
             ]
-            scores = self(*collate(rows, self.special[2], self.head.weight.device))
+            scores = self(*collate(inputs, self.special[2], self.head.weight.device))
             scores_of_windows = torch.log_softmax(scores.float(), -1).cpu().numpy()
             check_scores(scores_of_windows, "labels of words")
             for (number, begin), row in zip(batch_windows, scores_of_windows, strict=True):
@@ -274,7 +274,9 @@ def window_of(pieces: Pieces, begin: int, special: Sequence[int]) -> tuple[np.nd
     )
 
 
-def collate(rows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any) -> tuple[Tensor, ...]:
+def collate(
+    windows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any
+) -> tuple[Tensor, ...]:
     """Pad windows to one length.
 
     Returns
@@ -282,16 +284,16 @@ def collate(rows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any) ->
     The token ids, the attention mask, the shapes and the dictionary labels, as tensors
     [windows, tokens].
     """
-    size = max(len(row[0]) for row in rows)
+    size = max(len(row[0]) for row in windows)
     columns = [
         torch.from_numpy(
             np.stack(
-                [np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in rows]
+                [np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in windows]
             )
         ).long()
         for k, fill in ((0, pad_id), (1, 5), (2, 0))
     ]
-    lengths = torch.tensor([len(row[0]) for row in rows])
+    lengths = torch.tensor([len(row[0]) for row in windows])
     mask = (torch.arange(size)[None] < lengths[:, None]).long()
     ids, shapes, covered = columns
     return tuple(t.to(device) for t in (ids, mask, shapes, covered))

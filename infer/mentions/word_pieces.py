@@ -101,11 +101,11 @@ def pieces_of(
         counts as that type. Default: :data:`TYPES`.
     """
     text = document.text
-    folded, places = fold_aligned(text)
+    folded, source_offsets = fold_aligned(text)
     encoded = tokenizer(
         folded, add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )
-    spans = [source_span(text, places, *span) for span in encoded["offset_mapping"]]
+    spans = [source_span(text, source_offsets, *span) for span in encoded["offset_mapping"]]
     offsets = np.array(spans, dtype=np.int32).reshape(-1, 2)
     shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
     covered = typed_spans(dictionary(document).mentions, types)

@@ -244,15 +244,17 @@ class LinkingModel:
         vectors = np.empty((len(texts), self.width), dtype=np.float32)
         if not cleaned:
             return vectors
-        rows = self.tokenizer(cleaned, truncation=True, max_length=_MENTION_LIMIT)["input_ids"]
-        sizes = [len(row) for row in rows]
+        token_ids = self.tokenizer(cleaned, truncation=True, max_length=_MENTION_LIMIT)["input_ids"]
+        sizes = [len(row) for row in token_ids]
         device, pad = self.backbone.device, self.backbone.pad_id
 
         @torch.inference_mode()
         def embed_some(group: list[int]) -> None:
             longest = sizes[group[-1]]
             lengths = torch.tensor([sizes[i] for i in group])
-            ids = torch.tensor([rows[i] + [pad] * (longest - sizes[i]) for i in group]).to(device)
+            ids = torch.tensor([token_ids[i] + [pad] * (longest - sizes[i]) for i in group]).to(
+                device
+            )
             mask = (torch.arange(longest) < lengths[:, None]).long().to(device)
             unit = pooled(self.backbone.encode(ids, mask), mask)
             vectors[group] = unit.float().cpu().numpy()

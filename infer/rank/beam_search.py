@@ -243,13 +243,13 @@ class _Search:
             self._check(parent[ended], child[ended])
         for index in ended:
             self._finish(int(parent[index]), int(child[index]), float(log_prob[index]))
-        open_ones = top[~ends]
+        continued = top[~ends]
         # Of the hypotheses that are not finished, keep the best of each mention: beam of them.
-        open_ones = open_ones[_ranks(mention[open_ones]) < self.options.beam]
-        open_ones = open_ones[
-            self._worthwhile(mention[open_ones], child[open_ones], log_prob[open_ones])
+        continued = continued[_ranks(mention[continued]) < self.options.beam]
+        continued = continued[
+            self._worthwhile(mention[continued], child[continued], log_prob[continued])
         ]
-        self._move(parent[open_ones], child[open_ones], log_prob[open_ones])
+        self._move(parent[continued], child[continued], log_prob[continued])
 
     def _candidates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Allowed continuations: the parent row, the child node and the log-probability so far.

@@ -59,7 +59,7 @@ def ranked_by_generation(scope: Scope, tasks: Sequence[Task]) -> list[list[Ranke
     memory, _ = model.read([task.source for task in tasks])
     prompts = model.prompts([task.mention for task in tasks])
     ranked = constrained_beam_search(model.backbone, scope.trie, memory, prompts, options)
-    check_scores(np.array([h.score for some in ranked for h in some]), "scores of names")
+    check_scores(np.array([h.score for of_task in ranked for h in of_task]), "scores of names")
     return [
         scope.concepts(
             (

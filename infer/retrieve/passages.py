@@ -98,9 +98,9 @@ class PassageEncoder(nn.Module):
         ids = np.full((len(texts), size), pad, dtype=np.int64)
         mask = np.zeros((len(texts), size), dtype=np.int64)
         for row, pieces in enumerate(texts):
-            kept = pieces.ids[:most]
-            ids[row, : len(kept) + 2] = [first, *kept, last]
-            mask[row, : len(kept) + 2] = 1
+            token_ids = pieces.ids[:most]
+            ids[row, : len(token_ids) + 2] = [first, *token_ids, last]
+            mask[row, : len(token_ids) + 2] = 1
         device = self.encoder.embed_tokens.weight.device
         return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
@@ -218,21 +218,23 @@ class Retriever:
         vectors = self.encoder.vectors(texts)
         sizes = [len(v) for v in vectors]
         queries = _unit(np.concatenate(vectors) @ self.projection)
-        distances, places = self._nearest.kneighbors(queries)
+        distances, neighbours = self._nearest.kneighbors(queries)
         cosines = 1 - distances**2 / 2
         results = []
         end = 0
         for size in sizes:
             begin, end = end, end + size
-            results.append(self._ranked(cosines[begin:end], places[begin:end], concepts))
+            results.append(self._ranked(cosines[begin:end], neighbours[begin:end], concepts))
         return results
 
-    def _ranked(self, cosines: np.ndarray, places: np.ndarray, concepts: int) -> list[Candidate]:
+    def _ranked(
+        self, cosines: np.ndarray, neighbours: np.ndarray, concepts: int
+    ) -> list[Candidate]:
         best: dict[int, tuple[float, int]] = {}
         tokens: dict[int, list[tuple[float, int]]] = {}
-        for token, (row_cosines, row_places) in enumerate(zip(cosines, places, strict=True)):
-            for cosine, place in zip(row_cosines.tolist(), row_places.tolist(), strict=True):
-                name_id = int(self.name_ids[place])
+        for token, (cosines_of_token, of_token) in enumerate(zip(cosines, neighbours, strict=True)):
+            for cosine, neighbour in zip(cosines_of_token.tolist(), of_token.tolist(), strict=True):
+                name_id = int(self.name_ids[neighbour])
                 for row in self.kb.owners(name_id):
                     tokens.setdefault(row, []).append((cosine, token))
                     if row not in best or cosine > best[row][0]:

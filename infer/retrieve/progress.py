@@ -37,4 +37,4 @@ def shown(label: str, size: int, least: int) -> Iterator[Step | None]:
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=size)
-        yield lambda done, every: bar.update(task, completed=done, total=every)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
