@@ -329,7 +329,7 @@ def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> Li
         except ConfigError as error:
             raise damaged(folder / SETTINGS, str(error)) from None
         except RecursionError:
-            raise damaged(folder / SETTINGS, "nil nests too deep") from None
+            raise damaged(folder / SETTINGS, "nil is nested too deeply") from None
     ranker = None if settings.ranker is None else _ranker_of(folder, settings.ranker)
     return LinkingModel(backbone, tokenizer, settings.prompt, settings, ranker, folder)
 

@@ -179,19 +179,19 @@ CANDIDATE_FEATURES = (
     ),
     Feature(
         "apposition",
-        "similarity of the name to the mention beside which this one stands in brackets",
+        "similarity of the name to the mention that this one is paired with by brackets",
         lambda e: e.apposition,
     ),
     Feature("nearest", "no candidate is nearer by n-grams", lambda e: e.nearest),
     Feature("context", "cosine of the name and the mention in its context", lambda e: e.context),
     Feature(
         "acronym",
-        "similarity of the name to a mention that has this one's letters",
+        "similarity of the name to a longer mention with the letters of this one",
         lambda e: e.acronym,
     ),
     Feature(
         "abbreviation",
-        "similarity of the name to what other documents define the mention to be",
+        "similarity of the name to the long forms of the mention in other documents",
         lambda e: e.abbreviation,
     ),
     Feature(

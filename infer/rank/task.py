@@ -88,7 +88,7 @@ class LinkerOptions:
         need("decoding", self.decoding, DecodingOptions, "DecodingOptions")
         finder(self.abbreviations)
         if self.names_first and self.method != "generate":
-            raise ConfigError(f"names_first goes with the method generate, not {self.method}")
+            raise ConfigError(f"names_first needs the method generate, not {self.method}")
 
 
 @dataclass(frozen=True, slots=True)

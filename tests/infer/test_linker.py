@@ -200,7 +200,7 @@ def test_names_first_links_names_without_the_model(
     assert len(read) == 2 and "D1" not in {x.concept_id for x in strict.mentions[0].links}
     nothing = linker.with_kb(kb.subset(ids=[]))(document("fever")).mentions[0]
     assert nothing.best is None and nothing.nil_reason
-    with pytest.raises(ConfigError, match="names_first goes with the method generate"):
+    with pytest.raises(ConfigError, match="names_first needs the method generate"):
         LinkerOptions(names_first=True)
 
 
