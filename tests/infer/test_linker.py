@@ -380,7 +380,7 @@ def test_policies_are_saved_and_checked() -> None:
         policy_from({"kind": "often"})
     with pytest.raises(ConfigError, match="threshold"):
         policy_from({"kind": "threshold", "level": 1})
-    with pytest.raises(ConfigError, match="from 0"):
+    with pytest.raises(ConfigError, match="at least 0"):
         Margin(-1.0)
 
 
