@@ -50,7 +50,7 @@ def test_other_weights_in_the_folder_are_noticed(model_folder: Path, tmp_path: P
     with torch.no_grad():
         whole.backbone.model.model.shared.weight.add_(1.0)
     whole.backbone.model.save_pretrained(folder)
-    with pytest.raises(ModelError, match="others"):
+    with pytest.raises(ModelError, match="weights have changed"):
         pickle.loads(written)
 
 
