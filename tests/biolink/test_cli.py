@@ -195,7 +195,7 @@ def test_evaluate_and_info() -> None:
     report = json.loads(run("evaluate", DATA / "ncbi_disease.PubTator", "--json").stdout)
     assert report["strict"]["recall_at_1"] > 0.5
     info = run("info").stdout
-    assert '"prompt"' in info and "exact: the name is the mention" in info
+    assert '"prompt"' in info and "dense: cosine of embeddings" in info
 
 
 def test_a_damaged_model_is_one_line_that_names_the_file(
