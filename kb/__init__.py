@@ -1,6 +1,7 @@
 """Knowledge bases: concepts, readers, the store, the name trie and subsets.
 
-The names below are loaded on first use, so that a reader of documents need not load Arrow.
+The names below are imported on first use, so a program that only reads documents does not load
+Arrow.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Stored arrays: mapped, and checked for what those who index with them rely on.
+"""Memory-mapped arrays, and checks of the properties that code which indexes with them relies on.
 
-An array of up to ``SCANNED`` elements is looked through when it is opened, which takes a few
-milliseconds; of a larger one only the ends, and its checksum vouches for the rest.
+When an array of up to ``SCANNED`` elements is opened, every element is checked, which takes a few
+milliseconds. Of a larger array only the first and last elements are checked; its checksum vouches
+for the others.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ SCANNED = 2**20
 
 
 def mapped_array(path: str | Path, *dtypes: type, dimensions: int = 1) -> np.ndarray:
-    """A ``.npy`` file, memory-mapped.
+    """Memory-map a ``.npy`` file.
 
     Parameters
     ----------
     path
         The file.
     dtypes
-        Types of elements, one of which it must have.
+        The element types that are allowed.
     dimensions
-        How many it must have.
+        The number of dimensions that the array must have. Default: 1.
 
     Raises
     ------
     KnowledgeBaseError
-        When it cannot be read or is another array.
+        If the file cannot be read, or its element type or number of dimensions is wrong.
     """
     try:
-        # As a plain array: every slice of a numpy.memmap runs Python code.
+        # A plain array is faster: every slice of a numpy.memmap runs Python code.
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError, SyntaxError, TypeError, AttributeError) as error:
         raise KnowledgeBaseError(f"{path} is damaged: {error}") from None
@@ -51,11 +52,19 @@ def mapped_array(path: str | Path, *dtypes: type, dimensions: int = 1) -> np.nda
 def check_ascending(
     path: str | Path, array: np.ndarray, first: int, last: int, strictly: bool = False
 ) -> None:
-    """Check that an array begins and ends with these values and never falls between them."""
+    """Check that an array begins with ``first``, ends with ``last`` and never descends.
+
+    With ``strictly``, each element must also be greater than the one before it.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If it does not.
+    """
     if not len(array) or array[0] != first or array[-1] != last:
-        found = "nothing" if not len(array) else f"{array[0]} to {array[-1]}"
+        ends = "nothing" if not len(array) else f"{array[0]} to {array[-1]}"
         raise KnowledgeBaseError(
-            f"{path} is damaged: it goes from {found}; expected {first} to {last}"
+            f"{path} is damaged: it goes from {ends}; expected {first} to {last}"
         )
     if len(array) <= SCANNED:
         rises = array[1:] > array[:-1] if strictly else array[1:] >= array[:-1]
@@ -64,7 +73,15 @@ def check_ascending(
 
 
 def check_range(path: str | Path, array: np.ndarray, limit: int, distinct: bool = False) -> None:
-    """Check that all elements are indices below a limit, ascending where they are distinct."""
+    """Check that all elements are from 0 to ``limit`` - 1.
+
+    With ``distinct``, they must also ascend without repeats.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If they are not.
+    """
     if not len(array):
         return
     scanned = array if len(array) <= SCANNED else array[[0, -1]]
@@ -78,6 +95,12 @@ def check_range(path: str | Path, array: np.ndarray, limit: int, distinct: bool 
 
 
 def check_finite(path: str | Path, array: np.ndarray) -> None:
-    """Check that an array of floats holds no infinity and nothing that is no number."""
+    """Check that an array of floats has neither infinities nor NaNs.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If it has one.
+    """
     if array.size <= SCANNED and not np.isfinite(array).all():
         raise KnowledgeBaseError(f"{path} is damaged: it holds values that are not finite numbers")

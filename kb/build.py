@@ -1,4 +1,4 @@
-"""Building a knowledge base from a stream of concepts, a batch at a time."""
+"""Building a knowledge base from a stream of concepts, one batch at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["built", "united"]
 
 _BATCH = 20_000
 _EXAMPLES = 20
-_HELD = 25  # batches that are held in memory while a base is built
+_HELD = 25  # batches that are kept in memory while a base is built; the others are on disk
 
 
 def built(
@@ -35,7 +35,7 @@ def built(
     sources: Iterable[Mapping[str, str]] = (),
     options: Mapping[str, Any] | None = None,
 ) -> Contents:
-    """The contents of a base of these concepts; see :meth:`KnowledgeBase.from_concepts`."""
+    """Return the contents of a base of these concepts; see :meth:`KnowledgeBase.from_concepts`."""
     need_iterable("concepts", concepts, "concepts")
     builder = Builder()
     for concept in concepts:
@@ -44,7 +44,13 @@ def built(
 
 
 def united(first: Concept, second: Concept) -> Concept:
-    """The first concept with what the second adds; its own id and preferred name stay."""
+    """Return the first concept with the names, definitions, types and ids of the second added.
+
+    The id and the preferred name of the first stay.
+
+    >>> united(Concept("1", "flu"), Concept("2", "influenza")).names
+    ('flu', 'influenza')
+    """
 
     def union(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*a, *b)))
@@ -60,7 +66,7 @@ def united(first: Concept, second: Concept) -> Concept:
 
 
 class Builder:
-    """Collects a stream of concepts into columns, a batch at a time."""
+    """Collects a stream of concepts into columns, one batch at a time."""
 
     def __init__(self) -> None:
         self.batches: list[pa.RecordBatch] = []
@@ -95,7 +101,8 @@ class Builder:
         ids = (concept.id, *concept.alternative_ids)
         if not concept.id.strip() or any("\0" in i for i in ids):
             raise KnowledgeBaseError(
-                f"the concept named {concept.name!r} has the ids {ids!r}; expected texts"
+                f"the concept named {concept.name!r} has the ids {ids!r}; expected strings that "
+                "are not empty and do not hold the character NUL"
             )
         concept = self.tidied(concept)
         known = len(self.rows)
@@ -159,7 +166,7 @@ class Builder:
         return Contents(table, names, ids, id_rows, *arrays, manifest)
 
     def lead_on(self) -> dict[int, list[str]]:
-        """Row -> obsolete ids that lead to its concept, over any number of steps."""
+        """Map each concept's row to the obsolete ids that lead to it, in any number of steps."""
         alternatives: dict[str, int] = {}
         if self.replaced:
             columns = ["id", "alternative_ids"]
@@ -194,20 +201,24 @@ class Builder:
     def index_names(
         self, table: pa.Table
     ) -> tuple[marisa_trie.Trie, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        # Twice, so that the names are held once, by the trie that is made of them.
+        # The names are computed twice, so that only the trie made of them stays in memory.
         trie = marisa_trie.Trie(key for names in self.names_of(table) for key in names)
         counts = np.zeros(table.num_rows, dtype=np.int64)
-        found, first = array("i"), array("b")
+        owned_names, preferred_flags = array("i"), array("b")
         for row, names in enumerate(self.names_of(table, quiet=True)):
             counts[row] = len(names)
             for key, preferred in names.items():
-                found.append(trie[key])
-                first.append(preferred)
-        name_ids = np.frombuffer(found, np.int32) if found else np.empty(0, np.int32)
-        flags = np.frombuffer(first, np.int8).astype(bool) if first else np.empty(0, bool)
+                owned_names.append(trie[key])
+                preferred_flags.append(preferred)
+        name_ids = np.frombuffer(owned_names, np.int32) if owned_names else np.empty(0, np.int32)
+        flags = (
+            np.frombuffer(preferred_flags, np.int8).astype(bool)
+            if preferred_flags
+            else np.empty(0, bool)
+        )
         rows = np.repeat(np.arange(table.num_rows, dtype=np.int32), counts)
-        # Owners of a name: preferred before synonym, then by id, so that ties are stable
-        # whatever the order of the source.
+        # A name's owners are sorted: first those whose preferred name it is, then the others, each
+        # by id. So ties are broken in the same way whatever the order of the source.
         id_order = np.empty(table.num_rows, dtype=np.int64)
         id_order[pc.sort_indices(table.column("id")).to_numpy()] = np.arange(table.num_rows)
         order = np.lexsort((id_order[rows], ~flags, name_ids))
@@ -216,7 +227,7 @@ class Builder:
         return trie, (indptr, rows[order], flags[order])
 
     def names_of(self, table: pa.Table, quiet: bool = False) -> Iterator[dict[str, bool]]:
-        """For each concept: normalised name -> whether it is the preferred one."""
+        """For each concept, map its normalised names to whether each is the preferred name."""
         columns = zip(
             _column(table, "id"), _column(table, "name"), _column(table, "synonyms"), strict=True
         )
@@ -239,7 +250,10 @@ def _count(entries: dict[str, dict[str, Any]], reason: str, example: str, count:
 
 
 def _on_disk(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same, mapped from a file that is gone with it: its pages can leave the memory."""
+    """Return the same batch, memory-mapped, so that the system can free its memory.
+
+    The file is deleted at once; its contents exist as long as the batch.
+    """
     handle, path = tempfile.mkstemp(prefix="biolink-")
     os.close(handle)
     try:
@@ -251,7 +265,7 @@ def _on_disk(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _column(table: pa.Table, name: str) -> Iterator[Any]:
-    """Values of a column, converted a batch at a time."""
+    """Iterate over the values of a column, converting one batch at a time."""
     for batch in table.select([name]).to_batches():
         yield from batch.column(0).to_pylist()
 
@@ -266,20 +280,25 @@ def _batch(concepts: list[Concept]) -> pa.RecordBatch:
     except (pa.ArrowException, UnicodeError, TypeError) as error:
         for concept in concepts:
             _check_texts(concept)
-        raise KnowledgeBaseError(f"concepts that cannot be stored: {error}") from None
+        raise KnowledgeBaseError(f"the concepts cannot be stored: {error}") from None
 
 
 def _check_texts(concept: Concept) -> None:
     for field in SCHEMA:
         value = getattr(concept, field.name)
         if field.name in LIST_FIELDS and not isinstance(value, tuple | list):
-            found = f"{shown(value)}; expected a list of texts"
-            raise KnowledgeBaseError(f"the concept {concept.id!r} has under {field.name} {found}")
+            raise KnowledgeBaseError(
+                f"the field {field.name} of the concept {concept.id!r} is {shown(value)}; expected "
+                "a list of strings"
+            )
         for text in value if field.name in LIST_FIELDS else (value,):
             if not isinstance(text, str):
-                found = f"{text!r}, which is not a text"
+                mistake = "is not a string"
             elif any("\ud800" <= character <= "\udfff" for character in text):
-                found = f"{text!r}, which holds half of a character (a lone surrogate)"
+                mistake = "holds half of a character (a lone surrogate)"
             else:
                 continue
-            raise KnowledgeBaseError(f"the concept {concept.id!r} has under {field.name} {found}")
+            raise KnowledgeBaseError(
+                f"the field {field.name} of the concept {concept.id!r} has the value {text!r}, "
+                f"which {mistake}"
+            )

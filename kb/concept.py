@@ -13,7 +13,7 @@ _PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
 
 
 def bare_id(concept_id: str) -> str:
-    """The id without white space around it and without a CURIE prefix that corpora put on ids.
+    """Return the id without white space around it and without the CURIE prefixes used by corpora.
 
     >>> bare_id(" MESH:D003920"), bare_id("HP:0000118")
     ('D003920', 'HP:0000118')
@@ -22,7 +22,7 @@ def bare_id(concept_id: str) -> str:
         return _PREFIX.sub("", concept_id.strip(), count=1)
     except (AttributeError, TypeError):
         raise ConfigError(
-            f"{shown(concept_id)} is not an id of a concept; expected a text"
+            f"{shown(concept_id)} is not an id of a concept; expected a string"
         ) from None
 
 
@@ -33,22 +33,25 @@ class Concept:
     Attributes
     ----------
     id
-        Identifier inside its knowledge base, without CURIE prefix (ids of OBO ontologies, such
-        as ``HP:0000118``, are written as OBO writes them).
+        Its id in its knowledge base, without a CURIE prefix. Ids of OBO ontologies, such as
+        ``HP:0000118``, are an exception: they keep their prefix.
     name
         Preferred name.
     synonyms
         Further names, in the order of the source, without the preferred name.
     definitions
-        Texts that say what the concept is.
+        Definitions.
     types
         Semantic types.
     xrefs
-        The same concept elsewhere, as CURIEs (``OMIM:104300``).
+        Cross references to the same concept elsewhere, as CURIEs (``OMIM:104300``).
     alternative_ids
-        Other ids that stand for this concept: merged ones, and obsolete ones that it replaced.
+        Other ids of this concept: ids that were merged into it, and obsolete ids that it replaced.
     source
-        Where the concept comes from (a vocabulary, a file).
+        The vocabulary or file that the concept comes from.
+
+    >>> Concept("D003920", "Diabetes Mellitus", synonyms=("diabetes",)).names
+    ('Diabetes Mellitus', 'diabetes')
     """
 
     id: str
@@ -68,18 +71,19 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Records of a source that become no concept or no name, and why.
+    """Records of a source that a reader leaves out, and the reason.
 
     Attributes
     ----------
     reason
-        Such as ``obsolete``; records are counted by it.
+        The reason, such as ``obsolete``. Records are counted by reason.
     example
-        Id of one of them, or what else tells it.
+        The id of one of the records, or another text that identifies it.
     count
-        How many they are.
+        The number of records. Default: 1.
     replaced_by
-        Id of the concept that took the place of the id ``example``, which then leads on to it.
+        The id of the concept that replaced ``example``. If it is given, ``example`` becomes an
+        alternative id of that concept.
     """
 
     reason: str
@@ -90,10 +94,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns or fields that a file has, for messages."""
+    """The names of a file's columns or fields, for messages."""
 
     names: tuple[str, ...]
 
 
-#: What a reader yields.
+#: The items that a reader yields.
 Record = Concept | Dropped | Columns

@@ -1,4 +1,4 @@
-"""Concepts by their rows and ids."""
+"""Concepts, looked up by row and by id."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["ConceptTable"]
 
 
 class ConceptTable:
-    """The concepts of a base, or of a part of it, by row and id.
+    """The concepts of a knowledge base or of a subset, looked up by row and by id.
 
     Attributes
     ----------
     data
         The contents of the whole base.
     row_mask
-        bool [rows of the base]: what this part keeps, or None for a whole base.
+        bool [rows of the base]: the rows of this subset, or None for a whole base.
     """
 
     def __init__(self, data: Contents, row_mask: np.ndarray | None = None) -> None:
@@ -44,30 +44,30 @@ class ConceptTable:
                 yield concept
 
     def row_of(self, concept_id: str) -> int | None:
-        """Row of the concept with this id, alternative id or CURIE, or None."""
+        """Return the row of the concept with this id, alternative id or CURIE, or None."""
         if not isinstance(concept_id, str):
             need_text("the id of a concept", concept_id)
         for key in (concept_id, self.bare_id(concept_id)):
-            found = self.data.ids.get(key)
-            if found is not None:
-                row = int(self.data.id_rows[found])
+            index = self.data.ids.get(key)
+            if index is not None:
+                row = int(self.data.id_rows[index])
                 if self.row_mask is None or self.row_mask[row]:
                     return row
         return None
 
     def bare_id(self, concept_id: str) -> str:
-        """The id without one of this base's prefixes or of those that corpora put on ids."""
+        """Return the id without the prefixes of this base and without those used by corpora."""
         if not isinstance(concept_id, str):
             need_text("the id of a concept", concept_id)
         return self.prefixes.bare(concept_id)
 
     def resolve(self, concept_id: str) -> str | None:
-        """The id under which this base holds the concept, or None."""
+        """Return the concept's main id, given any of its ids, or None if there is no concept."""
         row = self.row_of(concept_id)
         return None if row is None else self.id_at(row)
 
     def curie(self, concept_id: str) -> str:
-        """The id with its prefix; an id that has one already is returned as it is."""
+        """Return the id with its prefix; an id that already has one is returned unchanged."""
         if not isinstance(concept_id, str):
             need_text("the id of a concept", concept_id)
         return self.prefixes.curie(concept_id)
@@ -78,7 +78,7 @@ class ConceptTable:
         return Prefixes.in_manifest(self.data.manifest)
 
     def concept_at(self, row: int) -> Concept:
-        """The concept in this row."""
+        """Return the concept in this row."""
         try:
             record = self.data.table.slice(row, 1).to_pylist()[0]
         except (IndexError, TypeError, ValueError, OverflowError):
@@ -86,15 +86,15 @@ class ConceptTable:
         return concept_of(record)
 
     def id_at(self, row: int) -> str:
-        """Id of the concept in this row."""
+        """Return the id of the concept in this row."""
         return str(self._cell("id", row))
 
     def preferred_name_at(self, row: int) -> str:
-        """Preferred name of the concept in this row, as it is written."""
+        """Return the preferred name of the concept in this row, not normalised."""
         return str(self._cell("name", row))
 
     def types_at(self, row: int) -> tuple[str, ...]:
-        """Semantic types of the concept in this row."""
+        """Return the semantic types of the concept in this row."""
         return tuple(self._cell("types", row) or ())
 
     def _cell(self, column: str, row: int) -> Any:
@@ -105,11 +105,12 @@ class ConceptTable:
 
     @cached_property
     def types(self) -> frozenset[str]:
-        """Semantic types of the concepts of this (sub)set, where a concept has several its first.
+        """The first semantic type of each concept of this base or subset.
 
-        So the diseases of a base do not count as chemicals for the sake of a few that are both.
+        Only the first type of a concept counts, so that a base of diseases does not count as one
+        of chemicals because a few of its diseases are also chemicals.
         """
-        # Without Arrow's functions, of which each imports pandas first.
+        # Arrow's own functions are avoided here, because the first call imports pandas.
         column = self.data.table.column("types").combine_chunks()
         encoded = column.values.dictionary_encode()
         offsets = np.from_dlpack(column.offsets)
@@ -121,21 +122,21 @@ class ConceptTable:
 
     @cached_property
     def every_type(self) -> frozenset[str]:
-        """All semantic types of the concepts of the base, also where a concept has several."""
+        """All semantic types of all concepts of the whole base."""
         column = self.data.table.column("types").combine_chunks()
         return frozenset(kind for kind in column.flatten().unique().to_pylist() if kind)
 
     @cached_property
     def letters(self) -> frozenset[str]:
-        """The letters beside those of ASCII that names of the base have, small ones."""
-        seen: set[str] = set()
+        """The letters outside ASCII that occur in names of the whole base, in lower case."""
+        characters: set[str] = set()
         for chunk in chain.from_iterable(
             self.data.table.column(name).chunks for name in ("name", "synonyms")
         ):
             texts = chunk if pa.types.is_string(chunk.type) else chunk.values
-            written = texts.buffers()[2]
-            if written is not None:
-                data = np.frombuffer(written, np.uint8)
-                seen.update(data[data > 127].tobytes().decode(errors="ignore"))
-        folded = chain.from_iterable((one.lower(), fold(one).lower()) for one in seen)
+            buffer = texts.buffers()[2]
+            if buffer is not None:
+                data = np.frombuffer(buffer, np.uint8)
+                characters.update(data[data > 127].tobytes().decode(errors="ignore"))
+        folded = chain.from_iterable((c.lower(), fold(c).lower()) for c in characters)
         return frozenset(c for text in folded for c in text if c.isalpha())

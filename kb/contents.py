@@ -1,4 +1,4 @@
-"""What a knowledge base consists of, in memory and on disk: one table, two tries and arrays."""
+"""The data of a knowledge base, in memory and on disk: one table, two tries and some arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from biolink.kb.names import NORMALISATION
 
 __all__ = ["LIST_FIELDS", "SCHEMA", "Contents", "concept_of", "lists_of"]
 
-#: Columns of the table: the fields of a concept.
+#: The columns of the table are the fields of a concept.
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -37,23 +37,27 @@ lists_of = attrgetter(*LIST_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The concepts of a base, and the ways to find them.
+    """The concepts of a knowledge base, and the indexes that find them by id and by name.
 
     Attributes
     ----------
     table
-        A row for each concept; the columns of :data:`SCHEMA`.
+        One row for each concept, with the columns of :data:`SCHEMA`.
     names
-        Normalised name <-> name id.
+        A trie that maps each normalised name to its name id, and back.
     ids
-        Ids and alternative ids -> index into ``id_rows``.
+        A trie that maps each id and alternative id to an index into ``id_rows``.
     id_rows
-        int32 [ids]: row of the concept.
-    name_indptr, name_rows, name_preferred
-        The owners of name ``i`` are the rows ``name_rows[name_indptr[i]:name_indptr[i + 1]]``;
-        ``name_preferred`` says whether it is the preferred name of each.
+        int32 [ids and alternative ids]: the row of the concept that has the id.
+    name_indptr
+        int64 [names + 1]: the owners of name ``i``, that is, the concepts that have this name, are
+        the rows ``name_rows[name_indptr[i]:name_indptr[i + 1]]``.
+    name_rows
+        int32 [pairs of a name and an owner]: the rows of the owners.
+    name_preferred
+        bool [pairs of a name and an owner]: whether the name is the owner's preferred name.
     manifest
-        Where the concepts come from, and what was noticed on the way.
+        Where the concepts come from, and the problems that were counted when they were read.
     """
 
     table: pa.Table
@@ -73,11 +77,11 @@ class Contents:
 
     @property
     def has_synonyms(self) -> bool:
-        """Whether any concept has a name beside its preferred one."""
+        """Whether any concept has a synonym."""
         return any(len(chunk.values) for chunk in self.table.column("synonyms").chunks)
 
     def concepts(self) -> Iterator[Concept]:
-        """All concepts, in their stored order."""
+        """Iterate over all concepts in their stored order."""
         for batch in self.table.to_batches(max_chunksize=4096):
             yield from map(concept_of, batch.to_pylist())
 
@@ -92,6 +96,6 @@ def _digest(data: Contents) -> str:
 
 
 def concept_of(record: dict[str, Any]) -> Concept:
-    """The concept in a row of the table, which is given as a dictionary."""
+    """Return the concept of a row of the table; the row is given as a dictionary."""
     lists = {key: tuple(record[key] or ()) for key in LIST_FIELDS}
     return Concept(id=record["id"], name=record["name"], source=record["source"], **lists)

@@ -1,4 +1,4 @@
-"""Rows of CSV, of which a broken one costs only its first line."""
+"""Reading CSV so that a broken row costs only its first line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from biolink.kb.problems import OnProblem, raise_or_report
 
 __all__ = ["CsvLines", "csv_rows", "header_cells"]
 
-#: Lines that a cell may have; a quote that is not closed by then is a mistake.
+#: The greatest number of lines in a row; a quote that is not closed by then is a mistake.
 _LINES = 5_000
 
 
 def header_cells(header: str, separator: str) -> list[str]:
-    """The cells of a line, without white space around them; none where it is no row of CSV."""
+    """Return the cells of a header without white space around them; none if it is not CSV."""
     try:
         cells = next(csv.reader([header], delimiter=separator), [])
     except csv.Error:
@@ -28,18 +28,18 @@ def header_cells(header: str, separator: str) -> list[str]:
 def csv_rows(
     lines: CsvLines, separator: str, source: str, on_problem: OnProblem
 ) -> Iterator[tuple[int, Sequence[str]]]:
-    """(number of its first line, cells) of each row that is not empty.
+    """Yield (number of the first line, cells) for each row that is not empty.
 
     Parameters
     ----------
     lines
-        The file.
+        The lines of the file.
     separator
-        What stands between cells.
+        The character between cells.
     source
-        What messages call the file.
+        The name of the file in messages.
     on_problem
-        Called with the problem of a broken row, of which only the first line is lost.
+        Called with the problem of each broken row. Only the first line of such a row is lost.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     while True:
@@ -49,7 +49,7 @@ def csv_rows(
         except StopIteration:
             return
         except csv.Error as error:
-            problem = InputError(source, lines.before + 1, _said(error), "a row of CSV")
+            problem = InputError(source, lines.before + 1, _meaning(error), "a row of CSV")
             lines.only_first()
             raise_or_report(problem, on_problem)
         else:
@@ -57,24 +57,24 @@ def csv_rows(
                 yield lines.before + 1, cells
 
 
-def _said(error: csv.Error) -> str:
-    """What the csv module means."""
-    said = str(error)
-    if said == "unexpected end of data":
+def _meaning(error: csv.Error) -> str:
+    """Say in plain words what an error of the csv module means."""
+    message = str(error)
+    if message == "unexpected end of data":
         return "a quoted cell without a closing quote"
-    if "expected after" in said:
+    if "expected after" in message:
         return "characters between a closing quote and the separator"
-    return said
+    return message
 
 
 class CsvLines:
-    """Lines of a table, of which those of the row that is being read can be read again."""
+    """The lines of a table; those of the current row can be read again."""
 
     def __init__(self, stream: Iterable[str]) -> None:
         self._stream = iter(stream)
         self._again: deque[str] = deque()
         self.row: list[str] = []
-        #: Lines before those of the row.
+        #: The number of lines before the current row.
         self.before = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -88,7 +88,7 @@ class CsvLines:
         return line
 
     def header(self) -> str:
-        """The first line that is not empty, still to be read."""
+        """Return the first line that is not empty; it will be read again as the first row."""
         for line in self:
             if line.strip("\ufeff\r\n "):
                 self.row.pop()
@@ -97,11 +97,11 @@ class CsvLines:
         return ""
 
     def begin(self) -> None:
-        """The next line is the first of a row."""
+        """Begin a new row with the next line."""
         self.before += len(self.row)
         self.row = []
 
     def only_first(self) -> None:
-        """Of the lines of this row only the first is lost; the others are read again."""
+        """Drop only the first line of this row; the others will be read again."""
         self._again.extendleft(reversed(self.row[1:]))
         del self.row[1:]

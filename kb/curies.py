@@ -1,4 +1,4 @@
-"""CURIEs of a knowledge base: which prefix an id takes, and the id inside a CURIE."""
+"""CURIEs of a knowledge base: adding the right prefix to an id, and removing it again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Prefixes"]
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
-    """The prefixes of a base's ids.
+    """The CURIE prefixes of the ids of a knowledge base.
 
     Attributes
     ----------
     default
-        Prefix of ids that no rule names; "" for none.
+        The prefix of ids that match no rule. Default: "", which adds no prefix.
     rules
-        (regular expression, prefix): the first expression that matches the whole id decides.
+        Pairs (regular expression, prefix). The first expression that matches the whole id decides.
 
     >>> prefixes = Prefixes.of("mesh", [(r"[0-9]{6}", "OMIM")])
     >>> prefixes.curie("253300"), prefixes.curie("D003920"), prefixes.curie("HP:0000118")
@@ -36,54 +36,54 @@ class Prefixes:
 
     @classmethod
     def of(cls, default: str = "", rules: Iterable[tuple[str, str]] = ()) -> Prefixes:
-        """Check the rules and compile them.
+        """Check the rules and compile their regular expressions.
 
         Raises
         ------
         KnowledgeBaseError
-            For a rule that is no pair of texts, or no regular expression.
+            If a rule is not a pair of strings, or its first string is not a regular expression.
         """
         compiled = []
         for rule in rules:
             if (
                 not isinstance(rule, tuple | list)
                 or len(rule) != 2
-                or not all(isinstance(part, str) and part for part in rule)
+                or not all(isinstance(text, str) and text for text in rule)
             ):
                 raise KnowledgeBaseError(
-                    f"{rule!r} says no prefix of ids; expected (regular expression, prefix)"
+                    f"{rule!r} is not a rule for prefixes; expected (regular expression, prefix)"
                 )
             try:
                 compiled.append((re.compile(rule[0]), rule[1]))
             except (re.error, RecursionError, OverflowError) as error:
                 raise KnowledgeBaseError(
-                    f"{rule[0]!r} is not a regular expression of ids: {error}"
+                    f"{rule[0]!r} is not a regular expression for ids: {error}"
                 ) from None
         if not isinstance(default, str):
-            raise KnowledgeBaseError(f"{default!r} is not a prefix of ids; expected a text")
+            raise KnowledgeBaseError(f"{default!r} is not a prefix of ids; expected a string")
         return cls(default, tuple(compiled))
 
     @classmethod
     def in_manifest(cls, manifest: Mapping[str, Any]) -> Prefixes:
-        """What a manifest says under ``prefix`` and ``prefixes``."""
+        """Read the entries ``prefix`` and ``prefixes`` of a manifest."""
         rules = manifest.get("prefixes") or ()
         if not isinstance(rules, tuple | list):
             raise KnowledgeBaseError(f"{rules!r} is not a list of prefixes")
         return cls.of(manifest.get("prefix") or "", rules)
 
     def to_manifest(self) -> dict[str, Any]:
-        """The entries ``prefix`` and, where there are rules, ``prefixes``."""
+        """Return the manifest's entries ``prefix`` and, if there are rules, ``prefixes``."""
         entries: dict[str, Any] = {"prefix": self.default}
         if self.rules:
             entries["prefixes"] = [[pattern.pattern, prefix] for pattern, prefix in self.rules]
         return entries
 
     def joined(self, other: Prefixes) -> Prefixes:
-        """These, and after them the rules of another base."""
+        """Return these prefixes, followed by the rules of another knowledge base."""
         return Prefixes(self.default, tuple(dict.fromkeys((*self.rules, *other.rules))))
 
     def curie(self, concept_id: str) -> str:
-        """The id with its prefix; an id that has one already is returned as it is."""
+        """Return the id with its prefix; an id that already has one is returned unchanged."""
         if ":" in concept_id:
             return concept_id
         for pattern, prefix in self.rules:
@@ -92,7 +92,7 @@ class Prefixes:
         return f"{self.default}:{concept_id}" if self.default else concept_id
 
     def bare(self, curie: str) -> str:
-        """The id without one of these prefixes, or without one of those that corpora put on ids."""
+        """Return the id without one of these prefixes or one of the prefixes used by corpora."""
         curie = curie.strip()
         before, colon, local = curie.partition(":")
         known = {prefix.lower() for _, prefix in self.rules} | {self.default.lower()}

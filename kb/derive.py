@@ -1,4 +1,4 @@
-"""Bases that are made of others: merged ones, and ones with further names."""
+"""Knowledge bases made from others: by merging two, or by adding names to one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def merged(
     mapping: Mapping[str, Collection[str]] | None,
     unmatched: bool,
 ) -> Contents:
-    """The contents of two bases together; see :meth:`KnowledgeBase.merge`."""
+    """Return the contents of two bases together; see :meth:`KnowledgeBase.merge`."""
     additions: dict[str, list[Concept]] = {}
     appended: list[Concept] = []
     for concept in other:
@@ -55,17 +55,17 @@ def merged(
 
 
 def with_names(kb: ConceptTable, names: Iterable[tuple[str, str]]) -> Contents:
-    """The contents of a base with further names; see :meth:`KnowledgeBase.with_names`."""
+    """Return the contents of a base with further names; see :meth:`KnowledgeBase.with_names`."""
     need_iterable("names", names, "pairs (concept id, name)")
     extra: dict[str, list[str]] = {}
     new: dict[str, list[str]] = {}
     for pair in names:
-        if not isinstance(pair, tuple | list) or [type(part) for part in pair] != [str, str]:
+        if not isinstance(pair, tuple | list) or [type(text) for text in pair] != [str, str]:
             raise ConfigError(f"names has {shown(pair)}; expected pairs (concept id, name)")
         concept_id, name = pair
-        found = kb.resolve(concept_id)
-        if found is not None:
-            extra.setdefault(found, []).append(name)
+        known_id = kb.resolve(concept_id)
+        if known_id is not None:
+            extra.setdefault(known_id, []).append(name)
         else:
             new.setdefault(kb.bare_id(concept_id), []).append(name)
     added = ((i, [name for name, _ in Counter(given).most_common()]) for i, given in new.items())

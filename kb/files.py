@@ -1,4 +1,4 @@
-"""Opening, sniffing and atomically writing files: one place for gzip, xz, stdin and stdout."""
+"""Opening, sniffing and atomically writing files, with gzip, xz, stdin and stdout."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ __all__ = [
 ]
 
 STDIO = "-"
-#: What reading a damaged gzip or xz file raises.
+#: The exceptions that are raised when a damaged gzip or xz file is read.
 DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
-#: Folder -> names of what it holds that does not belong to a folder of some kind.
+#: A function that lists the entries of a folder that do not belong to a folder of some kind.
 Foreign = Callable[[Path], list[str]]
 
 
 def display_name(path: str | Path) -> str:
-    """What an error calls the file."""
+    """Return the name of a file as messages show it."""
     return "<stdin>" if str(path) == STDIO else str(path) or "''"
 
 
 def stem_suffixes(path: str | Path) -> list[str]:
-    """Lower-case suffixes of a path without its compression.
+    """Return the suffixes of a path in lower case, without that of its compression.
 
     >>> stem_suffixes("CDR.PubTator.txt.gz")
     ['.pubtator', '.txt']
@@ -60,26 +60,28 @@ def stem_suffixes(path: str | Path) -> list[str]:
 
 
 def open_binary(path: str | Path) -> IO[bytes]:
-    """Open a file, or stdin for ``-``, for reading bytes; gzip and xz are unpacked.
+    """Open a file for reading bytes; ``-`` is stdin, and gzip and xz are decompressed.
 
     Raises
     ------
     InputError
-        When the file cannot be read; on reading as well, and when its compression is damaged.
+        If the file cannot be read or its compression is damaged. Later reads can raise it as well.
     """
     file = _stdin() if str(path) == STDIO else _opened(path)
     try:
         magic = file.peek(6)[:6]
     except OSError as error:
         file.close()
-        found = "a folder" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
-        raise InputError(str(path), None, found, "a file that can be read") from None
-    unpacked: Any = file
+        reason = (
+            "a folder" if isinstance(error, IsADirectoryError) else error.strerror or str(error)
+        )
+        raise InputError(str(path), None, reason, "a file that can be read") from None
+    decompressed: Any = file
     if magic.startswith(b"\x1f\x8b"):
-        unpacked = gzip.open(file, "rb")
+        decompressed = gzip.open(file, "rb")
     elif magic == _XZ:
-        unpacked = lzma.open(file, "rb")
-    return io.BufferedReader(_Read(unpacked, file, display_name(path)), _CHUNK)
+        decompressed = lzma.open(file, "rb")
+    return io.BufferedReader(_NamedReader(decompressed, file, display_name(path)), _CHUNK)
 
 
 _XZ = b"\xfd7zXZ\x00"
@@ -100,24 +102,24 @@ def _stdin() -> io.BufferedReader:
     return raw if hasattr(raw, "peek") else io.BufferedReader(raw)
 
 
-class _Read(io.RawIOBase):
-    """Bytes of a file, unpacked, whose errors name it."""
+class _NamedReader(io.RawIOBase):
+    """Reads the decompressed bytes of a file; its errors name the file."""
 
-    def __init__(self, unpacked: Any, file: IO[bytes], name: str) -> None:
-        self._unpacked, self._file, self._name = unpacked, file, name
+    def __init__(self, decompressed: Any, file: IO[bytes], name: str) -> None:
+        self._decompressed, self._file, self._name = decompressed, file, name
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         try:
-            data: bytes = self._unpacked.read1(len(buffer))
+            data: bytes = self._decompressed.read1(len(buffer))
         except DAMAGED as error:
-            found = f"damaged compression ({error})"
-            raise InputError(self._name, None, found, "a whole file") from None
+            damage = f"damaged compression ({error})"
+            raise InputError(self._name, None, damage, "a whole file") from None
         except OSError as error:
-            found = error.strerror or str(error)
-            raise InputError(self._name, None, found, "a file that can be read") from None
+            reason = error.strerror or str(error)
+            raise InputError(self._name, None, reason, "a file that can be read") from None
         buffer[: len(data)] = data
         return len(data)
 
@@ -129,39 +131,45 @@ class _Read(io.RawIOBase):
 
 @contextlib.contextmanager
 def open_text(path: str | Path, errors: str = "strict") -> Iterator[IO[str]]:
-    """Open as UTF-8 text with line ends left as they are; see :func:`open_binary`.
+    """Open a file as UTF-8 text without changing line ends; see :func:`open_binary`.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or ``-`` for stdin.
     errors
-        What becomes of bytes that are not UTF-8, as for :func:`open`.
+        How bytes that are not UTF-8 are handled, as for :func:`open`. Default: ``strict``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or, with ``strict``, is not UTF-8.
     """
     with io.TextIOWrapper(open_binary(path), "utf-8", errors, newline="") as text:
         try:
             yield text
         except UnicodeDecodeError as error:
-            found = f"bytes that are not UTF-8 ({error.reason})"
-            raise InputError(display_name(path), None, found, "UTF-8 text") from None
+            problem = f"bytes that are not UTF-8 ({error.reason})"
+            raise InputError(display_name(path), None, problem, "UTF-8 text") from None
 
 
 def numbered_lines(path: str | Path, errors: str = "strict") -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without ``\\n`` or ``\\r\\n``; a byte-order mark is dropped.
+    """Yield (line number from 1, line) without line ends and without a byte-order mark.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or ``-`` for stdin.
     errors
-        What becomes of bytes that are not UTF-8: ``strict``, or ``surrogateescape`` for readers
-        that make a problem of the record that has them (:class:`biolink.Document` takes no lone
-        surrogates).
+        How bytes that are not UTF-8 are handled. ``strict`` raises an error. ``surrogateescape``
+        is for readers that report the record with these bytes as a problem, because a
+        :class:`biolink.Document` cannot hold the lone surrogates. Default: ``strict``.
 
     Raises
     ------
     InputError
-        For bytes that are not UTF-8, naming the line.
+        If the file cannot be read, or, with ``strict``, for bytes that are not UTF-8; the message
+        names the line.
     """
     number = 0
     with open_binary(path) as binary:
@@ -170,14 +178,17 @@ def numbered_lines(path: str | Path, errors: str = "strict") -> Iterator[tuple[i
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8", errors)
                 yield number, line.rstrip("\n").removesuffix("\r")
         except UnicodeDecodeError as error:
-            found = f"bytes that are not UTF-8 ({error.reason})"
-            raise InputError(display_name(path), number, found, "UTF-8 text") from None
+            problem = f"bytes that are not UTF-8 ({error.reason})"
+            raise InputError(display_name(path), number, problem, "UTF-8 text") from None
 
 
 def peek(path: str | Path, size: int = 4096) -> str:
-    """The first characters of a file, for sniffing; "" for a folder. stdin keeps what is seen."""
+    """Return the first characters of a file to recognise its format; "" for a folder.
+
+    Characters that are peeked at on stdin are still there when it is read.
+    """
     if str(path) == STDIO:
-        head = _unpacked_head(_stdin().peek(size), size)
+        head = _decompressed_head(_stdin().peek(size), size)
     elif Path(path).is_dir():
         return ""
     else:
@@ -187,7 +198,7 @@ def peek(path: str | Path, size: int = 4096) -> str:
     return head.decode("utf-16" if wide else "utf-8", errors="replace").removeprefix("\ufeff")
 
 
-def _unpacked_head(head: bytes, size: int) -> bytes:
+def _decompressed_head(head: bytes, size: int) -> bytes:
     with contextlib.suppress(zlib.error, lzma.LZMAError, EOFError):
         if head.startswith(b"\x1f\x8b"):
             return zlib.decompressobj(wbits=31).decompress(head, size)
@@ -198,15 +209,15 @@ def _unpacked_head(head: bytes, size: int) -> bytes:
 
 @contextlib.contextmanager
 def replace_file(path: str | Path) -> Iterator[IO[str]]:
-    """Write text to a temporary name beside ``path`` and rename it when all went well.
+    """Write text to a temporary file beside ``path``, and rename it if the block succeeds.
 
-    ``-`` writes to stdout. The name's ``.gz`` or ``.xz`` decides the compression. Line ends are
-    written as given. A device or a pipe is written to as it is.
+    ``-`` writes to stdout. The suffixes ``.gz`` and ``.xz`` select a compression. Line ends are
+    not changed. Devices and pipes are written to directly.
 
     Raises
     ------
     InputError
-        When the place cannot be written, or is full.
+        If the path cannot be written, or the disk is full.
     """
     if str(path) == STDIO:
         with contextlib.closing(_StandardOutput()) as output, _text_into(output, "") as stream:
@@ -222,13 +233,13 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
             device = target.open("wb", buffering=0)
         except OSError as error:
             raise unwritable(path, error) from None
-        with device, _Told(device, path) as raw, _text_into(raw, suffix) as stream:
+        with device, _NamedWriter(device, path) as raw, _text_into(raw, suffix) as stream:
             yield stream
         return
     with temporary_beside(target, folder=False) as (temporary, handle):
         with (
             os.fdopen(os.dup(handle), "wb", buffering=0) as file,
-            _Told(file, path) as raw,
+            _NamedWriter(file, path) as raw,
             _text_into(raw, suffix) as stream,
         ):
             yield stream
@@ -239,7 +250,7 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
 
 
 def _mode(target: Path, path: str | Path) -> int:
-    """What stands at a place; a file where there is nothing."""
+    """Return the file mode of a path; that of a regular file if there is nothing yet."""
     try:
         return target.stat().st_mode
     except FileNotFoundError:
@@ -250,7 +261,7 @@ def _mode(target: Path, path: str | Path) -> int:
 
 @contextlib.contextmanager
 def _text_into(raw: io.RawIOBase, suffix: str) -> Iterator[IO[str]]:
-    """Text that is compressed as the suffix says."""
+    """Open a text stream into a binary one, with the compression that the suffix selects."""
     with contextlib.ExitStack() as stack:
         binary: IO[bytes] = stack.enter_context(io.BufferedWriter(raw))
         if suffix == ".gz":
@@ -260,8 +271,8 @@ def _text_into(raw: io.RawIOBase, suffix: str) -> Iterator[IO[str]]:
         yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
 
 
-class _Told(io.RawIOBase):
-    """Bytes on their way to a file, whose errors name it."""
+class _NamedWriter(io.RawIOBase):
+    """Writes bytes to a file; its errors name the file."""
 
     def __init__(self, file: IO[bytes], name: str | Path) -> None:
         self._file, self._name = file, name
@@ -278,8 +289,8 @@ class _Told(io.RawIOBase):
             raise unwritable(self._name, error) from None
 
 
-class _StandardOutput(_Told):
-    """Bytes on their way to stdout, which is not closed behind them."""
+class _StandardOutput(_NamedWriter):
+    """Writes bytes to stdout and leaves it open."""
 
     def __init__(self) -> None:
         if sys.stdout is None:
@@ -297,7 +308,7 @@ class _StandardOutput(_Told):
 
 
 def _resolved(path: str | Path) -> Path:
-    """Where a name leads: what a link points to is written, the link stays."""
+    """Follow symbolic links, so that the target of a link is written and the link stays."""
     try:
         return Path(path).resolve()
     except (OSError, RuntimeError, ValueError) as error:
@@ -305,14 +316,15 @@ def _resolved(path: str | Path) -> Path:
 
 
 def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
-    """Refuse a place at which no folder of the kind may be written; see :func:`replace_folder`.
+    """Raise an error if no folder of this kind may be written at the path.
 
-    Called before the work, so that it is not done in vain.
+    It is called before long work, so that the work is not done in vain. The parameters are those
+    of :func:`replace_folder`.
 
     Raises
     ------
     InputError
-        When something else stands there, or the place cannot be written.
+        If something else stands at the path, or it cannot be written.
     """
     check_named_folder(path, kind)
     target = _resolved(path)
@@ -322,13 +334,13 @@ def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
             own = {entry.name for entry in target.iterdir() if not is_temporary(entry.name)}
         except OSError as error:
             raise unwritable(path, error) from None
-        others = foreign(target) if own else []
-        if others:
-            what = "a folder" if own <= set(others) else kind
-            named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-            found = f"{what} with something else in it ({named})"
+        foreign_entries = foreign(target) if own else []
+        if foreign_entries:
+            what = "a folder" if own <= set(foreign_entries) else kind
+            listed = ", ".join(foreign_entries[:3]) + (", ..." if len(foreign_entries) > 3 else "")
+            problem = f"{what} with something else in it ({listed})"
             expected = f"a new or empty folder, or {kind} alone, which is replaced"
-            raise InputError(str(path), None, found, expected)
+            raise InputError(str(path), None, problem, expected)
     elif not stat.S_ISREG(mode) or target.exists():
         raise InputError(str(path), None, "a file", f"the name of a folder for {kind}")
     parent = next(above for above in target.parents if above.exists())
@@ -338,32 +350,33 @@ def check_folder_target(path: str | Path, foreign: Foreign, kind: str) -> None:
         raise InputError(str(path), None, f"{parent} cannot be written", "a folder that can be")
 
 
-def _kept_folders() -> list[Path]:
-    kept = []
-    for place in (Path.cwd, Path.home):
+def _protected_folders() -> list[Path]:
+    """Return the current and the home folder, which are never replaced."""
+    protected = []
+    for folder in (Path.cwd, Path.home):
         with contextlib.suppress(OSError, RuntimeError):
-            kept.append(place().resolve())
-    return kept or [Path("/")]
+            protected.append(folder().resolve())
+    return protected or [Path("/")]
 
 
 def check_named_folder(path: str | Path, kind: str) -> None:
-    """Refuse to write into the current folder, the home folder and those above them.
+    """Raise an error if the path is the current folder, the home folder or one above them.
 
     Raises
     ------
     InputError
-        When the path leads there, or is empty.
+        If it is, or if the path is empty.
     """
     if not str(path):
         raise InputError("''", None, "an empty path", f"the name of a folder for {kind}")
     target = _resolved(path)
-    if any(target == kept or target in kept.parents for kept in _kept_folders()):
-        found = "the current or the home folder, or one above it"
-        raise InputError(str(path), None, found, f"a folder of its own for {kind}")
+    if any(target == folder or target in folder.parents for folder in _protected_folders()):
+        problem = "the current or the home folder, or one above it"
+        raise InputError(str(path), None, problem, f"a folder of its own for {kind}")
 
 
 def foreign_names(folder: Path, patterns: Iterable[str]) -> list[str]:
-    """Sorted names of what a folder holds beside names that fit the patterns.
+    """Return the sorted names of a folder's entries that match none of the patterns.
 
     What a killed run left in it is no such thing.
 
@@ -382,24 +395,25 @@ def foreign_names(folder: Path, patterns: Iterable[str]) -> list[str]:
 
 @contextlib.contextmanager
 def replace_folder(path: str | Path, foreign: Foreign, kind: str) -> Iterator[Path]:
-    """Fill a temporary folder beside ``path`` and rename it when all went well.
+    """Fill a temporary folder beside ``path``, and rename it if the block succeeds.
 
-    An older folder of the same kind at ``path`` is replaced; it stays untouched when the block
-    fails. Anything else that stands there is refused.
+    An older folder of the same kind at ``path`` is replaced; if the block fails, it stays
+    unchanged. Anything else at ``path`` is never replaced.
 
     Parameters
     ----------
     path
-        What is written.
+        The folder to write.
     foreign
-        Names of what a folder that is not empty holds and a folder of the kind does not.
+        A function that lists the entries of a folder that do not belong to a folder of this kind.
+        It is not called with empty folders.
     kind
-        What messages call it: "a stored knowledge base".
+        What messages call such a folder, with its article: "a stored knowledge base".
 
     Raises
     ------
     InputError
-        When something else stands there, or the place cannot be written, or is full.
+        If something else stands at the path, it cannot be written, or the disk is full.
     """
     check_folder_target(path, foreign, kind)
     target = _resolved(path)
@@ -411,7 +425,7 @@ def replace_folder(path: str | Path, foreign: Foreign, kind: str) -> Iterator[Pa
         try:
             yield temporary
             if target.exists():
-                # Somebody may have put something there in the meantime.
+                # Another process may have put something there in the meantime.
                 check_folder_target(path, foreign, kind)
                 old = older(temporary)
                 target.rename(old)
@@ -424,6 +438,6 @@ def replace_folder(path: str | Path, foreign: Foreign, kind: str) -> Iterator[Pa
 
 
 def sha256_of(path: str | Path) -> str:
-    """Hexadecimal sha256 of a file's bytes."""
+    """Return the sha256 of a file's bytes in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,9 @@
-"""Names that several concepts share, told apart by a short string.
+"""Disambiguating homonyms, the names that several concepts share, by a short string.
 
-A shared name cannot say which of its concepts is meant. Written with a distinguishing string,
-``cold (common cold)``, every name has one owner; a model that is trained on the rewritten base
-learns to say the string, and the trie holds nothing else. Source: BELHD (Garda and Leser, 2024).
+A shared name does not say which of its concepts is meant. With a distinguishing string added, as in
+``cold (common cold)``, every name has one owner. A model that is trained on the rewritten base
+learns to generate the string, and the trie contains only the rewritten names. Source: BELHD (Garda
+and Leser, 2024).
 """
 
 from __future__ import annotations
@@ -20,11 +21,21 @@ OPTION = "disambiguated"
 
 
 def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
-    """The base with each shared name rewritten as ``name (string)``.
+    """Return a copy of the base in which each shared name is rewritten as ``name (string)``.
 
-    The string is the first of these that tells the owners apart: the semantic type, the
-    preferred name (where it is another than the shared one), the id. Definitions, ids and
-    unshared names stay as they are; the option ``disambiguated`` is kept in the base.
+    The string is the first of these that differs between the owners of the name: the semantic type,
+    the preferred name (if it is not the shared name itself), the id. Definitions, ids and names
+    with one owner do not change. The manifest of the copy says ``disambiguated`` among its options.
+
+    >>> from biolink.kb import Concept, KnowledgeBase
+    >>> kb = KnowledgeBase.from_concepts(
+    ...     [
+    ...         Concept("1", "common cold", synonyms=("cold",), types=("Disease",)),
+    ...         Concept("2", "low temperature", synonyms=("cold",), types=("Phenomenon",)),
+    ...     ]
+    ... )
+    >>> disambiguated(kb)["1"].names
+    ('common cold', 'cold (Disease)')
     """
     chosen: dict[tuple[int, str], str] = {}
     for name_id in range(kb.name_slots):
@@ -39,14 +50,14 @@ def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
         for row in map(int, rows):
             concept = kb.concept_at(row)
 
-            def written(name: str, row: int = row) -> str:
+            def rewritten(name: str, row: int = row) -> str:
                 text = chosen.get((row, normalise_name(name)))
                 return name if text is None else f"{name} ({text})"
 
             yield replace(
                 concept,
-                name=written(concept.name),
-                synonyms=tuple(dict.fromkeys(map(written, concept.synonyms))),
+                name=rewritten(concept.name),
+                synonyms=tuple(dict.fromkeys(map(rewritten, concept.synonyms))),
             )
 
     return KnowledgeBase.from_concepts(
@@ -59,6 +70,7 @@ def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
 
 
 def _strings(kb: KnowledgeBase, owners: list[int], name: str) -> list[str]:
+    """Return the distinguishing string of each owner of a name."""
     concepts = [kb.concept_at(row) for row in owners]
     types = ["/".join(concept.types) for concept in concepts]
     preferred = [
@@ -67,7 +79,7 @@ def _strings(kb: KnowledgeBase, owners: list[int], name: str) -> list[str]:
     for strings in (types, preferred):
         if all(strings) and len({normalise_name(text) for text in strings}) == len(strings):
             return strings
-    # The owner whose preferred name it is keeps its id, the others say their own name.
+    # The owner whose preferred name this is gets its id, the others get their preferred names.
     mixed = [text or concept.id for text, concept in zip(preferred, concepts, strict=True)]
     if len({normalise_name(text) for text in mixed}) == len(mixed):
         return mixed

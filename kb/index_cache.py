@@ -1,8 +1,9 @@
-"""Indexes beside a stored knowledge base: loaded where they are there, built where not.
+"""The cache of indexes in the folder of a stored knowledge base.
 
-They lie in ``index/`` under their kind and a fingerprint of what they were made from. Where that
-folder cannot be written they stay in memory. A damaged one is built anew with a warning; in the
-installed package, whose files are as they were shipped, it is an error.
+An index lies in ``index/``, in a folder named by its kind and a fingerprint of its sources. It is
+loaded if it exists, and otherwise built and saved. If the folder cannot be written, the index stays
+in memory. A damaged index is built again with a warning; in the installed package, whose files
+never change, it is an error.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 
 def index_folder(kb: KnowledgeBase, kind: str, key: str) -> Path | None:
-    """Where an index of a base lies, or None for a base that is not stored."""
+    """Return the folder of an index, or None if the knowledge base is not stored."""
     return None if kb.path is None else kb.path / "index" / f"{kind}-{key[:16]}"
 
 
@@ -37,22 +38,32 @@ def cached(
     build: Callable[[], T],
     save: Callable[[T, Path], None],
 ) -> tuple[T, bool]:
-    """An index, and whether it now lies beside the base.
+    """Load an index, or build and save it.
 
     Parameters
     ----------
     kb
-        The base, not a subset.
+        The whole base, not a subset.
     kind
-        ``trie``, ``lexical`` or ``dense``.
+        The kind of the index: ``trie``, ``lexical`` or ``dense``.
     key
-        Fingerprint of what it is made from.
+        The fingerprint of what the index is built from.
     load
-        (folder, fingerprint, number of names) -> the stored index.
+        A function that loads a stored index, given its folder, the fingerprint and the number of
+        names of the base.
     build
-        Gives a new one.
+        A function that builds the index.
     save
-        Writes one into an empty folder.
+        A function that writes an index into an empty folder.
+
+    Returns
+    -------
+    The index, and whether it is now stored in the folder of the base.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If an index of the installed package is damaged.
     """
     folder = index_folder(kb, kind, key)
     if folder is None:

@@ -1,4 +1,4 @@
-"""Looking into knowledge bases: summary, search, validation, comparison."""
+"""Inspecting knowledge bases: summary, search, validation and comparison."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A concept found by ``find``: ``how`` is id, name or similar."""
+    """A concept that :func:`find` returns.
+
+    Attributes
+    ----------
+    how
+        Whether the query is the concept's ``id``, its ``name``, or ``similar`` to its name.
+    concept
+        The concept.
+    name
+        The name that matches the query.
+    score
+        The cosine similarity of the query and the name; 1 for an id and for an equal name.
+    """
 
     how: str
     concept: Concept
@@ -30,7 +42,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that ``validate`` counted, with examples."""
+    """A possible problem that :func:`validate` counted, with examples."""
 
     what: str
     count: int
@@ -39,7 +51,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Result of ``compare``; a line for each concept."""
+    """The result of :func:`compare`.
+
+    Attributes
+    ----------
+    removed, added
+        One line, id and preferred name, for each concept that only the first or only the second
+        base has.
+    changed
+        One line for each concept whose names differ, with up to three names removed and added.
+    equal
+        The number of concepts with the same names in both.
+    """
 
     removed: list[str]
     added: list[str]
@@ -48,20 +71,20 @@ class Difference:
 
 
 def summarise(kb: KnowledgeBase) -> dict[str, Any]:
-    """Counts and provenance, in the order in which they are printed."""
+    """Return counts and provenance of a knowledge base, in the order in which they are printed."""
     types: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     definitions = 0
-    written = 0
+    names_as_written = 0
     for concept in kb:
         types.update(concept.types or ("",))
         sources[concept.source] += 1
         definitions += bool(concept.definitions)
-        written += len(concept.names)
+        names_as_written += len(concept.names)
     dropped = {r: entry["count"] for r, entry in kb.manifest.get("dropped", {}).items()}
     return {
         "concepts": len(kb),
-        "names as written": written,
+        "names as written": names_as_written,
         "names after normalisation": kb.name_count,
         "names shared by several concepts": len(_homonyms(kb)),
         "concepts with a definition": definitions,
@@ -83,7 +106,7 @@ def _prefixes_written(kb: KnowledgeBase) -> str:
 
 
 def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
-    """(number of owners, name id) of names that several concepts own, most owners first."""
+    """Return (number of owners, name id) for each shared name, those with most owners first."""
     indptr, rows, _ = kb.ownership
     owned = np.ones(len(rows), dtype=np.int64)
     if kb.row_mask is not None:
@@ -95,7 +118,22 @@ def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
 
 
 def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
-    """Concepts with this id, with this name, and with the most similar names."""
+    """Find the concepts with this id, with this name, and with the most similar names.
+
+    Parameters
+    ----------
+    kb
+        The knowledge base or subset.
+    query
+        An id, a CURIE or a name.
+    limit
+        The greatest number of concepts with similar names. Default: 10.
+
+    >>> from biolink.kb import Concept, KnowledgeBase
+    >>> kb = KnowledgeBase.from_concepts([Concept("1", "fever"), Concept("2", "yellow fever")])
+    >>> [(hit.how, hit.concept.id) for hit in find(kb, "Fever")]
+    [('name', '1'), ('similar', '2')]
+    """
     from biolink.kb.lexical import lexical_index
 
     hits = []
@@ -103,7 +141,7 @@ def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
     if direct is not None:
         hits.append(Hit("id", direct, direct.name, 1.0))
     hits += [Hit("name", concept, normalise_name(query), 1.0) for concept in kb.lookup(query)]
-    seen = {hit.concept.id for hit in hits}
+    listed = {hit.concept.id for hit in hits}
     if limit > 0 and normalise_name(query) and kb.name_slots:
         index, _ = lexical_index(kb)
         ((ids, scores),) = index.search([query], 4 * limit, kb.name_mask)
@@ -111,8 +149,8 @@ def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
         for name_id, score in zip(map(int, ids), scores, strict=True):
             for row in kb.owners(name_id):
                 concept = kb.concept_at(row)
-                if concept.id not in seen and similar < limit:
-                    seen.add(concept.id)
+                if concept.id not in listed and similar < limit:
+                    listed.add(concept.id)
                     similar += 1
                     hits.append(
                         Hit("similar", concept, kb.written_name(row, name_id), float(score))
@@ -125,16 +163,21 @@ def validate(
     token_counts: Callable[[Sequence[str]], Iterable[int]] | None = None,
     longest: int = 512,
 ) -> list[Finding]:
-    """What is wrong or doubtful with a knowledge base.
+    """Count what is wrong or doubtful in a knowledge base.
 
     Parameters
     ----------
     kb
-        The base.
+        The knowledge base or subset.
     token_counts
-        Names -> their number of tokens, for the check against the decoder; None leaves it out.
+        A function that returns the number of tokens of each name, to find names that are too long
+        for the decoder. Default: None, which leaves out this check.
     longest
-        Tokens that the decoder allows.
+        The greatest number of tokens that the decoder allows. Default: 512.
+
+    Returns
+    -------
+    One finding for each kind of problem, also where its count is 0.
     """
     problems = kb.base.manifest.get("problems", {})
     findings = []
@@ -168,7 +211,14 @@ def validate(
 
 
 def compare(first: KnowledgeBase, second: KnowledgeBase) -> Difference:
-    """What a second base has more, less and otherwise than a first."""
+    """List the concepts that a second base adds, removes or changes, compared with a first.
+
+    >>> from biolink.kb import Concept, KnowledgeBase
+    >>> old = KnowledgeBase.from_concepts([Concept("1", "fever")])
+    >>> new = KnowledgeBase.from_concepts([Concept("1", "fever", synonyms=("pyrexia",))])
+    >>> compare(old, new).changed
+    ["1 fever: -[] +['pyrexia']"]
+    """
     removed, changed = [], []
     equal = 0
     for concept in first:

@@ -1,10 +1,10 @@
 """The knowledge base: an immutable set of concepts, found by id or by name.
 
-In memory and on disk the data have one shape (:mod:`biolink.kb.contents`): an Arrow table with a
-row per concept, a marisa-trie of normalised names (name <-> name id), a marisa-trie of ids, and
-arrays from name ids to the rows that own them. An opened store maps its files, so opening costs
-milliseconds and processes share the memory. A subset shares everything with its base but for one
-bit a concept.
+The data have the same form in memory and on disk (:mod:`biolink.kb.contents`): an Arrow table with
+one row per concept, a marisa-trie that maps normalised names to name ids, a marisa-trie of concept
+ids, and arrays that map name ids to the rows of their owners. A stored base is memory-mapped, so
+opening it takes milliseconds and processes share the memory. A subset shares all data with its
+base, and adds a mask of its rows.
 """
 
 from __future__ import annotations
@@ -42,20 +42,36 @@ _A_BASE = "the path of a stored or readable knowledge base"
 class KnowledgeBase(NameTable):
     """An immutable set of concepts.
 
-    Make one with :meth:`read`, :meth:`open` or :meth:`from_concepts`. Iterating gives the
+    Make one with :meth:`read`, :meth:`open` or :meth:`from_concepts`. Iterating over it gives the
     concepts in their stored order.
 
-    Rows and name ids (integers) are stable for the life of a base and all of its subsets; the
-    linker's indexes are keyed by them.
+    Rows and name ids are integers that never change in a base and are the same in all of its
+    subsets; the linker's indexes use them as keys.
 
     Attributes
     ----------
     manifest
-        Where the concepts come from, and what was noticed on the way.
+        Where the concepts come from, and the problems that were counted when they were read.
     path
         The folder of a stored base, or None.
     base
-        The base of which this is a subset; itself when it is none.
+        The base of which this is a subset; a base that is not a subset is its own base.
+
+    >>> kb = KnowledgeBase.from_concepts(
+    ...     [
+    ...         Concept("D003920", "Diabetes Mellitus", synonyms=("diabetes",)),
+    ...         Concept("D003924", "Diabetes Mellitus, Type 2", synonyms=("T2DM",)),
+    ...     ],
+    ...     prefix="mesh",
+    ... )
+    >>> kb
+    <KnowledgeBase: 2 concepts, 4 names>
+    >>> [concept.id for concept in kb.lookup("diabetes mellitus type-2")]
+    ['D003924']
+    >>> kb["mesh:D003920"].name, "D000001" in kb, kb.get("D000001")
+    ('Diabetes Mellitus', False, None)
+    >>> kb.subset(ids=["D003920"])
+    <KnowledgeBase: 1 concepts, 2 names>
     """
 
     def __init__(
@@ -84,32 +100,41 @@ class KnowledgeBase(NameTable):
         sources: Iterable[Mapping[str, str]] = (),
         options: Mapping[str, Any] | None = None,
     ) -> KnowledgeBase:
-        """Build from concepts, which may be a stream; at most one batch is held as objects.
+        """Build a knowledge base from concepts.
 
-        Concepts that repeat an id are merged into its first occurrence. Empty names are left
-        out, and a concept without any name is kept with its id as its name; the manifest counts
-        all three under ``problems``.
+        The concepts may be a stream, of which at most one batch is kept as Python objects.
+        Concepts with the same id are merged into the first of them. Empty names are left out. A
+        concept without any name gets its id as its name. The manifest counts all three under
+        ``problems``.
 
         Parameters
         ----------
         concepts
-            The concepts. What readers say of records that they leave out
-            (:class:`biolink.kb.concept.Dropped`) may stand among them: it is counted by reason
-            under ``dropped``, and an obsolete id leads on to the concept that replaced it.
+            The concepts. The stream may also contain records that a reader left out
+            (:class:`biolink.kb.concept.Dropped`). The manifest counts them by reason under
+            ``dropped``, and an obsolete id finds the concept that replaced it.
         prefix
-            CURIE prefix of the ids (``mesh``).
+            The CURIE prefix of the ids, such as ``mesh``. Default: "", which adds none.
         prefixes
-            (regular expression, prefix) for ids of other origin: the first expression that
-            matches the whole id decides (``[("[0-9]{6}", "OMIM")]``).
+            Pairs (regular expression, prefix) for ids that take another prefix, such as
+            ``[("[0-9]{6}", "OMIM")]``. The first expression that matches the whole id decides.
         sources
             Where the concepts come from, for the manifest.
         options
-            How they were read, for the manifest.
+            How the concepts were read, for the manifest.
+
+        Raises
+        ------
+        ConfigError
+            If an argument has the wrong type.
+        KnowledgeBaseError
+            If a concept has no id or a field of the wrong type, or a rule of ``prefixes`` is not a
+            pair of a regular expression and a prefix.
         """
         need_iterable("prefixes", prefixes, "pairs (regular expression, prefix)")
         need_iterable("sources", sources, "mappings")
         for source in sources:
-            need("one of sources", source, Mapping, "a mapping of texts")
+            need("an item of sources", source, Mapping, "a mapping of strings")
         if options is not None:
             need("options", options, Mapping, "a mapping")
         return cls(built(concepts, Prefixes.of(prefix, prefixes), sources, options))
@@ -124,29 +149,35 @@ class KnowledgeBase(NameTable):
         on_problem: OnProblem = None,
         **options: Any,
     ) -> KnowledgeBase:
-        """Read a knowledge base from any readable format (``biolink formats`` lists them).
+        """Read a knowledge base in any of the formats that ``biolink formats`` lists.
 
         Parameters
         ----------
         path
-            A file, a folder (UMLS RRF, MeSH tables) or a stored ``NAME.kb`` folder, which is
-            opened.
+            A file, a folder (UMLS RRF, MeSH tables), or the folder of a stored knowledge base
+            (``NAME.kb``), which is opened.
         format
-            Name of the reader; found from the content when None.
+            The name of the format. Default: None, which recognises the format by the content.
         progress
-            Called with the number of records that were read, and None for that of all, every
-            thousand.
+            A function that is called after every thousand records with the number of records read
+            so far, and None, because the total is not known.
         on_problem
-            Called with the problem of each row that cannot be read, instead of raising it; the
-            base holds the others.
+            A function that is called with the problem of each row that cannot be read; the base
+            then contains the other rows. Default: None, which raises the first problem.
         options
-            Passed to the reader.
+            Options of the reader.
 
         Raises
         ------
         InputError
-            When the file is not what its format says, with file and line, or holds no concept or
-            no name.
+            If the file does not have its format, naming file and line, or if it contains no
+            concept or no name.
+        ConfigError
+            If the format or an option is unknown, or an option has the wrong type.
+
+        >>> _ = Path("fevers.csv").write_text("id,name,synonyms\\n1,fever,pyrexia|febris\\n")
+        >>> KnowledgeBase.read("fevers.csv")["1"].names
+        ('fever', 'pyrexia', 'febris')
         """
         path = need_path(path, _A_BASE)
         if format is None and Path(path).is_dir() and is_store(path):
@@ -159,21 +190,32 @@ class KnowledgeBase(NameTable):
 
     @classmethod
     def open(cls, path: str | Path) -> KnowledgeBase:
-        """Open a stored ``NAME.kb`` folder, memory-mapped.
+        """Open a stored knowledge base (``NAME.kb``) by memory-mapping its files.
 
-        Sizes and ranges are checked at each opening, contents once for each copy; see
+        Sizes and ranges are checked each time, checksums once for each copy of the folder; see
         :mod:`biolink.kb.sealed`.
 
         Raises
         ------
         KnowledgeBaseError
-            When the folder is not a store, or is damaged or truncated.
+            If the folder is not a stored knowledge base, or is damaged or truncated.
         """
         folder = Path(need_path(path, "the folder of a stored knowledge base"))
         return cls(open_store(folder), folder)
 
     def save(self, path: str | Path) -> None:
-        """Write the ``NAME.kb`` folder; see :mod:`biolink.kb.store`."""
+        """Store the base in a folder, usually called ``NAME.kb``; see :mod:`biolink.kb.store`.
+
+        >>> KnowledgeBase.from_concepts([Concept("1", "fever")]).save("fevers.kb")
+        >>> KnowledgeBase.open("fevers.kb")["1"].name
+        'fever'
+
+        Raises
+        ------
+        InputError
+            If anything but an empty folder or a stored knowledge base stands at the path, or it
+            cannot be written.
+        """
         save_store(self.materialise().data, need_path(path, "the folder to write"))
 
     # ------------------------------------------------------------------ looking up
@@ -190,9 +232,9 @@ class KnowledgeBase(NameTable):
         return self.concept_at(row)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A stored base is opened again, a part is one bit a concept.
+        # A pickled stored base is its path, and a pickled subset is its base and its mask.
         if self.base is not self:
-            return _part_of, (self.base, self.row_mask)
+            return _subset_of, (self.base, self.row_mask)
         if self.path is not None:
             return _opened_again, (self.path.absolute(), self.fingerprint)
         return KnowledgeBase, (self.data,)
@@ -201,12 +243,15 @@ class KnowledgeBase(NameTable):
         return f"<KnowledgeBase: {len(self):,} concepts, {self.name_count:,} names>"
 
     def get(self, concept_id: str) -> Concept | None:
-        """The concept with this id, alternative id or CURIE, or None."""
+        """Return the concept with this id, alternative id or CURIE, or None."""
         row = self.row_of(concept_id)
         return None if row is None else self.concept_at(row)
 
     def lookup(self, name: str) -> list[Concept]:
-        """All concepts that own the name after normalisation; preferred owners first."""
+        """Return the concepts that have this name after normalisation.
+
+        Those whose preferred name it is come first. The list is empty if there are none.
+        """
         name_id = self.name_id(name)
         return [] if name_id is None else [self.concept_at(row) for row in self.owners(name_id)]
 
@@ -229,24 +274,28 @@ class KnowledgeBase(NameTable):
         sources: Iterable[str] | None = None,
         predicate: Callable[[Concept], bool] | None = None,
     ) -> KnowledgeBase:
-        """The concepts that meet every condition given, sharing this base's memory.
+        """Return the concepts that meet all the given conditions, sharing the memory of this base.
 
         Parameters
         ----------
         ids
-            Ids, alternative ids or CURIEs; a text is one id. Of those that do not occur a warning
-            says how many they are; if none of several occurs, it is an error.
+            Keep the concepts with these ids, alternative ids or CURIEs. A single string is one
+            id. If some ids do not occur, a warning says how many; if none occurs, it is an error.
         types
-            Keep concepts with any of these semantic types, whatever their case; a text is one type.
+            Keep the concepts with any of these semantic types, in upper or lower case. A single
+            string is one type.
         sources
-            Keep concepts from any of these sources; a text is one source.
+            Keep the concepts from any of these sources, in upper or lower case. A single string is
+            one source.
         predicate
-            Keep concepts for which it is true; it sees concepts that met the other conditions.
+            Keep the concepts for which this function returns True. It is called only with concepts
+            that meet the other conditions.
 
         Raises
         ------
         ConfigError
-            For types and sources that the base does not have, naming those that it has.
+            If no id occurs, or the base has no concept of a type or source; the message lists the
+            types or sources that it has.
         """
         need_callable("predicate", predicate, "a function of a concept")
         mask = np.ones(self.data.table.num_rows, dtype=bool)
@@ -259,29 +308,40 @@ class KnowledgeBase(NameTable):
         if types is not None:
             column = self.data.table.column("types").combine_chunks()
             known = _known("types", texts_of("types", types), self.every_type)
-            hits = pc.is_in(pc.list_flatten(column), pa.array(known, pa.string()))
-            typed = np.zeros_like(mask)
-            typed[pc.filter(pc.list_parent_indices(column), hits).to_numpy()] = True
-            mask &= typed
+            matches = pc.is_in(pc.list_flatten(column), pa.array(known, pa.string()))
+            has_type = np.zeros_like(mask)
+            has_type[pc.filter(pc.list_parent_indices(column), matches).to_numpy()] = True
+            mask &= has_type
         if sources is not None:
             column = self.data.table.column("source")
             every = frozenset(filter(None, column.unique().to_pylist()))
             known = _known("sources", texts_of("sources", sources), every)
             mask &= pc.is_in(column, pa.array(known, pa.string())).to_numpy()
         if predicate is not None:
-            for chosen in map(int, np.flatnonzero(mask)):
-                mask[chosen] = predicate(self.concept_at(chosen))
-        return _part_of(self.base, mask)
+            for row in map(int, np.flatnonzero(mask)):
+                mask[row] = predicate(self.concept_at(row))
+        return _subset_of(self.base, mask)
 
     def without(self, part: KnowledgeBase) -> KnowledgeBase:
-        """The concepts of this (sub)set that are not in another subset of the same base."""
-        need("part", part, KnowledgeBase, "a part of this KnowledgeBase")
+        """Return the concepts of this base or subset that are not in ``part``.
+
+        Parameters
+        ----------
+        part
+            A subset of the same base.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            If ``part`` is a subset of another base.
+        """
+        need("part", part, KnowledgeBase, "a subset of this KnowledgeBase")
         if part.base is not self.base:
-            raise KnowledgeBaseError("only a part of the same knowledge base can be left out")
-        rows = self.data.table.num_rows
-        mask = np.ones(rows, dtype=bool) if self.row_mask is None else self.row_mask
-        taken = np.ones(rows, dtype=bool) if part.row_mask is None else part.row_mask
-        return _part_of(self.base, mask & ~taken)
+            raise KnowledgeBaseError("only a subset of the same knowledge base can be left out")
+        count = self.data.table.num_rows
+        mask = np.ones(count, dtype=bool) if self.row_mask is None else self.row_mask
+        left_out = np.ones(count, dtype=bool) if part.row_mask is None else part.row_mask
+        return _subset_of(self.base, mask & ~left_out)
 
     def merge(
         self,
@@ -290,17 +350,25 @@ class KnowledgeBase(NameTable):
         *,
         unmatched: bool = True,
     ) -> KnowledgeBase:
-        """This base with the names, definitions and cross references of another.
+        """Return this base with the names, definitions and cross references of another added.
+
+        Each concept of ``other`` is merged into the concepts of this base that have its id, an id
+        that ``mapping`` gives for it, or an id among its cross references.
 
         Parameters
         ----------
         other
-            Its concepts are added to those of this base that have the same id, that the mapping
-            names, or that its cross references name.
+            The other knowledge base.
         mapping
-            Id in ``other`` -> ids in this base (from SSSOM, say).
+            Maps ids of ``other`` to lists of ids of this base; an SSSOM file is one source of it.
         unmatched
-            Keep the concepts of ``other`` that match none; False drops them.
+            Whether concepts of ``other`` that match no concept of this base are added as concepts
+            of their own. Default: True.
+
+        >>> mesh = KnowledgeBase.from_concepts([Concept("D005334", "Fever")])
+        >>> hpo = KnowledgeBase.from_concepts([Concept("HP:0001945", "Pyrexia")])
+        >>> mesh.merge(hpo, {"HP:0001945": ["D005334"]})["D005334"].names
+        ('Fever', 'Pyrexia')
         """
         need("other", other, KnowledgeBase, "a KnowledgeBase")
         if mapping is not None:
@@ -308,15 +376,20 @@ class KnowledgeBase(NameTable):
         return KnowledgeBase(merged(self, other, mapping, unmatched))
 
     def with_names(self, names: Iterable[tuple[str, str]]) -> KnowledgeBase:
-        """This base with further synonyms given as (concept id, name) pairs.
+        """Return this base with further synonyms, given as pairs (concept id, name).
 
-        The ``biosyn`` protocol adds the mentions of training and development sets so. A concept
-        that does not occur here is added, its most frequent name the preferred one.
+        The ``biosyn`` protocol adds the mentions of training and development sets in this way. A
+        concept that this base does not have is added; its most frequent name becomes its preferred
+        name.
+
+        >>> kb = KnowledgeBase.from_concepts([Concept("1", "fever")])
+        >>> kb.with_names([("1", "pyrexia")])["1"].names
+        ('fever', 'pyrexia')
         """
         return KnowledgeBase(with_names(self, names))
 
     def materialise(self) -> KnowledgeBase:
-        """A subset as a base of its own (rows and name ids are numbered anew)."""
+        """Return a subset as a base of its own, with new rows and name ids."""
         if self.base is self:
             return self
         return KnowledgeBase(
@@ -330,16 +403,16 @@ class KnowledgeBase(NameTable):
 
 
 def _rows_of(kb: KnowledgeBase, ids: list[str]) -> list[int]:
-    """Rows of the concepts with these ids; what is unknown is told."""
-    found = [kb.row_of(concept_id) for concept_id in ids]
-    rows = [row for row in found if row is not None]
-    absent = [i for i, row in zip(ids, found, strict=True) if row is None]
+    """Return the rows of the concepts with these ids; warn of unknown ids."""
+    rows_of_ids = [kb.row_of(concept_id) for concept_id in ids]
+    rows = [row for row in rows_of_ids if row is not None]
+    absent = [i for i, row in zip(ids, rows_of_ids, strict=True) if row is None]
     if absent:
         examples = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
-        said = f"{len(absent):,} of {len(ids):,} ids are not in the knowledge base: {examples}"
+        problem = f"{len(absent):,} of {len(ids):,} ids are not in the knowledge base: {examples}"
         if not rows:
-            raise ConfigError(f"{said}; expected ids such as {_example(kb)}")
-        log.warning("biolink: warning: %s", said)
+            raise ConfigError(f"{problem}; expected ids such as {_example(kb)}")
+        log.warning("biolink: warning: %s", problem)
     return rows
 
 
@@ -349,26 +422,26 @@ def _example(kb: KnowledgeBase) -> str:
 
 
 def _known(what: str, wanted: list[str], every: frozenset[str]) -> list[str]:
-    """How a base writes these types or sources, whatever their case."""
-    written: dict[str, list[str]] = {}
+    """Return these types or sources in the spelling of the base, ignoring case."""
+    spellings: dict[str, list[str]] = {}
     for value in every:
-        written.setdefault(value.lower(), []).append(value)
-    exist = f"expected {what} among {listed(every)}" if every else f"it has no {what} at all"
+        spellings.setdefault(value.lower(), []).append(value)
+    expected = f"expected {what} among {listed(every)}" if every else f"it has no {what} at all"
     if not any(value.strip() for value in wanted):
-        raise ConfigError(f"the {what} are an empty list; {exist}")
-    unknown = [value for value in wanted if value.strip().lower() not in written]
+        raise ConfigError(f"the list of {what} is empty; {expected}")
+    unknown = [value for value in wanted if value.strip().lower() not in spellings]
     if unknown:
         named = ", ".join(map(repr, unknown))
-        raise ConfigError(f"the knowledge base has no concept of the {what} {named}; {exist}")
-    return [value for given in wanted for value in written[given.strip().lower()]]
+        raise ConfigError(f"the knowledge base has no concept of the {what} {named}; {expected}")
+    return [spelling for value in wanted for spelling in spellings[value.strip().lower()]]
 
 
-def _part_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:
+def _subset_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:
     return KnowledgeBase(base.data, base=base, row_mask=mask)
 
 
 def _opened_again(path: Path, fingerprint: str) -> KnowledgeBase:
     kb = KnowledgeBase.open(path)
     if kb.fingerprint != fingerprint:
-        raise KnowledgeBaseError(f"{path} is another knowledge base than the one that was pickled")
+        raise KnowledgeBaseError(f"{path} is no longer the knowledge base that was pickled")
     return kb

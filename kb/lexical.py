@@ -1,11 +1,11 @@
-"""Lexical retrieval: character n-gram TF-IDF over the names of a knowledge base.
+"""Lexical retrieval: TF-IDF of character n-grams over the names of a knowledge base.
 
 The features and weights are those of scikit-learn's ``TfidfVectorizer(analyzer="char_wb",
-ngram_range=(3, 3))``, to which the tests compare them. They are computed here, because importing
-scikit-learn takes as long as linking an abstract, and counting n-grams in Python several times as
-long as with arrays. The matrix is kept by feature, so a query touches only the
-names that share an n-gram with it. Names that are the same words in another order and belong to the
-same concepts have the same features and are kept once.
+ngram_range=(3, 3))``; the tests compare them. They are computed here, because importing
+scikit-learn takes as long as linking an abstract, and because counting n-grams with arrays is
+several times as fast as in Python. The rows of the matrix are the features, so a query reads only
+the names that share an n-gram with it. Names that consist of the same words in another order have
+the same features; if they also have the same owners, only one of them is kept.
 """
 
 from __future__ import annotations
@@ -35,31 +35,40 @@ KIND = Kind(
     ("terms.json", *(f"{name}.npy" for name in _ARRAYS)),
     "build it again",
 )
-_BLOCK = 100_000  # names whose n-grams are counted together
-_BITS = 21  # of a code point
+_BLOCK = 100_000  # the number of names whose n-grams are counted together
+_BITS = 21  # the number of bits of a code point
 
 
 def distinct_names(kb: KnowledgeBase, names: Sequence[str]) -> np.ndarray:
-    """Name ids without those that repeat another's words in another order for the same owners."""
+    """Return the name ids (int32) of all names that differ in their words or their owners.
+
+    Of names with the same words in another order and the same owners, only the first is kept.
+    """
     indptr, rows, _ = kb.ownership
-    seen: set[tuple[str, bytes]] = set()
+    known: set[tuple[str, bytes]] = set()
     kept = []
     for name_id, name in enumerate(names):
         owners = np.sort(rows[indptr[name_id] : indptr[name_id + 1]]).tobytes()
         key = (" ".join(sorted(name.split())), owners)
-        if key not in seen:
-            seen.add(key)
+        if key not in known:
+            known.add(key)
             kept.append(name_id)
     return np.array(kept, dtype=np.int32)
 
 
 class LexicalIndex:
-    """TF-IDF vectors of names, searched by cosine.
+    """TF-IDF vectors of names, searched by cosine similarity.
 
     Attributes
     ----------
     name_ids
-        int32 [n]: name id of each row of the index.
+        int32 [n]: the name id of each vector of the index.
+
+    >>> from biolink.kb import Concept
+    >>> kb = KnowledgeBase.from_concepts([Concept("1", "fever"), Concept("2", "asthma")])
+    >>> ((name_ids, cosines),) = LexicalIndex.build(kb).search(["fevers"], k=5)
+    >>> [kb.name_at(int(i)) for i in name_ids], cosines.round(1).tolist() == [0.7]
+    (['fever'], True)
     """
 
     def __init__(
@@ -69,14 +78,20 @@ class LexicalIndex:
         by_feature: sp.csr_matrix,
         name_ids: np.ndarray,
     ) -> None:
-        self._terms = {term: place for place, term in enumerate(terms)}
+        self._terms = {term: feature for feature, term in enumerate(terms)}
         self._idf = np.asarray(idf, dtype=np.float32)
         self._by_feature = by_feature
         self.name_ids = name_ids
 
     @classmethod
     def build(cls, kb: KnowledgeBase) -> LexicalIndex:
-        """Index the names of a base (all of them, also when a subset is given)."""
+        """Index all names of the base, also if a subset is given.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            If the base has no names.
+        """
         names = kb.normalised_names()
         name_ids = distinct_names(kb, names)
         if not len(name_ids):
@@ -87,24 +102,24 @@ class LexicalIndex:
         squares = np.add.reduceat(counts.data**2, counts.indptr[:-1])
         counts.data /= np.repeat(np.sqrt(squares), np.diff(counts.indptr))
         by_feature = counts.T.tocsr()
-        # As it is stored, so that an index that was just built finds what a stored one finds.
+        # Rounded as in a stored index, so that a new index returns what a stored one returns.
         by_feature.data = by_feature.data.astype(np.float16).astype(np.float32)
-        return cls([_written(key) for key in keys.tolist()], idf, by_feature, name_ids)
+        return cls([_trigram_of(key) for key in keys.tolist()], idf, by_feature, name_ids)
 
     def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """TF-IDF vectors, rows of unit length [len(texts), features]."""
+        """Return the TF-IDF vectors of texts: a sparse matrix [texts, features] of unit rows."""
         indptr, indices, data = [0], [], []
         for text in texts:
             counts = Counter(
-                place
-                for gram in _grams(normalise_name(text))
-                if (place := self._terms.get(gram)) is not None
+                feature
+                for trigram in _trigrams(normalise_name(text))
+                if (feature := self._terms.get(trigram)) is not None
             )
-            places = np.fromiter(counts, np.int32, len(counts))
-            weights = np.fromiter(counts.values(), np.float32, len(counts)) * self._idf[places]
-            indices.append(places)
+            features = np.fromiter(counts, np.int32, len(counts))
+            weights = np.fromiter(counts.values(), np.float32, len(counts)) * self._idf[features]
+            indices.append(features)
             data.append(weights / max(float(np.linalg.norm(weights)), 1e-12))
-            indptr.append(indptr[-1] + len(places))
+            indptr.append(indptr[-1] + len(features))
         shape = (len(texts), len(self._terms))
         if not texts:
             return sp.csr_matrix(shape, dtype=np.float32)
@@ -112,31 +127,32 @@ class LexicalIndex:
 
     @property
     def nbytes(self) -> int:
-        """Size of the matrix."""
+        """The size of the matrix in bytes."""
         matrix = self._by_feature
         return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
 
     def similarities(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """Cosines [len(texts), n], sparse."""
+        """Return the cosine similarities of texts and names: a sparse matrix [texts, n]."""
         return (self.vectors(texts) @ self._by_feature).tocsr()
 
     def search(
         self, texts: Sequence[str], k: int, name_mask: np.ndarray | None = None
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The best names of each text.
+        """Return the names that are most similar to each text.
 
         Parameters
         ----------
         texts
-            Mentions.
+            The mentions.
         k
-            How many names at the most.
+            The greatest number of names for each text.
         name_mask
-            bool [name ids]: names that may be returned; all when None.
+            bool [name ids]: the names that may be returned. Default: None, for all names.
 
         Returns
         -------
-        list of (name ids, cosines), best first, ties by name id.
+        For each text (name ids, cosine similarities), the most similar first; names that are
+        equally similar are in the order of their ids. Names that share no n-gram are left out.
         """
         results = []
         scores = self.similarities(texts)
@@ -163,7 +179,7 @@ class LexicalIndex:
         folder
             The folder.
         fingerprint
-            Of what the index was built from; :meth:`load` can ask for it.
+            The fingerprint of the names that the index was built from; :meth:`load` can check it.
         """
         folder = Path(folder)
         matrix = self._by_feature
@@ -180,21 +196,21 @@ class LexicalIndex:
     def load(
         cls, folder: str | Path, fingerprint: str | None = None, names: int | None = None
     ) -> LexicalIndex:
-        """Read what :meth:`save` wrote.
+        """Read an index that :meth:`save` wrote.
 
         Parameters
         ----------
         folder
             The folder.
         fingerprint
-            What it must have been built from; None for anything.
+            The fingerprint that the index must have. Default: None, which accepts any.
         names
-            How many name ids there are; None when it is not known.
+            The number of name ids of the base. Default: None, if it is not known.
 
         Raises
         ------
         KnowledgeBaseError
-            When it is damaged, or was built from something else.
+            If the index is damaged, or was built from other names.
         """
         folder = Path(folder)
         manifest = read_manifest(folder, KIND)
@@ -212,7 +228,7 @@ class LexicalIndex:
         except (OSError, ValueError, RecursionError) as error:
             raise KIND.damage(folder / "terms.json", f"cannot be read ({error})") from None
         if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-            raise KIND.damage(folder / "terms.json", "is not a list of texts")
+            raise KIND.damage(folder / "terms.json", "is not a list of strings")
         indices, name_ids = arrays["indices"], arrays["name_ids"]
         for name, size in (
             ("indptr", len(terms) + 1),
@@ -233,7 +249,10 @@ class LexicalIndex:
 
 
 def lexical_index(kb: KnowledgeBase) -> tuple[LexicalIndex, bool]:
-    """The index of a base, from beside it where it is stored, and whether it lies there now."""
+    """Return the index of a base, and whether it is now stored in the base's folder.
+
+    The index is loaded from that folder if it is there, and built if it is not.
+    """
     key = kb.base.fingerprint
     return cached(
         kb.base,
@@ -246,45 +265,51 @@ def lexical_index(kb: KnowledgeBase) -> tuple[LexicalIndex, bool]:
 
 
 def _counted(names: Sequence[str]) -> tuple[np.ndarray, sp.csr_matrix]:
-    """Keys of all trigrams, ascending, and how often each name has each of them."""
+    """Count trigrams.
+
+    Returns
+    -------
+    The keys of all trigrams in ascending order, and a sparse matrix [names, trigrams] that says how
+    often each name has each trigram.
+    """
     blocks = [names[begin : begin + _BLOCK] for begin in range(0, len(names), _BLOCK)]
     keys = np.unique(np.concatenate([np.unique(_keys(block)[0]) for block in blocks]))
-    rows = []
+    matrices = []
     for block in blocks:
-        found, owners = _keys(block)
-        places = owners * len(keys) + np.searchsorted(keys, found)
-        cells, counts = np.unique(places, return_counts=True)
-        owner, place = np.divmod(cells, len(keys))
-        indptr = np.searchsorted(owner, np.arange(len(block) + 1))
+        keys_of_block, names_of_keys = _keys(block)
+        cells = names_of_keys * len(keys) + np.searchsorted(keys, keys_of_block)
+        distinct_cells, counts = np.unique(cells, return_counts=True)
+        row, column = np.divmod(distinct_cells, len(keys))
+        indptr = np.searchsorted(row, np.arange(len(block) + 1))
         data = counts.astype(np.float32)
         shape = (len(block), len(keys))
-        rows.append(sp.csr_matrix((data, place.astype(np.int32), indptr), shape=shape))
-    return keys, sp.vstack(rows, format="csr")
+        matrices.append(sp.csr_matrix((data, column.astype(np.int32), indptr), shape=shape))
+    return keys, sp.vstack(matrices, format="csr")
 
 
 def _keys(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A number for each trigram of each name's words, and which of the names has it.
+    """Return the key of each trigram of each name's words, and the index of the name that has it.
 
-    The words are written with a space on either side, so there are two spaces between words, and a
-    trigram with two spaces side by side is none of a word.
+    A key is a number that encodes the three characters. Each word has a space on either side, so
+    there are two spaces between words, and a trigram with two adjacent spaces belongs to no word.
     """
     padded = [f" {name.lower().replace(' ', '  ')} " for name in names]
     text = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.int64)
-    owners = np.repeat(np.arange(len(names)), [len(name) for name in padded])
+    name_of = np.repeat(np.arange(len(names)), [len(name) for name in padded])
     first, second, third = text[:-2], text[1:-1], text[2:]
     space = text == ord(" ")
     inside = ~((space[:-2] & space[1:-1]) | (space[1:-1] & space[2:]))
-    return ((first << 2 * _BITS) | (second << _BITS) | third)[inside], owners[:-2][inside]
+    return ((first << 2 * _BITS) | (second << _BITS) | third)[inside], name_of[:-2][inside]
 
 
-def _written(key: int) -> str:
-    """The trigram of a number."""
+def _trigram_of(key: int) -> str:
+    """Return the trigram that a key encodes."""
     mask = (1 << _BITS) - 1
     return "".join(map(chr, (key >> 2 * _BITS, key >> _BITS & mask, key & mask)))
 
 
-def _grams(text: str) -> Iterator[str]:
-    """What scikit-learn's ``char_wb`` gives: trigrams of each word with a space on either side."""
+def _trigrams(text: str) -> Iterator[str]:
+    """Yield the trigrams of each word, padded with spaces, like scikit-learn's ``char_wb``."""
     for word in text.lower().split():
         padded = f" {word} "
         for begin in range(len(padded) - 2):
@@ -299,11 +324,31 @@ def near_misses(
     k: int,
     batch: int = 512,
 ) -> list[list[int]]:
-    """Name ids most similar to each mention that none of its gold concepts owns, best first."""
+    """Return the names that are most similar to each mention but wrong.
+
+    Parameters
+    ----------
+    mentions
+        The mentions.
+    rows
+        The rows of each mention's gold concepts.
+    kb
+        The knowledge base.
+    index
+        Its index.
+    k
+        The greatest number of names for each mention.
+    batch
+        The number of mentions that are searched at once. Default: 512.
+
+    Returns
+    -------
+    For each mention the ids of names that no gold concept owns, the most similar first.
+    """
     result = []
     for begin in range(0, len(mentions), batch):
-        found = index.search(mentions[begin : begin + batch], 3 * k)
-        for (ids, _), gold in zip(found, rows[begin : begin + batch], strict=True):
+        similar_names = index.search(mentions[begin : begin + batch], 3 * k)
+        for (ids, _), gold in zip(similar_names, rows[begin : begin + batch], strict=True):
             wrong = [int(i) for i in ids if not set(kb.owners(int(i))) & set(gold)]
             result.append(wrong[:k])
     return result

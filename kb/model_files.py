@@ -1,7 +1,7 @@
-"""The files of a model folder: their names, and the JSON ones read with a word on what is wrong.
+"""The files of a model folder: their names, and reading and checking those that are JSON.
 
-Training and linking read the same files, and a damaged one is the same error to both: it names the
-file, what stands in it and the cure.
+Training and linking both read these files with this module, so a damaged file causes the same error
+in both. The message names the file, what is wrong with it and what to do.
 """
 
 from __future__ import annotations
@@ -39,34 +39,35 @@ __all__ = [
     "kind_of",
 ]
 
-#: Files of transformers.
+#: The files that transformers writes.
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENISER, TOKENISER_CONFIG = "tokenizer.json", "tokenizer_config.json"
-#: What biolink knows of a model, beside transformers' files.
+#: biolink's own settings of a model.
 SETTINGS = "biolink.json"
 #: How often annotated documents link a mention to a concept.
 ANNOTATIONS = "annotations.json"
-#: How often documents define a short form to be a name.
+#: How often documents define a short form as the abbreviation of a name.
 ABBREVIATIONS = "abbreviations.json"
-#: Names that are ordinary words as a rule.
+#: Names that are usually ordinary words.
 STOP_NAMES = "stop_names.json"
 #: Hashes of the documents that the model was trained on.
 SEEN_DOCUMENTS = "documents.json"
-#: A calibration of the probabilities.
+#: The calibration of the probabilities.
 CALIBRATION = "calibration.json"
 #: The recogniser that was trained with the model.
 TAGGER = "tagger.safetensors"
-#: Of a model that retrieves concepts and reads where they are mentioned.
+#: The two networks of a retrieve-and-read model: one retrieves concepts, the other finds where the
+#: text mentions them.
 RETRIEVER, READER = "retriever.safetensors", "reader.safetensors"
 #: Sizes and checksums of the other files.
 SEAL = "seal.json"
 
 CURE = "take this file from a whole copy of the model, or make the model anew"
-#: What messages call the kinds of JSON's values.
+#: The types of JSON values as messages name them.
 WRITTEN: dict[type, str] = {
     dict: "an object",
     list: "a list",
-    str: "text",
+    str: "a string",
     bool: "true or false",
     int: "a whole number",
     float: "a number",
@@ -75,29 +76,35 @@ WRITTEN: dict[type, str] = {
 
 
 def damaged(file: Path, what: str) -> ModelError:
-    """The error of a damaged file of a model folder."""
+    """Return the error for a damaged file of a model folder."""
     return ModelError(f"{file} is damaged: {what}; {CURE}")
 
 
 def json_of(file: Path, expected: type = dict) -> Any:
-    """What a JSON file of a model folder holds.
+    """Read a JSON file of a model folder.
+
+    Parameters
+    ----------
+    file
+        The file.
+    expected
+        The type that its value must have. Default: ``dict``.
 
     Raises
     ------
     ModelError
-        When it cannot be read, or holds something else than an object (a list, where that is
-        expected).
+        If the file cannot be read, is not JSON, or has a value of another type.
     """
 
-    def no_number(written: str) -> Any:
-        raise ValueError(f"{written} is not a number of JSON")
+    def refuse_constant(constant: str) -> Any:
+        raise ValueError(f"{constant} is not a JSON number")
 
     try:
-        values = json.loads(file.read_text(encoding="utf-8"), parse_constant=no_number)
+        values = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse_constant)
     except OSError as error:
         raise ModelError(f"{file} cannot be read: {error.strerror or error}") from None
     except RecursionError:
-        raise damaged(file, "it nests too deep") from None
+        raise damaged(file, "it is nested too deeply") from None
     except ValueError as error:
         raise damaged(file, str(error)) from None
     if not isinstance(values, expected):
@@ -106,12 +113,16 @@ def json_of(file: Path, expected: type = dict) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """What a message calls the kind of a value."""
+    """Return the type of a JSON value as messages name it.
+
+    >>> kind_of([]), kind_of(0.5)
+    ('a list', 'a number')
+    """
     return WRITTEN.get(type(value), type(value).__name__)
 
 
 def is_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    """Whether a value of JSON is of one of these kinds; true and false are no numbers."""
+    """Return whether a JSON value has one of these types; true and false are not numbers."""
     if isinstance(value, bool) and bool not in kinds:
         return False
     if float in kinds and isinstance(value, int | float):
@@ -120,12 +131,17 @@ def is_of(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def stop_names_of(folder: Path | None) -> list[str]:
-    """Names that a model's training documents showed to be ordinary words.
+    """Return the names that are usually ordinary words, judging by the training documents.
+
+    Parameters
+    ----------
+    folder
+        A model folder, or None. The list is empty without a folder or without the file.
 
     Raises
     ------
     ModelError
-        When the file is damaged.
+        If the file is damaged.
     """
     file = None if folder is None else folder / STOP_NAMES
     if file is None or not file.is_file():
@@ -138,32 +154,35 @@ def stop_names_of(folder: Path | None) -> list[str]:
 
 
 def counts_of(file: Path) -> dict[str, dict[str, int]]:
-    """Counts by two texts (``annotations.json``, ``abbreviations.json``); empty without the file.
+    """Read a file that maps pairs of strings to counts; the result is empty without the file.
+
+    The files are ``annotations.json`` and ``abbreviations.json``.
 
     Raises
     ------
     ModelError
-        When the file is damaged.
+        If the file is damaged.
     """
     if not file.is_file():
         return {}
     values: dict[str, Any] = json_of(file)
-    for name, counted in values.items():
-        if not isinstance(counted, dict):
+    for first, counts in values.items():
+        if not isinstance(counts, dict):
             raise damaged(
-                file, f"{name[:40]!r} has {kind_of(counted)}, expected an object of counts"
+                file, f"{first[:40]!r} has {kind_of(counts)}, expected an object of counts"
             )
-        for other, count in counted.items():
+        for second, count in counts.items():
             if type(count) is not int or not 0 <= count < 2**53:
                 raise damaged(
-                    file, f"{name[:40]!r}: {other[:40]!r} has {str(count)[:40]!r}, expected a count"
+                    file,
+                    f"{first[:40]!r}: {second[:40]!r} has {str(count)[:40]!r}, expected a count",
                 )
     return values
 
 
-#: Architectures that biolink runs.
+#: The architectures that biolink supports.
 ARCHITECTURES = ("bart", "t5", "mt5")
-#: Sizes in ``config.json``: least and most.
+#: The sizes in ``config.json``, with the least and the greatest allowed value.
 _SIZES: dict[str, tuple[int, int]] = {
     "d_model": (1, 16_384),
     "d_kv": (1, 4_096),
@@ -187,13 +206,13 @@ _OTHERS: dict[str, tuple[type, ...]] = {
 
 
 def config_values(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a model folder, checked.
+    """Read and check ``config.json`` of a model folder.
 
     Raises
     ------
     ModelError
-        For a damaged file, an architecture that biolink does not run, and sizes out of all
-        proportion.
+        If the file is missing or damaged, the architecture is not supported, or a size is out of
+        range.
     """
     file = folder / CONFIG
     if not file.is_file():
@@ -208,7 +227,7 @@ def config_values(folder: Path) -> dict[str, Any]:
     for name, (least, most) in _SIZES.items():
         value = values.get(name, least)
         if value is None and name == "num_decoder_layers":
-            continue  # as many as the encoder's
+            continue  # null means as many as the encoder has
         if not is_of(value, (int,)) or not least <= value <= most:
             raise damaged(
                 file,
@@ -231,6 +250,7 @@ def config_values(folder: Path) -> dict[str, Any]:
             if number is not None and not (is_of(number, (int,)) and 0 <= number < size):
                 raise damaged(
                     file,
-                    f"{name} is {str(ids)[:40]!r}, expected a token of the {size} (vocab_size)",
+                    f"{name} is {str(ids)[:40]!r}, expected the id of a token, below {size} "
+                    "(vocab_size)",
                 )
     return values

@@ -1,10 +1,11 @@
-"""The model folder: its settings, its seal, and how a new one is written.
+"""The model folder: its settings, its seal, and how a new folder is written.
 
-Beside transformers' files a model folder has ``biolink.json``, the settings, and what a model
-remembers of its documents. A folder that biolink wrote is sealed: ``seal.json`` holds the size and
-the sha256 of every file, and a file that differs is refused (:mod:`biolink.kb.sealed` says when the
-contents are compared). A folder without a seal, as other programs write it, loads too; without
-``biolink.json`` it is a checkpoint in GenBioEL's form.
+Beside the files of transformers, a model folder has ``biolink.json``, which holds the settings, and
+files with statistics of the training documents. A folder that biolink wrote is sealed:
+``seal.json`` holds the size and the sha256 of every file, and a folder with a changed file is not
+loaded (:mod:`biolink.kb.sealed` says when the contents are compared). Folders without a seal, as
+other programs write them, can be loaded too. A folder without ``biolink.json`` is read as a
+checkpoint of GenBioEL.
 """
 
 from __future__ import annotations
@@ -64,15 +65,15 @@ __all__ = [
     "write_settings",
 ]
 
-#: Files that only stand beside :data:`SETTINGS`.
+#: Files that only exist together with :data:`SETTINGS`.
 _BESIDE_SETTINGS = (ANNOTATIONS, ABBREVIATIONS, TAGGER, RETRIEVER, READER)
-#: What a model that finds its own mentions was trained for (``task`` in :data:`SETTINGS`).
+#: The tasks of models that find the mentions themselves (``task`` in :data:`SETTINGS`).
 END_TO_END, RETRIEVE_READ = "end-to-end", "retrieve-read"
 _TASKS = (END_TO_END, RETRIEVE_READ)
 
 _FORMAT = "biolink-model"
 _VERSION = 1
-#: Entries of ``biolink.json`` and what each is.
+#: The entries of ``biolink.json`` and their types.
 _KNOWN: dict[str, tuple[type, ...]] = {
     "format": (str,),
     "version": (int,),
@@ -85,7 +86,7 @@ _KNOWN: dict[str, tuple[type, ...]] = {
     "training": (dict, list),
 }
 _LONGEST = {"start_marker": 100, "end_marker": 100, "decoder_prompt": 10_000}
-_WIDEST = 100_000  # words of a window
+_WIDEST = 100_000  # the greatest number of words in a window
 
 _A_MODEL = "a model folder"
 _SEALED = ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.npy", "*.npz")
@@ -95,7 +96,7 @@ _KIND = sealed.Kind(
     1,
     "model folder",
     (),
-    f"{CURE}. If you changed the folder yourself, delete {SEAL}, and it loads as it is",
+    f"{CURE}. If you changed the folder yourself, delete {SEAL} to load it as it is",
     patterns=_SEALED,
     manifest=SEAL,
     error=ModelError,
@@ -105,26 +106,26 @@ _KIND = sealed.Kind(
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What ``biolink.json`` says of a model.
+    """The settings of a model, stored in ``biolink.json``.
 
     Attributes
     ----------
     prompt
-        The text form that the model was trained with.
+        The form in which the model was trained to read mentions and names.
     task
-        What a model that finds its own mentions was trained for; None for one that links given
-        mentions.
+        The task of a model that finds the mentions itself, ``end-to-end`` or ``retrieve-read``;
+        None for a model that links given mentions.
     linker
-        Options of its linker.
+        The options of its linker.
     ranker
-        Weights of the combined score; None for a model that only generates.
+        The weights of the combined score; None for a model that only generates names.
     nil
-        When a mention gets no link (:func:`biolink.infer.decide.nil.policy_values`); None where
-        the model does not say.
+        The NIL policy (:func:`biolink.infer.decide.nil.policy_values`); None if the model has
+        none.
     development
-        How good it is on development documents.
+        The model's results on development documents.
     training
-        The stages that made it, or what its maker says of them.
+        The training stages of the model, or a description by whoever trained it.
     """
 
     prompt: PromptForm = field(default_factory=PromptForm)
@@ -136,34 +137,36 @@ class ModelSettings:
     training: Any = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The entries of ``biolink.json``; what is not said is left out."""
+        """Return the entries of ``biolink.json``; those without a value are left out."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["prompt"] = self.prompt.to_dict()
-        said = {name: value for name, value in values.items() if value not in (None, {})}
-        return {"format": _FORMAT, "version": _VERSION, **said}
+        entries = {name: value for name, value in values.items() if value not in (None, {})}
+        return {"format": _FORMAT, "version": _VERSION, **entries}
 
     @property
     def stages(self) -> list[Any]:
-        """The stages that made the model."""
+        """The training stages of the model, as a list."""
         if self.training is None:
             return []
         return self.training if isinstance(self.training, list) else [self.training]
 
 
 def settings_of(folder: Path) -> ModelSettings:
-    """``biolink.json`` of a model folder, checked; the form of GenBioEL where there is none.
+    """Read and check ``biolink.json`` of a model folder.
+
+    Without the file, the settings are those of GenBioEL.
 
     Raises
     ------
     ModelError
-        For a damaged file, an entry that is not known, and another version; also when the file is
-        missing beside files that only stand beside it.
+        If the file is damaged, has an unknown entry or another version, or is missing although
+        there are files that only exist together with it.
     """
     file = folder / SETTINGS
     if not file.is_file():
-        lonely = next((name for name in _BESIDE_SETTINGS if (folder / name).is_file()), None)
-        if lonely is not None:
-            raise damaged(file, f"it is missing, though {lonely} stands beside it")
+        companion = next((name for name in _BESIDE_SETTINGS if (folder / name).is_file()), None)
+        if companion is not None:
+            raise damaged(file, f"it is missing, although the folder has {companion}")
         return ModelSettings()
     values: dict[str, Any] = json_of(file)
     if values.get("format", _FORMAT) != _FORMAT:
@@ -171,8 +174,8 @@ def settings_of(folder: Path) -> ModelSettings:
     version = values.get("version", _VERSION)
     if not is_of(version, (int,)) or version != _VERSION:
         raise ModelError(
-            f"{file}: version {version!r} is unknown to this version of biolink, which reads "
-            f"{_VERSION}: install a newer one"
+            f"{file}: this version of biolink reads version {_VERSION} of the file, not "
+            f"{version!r}: install a newer biolink"
         )
     unknown = sorted(values.keys() - _KNOWN.keys())
     if unknown:
@@ -194,8 +197,8 @@ def settings_of(folder: Path) -> ModelSettings:
         form = checked_form(values.get("prompt", {}))
     except ConfigError as error:
         raise damaged(file, str(error)) from None
-    others = {f.name: values[f.name] for f in fields(ModelSettings) if f.name in values}
-    return ModelSettings(**(others | {"prompt": form}))
+    entries = {f.name: values[f.name] for f in fields(ModelSettings) if f.name in values}
+    return ModelSettings(**(entries | {"prompt": form}))
 
 
 def _check_ranker(file: Path, ranker: Mapping[str, Any]) -> None:
@@ -210,7 +213,7 @@ def _check_ranker(file: Path, ranker: Mapping[str, Any]) -> None:
 
 
 def checked_form(values: Mapping[str, Any]) -> PromptForm:
-    """A text form from values that somebody wrote.
+    """Make a prompt form from the values of a configuration file, and check them.
 
     >>> checked_form({"window": 40}).window
     40
@@ -218,7 +221,7 @@ def checked_form(values: Mapping[str, Any]) -> PromptForm:
     Raises
     ------
     ConfigError
-        When a value is unknown, of another kind, or out of all proportion.
+        If a value is unknown, has the wrong type or is out of range.
     """
     form = PromptForm.from_dict(dict(values))
     for entry in fields(PromptForm):
@@ -228,7 +231,9 @@ def checked_form(values: Mapping[str, Any]) -> PromptForm:
             raise ConfigError(f"prompt.{entry.name} is {kind_of(value)}, expected {WRITTEN[kind]}")
         longest = _LONGEST.get(entry.name)
         if longest is not None and len(value) > longest:
-            raise ConfigError(f"prompt.{entry.name} has {len(value)} characters, expected few")
+            raise ConfigError(
+                f"prompt.{entry.name} has {len(value)} characters, expected at most {longest}"
+            )
     if not 1 <= form.window <= _WIDEST:
         raise ConfigError(f"prompt.window is {form.window}, expected from 1 to {_WIDEST} words")
     for name in ("start_marker", "end_marker"):
@@ -246,30 +251,30 @@ def write_settings(folder: Path, settings: ModelSettings) -> None:
 
 
 def check_model(folder: Path) -> None:
-    """Check that the files of a sealed model folder are those that were written.
+    """Check that the files of a sealed model folder have not changed.
 
-    A folder without a seal passes; the installed package has one.
+    Folders without a seal are not checked, except in the installed package, which has one.
 
     Raises
     ------
     ModelError
-        Naming the file that differs or is missing, or the seal when it is damaged itself.
+        If a file differs or is missing, or the seal is damaged; the message names the file.
     """
     if is_sealed(folder):
         sealed.check_files(folder, _KIND, sealed.read_manifest(folder, _KIND))
 
 
 def is_sealed(folder: Path) -> bool:
-    """Whether a model folder has a seal, or, in the installed package, must have one."""
+    """Return whether a model folder has a seal, or must have one in the installed package."""
     return (folder / SEAL).exists() or sealed.is_frozen(folder)
 
 
 @contextlib.contextmanager
 def checked_model(folder: Path) -> Iterator[None]:
-    """:func:`check_model` while the block reads the folder.
+    """Run :func:`check_model` in another thread while the block reads the folder.
 
-    Checksums are computed beside the block, so that they cost next to no time where there is a
-    second core. What the seal says goes before what the block found wrong.
+    So the checksums take almost no time where there is a second core. If both fail, the error of
+    the check is raised instead of that of the block.
     """
     if not is_sealed(folder):
         yield
@@ -283,12 +288,12 @@ def checked_model(folder: Path) -> Iterator[None]:
 
 
 def verify_model(folder: Path) -> None:
-    """:func:`check_model`, with the contents of every file read, whatever was read before.
+    """Check a model folder as :func:`check_model` does, and always compare the contents.
 
     Raises
     ------
     ModelError
-        Naming the files that differ or are missing, or the seal when it is damaged itself.
+        If files differ or are missing, or the seal is damaged; the message names the files.
     """
     if is_sealed(folder):
         manifest = sealed.read_manifest(folder, _KIND)
@@ -299,30 +304,30 @@ def verify_model(folder: Path) -> None:
 
 
 def sealed_names(folder: Path) -> list[str]:
-    """The files of a model folder on which its results may depend."""
+    """Return the names of the files in a model folder that its results may depend on."""
     return _KIND.names(folder)
 
 
 def seal_model(folder: Path) -> None:
-    """Write the seal of a model folder whose files have been written."""
+    """Write the seal of a model folder, after all its other files have been written."""
     (folder / sealed.STAMP).unlink(missing_ok=True)
     sealed.seal(folder, _KIND, {})
 
 
 def renew_seal(file: Path) -> None:
-    """Say in the seal of a model folder, if it has one, that this file of it was written anew.
+    """Update the seal of a model folder, if it has one, after this file has been written.
 
     Raises
     ------
     ModelError
-        When the seal is damaged.
+        If the seal is damaged.
     """
     if (file.parent / SEAL).exists():
         sealed.renew(file.parent, _KIND, file.name)
 
 
 def digest_of(folder: Path, name: str) -> str:
-    """The sha256 of a file of a model folder: as its seal says, or of the contents."""
+    """Return the sha256 of a file of a model folder, from the seal if there is one."""
     if (folder / SEAL).exists():
         entry = sealed.read_manifest(folder, _KIND)["files"].get(name)
         if entry is not None:
@@ -331,31 +336,34 @@ def digest_of(folder: Path, name: str) -> str:
 
 
 def foreign_in_model(folder: Path) -> list[str]:
-    """Names of what a folder holds that no model or tokeniser holds; all where it is neither."""
+    """List the entries of a folder that do not belong to a model or tokeniser.
+
+    If the folder is neither a model nor a tokeniser, all entries are listed.
+    """
     marks = (SETTINGS, CONFIG, TOKENISER_CONFIG, SEAL)
     is_model = any((folder / name).is_file() for name in marks)
     return foreign_names(folder, (*_SEALED, *_OTHERS) if is_model else ())
 
 
 def check_model_target(folder: str | Path) -> None:
-    """Refuse a place at which no model may be written, before there is one to write.
+    """Raise an error if no model may be written at the path; it is called before training.
 
     Raises
     ------
     InputError
-        When anything but an empty folder or another model stands there.
+        If anything but an empty folder or another model stands there.
     """
     check_folder_target(folder, foreign_in_model, _A_MODEL)
 
 
 @contextlib.contextmanager
 def model_folder(folder: str | Path) -> Iterator[Path]:
-    """A temporary folder that is sealed and becomes the model folder when all went well.
+    """Fill a temporary folder, which is sealed and renamed to ``folder`` if the block succeeds.
 
     Raises
     ------
     InputError
-        When anything but an empty folder or another model stands there.
+        If anything but an empty folder or another model stands at the path.
     """
     with replace_folder(folder, foreign_in_model, _A_MODEL) as temporary:
         yield temporary

@@ -1,6 +1,6 @@
-"""Models and tokenisers of transformers, read with care.
+"""Loading models and tokenisers of transformers safely.
 
-Nothing is downloaded, no code that a folder brings along runs, and a file that is damaged is named.
+Nothing is downloaded, no code from a model folder is run, and errors name the file that is damaged.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ __all__ = [
 
 
 def tensors_of(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
+    """Load the tensors of a safetensors file.
 
     Raises
     ------
     ModelError
-        When it cannot be read, or is damaged.
+        If the file cannot be read or is damaged.
     """
     try:
         return load_file(file)
@@ -54,45 +54,50 @@ def tensors_of(file: Path) -> dict[str, Tensor]:
 
 
 def check_weights(weights: Iterable[tuple[str, Tensor]], file: str | Path) -> None:
-    """Refuse weights of which one is infinite or not a number.
+    """Raise an error if a weight is infinite or not a number.
 
-    A sum is one pass over the memory, and neither leaves a sum as a number.
+    A sum is infinite or not a number if one of its terms is, and takes one pass over the memory.
+
+    Raises
+    ------
+    ModelError
+        Naming the file and the tensor.
     """
     with torch.inference_mode():
         for name, tensor in weights:
             if not tensor.is_floating_point() or torch.isfinite(tensor.sum(dtype=torch.float32)):
                 continue
-            wrong = int((~torch.isfinite(tensor)).sum())
-            if wrong:
+            not_finite = int((~torch.isfinite(tensor)).sum())
+            if not_finite:
                 raise ModelError(
-                    f"{file} is damaged: {wrong} of the {tensor.numel()} weights in {name!r} are "
-                    f"infinite or not a number; {CURE}"
+                    f"{file} is damaged: {not_finite} of the {tensor.numel()} weights in {name!r} "
+                    f"are infinite or not a number; {CURE}"
                 )
 
 
 def backend_of(file: Path) -> Tokenizer:
-    """The tokeniser of a ``tokenizer.json``.
+    """Load the tokeniser of a ``tokenizer.json``.
 
     Raises
     ------
     ModelError
-        When the file is damaged.
+        If the file is damaged.
     """
     json_of(file)
     try:
         return Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises nothing narrower
+    except Exception as error:  # The package tokenizers raises no narrower class.
         first = str(error).splitlines()[0] if str(error) else "no tokeniser"
         raise damaged(file, first) from None
 
 
 def config_of_transformers(path: str | Path) -> Any:
-    """transformers' configuration of a model folder or hub name.
+    """Load the configuration of a model, given its folder or its name on the hub.
 
     Raises
     ------
     ModelError
-        When there is none, or it is damaged.
+        If there is none on this computer, or it is damaged.
     """
     from transformers import AutoConfig
 
@@ -105,17 +110,19 @@ def config_of_transformers(path: str | Path) -> Any:
 
 
 def model_of_transformers(path: str | Path, config: Any = None) -> Any:
-    """transformers' seq2seq model of a folder or hub name, in float32, without code of the folder.
+    """Load a sequence-to-sequence model in float32, without running code from its folder.
 
     Parameters
     ----------
+    path
+        The model folder, or the name of a model on the hub that has been downloaded before.
     config
-        transformers' configuration of it; its own when None.
+        The configuration to use. Default: None, for the model's own.
 
     Raises
     ------
     ModelError
-        When there is none, its files are damaged, or a weight is not a number.
+        If there is no model, its files are damaged, or a weight is infinite or not a number.
     """
     from transformers import AutoModelForSeq2SeqLM
     from transformers.utils import logging
@@ -130,26 +137,26 @@ def model_of_transformers(path: str | Path, config: Any = None) -> Any:
     try:
         if config is None:
             config = config_of_transformers(path)
-        model, found = AutoModelForSeq2SeqLM.from_pretrained(
+        model, loading_info = AutoModelForSeq2SeqLM.from_pretrained(
             path,
             config=config,
             dtype=torch.float32,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are looked at below
+            ignore_mismatched_sizes=True,  # they are checked below
         )
     except UnpicklingError:
         raise ModelError(
-            f"{path}: its weights cannot be read without running code; expected "
+            f"{path}: the weights cannot be read without running code; expected "
             "model.safetensors, or a pytorch_model.bin with nothing but tensors"
         ) from None
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise _unreadable(path, error) from None
-    names = (*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"]))
+    names = (*loading_info["missing_keys"], *(name for name, *_ in loading_info["mismatched_keys"]))
     wrong = sorted(set(names) - {"final_logits_bias"})
     if len(wrong) < len(names):
-        model.final_logits_bias.zero_()  # BART without a head, as its authors published it
+        model.final_logits_bias.zero_()  # The authors of BART published it without this bias.
     if wrong:
         raise damaged(
             weights if weights.is_file() else folder,
@@ -161,12 +168,17 @@ def model_of_transformers(path: str | Path, config: Any = None) -> Any:
 
 
 def tokeniser_of_transformers(path: str | Path) -> Any:
-    """transformers' tokeniser of a model folder or hub name, without code of the folder.
+    """Load a tokeniser without running code from its folder.
+
+    Parameters
+    ----------
+    path
+        The model folder, or the name of a model on the hub that has been downloaded before.
 
     Raises
     ------
     ModelError
-        When there is none, or its files are damaged.
+        If there is no tokeniser, or its files are damaged.
     """
     from transformers import AutoTokenizer
 

@@ -1,9 +1,9 @@
-"""Names in one form: the key under which a knowledge base finds a name.
+"""Normalising names, so that a knowledge base finds a name in any of its spellings.
 
-:func:`fold` gives one spelling to what Unicode can write in several ways; :func:`normalise_name`
-adds GenBioEL's rule (Yuan, Yuan, Yu; NAACL 2022, preprocessing of the knowledge base's names).
-Names, mentions and the texts that a model reads all go through :func:`fold`, so ``CO₂``, ``β`` and
-``ﬁbrosis`` are found however they are written.
+:func:`fold` replaces characters that Unicode can write in several ways by one spelling.
+:func:`normalise_name` also applies GenBioEL's rule (Yuan, Yuan, Yu; NAACL 2022, preprocessing of
+the names of the knowledge base). Names, mentions and the texts that a model reads all go through
+:func:`fold`, so ``CO₂``, ``β`` and ``ﬁbrosis`` match however they are written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from biolink.errors import ConfigError, shown
 
 __all__ = ["NORMALISATION", "fold", "fold_aligned", "normalise_name"]
 
-#: Names this normalisation in stored fingerprints; change it whenever the result changes.
+#: The name of this normalisation in stored fingerprints. Change it whenever the result changes.
 NORMALISATION = "genbioel-2"
 
 _GREEK = dict(
@@ -28,12 +28,14 @@ _GREEK = dict(
     )
 ) | {"ς": "sigma"}
 _GREEK |= {letter.upper(): name.capitalize() for letter, name in _GREEK.items() if letter != "ς"}
-#: Letters in a row that are a word of the Greek language, not letters that name something.
+#: From this number of adjacent Greek letters on, they are a word of the Greek language. Fewer
+#: are symbols, such as the alpha in a protein's name.
 _GREEK_WORD = 3
 
-#: What stands for a cluster that compatibility would spell otherwise or not at all.
+#: Signs that become a space. Unicode's compatibility forms would spell some of them as letters.
 _SIGNS = dict.fromkeys("™℠®©", " ")
-#: Latin letters that have no decomposition, and dashes and quotes, as a keyboard has them.
+#: Replacements by the characters of a keyboard: Latin letters that Unicode does not decompose,
+#: dashes and quotes.
 _AS_TYPED = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O"}
     | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
@@ -42,62 +44,63 @@ _AS_TYPED = str.maketrans(
     | dict.fromkeys("“”„‟", '"')
 )
 
-# NUL is no character of any name, and a marisa-trie cannot hold it.
+# NUL is in no name, and a marisa-trie cannot store it.
 _TO_SPACE = str.maketrans(dict.fromkeys(",.;{}[]()+-_*/?!`\"'=%><\0", " "))
 
 
 @lru_cache(maxsize=65_536)
 def _folded_cluster(cluster: str) -> str:
+    """Fold a character with its combining marks."""
     if cluster in _SIGNS:
         return _SIGNS[cluster]
     if len(cluster) == 1 and unicodedata.category(cluster) == "Cf":
         return ""
-    parts = unicodedata.normalize("NFKD", cluster)
-    plain = "".join(c for c in parts if not unicodedata.combining(c)).translate(_AS_TYPED)
-    if len(plain) > 1:  # a unit in one character, such as ㎍
+    decomposed = unicodedata.normalize("NFKD", cluster)
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_AS_TYPED)
+    if len(plain) > 1:  # a unit that is a single character, such as ㎍
         plain = plain.replace("μ", "u")
-    # Marks on Latin and Greek letters go (Ménière, Meniere), and those on what is no letter; in
-    # other scripts they are parts of the letters.
+    # Marks are removed from Latin and Greek letters (Ménière becomes Meniere) and from characters
+    # that are not letters. In other scripts the marks belong to the letters.
     simple = all(c.isascii() or c in _GREEK or not c.isalnum() for c in plain)
     return plain if simple else unicodedata.normalize("NFKC", cluster)
 
 
 def _clusters(text: str) -> Iterator[tuple[int, str]]:
-    """(place, characters) of each character with the marks that combine with it."""
+    """Yield (offset, characters) for each character and the marks that combine with it."""
     start = 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or unicodedata.category(text[place])[0] != "M":
-            if place > start:
-                yield start, text[start:place]
-            start = place
+    for offset in range(1, len(text) + 1):
+        if offset == len(text) or unicodedata.category(text[offset])[0] != "M":
+            if offset > start:
+                yield start, text[start:offset]
+            start = offset
 
 
 def _pieces(text: str) -> list[tuple[int, str]]:
-    """(place in the text, folded) of every cluster of characters."""
+    """Return (offset in the text, folded) for each cluster of characters."""
     folded = [(start, _folded_cluster(cluster)) for start, cluster in _clusters(text)]
-    place = 0
-    while place < len(folded):
-        end = place
+    begin = 0
+    while begin < len(folded):
+        end = begin
         while end < len(folded) and folded[end][1] in _GREEK:
             end += 1
-        if 0 < end - place < _GREEK_WORD:
-            for i in range(place, end):
+        if 0 < end - begin < _GREEK_WORD:
+            for i in range(begin, end):
                 start, letter = folded[i]
-                behind = folded[i + 1][1][:1] if i + 1 < len(folded) else ""
-                # In front of a Latin letter mu is micro, as in "μg".
-                micro = letter == "μ" and behind.isascii() and behind.isalpha()
+                following = folded[i + 1][1][:1] if i + 1 < len(folded) else ""
+                # Before a Latin letter mu means micro, as in "μg".
+                micro = letter == "μ" and following.isascii() and following.isalpha()
                 folded[i] = (start, "u" if micro else _GREEK[letter])
-        place = max(end, place + 1)
+        begin = max(end, begin + 1)
     return folded
 
 
 def fold(text: str) -> str:
-    """One spelling for what Unicode writes in several ways; the case stays.
+    """Replace characters that Unicode can write in several ways by one spelling; keep the case.
 
-    Compatibility forms (NFKC: ligatures, full width, sub- and superscripts), marks on Latin and
-    Greek letters, letters such as sharp s, Greek letters (written as their names, unless they
-    stand in a word of the Greek language), dashes and quotes, trade marks, and characters that
-    cannot be seen.
+    These are compatibility forms (NFKC: ligatures, full width, subscripts and superscripts), marks
+    on Latin and Greek letters, letters such as sharp s, dashes, quotes and trade marks. Greek
+    letters become their names, unless they stand in a word of the Greek language. Invisible
+    characters are removed.
 
     >>> fold("H₂O₂ and β‑carotene in ﬁbrosis, Ménière’s"), fold("5 µg of TNF–α")
     ("H2O2 and beta-carotene in fibrosis, Meniere's", '5 ug of TNF-alpha')
@@ -106,11 +109,12 @@ def fold(text: str) -> str:
 
 
 def fold_aligned(text: str) -> tuple[str, list[int]]:
-    """:func:`fold`, and for each character of the result its place in the text.
+    """Fold a text, and map each character of the result to its offset in the text.
 
-    The list has one entry more than the result has characters: the length of the text. So the
-    characters ``i`` to ``j`` (exclusive) of the result come from ``text[places[i]:places[j]]``,
-    where ``j`` is not within what one character became.
+    The list of offsets has one more entry than the result has characters: the length of the text.
+    So the characters ``i`` to ``j`` (exclusive) of the result come from
+    ``text[offsets[i]:offsets[j]]``, unless one character of the text became several, and ``j``
+    stands between these.
 
     >>> fold_aligned("aβ")
     ('abeta', [0, 1, 1, 1, 1, 2])
@@ -118,21 +122,24 @@ def fold_aligned(text: str) -> tuple[str, list[int]]:
     if text.isascii():
         return text, list(range(len(text) + 1))
     pieces = _pieces(text)
-    places = [start for start, folded in pieces for _ in folded]
-    return "".join(folded for _, folded in pieces), [*places, len(text)]
+    offsets = [start for start, folded in pieces for _ in folded]
+    return "".join(folded for _, folded in pieces), [*offsets, len(text)]
 
 
 @lru_cache(maxsize=4096)
 def _space_or_itself(character: str) -> str:
     if character.isascii():
         return character
-    # Dashes, quotes, primes, the minus sign and the like, as GenBioEL's rule treats ASCII's.
-    kind = unicodedata.category(character)
-    return " " if kind[0] in "PZ" or kind == "Sm" else character
+    # Dashes, quotes, primes, the minus sign and the like are treated as GenBioEL treats those of
+    # ASCII.
+    category = unicodedata.category(character)
+    return " " if category[0] in "PZ" or category == "Sm" else character
 
 
 def normalise_name(name: str) -> str:
-    """Fold, lower-case, turn punctuation into spaces, collapse runs of white space.
+    """Fold a name, lower its case, replace punctuation by spaces and collapse white space.
+
+    The result is empty if the name consists of punctuation only.
 
     >>> normalise_name("Diabetes Mellitus, Type-2"), normalise_name("β‑Carotene")
     ('diabetes mellitus type 2', 'beta carotene')

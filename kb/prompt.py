@@ -1,7 +1,7 @@
-"""The text form of the seq2seq model: what the encoder reads, what the decoder is fed, names.
+"""The texts of the sequence-to-sequence model: the encoder's input, the decoder's prompt, names.
 
-Source: GenBioEL (NAACL 2022), section 3 and its preprocessing. Training and inference, and the
-name trie, all go through these functions, so that they cannot drift apart.
+Source: GenBioEL (NAACL 2022), section 3 and its preprocessing. Training, inference and the name
+trie all use these functions, so they always agree.
 """
 
 from __future__ import annotations
@@ -20,23 +20,29 @@ __all__ = ["PromptForm", "source_text"]
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How mentions and names are written for a model; the defaults are GenBioEL's.
+    """How mentions and names are written for a model. The defaults are those of GenBioEL.
 
     Attributes
     ----------
     start_marker, end_marker
-        Put around the mention. GenBioEL's are ordinary text; a model may have special tokens.
+        The words before and after the mention. They are ordinary text in GenBioEL, but may be
+        special tokens. Default: ``START`` and ``END``.
     window
-        At most this many white-space words of context and mention together.
+        The greatest number of words, separated by white space, of the mention and its context
+        together. Default: 384.
     decoder_prompt
-        Fed to the decoder before the name, ``{mention}`` replaced; "" for none.
+        The text that precedes the name in the decoder; ``{mention}`` is replaced by the mention,
+        and "" means no prompt. Default: ``{mention} is``.
     lower
-        Lower-case the encoder's input.
+        Whether the encoder's input and the decoder's prompt are in lower case. Default: True.
     name_prefix
-        Put before a name when it is tokenised: a space for byte-level BPE, as it follows the
-        prompt.
+        The text before a name when it is tokenised. Byte-level BPE needs a space, because the name
+        follows the prompt. Default: a space.
     source_prefix
-        Put before the encoder's input, never lower-cased (soft prompts).
+        The text before the encoder's input (a soft prompt); its case is kept. Default: "".
+
+    >>> PromptForm().prompt("Type-2 Diabetes")
+    'type-2 diabetes is'
     """
 
     start_marker: str = "START"
@@ -49,6 +55,13 @@ class PromptForm:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptForm:
+        """Make a form from settings; those that are missing have their defaults.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is unknown.
+        """
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:
@@ -58,17 +71,18 @@ class PromptForm:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the settings by name."""
         return asdict(self)
 
     def prompt(self, mention: str) -> str:
-        """Text of the decoder prompt for a mention."""
+        """Return the decoder's prompt for a mention."""
         mention = " ".join(fold(mention).split())
         if self.lower:
             mention = mention.lower()
         return self.decoder_prompt.replace("{mention}", mention)
 
     def prompt_ids(self, tokenizer: Any, mentions: Sequence[str], start_id: int) -> list[list[int]]:
-        """Decoder input ids that precede the name: the start token and the prompt."""
+        """Return, for each mention, the start token and the tokens of the decoder's prompt."""
         if not self.decoder_prompt:
             return [[start_id] for _ in mentions]
         encoded = tokenizer(
@@ -77,7 +91,7 @@ class PromptForm:
         return [[start_id, *ids] for ids in encoded]
 
     def name_ids(self, tokenizer: Any, names: Sequence[str], eos_id: int) -> list[list[int]]:
-        """Target ids of names: tokens of the normalised name, then the end token."""
+        """Return, for each name, the tokens of the normalised name and the end token."""
         if not len(names):
             return []
         texts = [self.name_prefix + normalise_name(name) for name in names]
@@ -87,12 +101,18 @@ class PromptForm:
     def name_rows(
         self, tokenizer: Any, names: Sequence[str], eos_id: int, batch: int = 65_536
     ) -> tuple[np.ndarray, np.ndarray]:
-        """:meth:`name_ids` as ragged arrays: (tokens int32, offsets int64 [names + 1])."""
+        """Return the result of :meth:`name_ids` as two arrays.
+
+        Returns
+        -------
+        tokens (int32) and offsets (int64 [names + 1]): the tokens of name ``i`` are
+        ``tokens[offsets[i]:offsets[i + 1]]``.
+        """
         pieces, lengths = [], []
         for begin in range(0, len(names), batch):
-            rows = self.name_ids(tokenizer, names[begin : begin + batch], eos_id)
-            lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
-            flat = (token for row in rows for token in row)
+            sequences = self.name_ids(tokenizer, names[begin : begin + batch], eos_id)
+            lengths.append(np.fromiter(map(len, sequences), np.int64, len(sequences)))
+            flat = (token for sequence in sequences for token in sequence)
             pieces.append(np.fromiter(flat, np.int32, int(lengths[-1].sum())))
         offsets = np.zeros(len(names) + 1, dtype=np.int64)
         if lengths:
@@ -103,24 +123,28 @@ class PromptForm:
 def source_text(
     text: str, start: int, end: int, form: PromptForm, mention: str | None = None
 ) -> str:
-    """Encoder input for the mention ``text[start:end]``: left START mention END right.
+    """Return the encoder's input for the mention ``text[start:end]``, with its context.
 
-    Text and mention are folded (:func:`biolink.kb.names.fold`), as names are. The window is cut
-    so that the mention stays and both sides are as balanced as the text allows.
+    Text and mention are folded (:func:`biolink.kb.names.fold`), as names are. The window always
+    contains the mention, and as many words on the left as on the right if the text has them.
 
     Parameters
     ----------
     text
-        The document's text.
+        The text of the document.
     start, end
-        Offsets of the mention.
+        The offsets of the mention in characters; ``end`` is exclusive.
     form
-        Markers, window and casing.
+        The markers, the window and the case.
     mention
-        Written in place of the mention (its long form), when given.
+        A text to write in place of the mention, such as the long form of an abbreviation. Default:
+        None, for the mention itself.
+
+    >>> source_text("Aspirin for severe asthma.", 0, 7, PromptForm(window=3))
+    'START aspirin END for severe'
     """
-    # Only the words that can fall into the window are split off, so that the cost does not
-    # depend on the length of the document; 24 characters a word is ample, and if it is not the
+    # Only the words near the mention are split, so that the cost does not depend on the length of
+    # the document. On average 24 characters per word are more than enough; if they are not, the
     # window is a little shorter.
     reach = form.window * 24
     left = fold(text[max(0, start - reach) : start]).split()

@@ -1,13 +1,15 @@
-"""Sealed folders: data files beside a manifest that says what each of them holds.
+"""Sealed folders: data files with a manifest of their sizes and checksums.
 
-A stored knowledge base is one, and so are each of its indexes and a model folder. The manifest
-carries format, version, the size and sha256 of every file and a checksum of itself. On opening, the
-manifest and the sizes are always checked. The contents are compared with their sha256 once for each
-copy: the stamp ``checked.json`` keeps the sizes and times of the files that were found whole. Where
-no stamp can be kept (a read-only place, the installed package), contents of up to ``UNSTAMPED``
-bytes are compared at each opening, which takes a twentieth of a second for the embedded base, and
-as long for the embedded model; of larger folders only some files are (``Kind.always``), and the
-rest by ``biolink kb validate`` or ``biolink info``.
+A stored knowledge base, each of its indexes and a model folder are sealed folders. The manifest
+holds the format, the version, the size and sha256 of every file and a checksum of itself. Whenever
+a folder is opened, its manifest and the sizes are checked. The contents are compared with their
+sha256 once for each copy of the folder; the file ``checked.json``, the stamp, then records the
+sizes and times of the files that were compared.
+
+No stamp can be written into a read-only folder or the installed package. There, contents of up to
+``UNSTAMPED`` bytes are compared each time, which takes a twentieth of a second for the embedded
+knowledge base and as long for the embedded model. In larger folders only some files are compared
+(``Kind.always``); ``biolink kb validate`` and ``biolink info`` compare all.
 """
 
 from __future__ import annotations
@@ -43,34 +45,34 @@ MANIFEST = "manifest.json"
 STAMP = "checked.json"
 UNSTAMPED = 256 * 2**20
 
-#: A file of this name in a folder's ``index/``, or beside the folder, says that nothing more is
-#: written into it.
+#: If a file of this name is in a folder's ``index/``, or beside the folder, nothing is written into
+#: the folder.
 FROZEN = "FROZEN"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a sealed folder holds.
+    """A kind of sealed folder.
 
     Attributes
     ----------
     format, version
-        What its manifest must say.
+        The format and version that the manifest must have.
     label
-        What messages call it.
+        The name of the kind in messages.
     files
-        Its files, without the manifest; empty where they vary.
+        The names of the files, without the manifest; empty if they vary.
     cure
-        What to do when it is damaged.
+        What a user should do if the folder is damaged.
     patterns
-        Where the files vary: the names of those that are sealed.
+        Patterns for the names of the sealed files, if they vary.
     manifest
-        The name of its manifest.
+        The name of the manifest. Default: ``manifest.json``.
     error
-        What is raised.
+        The class of errors to raise. Default: :class:`biolink.errors.KnowledgeBaseError`.
     always
-        Endings of the files whose contents are compared at each opening, however large the folder:
-        those whose damage could end the process, and those that are small.
+        The suffixes of files whose contents are compared whenever the folder is opened, however
+        large it is. These are small files, and files that could crash the process if damaged.
     """
 
     format: str
@@ -83,44 +85,44 @@ class Kind:
     error: type[BiolinkError] = KnowledgeBaseError
     always: tuple[str, ...] = (".marisa",)
 
-    def damage(self, place: Path, what: str) -> BiolinkError:
-        """The error for a damaged folder or file of this kind."""
-        folder = place if place.is_dir() else place.parent
+    def damage(self, path: Path, what: str) -> BiolinkError:
+        """Return the error for a damaged folder or file; ``what`` begins with a verb."""
+        folder = path if path.is_dir() else path.parent
         cure = "install the package again" if is_frozen(folder) else self.cure
-        return self.error(f"{place} {what}. The {self.label} is damaged: {cure}")
+        return self.error(f"{path} {what}. The {self.label} is damaged: {cure}")
 
     def names(self, folder: Path) -> list[str]:
-        """The files to seal in a folder that has been written."""
+        """Return the names of the files to seal in a folder that has been written."""
         if not self.patterns:
             return list(self.files)
         present = sorted(file.name for file in folder.iterdir() if file.is_file())
         return [name for name in present if self.seals(name)]
 
     def seals(self, name: str) -> bool:
-        """Whether a file of this name is one of those that are sealed."""
+        """Return whether a file with this name is sealed."""
         if name in (self.manifest, STAMP):
             return False
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns or self.files)
 
     def names_right(self, names: Iterable[str]) -> bool:
-        """Whether a manifest names the files that it should."""
+        """Return whether these are the names that a manifest must have."""
         if self.patterns:
             return all(map(self.seals, names))
         return set(names) == set(self.files)
 
 
 def foreign_in_index(folder: Path) -> list[str]:
-    """Names of what a folder holds that no index holds."""
+    """List the entries of a folder that do not belong to an index."""
     return foreign_names(folder, ("*.npy", "*.json"))
 
 
 def is_frozen(folder: Path) -> bool:
-    """Whether the store that the folder is, or that it is an index of, says so."""
+    """Return whether nothing may be written into this folder; see :data:`FROZEN`."""
     return (folder / "index" / FROZEN).exists() or (folder.parent / FROZEN).exists()
 
 
 def seal(folder: Path, kind: Kind, entries: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder whose files have been written."""
+    """Write the manifest of a folder, after all its files have been written."""
     manifest: dict[str, Any] = {
         "format": kind.format,
         "version": kind.version,
@@ -131,7 +133,7 @@ def seal(folder: Path, kind: Kind, entries: Mapping[str, Any]) -> None:
 
 
 def renew(folder: Path, kind: Kind, name: str) -> None:
-    """Say in the manifest of a sealed folder that one of its files was written anew, or added."""
+    """Update the manifest of a sealed folder after one file has been added or written again."""
     manifest = read_manifest(folder, kind)
     files = manifest["files"] | {name: _entry(folder / name)}
     _write_manifest(folder / kind.manifest, manifest | {"files": files})
@@ -142,9 +144,9 @@ def _entry(file: Path) -> dict[str, Any]:
 
 
 def _write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
-    written = json.loads(json.dumps(manifest))
-    written["checksum"] = _checksum(written)
-    text = json.dumps(written, indent=1, ensure_ascii=False)
+    entries = json.loads(json.dumps(manifest))
+    entries["checksum"] = _checksum(entries)
+    text = json.dumps(entries, indent=1, ensure_ascii=False)
     with replace_file(file) as stream:
         stream.write(text + "\n")
 
@@ -155,13 +157,13 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
 
 
 def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
-    """The manifest, checked.
+    """Read and check the manifest of a folder.
 
     Raises
     ------
     KnowledgeBaseError
-        When the folder is of another kind or version, or the manifest is damaged or missing (for
-        a model, a ModelError).
+        If the folder is of another kind or version, or the manifest is damaged or missing. For a
+        model it is a ModelError.
     """
     file = folder / kind.manifest
     holds_files = bool(kind.patterns) or any((folder / name).exists() for name in kind.files)
@@ -193,20 +195,20 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     files = manifest.get("files")
     if not isinstance(files, dict) or not kind.names_right(files):
         expected = ", ".join(kind.patterns or kind.files)
-        raise kind.damage(file, f"names other files than {expected}")
+        raise kind.damage(file, f"names files other than {expected}")
     return manifest
 
 
 def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
-    """Check that the files are those that were written.
+    """Check that the files of a folder have not changed since they were written.
 
     Raises
     ------
     KnowledgeBaseError
-        When one is missing, has another size or another content; it names the file (for a model,
-        a ModelError).
+        If a file is missing or has another size or content; the message names it. For a model it is
+        a ModelError.
     """
-    found: dict[str, list[int]] = {}
+    status_of: dict[str, list[int]] = {}
     for name, expected in manifest["files"].items():
         try:
             status = (folder / name).stat()
@@ -216,15 +218,15 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
             raise kind.damage(
                 folder / name, f"has {status.st_size:,} bytes; expected {expected['bytes']:,} bytes"
             )
-        # The time of the last change of status tells a copy that keeps the other times.
-        found[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    stamp = {"checksum": manifest["checksum"], "files": found}
+        # A copy may keep the time of modification, but not that of the last change of status.
+        status_of[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    stamp = {"checksum": manifest["checksum"], "files": status_of}
     stamped = not is_frozen(folder) and os.access(folder, os.W_OK)
     if stamped and _stamp(folder) == stamp:
         return
-    names: Iterable[str] = found
-    if not stamped and sum(size for size, _, _ in found.values()) > UNSTAMPED:
-        names = [name for name in found if name.endswith(kind.always)]
+    names: Iterable[str] = status_of
+    if not stamped and sum(size for size, _, _ in status_of.values()) > UNSTAMPED:
+        names = [name for name in status_of if name.endswith(kind.always)]
     for name in changed_files(folder, manifest, names):
         raise kind.damage(folder / name, "is not what was written (its sha256 differs)")
     if stamped:
@@ -242,14 +244,24 @@ def _stamp(folder: Path) -> Any:
 def changed_files(
     folder: Path, manifest: Mapping[str, Any], names: Iterable[str] | None = None
 ) -> list[str]:
-    """Those of the files (of all when None) whose content is not what was written."""
+    """Return the names of the files whose contents have changed since they were written.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    manifest
+        Its manifest.
+    names
+        The files to compare. Default: None, for all.
+    """
     files = manifest["files"]
     changed = []
     for name in files if names is None else names:
         try:
-            whole = sha256_of(folder / name) == files[name]["sha256"]
+            unchanged = sha256_of(folder / name) == files[name]["sha256"]
         except OSError:
-            whole = False
-        if not whole:
+            unchanged = False
+        if not unchanged:
             changed.append(name)
     return changed

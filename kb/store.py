@@ -2,13 +2,13 @@
 
 ========================  ==========================================================
 ``manifest.json``         format, version, counts, sizes, sources, licence, fingerprint
-``concepts.arrow``        Arrow IPC file, a row per concept
-``names.marisa``          normalised name <-> name id
-``ids.marisa``            id and alternative ids -> position in ``id_rows.npy``
-``id_rows.npy``           position -> row
-``name_indptr.npy``       name i is owned by ``name_rows[indptr[i]:indptr[i + 1]]``
-``name_rows.npy``         rows, preferred owners first
-``name_preferred.npy``    whether the name is that row's preferred name
+``concepts.arrow``        Arrow IPC file, one row per concept
+``names.marisa``          maps normalised names to name ids, and back
+``ids.marisa``            maps ids and alternative ids to positions in ``id_rows.npy``
+``id_rows.npy``           the row of the concept with each of these ids
+``name_indptr.npy``       the owners of name i are ``name_rows[indptr[i]:indptr[i + 1]]``
+``name_rows.npy``         rows of the owners; those whose preferred name it is come first
+``name_preferred.npy``    whether the name is the preferred name of that row
 ``checked.json``          written when the store is first opened; see :mod:`biolink.kb.sealed`
 ========================  ==========================================================
 """
@@ -60,16 +60,17 @@ _FILES = (
     "ids.marisa",
     *(f"{name}.npy" for name in _ARRAYS),
 )
-#: The folder of the indexes, and what lies in it.
+#: The folder of the indexes, and patterns for the names in it.
 INDEX = "index"
 _INDEXES = ("trie-*", "lexical-*", "dense-*", FROZEN)
 KIND = Kind(FORMAT, VERSION, "knowledge base", _FILES, "build it again with `biolink kb build`")
 
 
 def is_store(path: str | Path) -> bool:
-    """Whether the folder is a stored knowledge base, be it damaged.
+    """Return whether the folder is a stored knowledge base, even if it is damaged.
 
-    Its manifest says so, or it holds files that only a store holds together.
+    It is one if its manifest says so, or if it has no readable manifest and at least two of the
+    files of a store.
     """
     folder = Path(path)
     try:
@@ -82,12 +83,12 @@ def is_store(path: str | Path) -> bool:
 
 
 def check_store_target(path: str | Path) -> None:
-    """Refuse a place at which no store may be written, before there is one to write.
+    """Raise an error if no knowledge base may be stored at the path; it is called before building.
 
     Raises
     ------
     InputError
-        When anything but an empty folder or another store stands there.
+        If anything but an empty folder or another stored knowledge base stands there.
     """
     check_folder_target(path, foreign_in_store, _A_STORE)
 
@@ -96,7 +97,10 @@ _A_STORE = "a stored knowledge base"
 
 
 def foreign_in_store(folder: Path) -> list[str]:
-    """Names of what a folder holds that no store holds; all of them where it is none."""
+    """List the entries of a folder that do not belong to a stored knowledge base.
+
+    If the folder is not a stored knowledge base, all entries are listed.
+    """
     if not is_store(folder):
         return foreign_names(folder, ())
     foreign = foreign_names(folder, (*_FILES, MANIFEST, STAMP, INDEX))
@@ -107,11 +111,20 @@ def foreign_in_store(folder: Path) -> list[str]:
 
 
 def save_store(data: Contents, path: str | Path) -> None:
-    """Write the folder under a temporary name and rename it."""
+    """Write a knowledge base into a temporary folder and rename that to ``path``.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If it has no concept or no name.
+    InputError
+        If anything but an empty folder or another stored knowledge base stands at the path, or it
+        cannot be written.
+    """
     count = data.table.num_rows
     if not len(data.names):
         what = "name" if count else "concept"
-        raise KnowledgeBaseError(f"a knowledge base without a {what} is not stored: {path}")
+        raise KnowledgeBaseError(f"a knowledge base without a {what} cannot be stored: {path}")
     with replace_folder(path, foreign_in_store, _A_STORE) as folder:
         with (
             pa.OSFile(str(folder / "concepts.arrow"), "wb") as sink,
@@ -131,7 +144,7 @@ _COMPUTED = {"format", "version", "counts", "fingerprint", "files", "checksum", 
 
 
 def open_store(path: str | Path) -> Contents:
-    """Map a stored knowledge base; see :meth:`KnowledgeBase.open`."""
+    """Memory-map a stored knowledge base; see :meth:`KnowledgeBase.open`."""
     folder = Path(path)
     manifest = _manifest(folder)
     check_files(folder, KIND, manifest)
@@ -167,7 +180,7 @@ def open_store(path: str | Path) -> Contents:
 
 
 def verify_store(path: str | Path) -> list[str]:
-    """Names of the store's files whose content is not what was written (reads all of them)."""
+    """Return the names of the files that have changed since they were written; reads all files."""
     folder = Path(path)
     return changed_files(folder, _manifest(folder))
 

@@ -1,8 +1,8 @@
-"""Temporary files and folders beside what they will become, and what killed runs left of them.
+"""Temporary files and folders beside their targets, and removing those that killed runs left.
 
-Their names follow from the target's, so that the next run on the same target finds those of a
-killed one. The maker of a temporary holds a lock on it for as long as it lives; that of a dead one
-is free, and it is removed.
+Their names follow from the name of the target, so the next run with the same target finds the
+temporary files of a run that was killed. A process locks its temporary file or folder for as long
+as it runs. If the lock is free, the process that made it has ended, and the temporary is removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from biolink.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # not Unix: temporaries are not locked, and leftovers stay
+except ImportError:  # On other systems than Unix nothing is locked, and leftovers stay.
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["is_temporary", "older", "temporary_beside", "unwritable"]
@@ -37,15 +37,25 @@ def is_temporary(name: str) -> bool:
 
 
 def unwritable(path: str | Path, error: OSError) -> InputError:
-    """The error for a place that cannot be written."""
+    """Return the error for a path that cannot be written."""
     return InputError(
-        str(path), None, error.strerror or str(error), "a place that can be written, with room"
+        str(path), None, error.strerror or str(error), "a path that can be written, with free space"
     )
 
 
 @contextlib.contextmanager
 def temporary_beside(target: Path, folder: bool) -> Iterator[tuple[Path, int]]:
-    """A locked temporary file or folder beside a target, gone afterwards; (path, handle)."""
+    """Make a locked temporary file or folder beside a target; it is removed after the block.
+
+    Yields
+    ------
+    (path, handle): its path, and its open file descriptor.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, or other processes are writing the same target.
+    """
     names = [target.parent / f".{target.name}.biolink-{n}" for n in range(1, _TEMPORARIES + 1)]
     for name in names:
         _remove_dead(name, target)
@@ -63,14 +73,14 @@ def temporary_beside(target: Path, folder: bool) -> Iterator[tuple[Path, int]]:
     try:
         yield temporary, handle
     finally:
-        # Once it has been renamed, another run may have one of this name.
+        # After it has been renamed, another run may have made one of the same name.
         if _is_at(handle, temporary):
             _remove(temporary)
         os.close(handle)
 
 
 def _make(name: Path, folder: bool) -> tuple[Path, int] | None:
-    """Make and lock it; None where another process has it."""
+    """Make and lock a temporary file or folder; None if another process has one of this name."""
     try:
         if folder:
             name.mkdir()
@@ -82,7 +92,7 @@ def _make(name: Path, folder: bool) -> tuple[Path, int] | None:
     except FileExistsError:
         return None
     except FileNotFoundError:
-        # Another process took the new folder, not locked yet, for that of a dead one.
+        # Another process removed the new folder before it was locked, as a leftover.
         if folder:
             return None
         raise
@@ -93,7 +103,7 @@ def _make(name: Path, folder: bool) -> tuple[Path, int] | None:
 
 
 def _remove_dead(name: Path, target: Path) -> None:
-    """Remove what a killed run left; a folder that it was about to replace comes back."""
+    """Remove what a killed run left, and restore the folder that it was about to replace."""
     old = older(name)
     with contextlib.suppress(OSError):
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -111,7 +121,7 @@ def _remove_dead(name: Path, target: Path) -> None:
 
 
 def older(temporary: Path) -> Path:
-    """Where a folder goes that the temporary one is about to replace."""
+    """Return where the old folder is moved when the temporary one replaces it."""
     return temporary.with_name(f"{temporary.name}.old")
 
 
@@ -124,7 +134,10 @@ def _remove(path: Path) -> None:
 
 
 def _lock(handle: int) -> bool | None:
-    """Lock a file or folder; False when another process holds it, None where none can."""
+    """Lock a file or folder.
+
+    Returns False if another process holds the lock, and None if the system cannot lock.
+    """
     if fcntl is None:
         return None
     try:
@@ -137,6 +150,7 @@ def _lock(handle: int) -> bool | None:
 
 
 def _is_at(handle: int, path: Path) -> bool:
+    """Return whether the path is still the file or folder that was opened."""
     try:
         return os.path.samestat(os.fstat(handle), path.lstat())
     except OSError:

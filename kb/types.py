@@ -1,10 +1,10 @@
-"""Semantic types: what corpora and knowledge bases call them, and whether two agree."""
+"""Semantic types: resolving their synonyms, and comparing those of mentions and concepts."""
 
 from __future__ import annotations
 
 __all__ = ["type_agreement", "type_name"]
 
-#: What corpora and recognisers call the semantic types of knowledge bases.
+#: Names of semantic types in corpora and recognisers, and the names in knowledge bases.
 _TYPE_NAMES = {
     "specificdisease": "disease",
     "diseaseclass": "disease",
@@ -20,7 +20,7 @@ _TYPE_NAMES = {
 
 
 def type_name(written: str) -> str:
-    """A type as it is compared: in lower case, with synonyms of disease and chemical resolved.
+    """Return a type in lower case, with synonyms of disease and chemical resolved.
 
     >>> type_name("SpecificDisease"), type_name("Gene")
     ('disease', 'gene')
@@ -30,12 +30,20 @@ def type_name(written: str) -> str:
 
 
 def type_agreement(mention_type: str, concept_types: tuple[str, ...], known: set[str]) -> float:
-    """1 when the mention's type is one of the concept's, -1 when not, 0 when that says nothing.
+    """Compare the semantic type of a mention with those of a concept.
+
+    Returns 1 if the concept has the mention's type, and -1 if it does not. Returns 0 if there is
+    nothing to compare: the mention or the concept has no type, or the knowledge base does not have
+    the mention's type.
 
     Parameters
     ----------
+    mention_type
+        The type of the mention; "" for none.
+    concept_types
+        The types of the concept.
     known
-        All types of the knowledge base, as :func:`type_name` gives them.
+        All types of the knowledge base, as returned by :func:`type_name`.
 
     >>> type_agreement("Drug", ("Chemical",), {"chemical", "disease"})
     1.0

@@ -1,4 +1,4 @@
-"""Words of messages: counts with their nouns, kinds of values, lists of columns."""
+"""Phrases for messages: numbers with nouns, types of JSON values, lists of columns."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 __all__ = ["columns_seen", "counted", "json_kind"]
 
-#: Characters of a header that a message shows.
+#: The number of characters of a header that a message shows.
 _SHOWN = 200
-_JSON = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+_JSON = {int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun, in the plural where it is not one.
+    """Return a number with its noun, which is in the plural unless the number is 1.
 
     >>> counted(1, "concept"), counted(12000, "name"), counted(0, "entry", "entries")
     ('1 concept', '12,000 names', '0 entries')
@@ -22,7 +22,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def json_kind(value: Any) -> str:
-    """What JSON calls a value, with its article.
+    """Return the name of a value's JSON type, with its article.
 
     >>> json_kind([1]), json_kind(1.5), json_kind(None), json_kind({})
     ('a list', 'a number', 'null', 'an object')
@@ -33,7 +33,7 @@ def json_kind(value: Any) -> str:
 
 
 def columns_seen(columns: Iterable[str]) -> str:
-    """What a message says of a table's header.
+    """Describe the header of a table for a message.
 
     >>> columns_seen(["code", "title"]), columns_seen([""])
     ('the columns are code, title', 'the header is empty')

@@ -262,7 +262,7 @@ class _Search:
         parents, children, steps = [], [], []
         wide = counts > max(_MANY, most)
         for row in np.flatnonzero(wide):
-            tokens = trie.tok[begin[row] : begin[row] + counts[row]]
+            tokens = trie.tokens[begin[row] : begin[row] + counts[row]]
             step = self.log_probs[row, tokens]
             # All continuations that tie with the last one are kept.
             chosen = np.flatnonzero(step >= np.partition(step, -most)[-most])
@@ -277,7 +277,7 @@ class _Search:
             child = np.arange(len(parent)) + np.repeat(begin[narrow] - before, sizes)
             parents.append(parent)
             children.append(child)
-            steps.append(self.log_probs[parent, trie.tok[child]])
+            steps.append(self.log_probs[parent, trie.tokens[child]])
         parent, child = np.concatenate(parents), np.concatenate(children)
         return parent, child, rows.log_prob[parent] + np.concatenate(steps)
 
@@ -295,7 +295,7 @@ class _Search:
         before, after = nodes[:, :-1], nodes[:, 1:]
         # The token of a leaf is never fed to the decoder, so the tokens end before it.
         is_path = (trie.first[before] <= after) & (after < trie.first[before + 1])
-        is_path[:, :-1] &= trie.tok[after[:, :-1]] == self.rows.tokens[rows]
+        is_path[:, :-1] &= trie.tokens[after[:, :-1]] == self.rows.tokens[rows]
         if not is_path.all():
             wrong = int(rows[~is_path.all(1)][0])
             path = self.rows.tokens[wrong].tolist()
@@ -337,7 +337,7 @@ class _Search:
 
     def _move(self, parent: np.ndarray, child: np.ndarray, log_prob: np.ndarray) -> None:
         """Make the chosen continuations the open hypotheses, and decode their tokens."""
-        token = np.asarray(self.trie.tok[child], dtype=np.int64)
+        token = np.asarray(self.trie.tokens[child], dtype=np.int64)
         mention = self.rows.mention[parent]
         tokens = np.concatenate([self.rows.tokens[parent], token[:, None]], 1)
         nodes = np.concatenate([self.rows.nodes[parent], child[:, None]], 1)

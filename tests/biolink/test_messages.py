@@ -146,7 +146,7 @@ def test_one_is_singular(run) -> None:  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("types", [[], "", [" "]])
 def test_an_empty_choice_of_types_is_refused_with_those_that_exist(types: object) -> None:
     kb = KnowledgeBase.from_concepts([Concept("1", "asthma", types=("Disease",))])
-    with pytest.raises(ConfigError, match="the types are an empty list; expected types among Dis"):
+    with pytest.raises(ConfigError, match="the list of types is empty; expected types among Dis"):
         kb.subset(types=types)  # type: ignore[arg-type]
 
 

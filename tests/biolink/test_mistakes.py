@@ -167,7 +167,7 @@ BASES: list[Row] = [
         "concepts is Concept",
     ),
     (lambda it: KnowledgeBase.from_concepts(["D1"]), ConfigError, "concepts has 'D1'"),
-    (lambda it: KnowledgeBase.from_concepts([Concept(1, "x")]), KnowledgeBaseError, "not a text"),
+    (lambda it: KnowledgeBase.from_concepts([Concept(1, "x")]), KnowledgeBaseError, "not a string"),
     (
         lambda it: KnowledgeBase.from_concepts([Concept("1", "x", "abc")]),
         KnowledgeBaseError,
@@ -190,7 +190,7 @@ BASES: list[Row] = [
     (
         lambda it: KnowledgeBase.from_concepts([], sources=["x"]),
         ConfigError,
-        "one of sources is 'x'",
+        "an item of sources is 'x'",
     ),
     (lambda it: KnowledgeBase.from_concepts([], options="x"), ConfigError, "options is 'x'"),
     (lambda it: it.kb["X9"], UnknownConceptError, "^the knowledge base has no concept 'X9'"),
@@ -211,8 +211,8 @@ BASES: list[Row] = [
     (lambda it: it.kb.preferred_name_at("x"), ConfigError, "is not a row"),
     (lambda it: it.kb.subset(types={"Foo"}), ConfigError, "types 'Foo'; expected types among C"),
     (lambda it: it.kb.subset(types=[]), ConfigError, "expected types among Chemical, D"),
-    (lambda it: it.kb.subset(types=5), ConfigError, "types is 5 .int.; expected a list of texts"),
-    (lambda it: it.kb.subset(types=[5]), ConfigError, "types has 5 .int.; expected texts"),
+    (lambda it: it.kb.subset(types=5), ConfigError, "types is 5 .int.; expected a list of strings"),
+    (lambda it: it.kb.subset(types=[5]), ConfigError, "types has 5 .int.; expected strings"),
     (lambda it: it.kb.subset(sources=["x"]), ConfigError, "of the sources 'x'; it has no sources"),
     (lambda it: it.kb.subset(ids=["X", "Y"]), ConfigError, "2 of 2 ids are not in the knowledge b"),
     (lambda it: it.kb.subset(ids=5), ConfigError, "ids is 5"),

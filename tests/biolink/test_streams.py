@@ -92,8 +92,8 @@ def test_a_full_disk_while_documents_are_written(tmp_path: Path) -> None:
         done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
         assert done.returncode == 1
         (line,) = lines(done.stderr)
-        assert line == f"biolink: error: {name}: File too large; expected a place that can be " + (
-            "written, with room"
+        assert line == f"biolink: error: {name}: File too large; expected a path that can be " + (
+            "written, with free space"
         )
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.lines"]
 

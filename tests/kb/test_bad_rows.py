@@ -52,12 +52,12 @@ FILES: dict[str, tuple[str, str, str]] = {
     "genbioel": (
         "target_kb.json",
         '{"D1": ["fever"], "D2": [5], "D3": ["cold"]}',
-        "target_kb.json: the entry 'D2' is 5, not a text",
+        "target_kb.json: the entry 'D2' is 5, not a string",
     ),
     "json": (
         "x.json",
         '{"D1": ["fever"], "D2": [5], "D3": ["cold"]}',
-        "x.json: the entry 'D2' is 5, not a text",
+        "x.json: the entry 'D2' is 5, not a string",
     ),
     "jsonl": (
         "x.jsonl",

@@ -30,7 +30,7 @@ def with_end(rows: list[list[int]]) -> list[list[int]]:
 def equal(a: NameTrie, b: NameTrie) -> bool:
     return all(
         np.array_equal(getattr(a, name), getattr(b, name))
-        for name in ("tok", "first", "leaf_nodes", "leaf_indptr", "leaf_names", "levels")
+        for name in ("tokens", "first", "leaf_nodes", "leaf_indptr", "leaf_names", "levels")
     )
 
 
