@@ -378,7 +378,7 @@ def check_named_folder(path: str | Path, kind: str) -> None:
 def foreign_names(folder: Path, patterns: Iterable[str]) -> list[str]:
     """Return the sorted names of a folder's entries that match none of the patterns.
 
-    What a killed run left in it is no such thing.
+    Temporary files and folders that a killed run left are not counted.
 
     >>> foreign_names(Path("no-such-folder"), ["*.json"])
     []

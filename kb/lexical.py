@@ -67,8 +67,8 @@ class LexicalIndex:
     >>> from biolink.kb import Concept
     >>> kb = KnowledgeBase.from_concepts([Concept("1", "fever"), Concept("2", "asthma")])
     >>> ((name_ids, cosines),) = LexicalIndex.build(kb).search(["fevers"], k=5)
-    >>> [kb.name_at(int(i)) for i in name_ids], cosines.round(1).tolist() == [0.7]
-    (['fever'], True)
+    >>> [(kb.name_at(int(i)), f"{cosine:.2f}") for i, cosine in zip(name_ids, cosines)]
+    [('fever', '0.89')]
     """
 
     def __init__(

@@ -28,7 +28,7 @@ _TEMPORARIES = 8
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name is that of a temporary file or folder of ours.
+    """Return whether a file or folder with this name is one of biolink's temporaries.
 
     >>> is_temporary(".part.kb.biolink-1"), is_temporary("part.kb")
     (True, False)

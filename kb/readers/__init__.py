@@ -1,11 +1,12 @@
 """Readers of knowledge bases: one module per format, each able to recognise its own files.
 
-A reader module has ``LABEL`` (what it reads, for people), ``sniff(path, head)`` and
-``read(path, on_problem, **options)``, which yields concepts as a stream, and among them what it
-says of records that it leaves out. A row that cannot be read costs itself alone: its problem goes
-to :func:`biolink.kb.problems.raise_or_report`. ``prefix`` of the registry's entry is the CURIE
-prefix of the ids, ``prefixes`` names that of ids of other origin; a module whose files differ in it
-has a function ``prefixes(path)``.
+A reader module has three names. ``LABEL`` describes the format to users. ``sniff(path, head)`` says
+whether a file has the format. ``read(path, on_problem, **options)`` yields a stream of concepts,
+and of :class:`~biolink.kb.concept.Dropped` for records that it leaves out. A row that cannot be
+read costs only itself: its problem is passed to :func:`biolink.kb.problems.raise_or_report`.
+
+The registry names the CURIE prefix of the ids (``prefix``) and rules for ids that take another
+(``prefixes``). A module in whose format this depends on the file has a function ``prefixes(path)``.
 """
 
 from __future__ import annotations
@@ -43,25 +44,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """An entry of the registry; the module is imported when it is used."""
+    """An entry of the registry; its module is imported on first use."""
 
     module: str
     prefix: str = ""
     prefixes: tuple[tuple[str, str], ...] = ()
 
     def load(self) -> ModuleType:
+        """Import the module of the reader."""
         return import_module(self.module)
 
     def prefixes_of(self, path: str | Path) -> Prefixes:
-        """The CURIE prefixes of the ids in a file."""
-        of_file = getattr(self.load(), "prefixes", None)
-        if of_file is None:
+        """Return the CURIE prefixes of the ids in a file."""
+        prefixes_of_file = getattr(self.load(), "prefixes", None)
+        if prefixes_of_file is None:
             return Prefixes.of(self.prefix, self.prefixes)
-        found: Prefixes = of_file(path)
-        return found
+        prefixes: Prefixes = prefixes_of_file(path)
+        return prefixes
 
 
-#: In the order in which they are asked whether a file is theirs.
+#: All readers, in the order in which their ``sniff`` is tried.
 READERS: dict[str, Reader] = {
     "umls-rrf": Reader("biolink.kb.readers.umls", "umls"),
     "mesh-xml": Reader("biolink.kb.readers.mesh_xml", "mesh"),
@@ -79,52 +81,61 @@ READERS: dict[str, Reader] = {
 
 
 def sniff_format(path: str | Path, options: Mapping[str, Any] | None = None) -> str:
-    """Name of the reader whose format the file or folder has.
+    """Recognise the format of a file or folder, and return the name of its reader.
 
     Parameters
     ----------
     path
         The file or folder.
     options
-        Options for the reader. Where no reader that knows the file has all of them, the only one
-        that has is taken: names of columns say that it is a table.
+        The options for the reader. If no reader that recognises the file has all of them, the only
+        reader that has them is chosen; for example, names of columns imply a table.
 
     Raises
     ------
     InputError
-        When no reader knows it.
+        If there is no such file, or no reader recognises it.
     """
     if not Path(path).exists() and str(path) != STDIO:
         raise InputError(str(path), None, "no such file or folder", "a knowledge base")
     head = peek(path)
     given = set(options or ())
-    known = None
+    recognised = None
     for name, reader in READERS.items():
         if reader.load().sniff(path, head):
-            known = known or name
+            recognised = recognised or name
             if given <= set(_options_of(name)):
                 return name
-    meant = [name for name in READERS if given and given <= set(_options_of(name))]
-    if not Path(path).is_dir() and len(meant) == 1:
-        return meant[0]
-    if known is not None:
-        return known
-    table = READERS["table"].load().unknown_columns(path, head)
-    raise table or InputError(
+    with_options = [name for name in READERS if given and given <= set(_options_of(name))]
+    if not Path(path).is_dir() and len(with_options) == 1:
+        return with_options[0]
+    if recognised is not None:
+        return recognised
+    table_error = READERS["table"].load().unknown_columns(path, head)
+    raise table_error or InputError(
         display_name(path),
         None,
-        "a format of knowledge bases that is not known",
+        "the format of the knowledge base is not recognised",
         f"one of {', '.join(READERS)}; name it with --format (in Python format=)",
     )
 
 
 def _options_of(name: str) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a reader after ``path`` and ``on_problem``."""
     parameters = inspect.signature(READERS[name].load().read).parameters
     return dict(list(parameters.items())[2:])
 
 
 def read_concepts(path: str | Path, format: str | None = None, **options: Any) -> Iterator[Concept]:
-    """Stream the concepts of a file or folder in any readable format."""
+    """Stream the concepts of a file or folder in any of the formats of :data:`READERS`.
+
+    Raises
+    ------
+    InputError
+        If the file does not have its format; the message names file and line.
+    ConfigError
+        If the format or an option is unknown, or an option has the wrong type.
+    """
     records = read_records(path, format, **options)
     return (record for record in records if isinstance(record, Concept))
 
@@ -135,7 +146,7 @@ def read_records(
     on_problem: OnProblem = None,
     **options: Any,
 ) -> Iterator[Record]:
-    """Stream the concepts, and what the reader says of records that it leaves out."""
+    """Stream the concepts of a file, and what the reader reports about records it leaves out."""
     name = format or sniff_format(path, options)
     if not isinstance(name, str) or name not in READERS:
         raise ConfigError(
@@ -165,19 +176,19 @@ def read_contents(
     """Read a whole knowledge base; see :meth:`KnowledgeBase.read`."""
     problems = 0
 
-    def told(problem: InputError) -> None:
+    def count_problem(problem: InputError) -> None:
         nonlocal problems
         problems += 1
         raise_or_report(problem, on_problem)
 
     name = format or sniff_format(path, options)
-    records = read_records(path, name, told, **options)
+    records = read_records(path, name, count_problem, **options)
     files = sorted(p for p in Path(path).iterdir() if p.is_file()) if Path(path).is_dir() else []
     if not files and Path(path).is_file():
         files = [Path(path)]
     try:
         data = built(
-            records if progress is None else _told(records, progress),
+            records if progress is None else _with_progress(records, progress),
             READERS[name].prefixes_of(path),
             [{"file": file.name, "sha256": sha256_of(file)} for file in files],
             {"format": name, **options},
@@ -186,25 +197,28 @@ def read_contents(
         raise KnowledgeBaseError(f"{display_name(path)}: {error}") from None
     concepts = data.table.num_rows
     if not len(data.names):
-        found = f"no name in {counted(concepts, 'concept')}" if concepts else "no concept"
+        contents = f"no name in {counted(concepts, 'concept')}" if concepts else "no concept"
         dropped = data.manifest.get("dropped", {})
         reasons = [f"{reason}: {entry['count']:,}" for reason, entry in dropped.items()]
         if problems:
             reasons.append(f"rows that cannot be read: {problems:,}")
         if reasons:
-            found += f" ({'; '.join(reasons)})"
-        raise InputError(display_name(path), None, found, f"concepts with names, read as {name}")
+            contents += f" ({'; '.join(reasons)})"
+        raise InputError(display_name(path), None, contents, f"concepts with names, read as {name}")
     columns = data.manifest.get("columns")
     if columns and not data.has_synonyms:
         log.warning(
-            "%s: no concept has a second name; the columns or fields are: %s",
+            "%s: no concept has a synonym; the columns or fields are: %s",
             display_name(path),
             ", ".join(columns),
         )
     return data
 
 
-def _told(records: Iterator[Record], progress: Callable[[int, None], None]) -> Iterator[Record]:
+def _with_progress(
+    records: Iterator[Record], progress: Callable[[int, None], None]
+) -> Iterator[Record]:
+    """Pass on the records, and report their number after every thousand."""
     for number, record in enumerate(records, 1):
         if number % 1000 == 0:
             progress(number, None)

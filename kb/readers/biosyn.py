@@ -1,6 +1,7 @@
-"""BioSyn dictionaries: ``id||name`` a line, ``id|alternative||name|name``, composite ids with +.
+"""BioSyn dictionaries: each line is ``id||name``, or with several of both ``id|id||name|name``.
 
-The first id names the concept, the others are its alternative ids. Lines of one id may repeat.
+The first id is that of the concept, the others are its alternative ids. Several lines may have the
+same id. A composite id, such as ``D1+D2``, is one id.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Concept]:
-    """Stream a concept per line.
+    """Stream one concept per line.
 
     Raises
     ------
     InputError
-        For a line without ``||`` or without an id.
+        If a line has no ``||`` or no id.
     """
     for number, line in readable_lines(path, on_problem):
         if not line.strip():
             continue
         ids, separator, names = line.partition("||")
-        first, *alternatives = [part.strip() for part in ids.split("|")]
+        first, *alternatives = [concept_id.strip() for concept_id in ids.split("|")]
         if not separator or not first:
-            found = f"the line {line[:80]!r}"
-            problem = InputError(display_name(path), number, found, "id||name|name|...")
+            shown = f"the line {line[:80]!r}"
+            problem = InputError(display_name(path), number, shown, "id||name|name|...")
             raise_or_report(problem, on_problem)
             continue
         preferred, *synonyms = names.split("|")

@@ -1,8 +1,9 @@
 """CTD vocabularies as TSV or CSV: diseases (MEDIC), chemicals, genes, anatomy and pathways.
 
-The column names stand in a comment line after ``# Fields:``. Ids lose ``MESH:`` and ``OMIM:``.
-Names stand in ``Synonyms``, and in the files of chemicals since 2026 in ``MESHSynonyms`` and
-``CTDCuratedSynonyms``. Source: https://ctdbase.org/downloads/
+The names of the columns are in a comment line after ``# Fields:``. The prefixes ``MESH:`` and
+``OMIM:`` are removed from the ids. The synonyms are in the column ``Synonyms``; in the files of
+chemicals since 2026, they are in ``MESHSynonyms`` and ``CTDCuratedSynonyms``. Source:
+https://ctdbase.org/downloads/
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 
 LABEL = "CTD vocabularies: diseases (MEDIC), chemicals, genes, anatomy, pathways (TSV or CSV)"
 
-#: First column -> (columns of id and preferred name, semantic type).
+#: Maps the first column to the columns of the id and the preferred name, and the semantic type.
 _KINDS = {
     "DiseaseName": ("DiseaseID", "DiseaseName", "Disease"),
     "ChemicalName": ("ChemicalID", "ChemicalName", "Chemical"),
@@ -42,14 +43,18 @@ _XREFS = {
 
 def sniff(path: str | Path, head: str) -> bool:
     lines = head.splitlines()
-    # Without "#" only in the first line, so that a table's cells are no CTD file.
+    # Without "#" the names of the columns must be in the first line. Otherwise a table whose cells
+    # contain such a name would be read as a CTD file.
     return any(
         _FIELDS.match(line) and (line.startswith("#") or not i) for i, line in enumerate(lines)
     ) and any(ids in head for ids, _, _ in _KINDS.values())
 
 
 def prefixes(path: str | Path) -> Prefixes:
-    """Those of the file's ids: genes are NCBI's, all else is MeSH with some diseases of OMIM."""
+    """Return the CURIE prefixes of a file's ids.
+
+    The ids of genes are NCBI's; all others are MeSH's, except for some diseases of OMIM.
+    """
     for line in peek(path).splitlines():
         match = _FIELDS.match(line)
         if match and match[1] == "GeneSymbol":
@@ -57,8 +62,8 @@ def prefixes(path: str | Path) -> Prefixes:
     return Prefixes.of("mesh", [("[0-9]{6}", "OMIM")])
 
 
-def _bare(written: str) -> str:
-    return re.sub(r"^(MESH|OMIM):", "", written.strip())
+def _bare(curie: str) -> str:
+    return re.sub(r"^(MESH|OMIM):", "", curie.strip())
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -71,7 +76,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
     Raises
     ------
     InputError
-        For a line that does not fit the columns, or has no id.
+        If a line does not fit the columns or has no id.
     """
     columns: list[str] | None = None
     separator = "\t"
@@ -87,9 +92,9 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
                     raise InputError(source, number, str(error), "a row of CSV") from None
                 yield Columns(tuple(columns))
             elif line.strip() and not line.startswith("#"):
-                found = f"the line {line[:60]!r}"
+                shown = f"the line {line[:60]!r}"
                 expected = "a line '# Fields:' and the columns' names, before the first row"
-                raise InputError(source, number, found, expected)
+                raise InputError(source, number, shown, expected)
             continue
         if not line.strip():
             continue
@@ -114,9 +119,9 @@ def _concept(line: str, columns: list[str], separator: str) -> Concept:
     def several(column: str) -> list[str]:
         return [value.strip() for value in row.get(column, "").split("|") if value.strip()]
 
-    named = [column for column in row if column.endswith("Synonyms")]
+    synonym_columns = [column for column in row if column.endswith("Synonyms")]
     names = [row["GeneName"].strip()] if row.get("GeneName", "").strip() else []
-    names += [name for column in named for name in several(column)]
+    names += [name for column in synonym_columns for name in several(column)]
     definition = row.get("Definition", "").strip()
     alternatives = [i for c in row if c.startswith("Alt") and c.endswith("IDs") for i in several(c)]
     return Concept(

@@ -1,4 +1,4 @@
-"""Flat JSON: one object, ``{"id": ["name", "synonym", ...], ...}``; a single string is one name."""
+"""Flat JSON: one object, ``{"id": ["name", "synonym", ...], ...}``; one name may be a string."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def sniff(path: str | Path, head: str) -> bool:
 def read_names(
     path: str | Path, on_problem: OnProblem = None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(id, names) of every entry.
+    """Yield (id, names) for each entry.
 
     Raises
     ------
     InputError
-        When the file is not one JSON object of lists of strings.
+        If the file is not one JSON object of lists of strings.
     """
     expected = "one JSON object of lists of names"
     entries = parse_file(path, expected)

@@ -1,7 +1,7 @@
-"""GenBioEL's ``target_kb.json``: ``{"concept id": ["name", ...], ...}`` or with several ids a key.
+"""GenBioEL's ``target_kb.json``: ``{"id": ["name", ...], "id|id": ["name", ...], ...}``.
 
-GenBioEL writes composite keys as ids joined by ``|``; the first names the concept.
-The same shape without composite ids is the flat JSON form.
+GenBioEL joins several ids of one concept by ``|``. The first is that of the concept, the others are
+its alternative ids. Without such keys, the format is that of flat JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Concept]:
     """Stream the concepts; the first name is the preferred one."""
     for key, names in read_names(path, on_problem):
-        first, *alternatives = [part.strip() for part in key.split("|")]
+        first, *alternatives = [concept_id.strip() for concept_id in key.split("|")]
         yield Concept(
             id=first,
             name=names[0] if names else "",

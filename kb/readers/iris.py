@@ -1,4 +1,4 @@
-"""CURIEs of the IRIs that ontologies name their classes by."""
+"""Converting the IRIs of ontologies' classes to CURIEs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 __all__ = ["curie_of"]
 
-#: Where the local part follows the address, and the prefix that it takes.
-_PLACES = (
+#: Addresses that are followed by the local part of an id, and the prefixes of the CURIEs.
+_ADDRESSES = (
     (r"(?:www\.)?snomed\.info/(?:id|sct)/", "SNOMEDCT"),
     (r"snomed\.info/sct/\d+/id/", "SNOMEDCT"),
     (r"id\.nlm\.nih\.gov/mesh/(?:\d{4}/)?", "MESH"),
@@ -20,7 +20,7 @@ _PLACES = (
     (r"(?:www\.)?wikidata\.org/(?:entity|wiki)/", "wikidata"),
     (r"id\.who\.int/icd/entity/", "ICD11"),
 )
-_KNOWN = [(re.compile(rf"https?://{place}([\w.+-]+)"), prefix) for place, prefix in _PLACES]
+_KNOWN = [(re.compile(rf"https?://{address}([\w.+-]+)"), prefix) for address, prefix in _ADDRESSES]
 # purl.bioontology.org/ontology/SNOMEDCT/22298006, identifiers.org/mesh/D001241
 _FOLDER = re.compile(
     r"https?://(?:purl\.bioontology\.org/ontology|(?:www\.)?identifiers\.org)/"
@@ -35,7 +35,7 @@ _CURIE = re.compile(r"[A-Za-z][\w.-]*:(?!//)[^\s/]\S*")
 
 
 def curie_of(iri: str) -> str | None:
-    """The CURIE that an IRI stands for, or None; a CURIE is returned as it is.
+    """Return the CURIE that an IRI stands for, or None; a CURIE is returned unchanged.
 
     >>> curie_of("http://www.orpha.net/ORDO/Orphanet_558"), curie_of("http://snomed.info/id/22298006")
     ('Orphanet:558', 'SNOMEDCT:22298006')
@@ -49,7 +49,7 @@ def curie_of(iri: str) -> str | None:
             return f"{prefix}:{match[1]}"
     match = _FOLDER.fullmatch(iri)
     if match:
-        # identifiers.org/hgnc/HGNC:5 says the prefix twice.
+        # An IRI such as identifiers.org/hgnc/HGNC:5 repeats the prefix.
         before, colon, local = match[2].partition(":")
         repeated = colon and before.lower() == match[1].lower()
         return f"{match[1]}:{local if repeated else match[2]}"

@@ -1,7 +1,7 @@
-"""JSON as knowledge bases have it: parsed and taken apart with clear errors.
+"""Parsing JSON and checking the types of its values, with clear errors.
 
-A value of another type than expected raises :class:`Unfit`, which the reader turns into an
-``InputError`` with the place.
+A value of the wrong type raises :class:`Unfit`, which the reader turns into an ``InputError`` that
+names the file and the line or entry.
 """
 
 from __future__ import annotations
@@ -21,29 +21,42 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class Unfit(ValueError):
-    """A value is not what its place asks for."""
+    """A value has the wrong type or cannot be read."""
 
 
 def parse(text: str) -> Any:
-    """A JSON value.
+    """Parse a JSON value.
 
     Raises
     ------
     Unfit
-        When it is none, is nested too deeply, or has a number of too many digits.
+        If the text is not JSON, is nested too deeply, or has a number with too many digits.
     """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise Unfit(f"no JSON ({error.msg}, column {error.colno})") from None
+        raise Unfit(f"not JSON ({error.msg}, column {error.colno})") from None
     except ValueError as error:
-        raise Unfit(f"no JSON that can be read ({error})") from None
+        raise Unfit(f"JSON that cannot be read ({error})") from None
     except RecursionError:
         raise Unfit("JSON that is nested too deeply") from None
 
 
 def parse_file(path: str | Path, expected: str) -> Any:
-    """The value of a JSON file; ``InputError`` with the line when there is none."""
+    """Parse a JSON file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        What the file should contain, for the message.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is not JSON; the message names the line.
+    """
     with open_text(path) as stream:
         text = stream.read()
     try:
@@ -57,7 +70,7 @@ def parse_file(path: str | Path, expected: str) -> Any:
 
 
 def as_object(value: Any, what: str) -> Mapping[str, Any]:
-    """The value, which must be an object; None counts as an empty one."""
+    """Return the value if it is an object; None counts as an empty one."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -66,7 +79,7 @@ def as_object(value: Any, what: str) -> Mapping[str, Any]:
 
 
 def as_list(value: Any, what: str) -> list[Any]:
-    """The value, which must be a list; None counts as an empty one."""
+    """Return the value if it is a list; None counts as an empty one."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -75,18 +88,22 @@ def as_list(value: Any, what: str) -> list[Any]:
 
 
 def as_text(value: Any, what: str) -> str:
-    """The value, which must be a text of whole characters; None counts as ""."""
+    """Return the value if it is a string without lone surrogates; None counts as ""."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Unfit(f"{what} is {written(value)}, not a text")
+        raise Unfit(f"{what} is {written(value)}, not a string")
     if _HALF.search(value):
         raise Unfit(f"{what} is {written(value)}, which holds half of a character")
     return value
 
 
 def as_texts(value: Any, what: str) -> tuple[str, ...]:
-    """The value, which must be a text or a list of texts."""
+    """Return a tuple of strings if the value is a string or a list of strings.
+
+    >>> as_texts(["fever", "pyrexia"], '"names"'), as_texts("fever", '"names"')
+    (('fever', 'pyrexia'), ('fever',))
+    """
     if isinstance(value, str):
         return (as_text(value, what),) if value else ()
     items = as_list(value, what)
@@ -96,6 +113,6 @@ def as_texts(value: Any, what: str) -> tuple[str, ...]:
 
 
 def written(value: Any) -> str:
-    """The value as messages show it."""
+    """Return the value as messages show it; a long one is cut short."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,8 +1,8 @@
-"""JSON Lines: an object per concept.
+"""JSON Lines: one object per concept.
 
-Fields are those of :class:`biolink.kb.Concept`; ``id`` and one of ``name`` and ``names`` are
-required. scispaCy's field names (``concept_id``, ``canonical_name``, ``aliases``, ``definition``,
-``types``) are read too.
+The fields are those of :class:`biolink.kb.Concept`. ``id`` and either ``name`` or ``names`` are
+required. The field names of scispaCy (``concept_id``, ``canonical_name``, ``aliases``,
+``definition``, ``types``) are also read.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
     Raises
     ------
     InputError
-        For a line that is not such an object.
+        If a line is not such an object.
     """
     fields: dict[str, None] = {}
     for number, line in readable_lines(path, on_problem):

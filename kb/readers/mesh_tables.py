@@ -1,8 +1,8 @@
 """MeSH as tables: a folder with descriptor terms, tree numbers, scope notes, supplementary names.
 
-Recognised by their columns, so the files' names do not matter; only the descriptor terms are
-required. Columns: ``DescriptorUI DescriptorName ... TermName ...``, ``DescriptorUI ...
-TreeNumber``, ``DescriptorUI ... ScopeNote`` and ``MeshUI Name Sources``.
+The tables are recognised by their columns, so the names of the files do not matter. Only the table
+of descriptor terms is required. Columns: ``DescriptorUI DescriptorName ... TermName ...``,
+``DescriptorUI ... TreeNumber``, ``DescriptorUI ... ScopeNote`` and ``MeshUI Name Sources``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _ROLES = {
     "supplementary": ("MeshUI", "Name", "Sources"),
 }
 
-#: Semantic types by branch of the MeSH tree; F03 (mental disorders) counts as disease.
+#: The semantic types of the branches of the MeSH tree. Only F03 (mental disorders) is an
+#: exception: it counts as Disease.
 BRANCH_TYPES = {
     "A": "Anatomy",
     "B": "Organism",
@@ -49,7 +50,7 @@ BRANCH_TYPES = {
 
 
 def branch_type(tree_number: str) -> str:
-    """Semantic type of a tree number.
+    """Return the semantic type of a tree number; "" if its branch is unknown.
 
     >>> branch_type("F03.700"), branch_type("D02.355")
     ('Disease', 'Chemical')
@@ -60,10 +61,13 @@ def branch_type(tree_number: str) -> str:
 
 
 def supplementary_type(mesh_id: str, sources: str) -> str:
-    """Disease or Chemical for a supplementary record, which has no tree number.
+    """Return ``Disease`` or ``Chemical`` for a supplementary record, which has no tree number.
 
-    The rare diseases were added as one block of ids, C535298 to C580439 with few exceptions; the
-    table says of the rest only where each name was found.
+    With few exceptions, the rare diseases have ids from C535298 to C580439, because they were added
+    together. For the other records the table only names the source of each name.
+
+    >>> supplementary_type("C536830", ""), supplementary_type("C000001", "")
+    ('Disease', 'Chemical')
     """
     if "mondo-label" in sources.split("|"):
         return "Disease"
@@ -77,6 +81,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def _roles(folder: Path) -> dict[str, Path]:
+    """Map each role in :data:`_ROLES` to the file with its columns, if there is one."""
     roles = {}
     for file in _files(folder):
         columns = _header(file)
@@ -126,18 +131,23 @@ def read(
     on_problem
         Called with the problem of each row that cannot be read, instead of raising it.
     supplementary
-        Read the supplementary records, too.
+        Whether supplementary records are read too. Default: True.
     permuted
-        Keep permuted entry terms (``Abdomens, Acute``).
+        Whether permuted entry terms (``Abdomens, Acute``) are kept. Default: True.
+
+    Raises
+    ------
+    InputError
+        If there is no table of descriptor terms, or a row does not fit the header.
     """
     folder = Path(path)
     roles = _roles(folder) if folder.is_dir() else {}
     if "terms" not in roles:
-        seen = "; ".join(
+        headers = "; ".join(
             f"in {file.name} {columns_seen(_header(file))}" for file in _files(folder)[:3]
         )
-        found = f"no table of descriptor terms ({seen or 'no files'})"
-        raise InputError(str(path), None, found, f"the columns {', '.join(_ROLES['terms'])}")
+        problem = f"no table of descriptor terms ({headers or 'no files'})"
+        raise InputError(str(path), None, problem, f"the columns {', '.join(_ROLES['terms'])}")
     types: dict[str, dict[str, None]] = defaultdict(dict)
     if "trees" in roles:
         for row in _rows(roles["trees"], on_problem):
@@ -178,7 +188,7 @@ def read(
 
 
 def _supplementary(file: Path, wanted: bool, on_problem: OnProblem) -> Iterator[Record]:
-    """Supplementary records, or what is left out where they are not wanted."""
+    """Yield the supplementary records; if they are not wanted, yield them as left out."""
     if not wanted:
         for row in _rows(file, on_problem):
             yield Dropped("names of supplementary records", row["MeshUI"])
@@ -188,8 +198,8 @@ def _supplementary(file: Path, wanted: bool, on_problem: OnProblem) -> Iterator[
         for row in _rows(file, on_problem):
             names[row["MeshUI"]][row["Name"]] = None
             sources[row["MeshUI"]] += "|" + row["Sources"]
-        for mesh_id, written in names.items():
-            preferred, *synonyms = written
+        for mesh_id, names_of_record in names.items():
+            preferred, *synonyms = names_of_record
             yield Concept(
                 id=mesh_id,
                 name=preferred,

@@ -1,14 +1,14 @@
-"""The tops of the MeSH tree: the descriptors of its categories' first level.
+"""The top descriptors of the MeSH tree, whose tree numbers have no dot.
 
-The National Library of Medicine's tables of tree numbers leave them out where a number has no
-dot. Source: MeSH 2024, tree structures.
+The tables of tree numbers of the National Library of Medicine leave them out. Source: MeSH 2024,
+tree structures.
 """
 
 from __future__ import annotations
 
 __all__ = ["TOPS"]
 
-#: Tree number -> DescriptorUI.
+#: Maps tree numbers to ids of descriptors (DescriptorUI).
 TOPS = {
     number: ui
     for line in """

@@ -1,6 +1,7 @@
 """MeSH XML as NLM publishes it: descriptor (desc2024.xml) and supplementary (supp2024.xml) records.
 
-Parsed as a stream of elements; a record is dropped from memory when it has been read.
+The file is parsed as a stream of elements, and each record is removed from memory after it has been
+read.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) 
     Parameters
     ----------
     path
-        The file, may be gzip.
+        The file, which may be compressed.
     on_problem
         Called with the problem of each record that cannot be read, instead of raising it.
     permuted
-        Keep permuted terms (``Abdomens, Acute``).
+        Whether permuted terms (``Abdomens, Acute``) are kept. Default: True.
+
+    Raises
+    ------
+    InputError
+        If the file is not well-formed XML (the message names the line), or a record has no id.
     """
     with open_binary(path) as stream:
         try:
@@ -53,7 +59,7 @@ def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) 
         except ElementTree.ParseError as error:
             line = error.position[0] if error.position else None
             raise InputError(display_name(path), line, str(error), "well-formed MeSH XML") from None
-        except (LookupError, ValueError) as error:  # an encoding that is unknown or not supported
+        except (LookupError, ValueError) as error:  # The encoding is unknown or not supported.
             raise InputError(display_name(path), 1, str(error), "well-formed MeSH XML") from None
         except DAMAGED as error:
             raise InputError(

@@ -1,7 +1,8 @@
-"""OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html), terms only.
+"""OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html); only terms are read.
 
-pronto was tried first; it refuses three of the eight OBO and OBO Graphs files measured
-(``benchmarks/results/knowledge-bases.md``), each over a line that this reader does not need.
+The package pronto was tried first. It cannot read three of the eight OBO and OBO Graphs files that
+were measured (``benchmarks/results/knowledge-bases.md``), each because of a line that this reader
+does not need.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def _plain(text: str) -> str:
+    """Resolve the escapes of a text."""
     return _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), text)
 
 
 def _value(text: str) -> str:
-    """A value without its trailing comment and qualifiers."""
+    """Return a value without its comment and qualifiers."""
     return _plain(re.split(r"(?<!\\)\s+[!{]", text, maxsplit=1)[0]).strip()
 
 
@@ -51,14 +53,14 @@ def read(
     on_problem
         Called with the problem of each line or term that cannot be read, instead of raising it.
     scopes
-        Scopes of synonyms that are kept, separated by commas.
+        The scopes of the synonyms that are kept, separated by commas. Default: all four.
     obsolete
-        Keep obsolete terms.
+        Whether obsolete terms are kept. Default: False.
 
     Raises
     ------
     InputError
-        For a line in a term that is no ``tag: value``, or a term without an id.
+        If a line in a term is not ``tag: value``, or a term has no id.
     """
     kept = {scope.strip().upper() for scope in scopes.split(",")}
     source = display_name(path)
@@ -103,7 +105,7 @@ def _term(
     fields: dict[str, list[str]] = {}
     synonyms: dict[str, None] = {}
     definitions = []
-    others = 0
+    other_scopes = 0
     for number, tag, value in lines:
         if tag == "synonym" or tag.endswith("_synonym"):
             match = _QUOTED.match(value)
@@ -113,7 +115,7 @@ def _term(
             if (scope if scope in {"EXACT", "BROAD", "NARROW"} else "RELATED") in kept:
                 synonyms[_plain(match[1])] = None
             else:
-                others += 1
+                other_scopes += 1
         elif tag == "def":
             match = _QUOTED.match(value)
             if match is None:
@@ -127,13 +129,13 @@ def _term(
     if not term_id:
         raise InputError(source, begin, "a term without an id", "a line id: ... below [Term]")
     if "true" in fields.get("is_obsolete", ()) and not obsolete:
-        # Where several could take its place (or some are only to be considered), none does.
-        by = {*_replaced_by(fields)}
-        yield Dropped("obsolete", term_id, replaced_by=by.pop() if len(by) == 1 else "")
+        # If several terms replace it, or some are only suggestions, no replacement is recorded.
+        new_ids = {*_replaced_by(fields)}
+        yield Dropped("obsolete", term_id, replaced_by=new_ids.pop() if len(new_ids) == 1 else "")
         return
     name = fields.get("name", [""])[0]
-    if others:
-        yield Dropped("synonyms of other scopes", term_id, others)
+    if other_scopes:
+        yield Dropped("synonyms of other scopes", term_id, other_scopes)
     if not name and not synonyms:
         yield Dropped("without a name", term_id)
         return
@@ -151,12 +153,12 @@ def _term(
 
 
 def _replaced_by(fields: dict[str, list[str]]) -> Iterator[str]:
-    """What ``replaced_by: MONDO:1`` and ``property_value: IAO:0100001 MONDO:1`` say."""
-    for written in fields.get("replaced_by", ()):
-        yield curie_of(written) or written
+    """Yield the ids in ``replaced_by: MONDO:1`` and ``property_value: IAO:0100001 MONDO:1``."""
+    for value in fields.get("replaced_by", ()):
+        yield curie_of(value) or value
     for value in fields.get("property_value", ()):
         predicate, _, rest = value.partition(" ")
         if re.split(r"[/#]", predicate)[-1] in ("IAO:0100001", "IAO_0100001", "replaced_by"):
-            written = rest.strip().strip('"').split('"')[0].split(" ")[0]
-            if written:
-                yield curie_of(written) or written
+            new_id = rest.strip().strip('"').split('"')[0].split(" ")[0]
+            if new_id:
+                yield curie_of(new_id) or new_id

@@ -1,8 +1,8 @@
 """OBO Graphs JSON (https://github.com/geneontology/obographs).
 
-Read with the standard library's JSON parser. pronto was tried first; it refuses one of the three
-files measured and needs five to eight times as long for the others
-(``benchmarks/results/knowledge-bases.md``).
+The files are read with the JSON parser of the standard library. The package pronto was tried first.
+It cannot read one of the three files that were measured, and takes five to eight times as long for
+the others (``benchmarks/results/knowledge-bases.md``).
 """
 
 from __future__ import annotations
@@ -50,37 +50,37 @@ def read(
     on_problem
         Called with the problem of each node that cannot be read, instead of raising it.
     scopes
-        Scopes of synonyms that are kept, separated by commas.
+        The scopes of the synonyms that are kept, separated by commas. Default: all four.
     deprecated
-        Keep deprecated classes.
+        Whether deprecated classes are kept. Default: False.
 
     Raises
     ------
     InputError
-        When it is no JSON, or something in it has another type than OBO Graphs asks for.
+        If the file is not JSON, or a value in it does not have the type that the format requires.
     """
     kept = {f"has{scope.strip().capitalize()}Synonym" for scope in scopes.split(",")}
     expected = 'OBO Graphs JSON: {"graphs": [{"nodes": [...]}]}'
     parsed = parse_file(path, expected)
-    place = ""
+    where = ""
     try:
         if not isinstance(parsed, dict) or "graphs" not in parsed:
             raise Unfit('no "graphs"')
         for number, graph in enumerate(as_list(parsed["graphs"], '"graphs"'), 1):
-            place = f"graph {number}: "
+            where = f"graph {number}: "
             nodes = as_list(as_object(graph, "it").get("nodes"), '"nodes"')
             size = len(nodes)
             nodes.reverse()
-            while nodes:  # popped, so that the parsed file shrinks as the concepts grow
+            while nodes:  # Nodes are removed, so that memory is freed as concepts are made.
                 node = nodes.pop()
                 try:
                     yield from list(_class(node, kept, deprecated))
                 except Unfit as error:
-                    found = f"graph {number}, node {size - len(nodes)}: {error}"
-                    problem = InputError(display_name(path), None, found, expected)
+                    mistake = f"graph {number}, node {size - len(nodes)}: {error}"
+                    problem = InputError(display_name(path), None, mistake, expected)
                     raise_or_report(problem, on_problem)
     except Unfit as error:
-        raise InputError(display_name(path), None, f"{place}{error}", expected) from None
+        raise InputError(display_name(path), None, f"{where}{error}", expected) from None
 
 
 def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
@@ -96,31 +96,31 @@ def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
         if predicate is not None:
             properties.setdefault(predicate, []).append(as_text(entry.get("val"), '"val"'))
     if kind not in ("CLASS", ""):
-        yield Dropped("no class (properties, individuals)", iri)
+        yield Dropped("not a class (properties, individuals)", iri)
         return
     concept_id = curie_of(iri)
     if str(meta.get("deprecated")).lower() == "true" and not deprecated:
-        by = properties.get(_REPLACED, ())
-        # Where several could take its place, none does.
+        new_ids = properties.get(_REPLACED, ())
+        # If several classes replace it, no replacement is recorded.
         yield Dropped(
             "obsolete",
             concept_id or iri,
-            replaced_by=curie_of(by[0]) or "" if len(by) == 1 and concept_id else "",
+            replaced_by=curie_of(new_ids[0]) or "" if len(new_ids) == 1 and concept_id else "",
         )
         return
     if concept_id is None:
-        yield Dropped("of an IRI that stands for no CURIE", iri)
+        yield Dropped("without a CURIE for its IRI", iri)
         return
     names: dict[str, None] = {}
-    others = 0
+    other_scopes = 0
     for entry in _objects(meta, "synonyms"):
         name = as_text(entry.get("val"), '"val"').strip()
         if _tail(entry) not in kept:
-            others += 1
+            other_scopes += 1
         elif name and name != label:
             names[name] = None
-    if others:
-        yield Dropped("synonyms of other scopes", concept_id, others)
+    if other_scopes:
+        yield Dropped("synonyms of other scopes", concept_id, other_scopes)
     if not label and not names:
         yield Dropped("without a name", concept_id)
         return
@@ -139,7 +139,7 @@ def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
 
 
 def _tail(entry: dict[str, Any]) -> str:
-    """The last part of the IRI or CURIE that says what an entry is."""
+    """Return the last part of the IRI or CURIE of an entry's predicate."""
     return re.split(r"[#/:]", as_text(entry.get("pred"), '"pred"'))[-1]
 
 

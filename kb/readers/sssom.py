@@ -1,7 +1,7 @@
-"""SSSOM mappings (TSV with a commented YAML head): for merging bases by cross reference.
+"""SSSOM mappings: TSV after a YAML header in comments, for merging bases by cross references.
 
-As a knowledge base, the objects of the mappings are the concepts: the label of the subject and
-that of the object are names, the subject a cross reference.
+When the file is read as a knowledge base, the objects of the mappings are the concepts. The labels
+of subject and object are names, and the subject is a cross reference.
 Format: https://mapping-commons.github.io/sssom/
 """
 
@@ -24,7 +24,7 @@ _REQUIRED = ("subject_id", "predicate_id", "object_id")
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One line: ids are CURIEs."""
+    """One line of the file; the ids are CURIEs."""
 
     subject_id: str
     subject_label: str
@@ -44,7 +44,7 @@ def read_mappings(path: str | Path, on_problem: OnProblem = None) -> Iterator[Ma
     Raises
     ------
     InputError
-        For a line whose cells do not fit the header.
+        If a required column is missing, or a line does not fit the header.
     """
     columns: list[str] | None = None
     for number, line in readable_lines(path, on_problem):
@@ -77,13 +77,23 @@ def read_mappings(path: str | Path, on_problem: OnProblem = None) -> Iterator[Ma
 def read(
     path: str | Path, on_problem: OnProblem = None, predicate: str = "skos:exactMatch"
 ) -> Iterator[Record]:
-    """Stream a concept per object id; mappings with another predicate are passed over."""
+    """Stream one concept per object; mappings with another predicate are left out.
+
+    Parameters
+    ----------
+    path
+        The file.
+    on_problem
+        Called with the problem of each row that cannot be read, instead of raising it.
+    predicate
+        The predicate of the mappings that are read. Default: ``skos:exactMatch``.
+    """
     objects: dict[str, list[Mapping]] = {}
     for mapping in read_mappings(path, on_problem):
         if mapping.predicate_id == predicate:
             objects.setdefault(mapping.object_id, []).append(mapping)
         else:
-            yield Dropped(f"mappings that are no {predicate}", mapping.object_id)
+            yield Dropped(f"mappings that are not {predicate}", mapping.object_id)
     for object_id, mappings in objects.items():
         labels = [m.subject_label for m in mappings if not m.subject_label.startswith("obsolete ")]
         if len(labels) < len(mappings):

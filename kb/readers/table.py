@@ -1,10 +1,10 @@
-"""CSV or TSV with named columns: a row per concept, or a row per name.
+"""CSV or TSV with named columns: one row per concept, or one row per name.
 
-Columns ``id`` and ``name`` are required (or name yours with the options); ``synonyms``,
-``definitions``, ``types``, ``xrefs``, ``source``, ``obsolete`` and ``replaced_by`` are optional,
-several values of a cell are separated by ``|``. Rows that repeat an id add their name to it. In CSV
-a cell may stand in quotes; in TSV a quote is a character as any other. BioPortal's CSV is read too
-(``Class ID``, ``Preferred Label``, ...).
+The columns ``id`` and ``name`` are required; if they have other names, options say which. The columns
+``synonyms``, ``definitions``, ``types``, ``xrefs``, ``source``, ``obsolete`` and ``replaced_by``
+are optional. Several values in a cell are separated by ``|``. A row that repeats an id adds its
+names to that concept. Cells may be quoted in CSV; in TSV a quote is an ordinary character. The CSV
+files of BioPortal are also read (``Class ID``, ``Preferred Label``, ...).
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _YES = {"true", "1", "yes", "t", "y"}
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    return _REQUIRED.keys() <= _places(_header(head.split("\n", 1)[0])).keys()
+    return _REQUIRED.keys() <= _columns_of(_header(head.split("\n", 1)[0])).keys()
 
 
 def unknown_columns(path: str | Path, head: str) -> InputError | None:
-    """The error for a file that is named as a table, and whose columns are not known."""
+    """Return the error for a file whose name is that of a table but whose columns are unknown."""
     if not {".csv", ".tsv", ".tab"} & {*stem_suffixes(path)}:
         return None
     columns = _header(head.split("\n", 1)[0])
-    return _missing(display_name(path), 1, columns, _places(columns))
+    return _missing(display_name(path), 1, columns, _columns_of(columns))
 
 
 def _separator(header: str) -> str:
@@ -59,24 +59,24 @@ def _header(line: str) -> list[str]:
     return [cell.strip() for cell in header_cells(line, _separator(line))]
 
 
-def _places(columns: Sequence[str], **named: str | None) -> dict[str, int]:
-    """Field -> number of its column."""
-    written = [column.lower() for column in columns]
-    places: dict[str, int] = {}
+def _columns_of(columns: Sequence[str], **named: str | None) -> dict[str, int]:
+    """Map each field to the index of its column; ``named`` are the columns that options name."""
+    lower = [column.lower() for column in columns]
+    column_of: dict[str, int] = {}
     for field, aliases in _ALIASES.items():
         chosen = named.get(field)
         for alias in (chosen.strip().lower(),) if chosen else aliases:
-            if alias in written:
-                places[field] = written.index(alias)
+            if alias in lower:
+                column_of[field] = lower.index(alias)
                 break
-    return places
+    return column_of
 
 
 def _missing(
-    source: str, line: int, columns: Sequence[str], places: Mapping[str, int]
+    source: str, line: int, columns: Sequence[str], column_of: Mapping[str, int]
 ) -> InputError:
-    """The error for a header without a column of ids, of names, or of both."""
-    fields = [field for field in _REQUIRED if field not in places]
+    """Return the error for a header without a column of ids, of names, or of both."""
+    fields = [field for field in _REQUIRED if field not in column_of]
     expected = " and ".join(f"a column {field} ({', '.join(_ALIASES[field])})" for field in fields)
     options = " ".join(f"--option {field}=COLUMN" for field in fields)
     keywords = ", ".join(f"{field}=" for field in fields)
@@ -97,7 +97,7 @@ def read(
     types: str | None = None,
     value_separator: str = "|",
 ) -> Iterator[Record]:
-    """Stream a concept per row.
+    """Stream one concept per row; rows with the same id are merged later.
 
     Parameters
     ----------
@@ -106,14 +106,14 @@ def read(
     on_problem
         Called with the problem of each row that cannot be read, instead of raising it.
     id, name, synonyms, types
-        Names of the columns, where they are not the usual ones.
+        The names of these columns. Default: None, for the usual names.
     value_separator
-        Between several values of one cell.
+        The character between several values in a cell. Default: ``|``.
 
     Raises
     ------
     InputError
-        When a column is missing, or a row does not fit the header.
+        If a column is missing, or a row does not fit the header.
     """
     source = display_name(path)
     if not value_separator:
@@ -122,15 +122,15 @@ def read(
     rows = _rows(path, source, on_problem)
     begin, header = next(rows, (1, []))
     columns = [cell.strip() for cell in header]
-    places = _places(columns, **named)
+    column_of = _columns_of(columns, **named)
     yield Columns(tuple(columns))
     for field, column in named.items():
-        if column and field not in places:
+        if column and field not in column_of:
             expected = f"the column {column!r}, which the option {field} names"
             raise InputError(source, begin, columns_seen(columns), expected)
-    if not places.keys() >= _REQUIRED.keys():
-        raise _missing(source, begin, columns, places)
-    from_bioportal = columns[places["id"]].lower() == "class id"
+    if not column_of.keys() >= _REQUIRED.keys():
+        raise _missing(source, begin, columns, column_of)
+    from_bioportal = columns[column_of["id"]].lower() == "class id"
     for line, cells in rows:
         if not any(cells):
             continue
@@ -139,7 +139,7 @@ def read(
             if len(cells) != len(columns):
                 expected = f"{len(columns)}, as the header has"
                 raise InputError(source, line, counted(len(cells), "column"), expected)
-            row = {field: cells[place].strip() for field, place in places.items()}
+            row = {field: cells[index].strip() for field, index in column_of.items()}
             if not row["id"]:
                 raise InputError(source, line, "a row without an id", "an id in each row")
             yield _record(row, value_separator, from_bioportal)
@@ -150,7 +150,7 @@ def read(
 def _rows(
     path: str | Path, source: str, on_problem: OnProblem
 ) -> Iterator[tuple[int, Sequence[str]]]:
-    """(line, cells) of the header and of each row."""
+    """Yield (line number, cells) for the header and each row."""
     lines = CsvLines(f"{line}\n" for _, line in numbered_lines(path, "surrogateescape"))
     if _separator(lines.header()) == ",":
         yield from csv_rows(lines, ",", source, on_problem)
@@ -166,15 +166,16 @@ def _record(row: dict[str, str], separator: str, from_bioportal: bool) -> Record
         values = (value.strip() for value in row.get(field, "").split(separator))
         return tuple(dict.fromkeys(filter(None, values)))
 
-    def as_id(written: str) -> str:
+    def as_id(cell: str) -> str:
         # BioPortal's ids are IRIs.
-        return (curie_of(written) or written) if from_bioportal else written
+        return (curie_of(cell) or cell) if from_bioportal else cell
 
     concept_id = as_id(row["id"])
     if row.get("obsolete", "").lower() in _YES:
-        by = several("replaced_by")
-        return Dropped("obsolete", concept_id, replaced_by=as_id(by[0]) if len(by) == 1 else "")
-    # A column of CUIs beside another of ids is a reference.
+        new_ids = several("replaced_by")
+        replaced_by = as_id(new_ids[0]) if len(new_ids) == 1 else ""
+        return Dropped("obsolete", concept_id, replaced_by=replaced_by)
+    # If the CUIs are not the ids, they are cross references.
     cuis = () if row.get("cui") == row["id"] else several("cui")
     return Concept(
         id=concept_id,

@@ -1,7 +1,7 @@
-"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and MRSTY, MRDEF and MRCUI if present.
+"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and optionally MRSTY, MRDEF and MRCUI.
 
-Columns are those of the UMLS Reference Manual (NLM), chapter 3. MRCONSO is sorted by CUI, so
-concepts are streamed; definitions and semantic types are held, a string for each.
+The columns are those of the UMLS Reference Manual (NLM), chapter 3. MRCONSO is sorted by CUI, so
+the concepts are streamed; definitions and semantic types are kept in memory.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def _rows(file: Path, columns: int, on_problem: OnProblem) -> Iterator[list[str]
     for number, line in readable_lines(file, on_problem):
         cells = line.removesuffix("|").split("|")
         if len(cells) != columns:
-            found, expected = counted(len(cells), "column"), f"{columns} columns, separated by |"
-            raise_or_report(InputError(str(file), number, found, expected), on_problem)
+            count, expected = counted(len(cells), "column"), f"{columns} columns, separated by |"
+            raise_or_report(InputError(str(file), number, count, expected), on_problem)
         else:
             yield cells
 
@@ -74,24 +74,31 @@ def read(
     on_problem
         Called with the problem of each row that cannot be read, instead of raising it.
     language
-        LAT to keep; None for all.
+        The language (LAT) of the names that are kept; None keeps all. Default: ``ENG``.
     sources
-        Source vocabularies (SAB) to keep, separated by commas; None for all.
+        The source vocabularies (SAB) that are kept, separated by commas. Default: None, for all.
     term_types
-        Term types (TTY) to keep, separated by commas; None for all.
+        The term types (TTY) that are kept, separated by commas. Default: None, for all.
     types
-        Semantic types (TUI, or tree number) to keep with their descendants, separated by commas;
-        None for all. Descendants are found by the tree numbers of MRSTY.
+        The semantic types (TUI or tree number) that are kept with their descendants, separated by
+        commas. The tree numbers of MRSTY define the descendants. Default: None, for all.
     suppressed
-        Keep rows whose SUPPRESS flag is O, E or Y.
+        Whether rows whose SUPPRESS flag is O, E or Y are kept. Default: False.
+
+    Raises
+    ------
+    InputError
+        If MRCONSO is missing, MRSTY is missing although ``types`` is given, no concept has one of
+        these types, or a row has the wrong number of columns.
     """
-    # Long because it is one pass over several files that share what they count and leave out.
+    # Long because it is one pass over several files, which share what they count and leave out.
     folder = Path(path)
     conso = _file(folder, "MRCONSO")
     if conso is None:
         raise InputError(str(path), None, "no MRCONSO.RRF", "a folder with MRCONSO.RRF")
     semantic: dict[str, tuple[str, ...]] = {}
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # there are few, so each is kept once
+    # There are few different tuples of types, so each is kept in memory once.
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
     trees: dict[str, str] = {}
     sty = _file(folder, "MRSTY")
     if sty is not None:
@@ -119,13 +126,13 @@ def read(
     kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
 
     def concept(cui: str, names: list[tuple[bool, str, str, str]]) -> Concept | None:
-        found = semantic.get(cui, ())
+        concept_types = semantic.get(cui, ())
         if not names:
             return None
-        if wanted_types is not None and not wanted_types & set(found):
+        if wanted_types is not None and not wanted_types & set(concept_types):
             leave_out("concepts of other semantic types", cui)
             return None
-        # The UMLS's own preferred form: TS = P, STT = PF, ISPREF = Y.
+        # The UMLS marks the preferred name by TS = P, STT = PF and ISPREF = Y.
         preferred = next((name for is_best, name, _, _ in names if is_best), names[0][1])
         synonyms = dict.fromkeys(name for _, name, _, _ in names if name != preferred)
         xrefs = dict.fromkeys(f"{sab}:{code}" for _, _, sab, code in names if code != "NOCODE")
@@ -134,7 +141,7 @@ def read(
             name=preferred,
             synonyms=tuple(synonyms),
             definitions=tuple(definitions.get(cui, ())),
-            types=tuple(dict.fromkeys(found)),
+            types=tuple(dict.fromkeys(concept_types)),
             xrefs=tuple(xrefs),
             source="UMLS",
         )
@@ -142,9 +149,9 @@ def read(
     current, names = "", []  # type: str, list[tuple[bool, str, str, str]]
     for cells in _rows(conso, _CONSO_COLUMNS, on_problem):
         if cells[_CUI] != current:
-            done = concept(current, names)
-            if done is not None:
-                yield done
+            finished = concept(current, names)
+            if finished is not None:
+                yield finished
             current, names = cells[_CUI], []
         if not suppressed and cells[_SUPPRESS] != "N":
             leave_out("suppressed names", current)
@@ -157,13 +164,14 @@ def read(
         else:
             best = (cells[_TS], cells[_STT], cells[_ISPREF]) == ("P", "PF", "Y")
             names.append((best, cells[_STR], cells[_SAB], cells[_CODE]))
-    done = concept(current, names)
-    if done is not None:
-        yield done
+    finished = concept(current, names)
+    if finished is not None:
+        yield finished
     retired = _file(folder, "MRCUI")
     if retired is not None:
         for cells in _rows(retired, 7, on_problem):
-            # Merged concepts; of those that are only broader or narrower none takes the place.
+            # SY means that the concept was merged into another. Concepts that are only broader or
+            # narrower do not replace it.
             if cells[2] == "SY" and cells[5]:
                 yield Dropped("retired", cells[0], replaced_by=cells[5])
     for reason, (example, count) in left_out.items():
@@ -171,14 +179,16 @@ def read(
 
 
 def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str]:
+    """Return the TUIs of these semantic types and of all types below them."""
     wanted = set()
-    for given in (value.strip() for value in types.split(",")):
-        tree = trees.get(given, given)
+    for wanted_type in (value.strip() for value in types.split(",")):
+        tree = trees.get(wanted_type, wanted_type)
         below = {tui for tui, t in trees.items() if t == tree or t.startswith(tree + ".")}
-        # Tree numbers of the top levels are written without a dot: A1 is above A1.1.
+        # There is no dot after the letter of the top level: A is above A1, and A1 above A1.1.
         if len(tree) == 1:
             below = {tui for tui, t in trees.items() if t.startswith(tree)}
         if not below:
-            raise InputError(source, None, f"no concept of semantic type {given!r}", "a TUI in use")
+            problem = f"no concept of semantic type {wanted_type!r}"
+            raise InputError(source, None, problem, "a TUI in use")
         wanted |= below
     return wanted

@@ -86,7 +86,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
             f"{bad}:1: the columns are code, name; expected a column id ",
         ),
         (("kb", "build", tmp_path / "none", "-o", tmp_path / "bad.kb"), "no such file"),
-        (("kb", "info", tmp_path), "a format of knowledge bases"),
+        (("kb", "info", tmp_path), "the format of the knowledge base is not recognised"),
         (("kb", "build", bad, "-o", tmp_path / "b.kb", "--option", "x"), "expected name=value"),
         (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types or --sources"),
         (

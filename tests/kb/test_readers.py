@@ -350,7 +350,7 @@ def test_genbioel_and_flat_json(tmp_path: Path) -> None:
 def test_unknown_files_formats_and_options(tmp_path: Path) -> None:
     file = tmp_path / "x.txt"
     file.write_text("nothing that is known")
-    with pytest.raises(InputError, match="a format of knowledge bases that is not known"):
+    with pytest.raises(InputError, match="the format of the knowledge base is not recognised"):
         KnowledgeBase.read(file)
     with pytest.raises(InputError, match="no such file"):
         KnowledgeBase.read(tmp_path / "none")
@@ -429,8 +429,8 @@ def test_obographs_counts_what_it_leaves_out(tmp_path: Path) -> None:
     assert {reason: entry["count"] for reason, entry in kb.manifest["dropped"].items()} == {
         "obsolete": 1,
         "without a name": 1,
-        "of an IRI that stands for no CURIE": 1,
-        "no class (properties, individuals)": 1,
+        "without a CURIE for its IRI": 1,
+        "not a class (properties, individuals)": 1,
         "obsolete, and lead on to what replaced them": 2,
         "obsolete, and what replaced it is not here": 1,
     }
@@ -687,7 +687,7 @@ def test_columns_are_told_when_no_synonym_was_found(
         (tmp_path / name).write_text(text)
         caplog.clear()
         KnowledgeBase.read(tmp_path / name)
-        assert "no concept has a second name" in caplog.text
+        assert "no concept has a synonym" in caplog.text
         assert "ther" in caplog.text
     (tmp_path / "y.tsv").write_text("id\tname\n1\tone\n1\tfirst\n")
     caplog.clear()
