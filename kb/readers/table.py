@@ -1,6 +1,6 @@
 """CSV or TSV with named columns: one row per concept, or one row per name.
 
-The columns ``id`` and ``name`` are required; if they have other names, options say which. The columns
+The columns ``id`` and ``name`` are required; options give their names if these differ. The columns
 ``synonyms``, ``definitions``, ``types``, ``xrefs``, ``source``, ``obsolete`` and ``replaced_by``
 are optional. Several values in a cell are separated by ``|``. A row that repeats an id adds its
 names to that concept. Cells may be quoted in CSV; in TSV a quote is an ordinary character. The CSV
