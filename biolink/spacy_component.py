@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from spacy import util
 from spacy.language import Language
@@ -409,3 +409,7 @@ def _linked(span: Span, mention: Mention, found: bool) -> Span:
         record["found"] = True
     linked._.set(STORAGE, {**_records(linked), linked.label_: record})
     return linked
+
+
+# Older versions of spaCy check a factory by its annotations, and cannot read them as text.
+make_component.__annotations__ = get_type_hints(make_component)
