@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -203,6 +205,13 @@ def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
         options_of(cls, stored)
     except ConfigError as error:
         raise damaged((loaded.folder or Path()) / SETTINGS, f"linker: {error}") from None
+    unknown = given.keys() - {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    if unknown:
+        known = [*inspect.signature(load).parameters, *(f.name for f in fields(cls))]  # type: ignore[arg-type]
+        known.remove("options")
+        raise ConfigError(
+            f"load has unknown options {sorted(unknown)}; expected some of {', '.join(known)}"
+        )
     return options_of(cls, {**stored, **given})
 
 

@@ -104,7 +104,11 @@ class Builder:
                 f"the concept named {concept.name!r} has the ids {ids!r}; expected strings that "
                 "are not empty and do not hold the character NUL"
             )
-        concept = self.tidied(concept)
+        names = self.names_written_in(concept)
+        if not names:
+            _count(self.dropped, "without a name", concept.id, 1)
+            return
+        concept = replace(concept, name=names[0], synonyms=tuple(names[1:]))
         known = len(self.rows)
         row = self.rows.setdefault(concept.id, known)
         if row < known:
@@ -115,18 +119,15 @@ class Builder:
         if len(self.pending) == _BATCH:
             self.flush()
 
-    def tidied(self, concept: Concept) -> Concept:
+    def names_written_in(self, concept: Concept) -> list[str]:
+        """The concept's names, each once, with single spaces; empty ones are counted."""
         kept = []
         for name in concept.names:
             if name.strip():
                 kept.append(" ".join(name.split()))
             else:
                 self.note("empty names", concept.id)
-        if not kept:
-            self.note("concepts without a name", concept.id)
-            kept = [concept.id]
-        kept = list(dict.fromkeys(kept))
-        return replace(concept, name=kept[0], synonyms=tuple(kept[1:]))
+        return list(dict.fromkeys(kept))
 
     def flush(self) -> None:
         if self.pending:

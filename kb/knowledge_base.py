@@ -103,9 +103,9 @@ class KnowledgeBase(NameTable):
         """Build a knowledge base from concepts.
 
         The concepts may be a stream, of which at most one batch is kept as Python objects.
-        Concepts with the same id are merged into the first of them. Empty names are left out. A
-        concept without any name gets its id as its name. The manifest counts all three under
-        ``problems``.
+        Concepts with the same id are merged into the first of them, and empty names are left out;
+        the manifest counts both under ``problems``. A concept without any name is left out, and
+        counted under ``dropped``.
 
         Parameters
         ----------

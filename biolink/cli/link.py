@@ -88,6 +88,11 @@ def run_link(job: LinkJob) -> LinkOutcome:
     if job.engine == "ray":
         return _on_ray(job)
     to = _output_format(job)
+    if to == "table" and job.output != STDIO:
+        raise ConfigError(
+            f"--to table is for reading on a terminal, and -o is {job.output!r}; expected another "
+            "--to, tsv or csv for a file with columns"
+        )
     outcome = LinkOutcome()
     try:
         documents = some_documents(_documents(job, outcome), outcome.problems)

@@ -48,9 +48,7 @@ def document_of(item: object, doc_id: str = "") -> Document:
             raise ConfigError(str(error)) from None
     if not isinstance(item, Document):
         cure = ": decode it to a text first" if isinstance(item, bytes | bytearray) else ""
-        raise ConfigError(
-            f"a {type(item).__name__} cannot be linked{cure}; expected a text or a Document"
-        )
+        raise ConfigError(f"{shown(item)} cannot be linked{cure}; expected a text or a Document")
     return item
 
 

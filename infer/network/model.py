@@ -300,9 +300,16 @@ def load_model(path: str | Path, device: str = "cpu", light: bool = False) -> Li
     check_device(device)
     folder = Path(path)
     if not folder.is_dir():
+        if folder.exists() or _looks_like_a_path(str(path)):
+            raise ModelError(f"{path} is not a folder; expected a model folder, or a hub name")
         return _read(path, None, device, light)
     with checked_model(folder):
         return _read(path, folder, device, light)
+
+
+def _looks_like_a_path(name: str) -> bool:
+    """Whether a name is a path and not one of the hub, which are NAME or OWNER/NAME."""
+    return name.count("/") > 1 or name.startswith(("/", ".", "~")) or name.endswith("/")
 
 
 def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> LinkingModel:

@@ -116,7 +116,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ),
         (("link", DATA / "bc5cdr.PubTator", "--engine", "ray"), "expected a folder with -o"),
         (("link", "--engine", "ray", "-o", tmp_path / "x"), "cannot read standard input"),
-        (("link", DATA / "bc5cdr.PubTator", "--names-first"), "goes with the method generate"),
+        (("link", DATA / "bc5cdr.PubTator", "--names-first"), "needs the method generate"),
     ]
     before = sorted(p.name for p in tmp_path.iterdir())
     for arguments, message in cases:

@@ -10,6 +10,7 @@ import pytest
 import biolink
 from biolink import Document, Link, Mention, read, write
 from biolink.errors import InputError
+from tests.biolink.test_cli import run
 
 LINKED = Document(
     "d", "Asthma.", mentions=(Mention(0, 6, "Asthma", links=(Link("D1", "asthma", -0.5, 0.9, 1),)),)
@@ -127,3 +128,14 @@ def test_columns_that_are_not_known_are_named_with_what_is_expected(tmp_path: Pa
         list(read(tmp_path / "x.csv"))
     assert "x.csv:1: the columns are code, words; expected a column of texts" in str(raised.value)
     assert "--text-column (in Python text_column=)" in str(raised.value)
+
+
+def test_a_table_for_reading_is_not_written_to_a_file(tmp_path: Path) -> None:
+    done = run("link", "--text", "Aspirin.", "--to", "table", "-o", tmp_path / "t.txt")
+    assert done.returncode == 1 and "--to table is for reading on a terminal" in done.stderr
+    assert not (tmp_path / "t.txt").exists()
+
+
+def test_a_model_folder_that_does_not_exist_is_said() -> None:
+    done = run("link", "--text", "Aspirin.", "--model", "/nowhere/model")
+    assert done.returncode == 1 and "/nowhere/model is not a folder" in done.stderr

@@ -32,16 +32,16 @@ def ids(document: Document) -> list[tuple[str, str | None]]:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda it: it(None), "a NoneType cannot be linked"),
+        (lambda it: it(None), "None.* cannot be linked"),
         (lambda it: it(b"x"), "decode it"),
-        (lambda it: it(["x"]), "a list cannot be linked"),
+        (lambda it: it(["x"]), "x.* cannot be linked"),
         (lambda it: it("a\ud800b"), "lone surrogate"),
         (lambda it: it.pipe("fever"), "call the linker itself"),
         (lambda it: it.pipe(Document("1", "x")), "call the linker itself"),
         (lambda it: it.pipe(None), "NoneType"),
-        (lambda it: list(it.pipe([None])), "a NoneType cannot be linked"),
+        (lambda it: list(it.pipe([None])), "None.* cannot be linked"),
         (lambda it: it.with_kb("my.kb"), "expected a KnowledgeBase"),
-        (lambda it: list(it.pipe([("x", 1)])), "a tuple cannot be linked"),
+        (lambda it: list(it.pipe([("x", 1)])), ".* cannot be linked"),
         (lambda it: list(it.pipe(["x"], as_tuples=True)), "expected pairs"),
         (lambda it: list(it.pipe([("x", 1, 2)], as_tuples=True)), "expected pairs"),
         (
@@ -185,7 +185,7 @@ def test_knowledge_bases_travel(tmp_path: Path, kb: KnowledgeBase) -> None:
     assert len(pickle.dumps(stored)) < 1000
     away = pickle.dumps(stored)
     KnowledgeBase.from_concepts(CONCEPTS[:3]).save(tmp_path / "a.kb")
-    with pytest.raises(KnowledgeBaseError, match="another knowledge base"):
+    with pytest.raises(KnowledgeBaseError, match="no longer the knowledge base"):
         pickle.loads(away)
 
 
