@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,24 +19,19 @@ from typing import Any
 import numpy as np
 from build_kb import ANNOTATED
 from corpora import (
-    FURTHER,
     MAIN,
-    TEST,
     development_documents,
-    read_corpus,
     training_documents,
-    unseen_documents,
-    without,
 )
+from fitting_sets import SHARES, fitting_sets
 from safetensors import safe_open
 from train import ABSTRACTS, whole_texts
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document
 from biolink.finetune.fit import Fit, fit_weights, hits
 from biolink.finetune.samples import annotation_counts
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations, may_be_short
-from biolink.infer.mentions.exact_names import is_name_of, is_word
+from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.network.model import load_model
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, column_of
@@ -86,136 +80,6 @@ def known_abbreviations(
     return {s: dict(sorted(counts[s].items())) for s in sorted(counts) if any(counts[s])}
 
 
-def undefined_short_forms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
-    """Documents in which a short form stands without its definition, which was cut off.
-
-    The concept is the one whose name alone the long form is; at most four of each short form.
-    """
-    found: list[Document] = []
-    often: Counter[str] = Counter()
-    for text in texts:
-        for short, long in find_abbreviations(text).items():
-            owners = kb.lookup(long) or kb.lookup(long.removesuffix("s"))
-            begin = text.find(". ", text.find(short)) + 2
-            rest = text[begin:]
-            place = re.search(rf"(?<![\w-]){re.escape(short)}(?![\w-])", rest)
-            if (
-                len(owners) == 1
-                and begin > 1
-                and place is not None
-                and often[short] < 4
-                and long.lower() not in rest.lower()
-            ):
-                often[short] += 1
-                mention = Mention(
-                    place.start(),
-                    place.end(),
-                    short,
-                    type=next(iter(owners[0].types), ""),
-                    concept_ids=(owners[0].id,),
-                )
-                found.append(Document(f"short-{len(found)}", rest, mentions=(mention,)))
-        if len(found) >= most:
-            break
-    return found[:most]
-
-
-def unambiguous_names(
-    texts: Iterable[str], kb: KnowledgeBase, stops: Iterable[str], most: int
-) -> list[Document]:
-    """Documents with one mention each: a name that is one concept's alone; every name once."""
-    recogniser = DictionaryRecogniser(kb, abbreviations=None)
-    seen = set(stops)
-    found: list[Document] = []
-    for text in texts:
-        for mention in recogniser(Document("", text)).mentions:
-            name, owners = normalise_name(mention.text), kb.lookup(mention.text)
-            if (
-                name not in seen
-                and len(name) > 4
-                and len(owners) == 1
-                and not may_be_short(mention.text)
-            ):
-                seen.add(name)
-                # Half of them as a user gives them, without a type.
-                kind = mention.type if len(found) % 2 else ""
-                gold = replace(mention, type=kind, concept_ids=(owners[0].id,))
-                found.append(Document(f"name-{len(found)}", text, mentions=(gold,)))
-        if len(found) >= most:
-            break
-    return found[:most]
-
-
-def words_like_acronyms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
-    """Documents with one mention each: a word that only acronyms of the base are spelt like.
-
-    They mean nothing of the base: NIL. At most so many of each word.
-    """
-    pattern = re.compile(r"(?<![\w-])[A-Za-z]?[a-z]{1,5}(?![\w-])")
-    often: Counter[str] = Counter()
-    found: list[Document] = []
-    for text in texts:
-        for match in pattern.finditer(text):
-            word = match.group()
-            if is_word(word) and often[word.lower()] < most:
-                name_id = kb.name_id(word)
-                owners = [] if name_id is None else kb.owners(name_id)
-                if owners and not any(is_name_of(kb, word, name_id or 0, row) for row in owners):
-                    often[word.lower()] += 1
-                    mention = Mention(*match.span(), word, concept_ids=NIL)
-                    found.append(Document(f"word-{len(found)}", text, mentions=(mention,)))
-    print("words like acronyms:", dict(often))
-    return found
-
-
-def unmarked_names(
-    documents: Iterable[Document], kb: KnowledgeBase, stops: Iterable[str], most: int
-) -> list[Document]:
-    """Stop names in documents where annotators marked nothing: NIL.
-
-    A name counts when its semantic type is one that the document's mentions have.
-    """
-    recogniser = DictionaryRecogniser(kb, abbreviations=None)
-    names = set(stops)
-    found: list[Document] = []
-    for document in documents:
-        annotated = {type_name(m.type) for m in document.mentions}
-        unmarked = [
-            replace(mention, type="", concept_ids=NIL, links=())
-            for mention in recogniser(document.with_mentions(())).mentions
-            if normalise_name(mention.text) in names
-            and type_name(mention.type) in annotated
-            and all(mention.end <= m.start or m.end <= mention.start for m in document.mentions)
-        ]
-        if unmarked:
-            found.append(document.with_mentions(unmarked))
-    random.Random(0).shuffle(found)
-    kept, count = [], 0
-    for document in found:
-        if count < most:
-            kept.append(document)
-            count += len(document.mentions)
-    return kept
-
-
-#: Sets of mentions that the weights are fitted on, and what each counts. The shipped model was
-#: trained on the first four, so they count less. Shares were set by hand; that of the last so that
-#: stop names where annotators marked nothing come out at about one half.
-SHARES = {
-    "NCBI disease, development": 0.3,
-    "BC5CDR, development": 0.5,
-    "BioRED, development": 0.2,
-    "NLM-Chem": 0.3,
-    "tmVar 3": 1.0,
-    "CRAFT diseases": 0.3,
-    "CRAFT chemicals": 0.7,
-    "short forms without definition": 0.1,
-    "names of one concept": 0.004,
-    "words like acronyms": 0.01,
-    "names that are not marked": 0.05,
-}
-#: Gold ids of a mention that means nothing of the base.
-NIL = ("NIL",)
 #: Share of each set that is fitted on without the mentions' types, as users give mentions.
 UNTYPED = 0.3
 
@@ -303,35 +167,6 @@ def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples
             result.sets.append(label)
         print(f"{label}: {total:,} mentions in {len(documents):,} documents", flush=True)
     return result
-
-
-def fitting_sets(
-    data: Path, kb: KnowledgeBase, texts: Sequence[str], stops: Iterable[str]
-) -> dict[str, list[Document]]:
-    """What the weights are fitted on; nothing of a test set.
-
-    Of the large sets a sample. The names of ``SHARES`` in their order.
-    """
-    ncbi, cdr = development_documents(data)
-    held_out = [*ncbi, *cdr, *(d for name in TEST for d in read_corpus(data, name))]
-    biored = without(read_corpus(data, FURTHER[1]), held_out)
-    chem = without(read_corpus(data, FURTHER[2]), held_out)
-    unseen = unseen_documents(data, kb)
-    rng = random.Random(0)
-    sets = [
-        ncbi,
-        rng.sample(cdr, 100),
-        biored,
-        rng.sample(chem, 8),
-        unseen["tmVar 3"],
-        unseen["CRAFT diseases"],
-        rng.sample(unseen["CRAFT chemicals"], 40),
-        undefined_short_forms(texts, kb, 600),
-        unambiguous_names(texts, kb, stops, 500),
-        words_like_acronyms(texts, kb, 30),
-        unmarked_names([*ncbi, *cdr, *unseen["tmVar 3"]], kb, stops, 700),
-    ]
-    return dict(zip(SHARES, sets, strict=True))
 
 
 def with_untyped(

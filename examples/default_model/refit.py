@@ -5,7 +5,7 @@
         --target biolink/embedded
 
 The model as it was before it saw the development documents was not kept, so most of the weight is
-on documents that it was never trained on (``SHARES`` in ``fitting.py``). What it remembers of
+on documents that it was never trained on (``SHARES`` in ``fitting_sets.py``). What it remembers of
 training documents leaves out the documents that are fitted on.
 """
 

@@ -285,7 +285,7 @@ def test_bc5cdr_test_documents_are_known(corpora: Path) -> None:
 
 def test_parts_of_another_base_are_refused(linker: Linker, kb: KnowledgeBase) -> None:
     other = KnowledgeBase.from_concepts(list(kb)[:2])
-    with pytest.raises(ConfigError, match="parts of the linker's own"):
+    with pytest.raises(ConfigError, match="subsets of the linker's own"):
         linker.link_under([gold_document()], [other])
 
 
