@@ -450,7 +450,7 @@ def test_genbioel_layout_loads(tmp_path: Path, kb: KnowledgeBase) -> None:
 
 
 def test_bad_models_are_one_clear_error(tmp_path: Path, kb: KnowledgeBase) -> None:
-    with pytest.raises(ModelError, match="not a model that can be loaded offline"):
+    with pytest.raises(ModelError, match="is not a folder; expected a model folder"):
         load_model(tmp_path / "none")
     (tmp_path / "biolink.json").write_text("{")
     with pytest.raises(ModelError, match="damaged"):
