@@ -114,6 +114,7 @@ class Examples:
             features=np.concatenate([c.features for c in flat]),
             short=[c.short for c in flat],
             unmarked=[c.unmarked for c in flat],
+            feature_names=FEATURES,
             gold_sizes=[len(rows) for rows in self.gold],
             gold=[row for rows in self.gold for row in rows],
             folds=self.folds,
@@ -125,6 +126,8 @@ class Examples:
     def load(cls, file: Path) -> Examples:
         """Read what :meth:`save` wrote."""
         with np.load(file, allow_pickle=False) as stored:
+            if tuple(stored.get("feature_names", ())) != FEATURES:
+                raise SystemExit(f"{file} was made with other features; remove it")
             ends = np.cumsum(stored["sizes"])[:-1]
             pieces = [np.split(stored[key], ends) for key in ("name_ids", "rows", "features")]
             about = (map(bool, stored[key]) for key in ("short", "unmarked"))

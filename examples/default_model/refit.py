@@ -31,6 +31,9 @@ def main() -> None:
     arguments = parser.parse_args()
     data, model_folder = arguments.data, arguments.target / "model"
     kb = KnowledgeBase.open(arguments.out / "kb")
+    # The weights that are there may be those of other features, with which no model is loaded.
+    write_settings(model_folder, replace(settings_of(model_folder), ranker=None))
+    seal_model(model_folder)
     fitted, results = fit_model(model_folder, data, kb, arguments.out / "examples.npz")
     ranker = Ranker(fitted.weights, fitted.nil_weights).to_dict()
     settings = settings_of(model_folder)

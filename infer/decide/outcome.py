@@ -98,11 +98,13 @@ def outcome(
         if outside is not None:
             nothing = f"pruned: {outside.concept_id} is outside, nothing is inside"
         return replace(mention, links=(), nil_reason=nothing)
+    # A policy may compare the two best links, also where only one is kept.
+    most = None if top_k is None else max(2, top_k)
     links = tuple(
-        make(concept, rank, mention) for rank, concept in enumerate(islice(inside, top_k), 1)
+        make(concept, rank, mention) for rank, concept in enumerate(islice(inside, most), 1)
     )
     reason = policy.reason(evidence(mention, links, outside, make.kb))
-    return replace(mention, links=links if reason is None else (), nil_reason=reason)
+    return replace(mention, links=links[:top_k] if reason is None else (), nil_reason=reason)
 
 
 def evidence(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 from biolink.kb import Concept, KnowledgeBase
 
 WORDS = """
@@ -114,17 +115,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "start_marker": "[START]", "end_marker": "[END]", "window": 20, "name_prefix": "",
         },
         "ranker": {
-            "weights": {
-                "generation_sum": 0.0, "generation_mean": 0.0, "dense": 1.0, "lexical": 10.0,
-                "shared": 3.0, "preferred": 0.5, "prior": 0.1, "type": 1.0,
-                "annotated": 0.0, "annotated_share": 6.0, "apposition": 9.0,
-                "nearest": 0.0, "context": 0.0, "acronym": 9.0, "abbreviation": 9.0,
-                "miscased": 0.0,
+            "weights": dict.fromkeys(FEATURES, 0.0) | {
+                "dense": 1.0, "lexical": 10.0, "shared": 3.0, "preferred": 0.5, "prior": 0.1,
+                "type": 1.0, "annotated_share": 6.0, "apposition": 9.0, "acronym": 9.0,
+                "abbreviation": 9.0,
             },
-            "nil": {
-                "one": 4.0, "best_dense": 0.0, "best_lexical": 0.0, "shared": 0.0, "short": 0.0,
-                "typed": 0.0, "unmarked": 0.0,
-            },
+            "nil": dict.fromkeys(NIL_FEATURES, 0.0) | {"one": 4.0},
         },
     }  # fmt: skip
     (folder / "biolink.json").write_text(json.dumps(settings))

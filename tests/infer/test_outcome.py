@@ -6,7 +6,7 @@ import pytest
 
 from biolink import Concept, KnowledgeBase, Likelier, Margin, Mention, NoNil, Threshold
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.decide.nil import NilPolicy, combined_features
+from biolink.infer.decide.nil import NilEvidence, NilPolicy, combined_features
 from biolink.infer.decide.outcome import LinkMaker, evidence, outcome
 from biolink.infer.mentions.exact_names import is_name_of
 from biolink.infer.rank.candidates import RankedConcept
@@ -112,3 +112,18 @@ def test_a_word_is_not_the_acronym_that_is_spelt_like_it(
     name_id, row = kb.name_id(mention), kb.row_of("D3")
     assert name_id is not None and row is not None
     assert is_name_of(kb, mention, name_id, row) is expected
+
+
+def test_a_policy_sees_the_two_best_where_one_is_kept(kb: KnowledgeBase) -> None:
+    asked: list[int] = []
+
+    class Counting:
+        whole = False
+
+        def reason(self, evidence: NilEvidence) -> str | None:
+            asked.append(len(evidence.links))
+            return None
+
+    concepts = ranked(kb, ("D1", 0.5), ("D2", 0.2))
+    found = outcome(Mention(0, 1, "a"), concepts, Counting(), LinkMaker(kb), 1, True)
+    assert asked == [2] and len(found.links) == 1
