@@ -23,7 +23,7 @@ from biolink.kb.arrays import check_ascending, check_finite, check_range, mapped
 from biolink.kb.index_cache import cached
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
-from biolink.kb.sealed import Kind, check_files, read_manifest, seal
+from biolink.kb.sealed import Kind, checked_manifest, seal
 
 __all__ = ["LexicalIndex", "distinct_names", "lexical_index", "near_misses"]
 
@@ -213,10 +213,7 @@ class LexicalIndex:
             If the index is damaged, or was built from other names.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder, KIND)
-        if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
-            raise KnowledgeBaseError(f"{folder} was built from other names: {KIND.cure}")
-        check_files(folder, KIND, manifest)
+        checked_manifest(folder, KIND, fingerprint)
         file = {name: folder / f"{name}.npy" for name in _ARRAYS}
         types = (np.int32, np.int32, np.float16, np.float32, np.int32)
         arrays = {

@@ -86,7 +86,10 @@ def backend_of(file: Path) -> Tokenizer:
     json_of(file)
     try:
         return Tokenizer.from_file(str(file))
-    except Exception as error:  # The package tokenizers raises no narrower class.
+    except Exception as error:
+        # The package tokenizers raises the class Exception itself; all others rise.
+        if type(error) is not Exception:
+            raise
         first = str(error).splitlines()[0] if str(error) else "no tokeniser"
         raise damaged(file, first) from None
 

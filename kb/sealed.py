@@ -34,6 +34,7 @@ __all__ = [
     "Kind",
     "changed_files",
     "check_files",
+    "checked_manifest",
     "foreign_in_index",
     "is_frozen",
     "read_manifest",
@@ -196,6 +197,28 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     if not isinstance(files, dict) or not kind.names_right(files):
         expected = ", ".join(kind.patterns or kind.files)
         raise kind.damage(file, f"names files other than {expected}")
+    return manifest
+
+
+def checked_manifest(folder: Path, kind: Kind, fingerprint: str | None = None) -> dict[str, Any]:
+    """Read the manifest of an index, and check the index's files and its fingerprint.
+
+    Parameters
+    ----------
+    folder, kind
+        The folder of the index, and its kind.
+    fingerprint
+        The fingerprint that the index must have. Default: None, which accepts any.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If the index is damaged, or was built from something else.
+    """
+    manifest = read_manifest(folder, kind)
+    if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
+        raise kind.error(f"{folder} was built from other names, or by another model: {kind.cure}")
+    check_files(folder, kind, manifest)
     return manifest
 
 

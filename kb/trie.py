@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
 from biolink.kb.files import replace_folder
-from biolink.kb.sealed import Kind, check_files, foreign_in_index, read_manifest, seal
+from biolink.kb.sealed import Kind, checked_manifest, foreign_in_index, seal
 from biolink.kb.sequence_order import sorted_order
 
 __all__ = ["NameTrie", "trie_fingerprint"]
@@ -410,12 +409,7 @@ class NameTrie:
             If the folder is not a stored trie, or the trie is damaged or has another fingerprint.
         """
         folder = Path(path)
-        manifest = read_manifest(folder, KIND)
-        if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
-            raise KnowledgeBaseError(
-                f"{folder} was built from other names or another tokeniser: build it again"
-            )
-        check_files(folder, KIND, manifest)
+        manifest = checked_manifest(folder, KIND, fingerprint)
         file = {name: folder / f"{stem}.npy" for name, stem in _FILES.items()}
         tokens = mapped_array(file["tokens"], np.uint16, np.int32)
         arrays = {name: mapped_array(file[name], np.int32) for name in _FILES if name != "tokens"}

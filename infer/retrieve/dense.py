@@ -15,7 +15,7 @@ import torch
 
 from biolink.errors import KnowledgeBaseError
 from biolink.kb.arrays import check_finite, check_range, mapped_array
-from biolink.kb.sealed import Kind, check_files, read_manifest, seal
+from biolink.kb.sealed import Kind, checked_manifest, seal
 
 __all__ = ["DenseIndex"]
 
@@ -187,12 +187,7 @@ class DenseIndex:
             If the index is damaged, or was built from something else.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder, KIND)
-        if fingerprint is not None and manifest.get("fingerprint") != fingerprint:
-            raise KnowledgeBaseError(
-                f"{folder} was built from other names or by another model: {KIND.cure}"
-            )
-        check_files(folder, KIND, manifest)
+        checked_manifest(folder, KIND, fingerprint)
         file = {name: folder / f"{name}.npy" for name in _ARRAYS}
         name_ids = mapped_array(file["name_ids"], np.int32)
         codes = mapped_array(file["codes"], np.int8, dimensions=2)

@@ -119,7 +119,7 @@ def test_a_damaged_seal_is_noticed(sealed: Path, kb: KnowledgeBase) -> None:
 
 def test_a_folder_without_settings_is_no_other_model(folder: Path, kb: KnowledgeBase) -> None:
     (folder / "biolink.json").unlink()
-    refused(folder, kb, "biolink.json is damaged: it is missing")
+    assert "it is missing" in refused(folder, kb, "biolink.json is damaged")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[[[1]]]", b"5", b"null", b"{}"])
@@ -132,9 +132,9 @@ def test_other_content_is_refused_or_means_nothing(
         "biolink.json", "annotations.json", "abbreviations.json",
     )  # fmt: skip
     if means_nothing:
-        linked(folder, kb)
+        assert linked(folder, kb).text.startswith("Fever")
     else:
-        refused(folder, kb, name)
+        assert name in refused(folder, kb, name)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -142,7 +142,7 @@ def test_a_file_that_nests_without_end_is_refused(
     folder: Path, kb: KnowledgeBase, name: str
 ) -> None:
     (folder / name).write_text('{"a":' * 100_000)
-    refused(folder, kb, name)
+    assert name in refused(folder, kb, name)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -150,7 +150,7 @@ def test_a_truncated_file_is_named(folder: Path, kb: KnowledgeBase, name: str) -
     content = (folder / name).read_bytes()
     for share in (0.2, 0.5, 0.97):
         (folder / name).write_bytes(content[: int(len(content) * share)])
-        refused(folder, kb, name)
+        assert name in refused(folder, kb, name)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -300,7 +300,7 @@ def test_a_tagger_with_weights_that_are_no_numbers(folder: Path, kb: KnowledgeBa
     changed = {k: v.copy() for k, v in weights.items()}
     changed["head.bias"][0] = np.nan
     save_file(changed, file, metadata=about)
-    refused(folder, kb, "tagger.safetensors")
+    assert "not a number" in refused(folder, kb, "tagger.safetensors")
     for wrong in ({"shared": "99"}, {"shared": "x"}, {"types": "[5]"}, {"types": "{"}):
         save_file(weights, file, metadata=about | wrong)
         refused(folder, kb, "tagger.safetensors")

@@ -199,9 +199,12 @@ def test_a_new_model_replaces_a_damaged_one(folder: Path) -> None:
     check_model(folder)
     for name in (CONFIG, SETTINGS):
         (folder / name).unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        verify_model(folder)
     with model_folder(folder) as temporary:
         fill(temporary)
     verify_model(folder)
+    assert (folder / CONFIG).is_file() and (folder / SETTINGS).is_file()
 
 
 def test_the_embedded_model_is_sealed() -> None:

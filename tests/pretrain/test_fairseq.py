@@ -254,8 +254,10 @@ def test_wrong_contents_are_said(tmp_path: Path, number: int) -> None:
     torch.save(saved | changes, tmp_path / "model.pt")
     if match is None:
         convert(tmp_path / "model.pt", tmp_path / "out")
+        assert (tmp_path / "out" / "model.safetensors").is_file()
     else:
         refused(tmp_path, match)
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -275,6 +277,7 @@ def test_wrong_weights_are_said(
 ) -> None:
     write(tmp_path, **{name: tensor})
     refused(tmp_path, match)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
