@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from biolink.documents import Document
 from biolink.errors import ConfigError
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.decide.nil import NilPolicy, policy_from, policy_of
+from biolink.infer.decide.nil import NilPolicy
+from biolink.infer.decide.written import policy_from, policy_of
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
 from biolink.infer.linkers.mention_linker import Linker, Recogniser
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
@@ -68,7 +69,7 @@ def load(
         When a mention gets no link: a policy, what ``--nil`` of the command line takes
         (``"threshold=0.5+post-pruning"``), or a number, the threshold. When None, what the
         model's ``biolink.json`` says under ``nil``
-        (:func:`biolink.infer.decide.nil.policy_values`). If it says nothing: mentions that are
+        (:func:`biolink.infer.decide.written.policy_values`). If it says nothing: mentions that are
         given are always linked, and those that are found are linked unless NIL is likelier than
         every concept (:class:`biolink.Likelier`).
     recogniser

@@ -26,7 +26,7 @@ from spacy.vocab import Vocab
 
 from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.decide.nil import policy_of
+from biolink.infer.decide.written import policy_of
 from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]

@@ -120,7 +120,7 @@ class ModelSettings:
     ranker
         The weights of the combined score; None for a model that only generates names.
     nil
-        The NIL policy (:func:`biolink.infer.decide.nil.policy_values`); None if the model has
+        The NIL policy (:func:`biolink.infer.decide.written.policy_values`); None if the model has
         none.
     development
         The model's results on development documents.

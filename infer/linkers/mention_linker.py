@@ -12,15 +12,9 @@ from typing import Any
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError, shown
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.decide.nil import (
-    NAMES_NOTHING,
-    UNLIKE_NAMES,
-    Likelier,
-    NilPolicy,
-    NoNil,
-    policy_of,
-)
+from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, Likelier, NilPolicy, NoNil
 from biolink.infer.decide.outcome import LinkMaker, outcome
+from biolink.infer.decide.written import policy_of
 from biolink.infer.linkers.piping import (
     Piping,
     called,

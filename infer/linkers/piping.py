@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal, Self, overload
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
 from biolink.infer.decide.calibration import Calibration
-from biolink.infer.decide.nil import NilPolicy, policy_of
+from biolink.infer.decide.nil import NilPolicy
+from biolink.infer.decide.written import policy_of
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_callable, need_flag, need_natural, options_of

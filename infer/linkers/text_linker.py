@@ -10,8 +10,9 @@ from typing import Self
 
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError
-from biolink.infer.decide.nil import NilPolicy, NoNil, policy_of
+from biolink.infer.decide.nil import NilPolicy, NoNil
 from biolink.infer.decide.outcome import LinkMaker, outcome
+from biolink.infer.decide.written import policy_of
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.spans import is_written, tidied
 from biolink.infer.network.model import LinkingModel

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.decide.nil import policy_from
+from biolink.infer.decide.written import policy_from
 from biolink.infer.network.backbone import Backbone, Memory, pooled, span_vectors
 from biolink.infer.network.bart import Bart, config_of
 from biolink.infer.network.cores import each_on_a_core

@@ -21,7 +21,8 @@ from biolink.evaluation.calibrating import (
 )
 from biolink.evaluation.plots import reliability
 from biolink.infer.decide.calibration import Calibration, log_odds
-from biolink.infer.decide.nil import NilEvidence, policy_from, policy_values
+from biolink.infer.decide.nil import NilEvidence
+from biolink.infer.decide.written import policy_from, policy_values
 from biolink.infer.network.model import load_model
 from biolink.kb.model_files import CALIBRATION
 from biolink.kb.model_folder import seal_model

@@ -14,7 +14,8 @@ import pytest
 import biolink
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import BiolinkError, ConfigError, KnowledgeBaseError
-from biolink.infer.decide.nil import AnyOf, Likelier, PostPruning, policy_of
+from biolink.infer.decide.nil import AnyOf, Likelier, PostPruning
+from biolink.infer.decide.written import policy_of
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.network.model import load_model
 from tests.infer.conftest import CONCEPTS

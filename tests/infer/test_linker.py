@@ -13,15 +13,8 @@ import torch
 
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention, NoNil, Threshold
 from biolink.errors import ConfigError, ModelError
-from biolink.infer.decide.nil import (
-    AnyOf,
-    Likelier,
-    Margin,
-    NilPolicy,
-    PostPruning,
-    policy_from,
-    policy_values,
-)
+from biolink.infer.decide.nil import AnyOf, Likelier, Margin, NilPolicy, PostPruning
+from biolink.infer.decide.written import policy_from, policy_values
 from biolink.infer.mentions.hints import Hint, acronyms, appositions, hints
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.network.backbone import Memory
