@@ -178,7 +178,8 @@ def _recogniser_of(
     stop_names = stop_names_of(loaded.folder)
     file = None if loaded.folder is None else loaded.folder / TAGGER
     if file is not None and file.is_file():
-        tagger = in_precision(Tagger.load(file, loaded.backbone.model), precision)
+        tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)
+        tagger = in_precision(tagger, precision)
         # It knows the names of one knowledge base; the embedded one's says no fingerprint.
         if tagger.kb == kb.base.fingerprint or (
             tagger.kb is None and kb.base.path == EMBEDDED / "kb"

@@ -33,7 +33,10 @@ from biolink.infer.mentions.word_pieces import (
     typed_spans,
 )
 from biolink.infer.network.finite import check_scores
+from biolink.infer.network.model import load_model
+from biolink.infer.network.precision import Precision, in_precision, is_packed, precision_of
 from biolink.kb.model_files import CURE
+from biolink.kb.model_folder import digest_of
 from biolink.kb.model_loading import check_weights
 
 __all__ = [
@@ -92,6 +95,8 @@ class Tagger(nn.Module):
         self.types = tuple(types)
         #: The fingerprint of the knowledge base whose dictionary it was trained with, if known.
         self.kb: str | None = None
+        #: The file in a model folder from which it was loaded together with the folder's network.
+        self.file: Path | None = None
         self.labels = labels_of(types)
         encoder = copy.deepcopy(model.get_encoder())
         self.encoder = encoder
@@ -124,9 +129,37 @@ class Tagger(nn.Module):
             metadata["kb"] = self.kb
         Path(file).write_bytes(_in_order(save(state, metadata=metadata)))
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """How the classifier is pickled.
+
+        A classifier for inference that was loaded from a model folder is loaded from it again; any
+        other is pickled with its weights.
+        """
+        if self.file is None or self.training:
+            return super().__reduce_ex__(protocol)
+        device = str(self.head.weight.device)
+        precision = precision_of(self)
+        digest = digest_of(self.file.parent, self.file.name)
+        return _loaded_again, (self.file, digest, device, precision, is_packed(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tagger:
+        other = memo[id(self)] = Tagger.__new__(Tagger)
+        vars(other).update(copy.deepcopy(vars(self), memo))
+        return other
+
     @classmethod
-    def load(cls, file: str | Path, model: Any) -> Tagger:
+    def load(cls, file: str | Path, model: Any, of_folder: bool = False) -> Tagger:
         """Read what :meth:`save` wrote, for the linking model that it was trained on.
+
+        Parameters
+        ----------
+        file
+            The file.
+        model
+            The network of the linking model.
+        of_folder
+            Whether ``model`` is the network of the folder that the file is in. If it is, pickles
+            of the classifier refer to the folder and do not contain weights. Default: False.
 
         Raises
         ------
@@ -152,6 +185,7 @@ class Tagger(nn.Module):
             first = str(e).splitlines()[0] if str(e) else type(e).__name__
             raise ModelError(f"{file} is not a recogniser of this model: {first}; {CURE}") from None
         check_weights(state.items(), file)
+        tagger.file = Path(file).absolute() if of_folder else None
         device = next(model.parameters()).device
         return tagger.eval().to(device)
 
@@ -235,6 +269,17 @@ class Tagger(nn.Module):
             )
             for start, end, kind in spans
         ]
+
+
+def _loaded_again(
+    file: Path, digest: str, device: str, precision: Precision, packed: bool
+) -> Tagger:
+    """Load a pickled classifier again."""
+    if digest_of(file.parent, file.name) != digest:
+        raise ModelError(f"{file} has changed since the linker was pickled")
+    network = load_model(file.parent, device, light=True).backbone.model
+    tagger = Tagger.load(file, network, of_folder=True)
+    return in_precision(tagger, precision) if packed or precision != "fp32" else tagger
 
 
 def _in_order(stored: bytes) -> bytes:

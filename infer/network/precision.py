@@ -30,6 +30,7 @@ __all__ = [
     "added",
     "in_precision",
     "is_packed",
+    "precision_of",
     "projections",
     "whole_rows",
 ]
@@ -231,6 +232,13 @@ def _is_gelu(activation: Any) -> bool:
 def is_packed(module: nn.Module) -> bool:
     """Whether :func:`in_precision` has converted the weights of a model."""
     return any(isinstance(child, PackedLinear | Int8Linear) for child in module.modules())
+
+
+def precision_of(module: nn.Module) -> Precision:
+    """The precision of a model's weights."""
+    if any(isinstance(child, Int8Linear) for child in module.modules()):
+        return "int8"
+    return "bf16" if next(module.parameters()).dtype == torch.bfloat16 else "fp32"
 
 
 def in_precision(module: M, precision: Precision) -> M:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import biolink
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.backbone import Backbone
@@ -105,3 +106,37 @@ def test_a_device_that_does_not_exist_is_said(model_folder: Path, device: Any) -
         check_device(device)
     with pytest.raises(ConfigError, match="device"):
         load_model(model_folder, device)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "bf16"])
+def test_a_tagger_of_a_folder_is_loaded_again(
+    model_folder: Path, precision: Precision, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    network = load_model(folder, light=True).backbone.model
+    Tagger(network, 1).save(folder / "tagger.safetensors")
+    loaded = Tagger.load(folder / "tagger.safetensors", network, of_folder=True)
+    tagger = in_precision(loaded, precision)
+    written = pickle.dumps(tagger)
+    assert len(written) < 1_000
+    ids = torch.tensor([[2, 8, 9, 3]])
+    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids))
+    for other in (pickle.loads(written), copy.deepcopy(tagger)):
+        with torch.inference_mode():
+            assert torch.equal(other(*given), tagger(*given))
+        assert pickle.dumps(other) == written
+    with torch.no_grad():
+        loaded.train().head.bias.add_(1.0)
+    assert torch.equal(pickle.loads(pickle.dumps(loaded)).head.bias, loaded.head.bias)
+    Tagger(network, 2).save(folder / "tagger.safetensors")
+    with pytest.raises(ModelError, match=r"tagger\.safetensors has changed"):
+        pickle.loads(written)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_pickle_of_the_default_is_small(precision: Precision) -> None:
+    linker = biolink.load(precision=precision)
+    written = pickle.dumps(linker)
+    assert len(written) < 1_000_000
+    text = "Methylprednisolone worsened the patient's spinal and bulbar muscular atrophy (SBMA)."
+    assert pickle.loads(written)(text) == linker(text)
