@@ -1,17 +1,34 @@
-"""What BioC XML and BioC JSON share: the bioc package's documents to ours and back."""
+"""What BioC XML and BioC JSON share: the bioc package's documents to ours and back.
+
+A document's infons, its relations (those of its passages and sentences, too), the infons of its
+passages and, in JSON, its other keys become its metadata: ``infons``, ``relations``,
+``passage_infons`` and the keys' own names. Infons of annotations other than type and id are counted
+and told, but for those of PubTator 3 that say these two again. Infons of sentences and of the
+collection are not kept.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
-from bioc import BioCAnnotation, BioCDocument, BioCLocation, BioCPassage
+from bioc import (
+    BioCAnnotation,
+    BioCDocument,
+    BioCLocation,
+    BioCNode,
+    BioCPassage,
+    BioCRelation,
+)
 
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
-from biolink.formats.ids import key_of_id, split_ids, written_id
+from biolink.formats.ids import ids_under, is_id_key, key_of_id, key_of_odd_id
+from biolink.formats.jsonl import metadata_of
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
-from biolink.formats.pubtator import ids
+from biolink.formats.pubtator import ids, relations_of
 from biolink.kb.wording import json_kind
 
 __all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
@@ -19,6 +36,14 @@ __all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
 IDS_EXPECTED = 'ids under an infon such as "identifier"'
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
+#: Infons of annotations that say type and id again (PubTator 3), or that biolink itself writes.
+_SAID_AGAIN = (
+    *("database", "name", "valid", "normalized", "accession", "normalized_id"),
+    *("preferred_name", "link", "score", "probability", "long_form", "nil_reason"),
+)
+#: Keys of a document that do not become metadata under their own names.
+_KNOWN = ("bioctype", "id", "infons", "passages", "annotations", "relations")
+_ID_KEYS = ("id", "pmid", "pmcid")
 
 
 #: Gaps that a text may have between its passages, in all; behind larger ones they are put together.
@@ -41,15 +66,17 @@ def from_entry(
         When a value has another type than it should, however deep it stands.
     """
     record = _object(entry, "a document")
-    doc_id = _written(
-        next((record[k] for k in ("id", "pmid", "pmcid") if record.get(k) not in (None, "")), "")
-    )
+    key_of_document = next((k for k in _ID_KEYS if record.get(k) not in (None, "")), "id")
+    doc_id = _written(record.get(key_of_document))
     built = _Text()
     passages: list[Passage] = []
+    passage_infons: list[dict[str, Any]] = []
     pending = [(a, 0) for a in _objects(record, "annotations")]
+    relations = _relations(record, seen)
     for passage in _objects(record, "passages", needed=True):
         begin = None
         sentences = _objects(passage, "sentences")
+        relations += [r for part in (passage, *sentences) for r in _relations(part, seen)]
         inner = _objects(passage, "annotations")
         if _words(passage) or not sentences:
             pieces = [(_number(passage["offset"]), _words(passage), inner)]
@@ -69,8 +96,8 @@ def from_entry(
             begin = place if begin is None else begin
             pending += [(annotation, place - offset) for annotation in of_it]
         infons = _infons(passage)
-        kind = str(infons.get("type") or infons.get("section_type") or "")
-        passages.append(Passage(begin or 0, len(built.text), kind))
+        passages.append(Passage(begin or 0, len(built.text), _kind(infons)))
+        passage_infons.append(infons)
     mentions = []
     for annotation, shift in pending:
         mention = _mention(annotation, shift, built.text, doc_id, source, on_problem, seen)
@@ -79,7 +106,47 @@ def from_entry(
     if len(passages) == 1 and passages[0] == Passage(0, len(built.text), ""):
         passages = []
     mentions.sort(key=lambda m: (m.start, m.end))
-    return Document(doc_id, built.text, tuple(passages), tuple(mentions))
+    parts = {
+        "infons": _infons_of_document(record, seen),
+        "relations": relations,
+        # Beside the kind of a passage, which the passage has.
+        "passage_infons": passage_infons
+        if any(i.keys() - {"type"} for i in passage_infons)
+        else [],
+    }
+    kept = {key: value for key, value in parts.items() if value}
+    others = {key: value for key, value in record.items() if key not in _KNOWN and value}
+    others.pop(key_of_document, None)
+    metadata = metadata_of({"metadata": others | kept}, ())
+    return Document(doc_id, built.text, tuple(passages), tuple(mentions), metadata)
+
+
+def _kind(infons: dict[str, Any]) -> str:
+    return str(infons.get("type") or infons.get("section_type") or "")
+
+
+def _infons_of_document(record: dict[str, Any], seen: IdsSeen | None) -> dict[str, Any]:
+    infons = record.get("infons")
+    if infons and not isinstance(infons, dict):
+        _leave_out(f"infons of a document that are {json_kind(infons)}", seen)
+    return infons if isinstance(infons, dict) else {}
+
+
+def _relations(record: dict[str, Any], seen: IdsSeen | None) -> list[dict[str, Any]]:
+    """The relations that stand in a document, a passage or a sentence."""
+    relations = record.get("relations") or []
+    if not isinstance(relations, list):
+        _leave_out(f"relations that are {json_kind(relations)}", seen)
+        return []
+    for relation in relations:
+        if not isinstance(relation, dict):
+            _leave_out(f"a relation that is {json_kind(relation)}", seen)
+    return [relation for relation in relations if isinstance(relation, dict)]
+
+
+def _leave_out(what: str, seen: IdsSeen | None) -> None:
+    if seen is not None:
+        seen.left_out.add(what)
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
@@ -180,9 +247,15 @@ def _mention(
     if place is None:
         _tell_moved(source, where, words, "dropped", on_problem)
         return None
-    found, joiner = split_ids(written_id(infons))
+    found, joiner = ids_under(infons)
     if seen is not None:
         seen.add(key_of_id(infons) is not None, infons)
+        for key in infons:
+            if key.lower() not in (*_TYPE_KEYS, *_SAID_AGAIN) and not is_id_key(key):
+                _leave_out(f"the infon {key[:40]!r} of annotations", seen)
+        odd = key_of_odd_id(infons)
+        if odd is not None:
+            _leave_out(f"the infon {odd[:40]!r} that is {json_kind(infons[odd])}", seen)
     types = (str(v) for k, v in infons.items() if str(k).lower() in _TYPE_KEYS and v)
     return Mention(
         *place,
@@ -195,7 +268,11 @@ def _mention(
     )
 
 
-def to_bioc(document: Document, clean: Any = str) -> BioCDocument:
+def to_bioc(
+    document: Document,
+    clean: Callable[[str], str] = str,
+    infon: Callable[[Any], Any] = lambda value: value,
+) -> BioCDocument:
     """The document as the bioc package's; text outside passages gets passages of its own.
 
     Parameters
@@ -204,10 +281,48 @@ def to_bioc(document: Document, clean: Any = str) -> BioCDocument:
         Ours.
     clean
         Replaces what the format cannot hold, one character for one.
+    infon
+        The value of an infon in the metadata as the format can hold it.
     """
+
+    def written(infons: Any) -> dict[str, Any]:
+        return {clean(str(k)): infon(v) for k, v in infons.items()} if _is_dict(infons) else {}
+
     record = BioCDocument()
     record.id = clean(document.id)
+    record.infons = written(document.metadata.get("infons"))
+    for relation in relations_of(document):
+        record.add_relation(_bioc_relation(relation, clean, written))
     text = clean(document.text)
+    covered = _passages_over(document, text)
+    infons_of = _infons_of_passages(document, covered)
+    for passage in covered:
+        part = BioCPassage()
+        part.infons = written(infons_of.get(id(passage)))
+        part.offset = passage.start
+        part.text = text[passage.start : passage.end]
+        if passage.kind != _kind(part.infons):
+            part.infons["type"] = clean(passage.kind)
+        record.add_passage(part)
+    # Relations name annotations by their ids, so an id of the source stays with its annotation.
+    own = {clean(mention.id) for mention in document.mentions}
+    numbers = (str(number) for number in itertools.count() if str(number) not in own)
+    used = {""}
+    for mention in document.mentions:
+        annotation_id = clean(mention.id)
+        if annotation_id in used:
+            annotation_id = next(numbers)
+        used.add(annotation_id)
+        holder = next(
+            (p for p, c in zip(record.passages, covered, strict=True) if mention.start < c.end),
+            record.passages[-1],
+        )
+        holder.add_annotation(_annotation(mention, annotation_id, text, clean))
+    return record
+
+
+def _passages_over(document: Document, text: str) -> list[Passage]:
+    """Passages that cover the text: the document's, where they do not overlap, and others."""
     covered: list[Passage] = []
     cursor = 0
     for passage in sorted(document.passages, key=lambda p: (p.start, p.end)):
@@ -219,42 +334,58 @@ def to_bioc(document: Document, clean: Any = str) -> BioCDocument:
         cursor = passage.end
     if text[cursor:] or not covered:
         covered.append(Passage(cursor, len(text)))
-    for passage in covered:
-        part = BioCPassage()
-        part.offset = passage.start
-        part.text = text[passage.start : passage.end]
-        if passage.kind:
-            part.infons["type"] = clean(passage.kind)
-        record.add_passage(part)
-    used: set[str] = set()
-    for number, mention in enumerate(document.mentions):
-        annotation = BioCAnnotation()
-        annotation.id = clean(mention.id) if mention.id not in used else ""
-        annotation.id = annotation.id or str(number)
-        used.add(annotation.id)
-        annotation.text = text[mention.start : mention.end]
-        if mention.spans:
-            annotation.text = " ".join(text[a:b] for a, b in mention.spans)
-        for start, end in mention.spans or ((mention.start, mention.end),):
-            annotation.add_location(BioCLocation(start, end - start))
-        annotation.infons["type"] = clean(mention.type)
-        annotation.infons["identifier"] = clean(ids(mention, missing="-"))
-        best = mention.best
-        if best is not None:
-            annotation.infons["name"] = clean(best.name)
-            if best.preferred_name:
-                annotation.infons["preferred_name"] = clean(best.preferred_name)
-            if best.curie:
-                annotation.infons["link"] = clean(best.curie)
-            annotation.infons["score"] = f"{best.score:.6g}"
-            annotation.infons["probability"] = f"{best.probability:.6g}"
-            if best.long_form:
-                annotation.infons["long_form"] = clean(best.long_form)
-        elif mention.nil_reason:
-            annotation.infons["nil_reason"] = clean(mention.nil_reason)
-        holder = next(
-            (p for p, c in zip(record.passages, covered, strict=True) if mention.start < c.end),
-            record.passages[-1],
-        )
-        holder.add_annotation(annotation)
+    return covered
+
+
+def _annotation(
+    mention: Mention, annotation_id: str, text: str, clean: Callable[[str], str]
+) -> BioCAnnotation:
+    annotation = BioCAnnotation()
+    annotation.id = annotation_id
+    annotation.text = text[mention.start : mention.end]
+    if mention.spans:
+        annotation.text = " ".join(text[a:b] for a, b in mention.spans)
+    for start, end in mention.spans or ((mention.start, mention.end),):
+        annotation.add_location(BioCLocation(start, end - start))
+    annotation.infons["type"] = clean(mention.type)
+    annotation.infons["identifier"] = clean(ids(mention, missing="-"))
+    best = mention.best
+    if best is not None:
+        annotation.infons["name"] = clean(best.name)
+        if best.preferred_name:
+            annotation.infons["preferred_name"] = clean(best.preferred_name)
+        if best.curie:
+            annotation.infons["link"] = clean(best.curie)
+        annotation.infons["score"] = f"{best.score:.6g}"
+        annotation.infons["probability"] = f"{best.probability:.6g}"
+        if best.long_form:
+            annotation.infons["long_form"] = clean(best.long_form)
+    elif mention.nil_reason:
+        annotation.infons["nil_reason"] = clean(mention.nil_reason)
+    return annotation
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _infons_of_passages(document: Document, covered: list[Passage]) -> dict[int, Any]:
+    """The infons that the metadata have for each passage, by what ``id`` says of the passage."""
+    kept = document.metadata.get("passage_infons")
+    passages = document.passages or tuple(covered)
+    if not isinstance(kept, list | tuple) or len(kept) != len(passages):
+        return {}
+    return {id(passage): infons for passage, infons in zip(passages, kept, strict=True)}
+
+
+def _bioc_relation(
+    relation: dict[str, Any], clean: Callable[[str], str], written: Callable[[Any], dict[str, Any]]
+) -> BioCRelation:
+    record = BioCRelation()
+    record.id = clean(str(relation.get("id") or ""))
+    record.infons = written(relation.get("infons"))
+    nodes = relation.get("nodes")
+    for node in filter(_is_dict, nodes if isinstance(nodes, list | tuple) else ()):
+        refid, role = (clean(str(node.get(key) or "")) for key in ("refid", "role"))
+        record.add_node(BioCNode(refid, role))
     return record

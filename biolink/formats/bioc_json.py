@@ -13,7 +13,14 @@ from bioc.biocjson.encoder import BioCJSONEncoder
 from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
+from biolink.formats.problems import (
+    OF_A_RECORD,
+    IdsSeen,
+    OnProblem,
+    metadata_held,
+    raise_or_report,
+    said,
+)
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "BioC JSON (PubTator 3)"
@@ -104,11 +111,15 @@ def _entries(record: Any) -> Iterator[Any]:
         yield from found if isinstance(found, list) else [found]
 
 
-def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """A collection, a document a line."""
+def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
+    """A collection, a document a line; one whose metadata JSON cannot hold is a problem."""
     stream.write('{"source": "biolink", "date": "", "key": "biolink.key", "infons": {},\n')
     stream.write('"documents": [')
-    for number, document in enumerate(documents):
-        record = json.dumps(to_bioc(document), cls=BioCJSONEncoder, ensure_ascii=False)
-        stream.write(("," if number else "") + "\n" + record)
+    first = True
+    for document in documents:
+        with metadata_held(document.id, LABEL, on_problem):
+            record = json.dumps(to_bioc(document), cls=BioCJSONEncoder, ensure_ascii=False)
+            record.encode()
+            stream.write(("" if first else ",") + "\n" + record)
+            first = False
     stream.write("\n]}\n")

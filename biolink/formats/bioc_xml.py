@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,14 @@ from lxml import etree
 from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
+from biolink.formats.problems import (
+    OF_A_RECORD,
+    IdsSeen,
+    OnProblem,
+    metadata_held,
+    raise_or_report,
+    said,
+)
 from biolink.formats.xml import records, root_of
 from biolink.kb.files import display_name
 
@@ -51,6 +59,8 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 def _document(element: etree._Element) -> dict[str, Any]:
     return {
         "id": element.findtext("id") or "",
+        "infons": _infons(element),
+        "relations": _relations(element),
         "passages": list(map(_passage, element.iterfind("passage"))),
         "annotations": list(map(_annotation, element.iterfind("annotation"))),
     }
@@ -69,7 +79,19 @@ def _piece(element: etree._Element) -> dict[str, Any]:
         "offset": element.findtext("offset"),
         "text": element.findtext("text"),
         "annotations": list(map(_annotation, element.iterfind("annotation"))),
+        "relations": _relations(element),
     }
+
+
+def _relations(element: etree._Element) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.get("id", ""),
+            "infons": _infons(one),
+            "nodes": [dict(node.attrib) for node in one.iterfind("node")],
+        }
+        for one in element.iterfind("relation")
+    ]
 
 
 def _annotation(element: etree._Element) -> dict[str, Any]:
@@ -85,11 +107,22 @@ def _infons(element: etree._Element) -> dict[str, Any]:
     return {one.get("key", ""): one.text for one in element.iterfind("infon")}
 
 
-def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """A collection; characters that XML cannot hold become spaces, one for one."""
+def _infon(value: Any) -> str:
+    """A value of the metadata as an infon, which is a text; another value as JSON writes it."""
+    if value is None:
+        return ""
+    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
+    """A collection; characters that XML cannot hold become spaces, one for one.
+
+    A document whose metadata cannot be written is a problem of its own.
+    """
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<collection>')
     stream.write("<source>biolink</source><date></date><key>biolink.key</key>\n")
     for document in documents:
-        element = encode_document(to_bioc(document, clean))
-        stream.write(etree.tostring(element, encoding="unicode") + "\n")
+        with metadata_held(document.id, LABEL, on_problem):
+            element = encode_document(to_bioc(document, clean, _infon))
+            stream.write(etree.tostring(element, encoding="unicode") + "\n")
     stream.write("</collection>\n")

@@ -1,4 +1,12 @@
-"""Concept ids as corpora write them: composite ids, missing ids, variants, infons of many tools."""
+r"""Concept ids as corpora write them: composite ids, missing ids, variants, infons of many tools.
+
+The rule of the separators, for every format: ``|``, ``;``, ``,`` and ``+`` separate ids, also where
+several of them are mixed (``22142,53857;22152`` are three ids). A plus sign does so only between
+two letters or digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). Behind a
+backslash each of them is a part of an id. The id of a sequence variant is one id whatever is in it:
+tmVar's ``c|SUB|G|860|C``, ``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with
+its attributes, ``rs113488022;VariantGroup:0``.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +14,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["join_ids", "key_of_id", "split_ids", "written_id"]
+__all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "key_of_odd_id", "split_ids"]
 
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
-# A sequence variant in tmVar's notation is one id: c|SUB|G|860|C, |SUB|E|542|K,
-# tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022, rs113488022;VariantGroup:0.
-_VARIANT = re.compile(
-    r"(?:[a-z]?\|[A-Za-z]+\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)"
-    r"|[^\\]*;\s*(?:RS#|HGVS|CA#|VariantGroup|CorrespondingGene|CorrespondingSpecies)\s*:"
+#: What separates ids, the outermost first where several are mixed.
+_SEPARATORS = "|;,+"
+_TOKEN = re.compile(
+    r"(?P<escaped>\\[\\|;,+])|(?P<separator>[|;,]|(?<=[\w)])\+(?=\w))|(?P<other>[^\\|;,+]+|.)",
+    re.DOTALL,
 )
+# Of a sequence variant in tmVar's notation.
+_VARIANT = re.compile(
+    r"(?:[a-z]\|[A-Za-z]{2,}[0-9_]*\||\|[A-Za-z]{2,}\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)"
+    r"|.*;\s*(?:RS#|HGVS|CA#|VariantGroup|CorrespondingGene|CorrespondingSpecies)\s*:",
+    re.DOTALL,
+)
+_RS = re.compile(r"\s*rs[0-9]+\s*(?:;\s*[A-Za-z#]+\s*:[^|]*)?")
+_HGVS = re.compile(r"(?<![A-Za-z])[cgmnr]\.(?:IVS|[-*(\[]*[0-9])")
 
 #: Keys, as :func:`_key` writes them, under which tools keep concept ids; the first counts.
 _KEYS = (
@@ -34,10 +50,12 @@ _RANK = {key: rank for rank, key in enumerate(_KEYS)}
 
 
 def split_ids(written: str) -> tuple[tuple[str, ...], str]:
-    """Ids and the character that joins them; behind a backslash it is a part of an id.
+    """Ids, and the character that joins them; the outermost one where several are mixed.
 
     >>> split_ids("D001943|D010051"), split_ids(" D008661"), split_ids("-1")
     ((('D001943', 'D010051'), '|'), (('D008661',), '|'), ((), '|'))
+    >>> split_ids("22142,53857;22152"), split_ids("Na+")
+    ((('22142', '53857', '22152'), ';'), (('Na+',), '|'))
     >>> split_ids("rs113488022;VariantGroup:0")[0]
     ('rs113488022;VariantGroup:0',)
     >>> split_ids("c|DEL||32"), split_ids("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022")[0]
@@ -46,17 +64,23 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
     written = written.strip()
     if written in _MISSING:
         return (), "|"
-    if _VARIANT.match(written):
-        return (written,), "|"
-    for joiner in "|+,;":
-        parts = [part.strip() for part in re.split(rf"(?<!\\)\{joiner}", written)]
-        if len(parts) > 1:
-            return tuple(map(_bare, (part for part in parts if part not in _MISSING))), joiner
-    return (_bare(written),), "|"
-
-
-def _bare(written: str) -> str:
-    return re.sub(r"\\([|+,;])", r"\1", written)
+    if not re.search(r"\\[\\|;,+]", written):
+        bars = written.split("|")
+        if all(map(_RS.fullmatch, bars)):
+            return tuple(map(str.strip, bars)), "|"
+        if _VARIANT.match(written):
+            return (written,), "|"
+    plus_separates = _HGVS.search(written) is None
+    ids, joiners = [""], set()
+    for match in _TOKEN.finditer(written):
+        token = match[0]
+        if match["separator"] and (token != "+" or plus_separates):
+            joiners.add(token)
+            ids.append("")
+        else:
+            ids[-1] += token[1:] if match["escaped"] else token
+    joiner = next((sign for sign in _SEPARATORS if sign in joiners), "|")
+    return tuple(one for one in map(str.strip, ids) if one not in _MISSING), joiner
 
 
 def join_ids(ids: tuple[str, ...], joiner: str = "|", missing: str = "-1") -> str:
@@ -67,10 +91,14 @@ def join_ids(ids: tuple[str, ...], joiner: str = "|", missing: str = "-1") -> st
     """
     if not ids:
         return missing
-    joined = joiner.join(ids)
-    if split_ids(joined) == (ids, joiner) or (len(ids) == 1 and split_ids(joined)[0] == ids):
-        return joined
-    return joiner.join(re.sub(r"([|+,;])", r"\\\1", one) for one in ids)
+    escaped = [re.sub(r"([\\|;,+])", r"\\\1", one) for one in ids]
+    # Several ids may look like a variant when a bar or a semicolon joins them.
+    for sign in (joiner, *"|,;"):
+        for field in (sign.join(ids), sign.join(escaped)):
+            found, found_joiner = split_ids(field)
+            if found == ids and (found_joiner == sign or len(ids) == 1):
+                return field
+    return "|".join(escaped)
 
 
 def key_of_id(infons: Mapping[str, Any]) -> str | None:
@@ -79,9 +107,26 @@ def key_of_id(infons: Mapping[str, Any]) -> str | None:
     >>> key_of_id({"type": "Gene", "NCBI Gene identifier": "672"})
     'NCBI Gene identifier'
     """
-    found = [(_rank(key), key) for key, value in infons.items() if _text(value)]
-    best = min((pair for pair in found if pair[0] is not None), default=None)
+    ranked = [(_rank(key), key) for key, value in infons.items() if _fields(value)]
+    best = min((pair for pair in ranked if pair[0] is not None), default=None)
     return None if best is None else best[1]
+
+
+def key_of_odd_id(infons: Mapping[str, Any]) -> str | None:
+    """A key for a concept id under which something stands from which no id can be read.
+
+    >>> key_of_odd_id({"identifier": {"who": "knows"}}), key_of_odd_id({"mesh": "D1"})
+    ('identifier', None)
+    """
+    if key_of_id(infons) is not None:
+        return None
+    odd = (k for k, v in infons.items() if v and isinstance(v, dict | list | float))
+    return next((key for key in odd if is_id_key(key)), None)
+
+
+def is_id_key(key: str) -> bool:
+    """Whether tools keep concept ids under this key."""
+    return _rank(key) is not None
 
 
 def _rank(key: str) -> int | None:
@@ -91,18 +136,38 @@ def _rank(key: str) -> int | None:
     return len(_RANK) if bare.endswith(("identifier", "cui", "conceptid")) else None
 
 
-def _text(value: Any) -> str:
-    """A value of an infon as the field of an id; a list is several ids."""
-    if value is None or isinstance(value, bool | dict | float):
-        return ""
+#: Keys of an id within an object that stands for one, such as ``{"database": .., "id": ..}``.
+_INNER = ("id", "ui", "code", "value")
+
+
+def _fields(value: Any) -> list[str]:
+    """The fields of ids in the value of an infon, which may be a list or an object.
+
+    >>> _fields(["D1", {"database": "MESH", "id": "D2"}]), _fields(672.0), _fields({"x": 1})
+    (['D1', 'D2'], ['672'], [])
+    """
     if isinstance(value, list):
-        return "|".join(filter(None, map(_text, value)))
+        return [field for one in value for field in _fields(one)]
+    if isinstance(value, dict):
+        key = key_of_id(value) or next((k for k in _INNER if _fields(value.get(k))), None)
+        return [] if key is None else _fields(value[key])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, bool | float):
+        return []
     written = str(value).strip()
     # PubTator 3 names entities for its search so: @DISEASE_Asthma.
-    return "" if written.startswith("@") else written
+    return [] if not written or written.startswith("@") else [written]
 
 
-def written_id(infons: Mapping[str, Any]) -> str:
-    """The field of an annotation's concept ids, or "" where no key is one of an id."""
+def ids_under(infons: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The concept ids of an annotation, and what joins them; none where no key is one of an id.
+
+    >>> ids_under({"type": "Gene", "NCBI Gene": ["672", 675]})
+    (('672', '675'), '|')
+    """
     key = key_of_id(infons)
-    return "" if key is None else _text(infons[key])
+    fields = [] if key is None else [split_ids(field) for field in _fields(infons[key])]
+    if len(fields) == 1:
+        return fields[0]
+    return tuple(one for ids, _ in fields for one in ids), "|"

@@ -1,15 +1,16 @@
 """JSON Lines, a document per line: everything that biolink knows, nothing lost.
 
 Read as well: lines with ``text``, or with ``title`` and ``abstract``; the id is ``id``, ``pmid``,
-``doc_id`` or the line's number. Mentions without ``concept_ids`` may have their ids under the keys
-of other tools (:mod:`biolink.formats.ids`).
+``doc_id``, ``pmcid`` or the line's number. What a line has under other keys becomes metadata of the
+document. Mentions without ``concept_ids`` may have their ids under the keys of other tools
+(:mod:`biolink.formats.ids`); their other keys are counted and told.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import MISSING, asdict, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -17,12 +18,13 @@ from typing import IO, Any
 
 from biolink.documents import Document, Link, Mention, Passage, check_text
 from biolink.errors import InputError
-from biolink.formats.ids import key_of_id, split_ids, written_id
+from biolink.formats.ids import ids_under, key_of_id
 from biolink.formats.problems import (
     OF_A_RECORD,
     IdsSeen,
     OnProblem,
     check_utf8,
+    metadata_held,
     raise_or_report,
     said,
 )
@@ -35,6 +37,8 @@ SUFFIXES = (".jsonl", ".ndjson")
 _EXPECTED = 'an object with "text" (or "title" and "abstract") and a list "mentions"'
 IDS_EXPECTED = 'ids under a key such as "concept_ids" or "identifier"'
 _ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
+#: Keys that are read; what stands under others becomes metadata.
+_KNOWN = (*_ID_KEYS, "text", "title", "abstract", "passages", "mentions")
 #: Lists and objects that metadata may hold in one another.
 _DEPTH = 50
 
@@ -102,23 +106,45 @@ def document_from_dict(
         passages = (Passage(0, len(title), "title"),) if title else ()
         if abstract:
             passages += (Passage(len(text) - len(abstract), len(text), "abstract"),)
-    metadata = record.get("metadata")
-    _check_metadata({} if metadata is None else metadata)
+    metadata = metadata_of(record, _KNOWN)
     mentions = tuple(_mention(mention, text, seen) for mention in _list(record, "mentions"))
-    return Document(_id(record, number), text, passages, mentions, metadata or {})
+    doc_id, key_of_document = _id(record, number)
+    also = {key: record[key] for key in _ID_KEYS if record.get(key) not in (None, "")}
+    also.pop(key_of_document, None)
+    if "text" in record:
+        also |= {key: record[key] for key in ("title", "abstract") if record.get(key)}
+    _check_metadata(also)
+    return Document(doc_id, text, passages, mentions, also | metadata)
 
 
-def _id(record: dict[str, Any], number: str) -> str:
+def metadata_of(record: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """A document's metadata: those that it calls so, and what it has under keys that are not known.
+
+    Raises
+    ------
+    ValueError
+        When they are no object, are nested too deeply, or cannot be written as UTF-8.
+    """
+    named = record.get("metadata")
+    named = {} if named is None else _object(named, '"metadata"')
+    others = {key: record[key] for key in record if key not in known and key != "metadata"}
+    metadata = others | named
+    _check_metadata(metadata)
+    return metadata
+
+
+def _id(record: dict[str, Any], number: str) -> tuple[str, str]:
+    """The id of a document, and the key under which it stands, or ""."""
     empty = False
     for key in _ID_KEYS:
         value = record.get(key)
         if isinstance(value, str | int) and not isinstance(value, bool):
             if value != "":
-                return str(value)
+                return str(value), key
             empty = True
         elif value is not None:
             raise ValueError(f'"{key}" is {json_kind(value)}, not a text or a whole number')
-    return "" if empty else number
+    return "" if empty else number, ""
 
 
 def _list(record: dict[str, Any], key: str) -> list[Any]:
@@ -137,18 +163,16 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def _check_metadata(value: Any, depth: int = 0) -> None:
-    if depth == 0:
-        _object(value, '"metadata"')
     if depth > _DEPTH:
-        raise ValueError(f'"metadata" is nested more than {_DEPTH} levels deep')
+        raise ValueError(f"metadata are nested more than {_DEPTH} levels deep")
     if isinstance(value, str):
-        check_text(value, 'a text in "metadata"')
+        check_text(value, "a text in the metadata")
     elif isinstance(value, list):
         for one in value:
             _check_metadata(one, depth + 1)
     elif isinstance(value, dict):
         for key, one in value.items():
-            check_text(key, 'a key in "metadata"')
+            check_text(key, "a key in the metadata")
             _check_metadata(one, depth + 1)
 
 
@@ -175,11 +199,14 @@ def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
             raise ValueError(f"the offset {str(offset)[:40]!r} of a mention is not a whole number")
     values.setdefault("text", text[start:end] if start >= 0 else "")
     others = {key: value for key, value in record.items() if key not in _MENTION}
-    if not values["concept_ids"]:
-        found, joiner = split_ids(written_id(others))
+    used = None if values["concept_ids"] else key_of_id(others)
+    if used is not None:
+        found, joiner = ids_under(others)
         if found:
             values["concept_ids"], values["id_joiner"] = found, joiner
     if seen is not None:
+        for key in others.keys() - {used}:
+            seen.left_out.add(f"the key {key[:40]!r} of mentions")
         known = record.keys() & {"concept_ids", "links", "nil_reason"}
         # A mention of nothing but a place is one to link: it lacks no id.
         if others or known:
@@ -238,14 +265,9 @@ def _sparse(mention: Mention) -> dict[str, Any]:
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
     """A line per document; one whose metadata JSON cannot hold is a problem of its own."""
     for document in documents:
-        try:
+        with metadata_held(document.id, "JSON Lines", on_problem):
             line = json.dumps(document_to_dict(document), ensure_ascii=False, default=_number)
             line.encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            found = f"document {document.id!r} cannot be written ({said(error)})"
-            problem = InputError("JSON Lines", None, found, "metadata that JSON can hold")
-            raise_or_report(problem, on_problem)
-        else:
             stream.write(line + "\n")
 
 

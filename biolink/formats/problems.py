@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
+from biolink.errors import InputError
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.wording import counted
 
 __all__ = [
     "OF_A_RECORD",
     "IdsSeen",
+    "LeftOut",
     "OnProblem",
     "check_utf8",
+    "metadata_held",
     "raise_or_report",
     "said",
     "whole_number",
@@ -32,6 +37,9 @@ OF_A_RECORD = (
 )
 
 log = logging.getLogger(__name__)
+
+#: Kinds of what was left out that a warning names.
+_KINDS = 20
 
 
 def whole_number(written: str) -> int:
@@ -65,8 +73,44 @@ def said(error: Exception) -> str:
     return str(error)
 
 
+@contextlib.contextmanager
+def metadata_held(doc_id: str, label: str, on_problem: OnProblem) -> Iterator[None]:
+    """Report a document when the block cannot write its metadata."""
+    try:
+        yield
+    except (TypeError, ValueError, RecursionError) as error:
+        found = f"document {doc_id!r} cannot be written ({said(error)})"
+        problem = InputError(label, None, found, "metadata that JSON can hold")
+        raise_or_report(problem, on_problem)
+
+
+class LeftOut:
+    """Counts what a reader does not carry over from a valid file, and says it once for the file.
+
+    Parameters
+    ----------
+    source
+        What messages call the file.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.counts: Counter[str] = Counter()
+
+    def add(self, what: str) -> None:
+        """Count one thing that is left out."""
+        # A file may have a key of its own for each annotation.
+        self.counts[what if what in self.counts or len(self.counts) < _KINDS else "other keys"] += 1
+
+    def warn(self) -> None:
+        """Log a warning that names and counts what was left out, if anything was."""
+        if self.counts:
+            named = ", ".join(f"{what} ({number:,})" for what, number in self.counts.most_common())
+            log.warning("biolink: warning: %s: not kept: %s", self.source, named)
+
+
 class IdsSeen:
-    """Whether any annotation of a file has a concept id; if none has, the user is told so.
+    """What a reader tells of a whole file: whether any annotation has an id, what is left out.
 
     Parameters
     ----------
@@ -76,10 +120,16 @@ class IdsSeen:
         Where the ids should stand.
     there
         What the annotations have instead, with ``{}`` for the names that were seen.
+
+    Attributes
+    ----------
+    left_out
+        Counts what the reader does not carry over.
     """
 
     def __init__(self, source: str, expected: str, there: str) -> None:
         self.source, self.expected, self.there = source, expected, there
+        self.left_out = LeftOut(source)
         self.annotations = 0
         self.found = False
         self.names: dict[str, None] = {}
@@ -92,7 +142,8 @@ class IdsSeen:
             self.names.update(dict.fromkeys(names))
 
     def warn(self) -> None:
-        """Log a warning when there were annotations, but nowhere an id."""
+        """Log a warning when there were annotations, but nowhere an id; and of what is left out."""
+        self.left_out.warn()
         if self.annotations and not self.found:
             log.warning(
                 "biolink: warning: %s: no concept id in %s; expected %s, and %s",

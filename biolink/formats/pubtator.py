@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
@@ -119,6 +119,8 @@ def _document(
             passages.append(Passage(len(title) + 1, len(text), "abstract"))
         for number, cells in rows:
             mention = _mention(cells, text, source, number, on_problem)
+            if len(cells) > 7:
+                seen.left_out.add("columns behind the seventh, of annotations")
             if mention is not None:
                 seen.add(len(cells) > 5, (str(len(cells)),))
                 mentions.append(mention)
@@ -240,9 +242,24 @@ def ids(mention: Mention, missing: str = "-1", escape: bool = False) -> str:
 
 def _relations(document: Document) -> Iterator[list[str]]:
     """Those of the document's relations that the format can hold."""
-    found = document.metadata.get("relations")
-    for relation in found if isinstance(found, list | tuple) else ():
-        if not isinstance(relation, list | tuple) or len(relation) not in (3, 4):
-            continue
-        if all(isinstance(cell, str) for cell in relation) and _is_relation(["", *relation]):
-            yield list(relation)
+    for relation in relations_of(document):
+        infons = relation.get("infons")
+        infons = infons if isinstance(infons, dict) else {}
+        keys = _RELATION if _RELATION[-1] in infons else _RELATION[:-1]
+        cells = [cell for cell in map(infons.get, keys) if isinstance(cell, str)]
+        if len(cells) == len(keys) and _is_relation(["", *cells]):
+            yield cells
+
+
+#: What stands for the cells of a relation in the infons of BioC.
+_RELATION = ("type", "entity1", "entity2", "novel")
+
+
+def relations_of(document: Document) -> Iterator[dict[str, Any]]:
+    """The relations in a document's metadata as those of BioC, whatever format they come from."""
+    relations = document.metadata.get("relations")
+    for relation in relations if isinstance(relations, list | tuple) else ():
+        if isinstance(relation, dict):
+            yield relation
+        elif isinstance(relation, list | tuple) and len(relation) in (3, 4):
+            yield {"infons": dict(zip(_RELATION, relation, strict=False))}

@@ -15,7 +15,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import BiolinkError, InputError
 from biolink.formats import read, sniff_format, write
 from biolink.formats.align import align
-from biolink.formats.ids import join_ids, split_ids, written_id
+from biolink.formats.ids import ids_under, join_ids, split_ids
 
 DEEP = "[" * 100_000
 GOOD = ({"id": "g1", "text": "asthma"}, {"id": "g2", "text": "gout"})
@@ -176,7 +176,7 @@ def test_huge_offsets_take_no_room_and_mentions_keep_their_words(tmp_path: Path)
 )  # fmt: skip
 def test_ids_under_the_keys_of_other_tools(key: str, value: Any) -> None:
     wanted = value[0] if isinstance(value, list) else str(value)
-    assert written_id({"type": "Disease", key: value}) == wanted
+    assert ids_under({"type": "Disease", key: value}) == ((wanted,), "|")
 
 
 def test_ids_that_are_one_and_ids_that_are_several() -> None:

@@ -1,0 +1,254 @@
+"""What readers keep of a valid file, and that they tell of the rest."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from biolink.documents import Document, Mention
+from biolink.errors import InputError
+from biolink.formats import read, write
+from biolink.formats.ids import ids_under, join_ids, split_ids
+
+RELATION = {
+    "id": "R1",
+    "infons": {"type": "Association", "entity1": "D001241", "entity2": "D001249", "novel": "No"},
+    "nodes": [{"refid": "1", "role": "cause"}, {"refid": "2", "role": ""}],
+}
+
+
+def annotation(**infons: Any) -> dict[str, Any]:
+    location = {"offset": 0, "length": 6}
+    return {"id": "1", "infons": infons, "text": "Asthma", "locations": [location]}
+
+
+def bioc(**changes: Any) -> dict[str, Any]:
+    passage = {
+        "offset": 0,
+        "infons": {"type": "title", "section_type": "TITLE", "year": "2024"},
+        "text": "Asthma.",
+        "annotations": [annotation(type="Disease", identifier="D001249")],
+    }
+    return {"id": "1", "infons": {"license": "CC0"}, "passages": [passage], **changes}
+
+
+def documents_in(file: Path, content: Any) -> list[Document]:
+    file.write_text(json.dumps(content))
+    return list(read(file))
+
+
+def test_what_a_bioc_document_says_of_itself_becomes_metadata(tmp_path: Path) -> None:
+    record = bioc(relations=[RELATION], journal="J. Asthma", pmid=12, metadata={"x": [1]})
+    (document,) = documents_in(tmp_path / "x.json", {"documents": [record]})
+    assert document.id == "1"
+    assert document.metadata == {
+        "infons": {"license": "CC0"},
+        "relations": [RELATION],
+        "passage_infons": [record["passages"][0]["infons"]],
+        "journal": "J. Asthma",
+        "pmid": 12,
+        "metadata": {"x": [1]},
+    }
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xml", "x.jsonl"])
+def test_infons_and_relations_come_back(name: str, tmp_path: Path) -> None:
+    passage = bioc()["passages"][0]
+    inner = {**passage, "relations": [{"id": "R2", "infons": {}, "nodes": []}]}
+    second = {"offset": 8, "infons": {}, "text": "Gout."}
+    record = bioc(relations=[RELATION], passages=[inner, second])
+    (document,) = documents_in(tmp_path / "a.json", record)
+    assert [relation["id"] for relation in document.metadata["relations"]] == ["R1", "R2"]
+    write(document, tmp_path / name)
+    assert list(read(tmp_path / name)) == [document]
+
+
+def test_infons_that_are_no_texts_are_written_to_xml(tmp_path: Path) -> None:
+    odd = {"a": 5, "b": None, "c": ["x"], "d": "\x00", "e": True}
+    write(Document("1", "x", metadata={"infons": odd, "passage_infons": 5}), tmp_path / "x.xml")
+    (document,) = read(tmp_path / "x.xml")
+    infons = {key: value or "" for key, value in document.metadata["infons"].items()}
+    assert infons == {"a": "5", "b": "", "c": '["x"]', "d": " ", "e": "true"}
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xml", "x.jsonl"])
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])
+def test_metadata_that_cannot_be_written_cost_their_document(
+    name: str, value: Any, tmp_path: Path
+) -> None:
+    documents = [Document("1", "x", metadata={"infons": {"a": value}}), Document("2", "y")]
+    problems: list[InputError] = []
+    write(documents, tmp_path / name, on_problem=problems.append)
+    assert [document.id for document in read(tmp_path / name)] == ["2"]
+    assert len(problems) == 1
+    with pytest.raises(InputError, match="metadata that JSON can hold"):
+        write(documents, tmp_path / name)
+
+
+def test_relations_go_from_pubtator_to_bioc_and_back(tmp_path: Path) -> None:
+    content = "1|t|Asthma\n1|a|here\n1\tCID\tD1\tD2\n1\tAssociation\tD1\tD2\tNovel\n\n"
+    (tmp_path / "x.PubTator").write_text(content)
+    write(read(tmp_path / "x.PubTator"), tmp_path / "x.json")
+    (document,) = read(tmp_path / "x.json")
+    first, second = (relation["infons"] for relation in document.metadata["relations"])
+    assert first == {"type": "CID", "entity1": "D1", "entity2": "D2"}
+    assert second["novel"] == "Novel"
+    write(document, tmp_path / "y.PubTator")
+    assert (tmp_path / "y.PubTator").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"infons": ["x"]}, "infons of a document that are a list (1)"),
+        ({"infons": "x"}, "infons of a document that are a string (1)"),
+        ({"relations": {"x": 1}}, "relations that are an object (1)"),
+        ({"relations": ["x", 5]}, "a relation that is a string (1), a relation that is a number"),
+    ],
+)
+def test_odd_infons_and_relations_are_told(
+    change: dict[str, Any], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (document,) = documents_in(tmp_path / "x.json", bioc(**change))
+    assert len(document.mentions) == 1
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("infons", "ids"),
+    [
+        ({"identifier": {"database": "MESH", "id": "D1"}}, ("D1",)),
+        ({"identifier": [{"ui": "D1"}, {"mesh": "D2"}, "D3|D4"]}, ("D1", "D2", "D3", "D4")),
+        ({"identifier": {"mesh": ["D1"]}}, ("D1",)),
+        ({"NCBI Gene": 672.0}, ("672",)),
+        ({"identifier": ["rs1;Gene:0", "c|SUB|A|5|C"]}, ("rs1;Gene:0", "c|SUB|A|5|C")),
+        ({"identifier": {"x": "y"}, "mesh": "D1"}, ("D1",)),
+    ],
+)  # fmt: skip
+def test_identifiers_that_are_objects_and_lists(infons: dict[str, Any], ids: Any) -> None:
+    assert ids_under({"type": "Disease", **infons})[0] == ids
+
+
+@pytest.mark.parametrize("odd", [{"who": "knows"}, [{"x": 1}], 1.5])
+def test_identifiers_that_cannot_be_read_are_told(
+    odd: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = bioc()
+    record["passages"][0]["annotations"] = [annotation(identifier=odd, note="x", database="y")]
+    (document,) = documents_in(tmp_path / "x.json", record)
+    assert document.mentions[0].concept_ids == ()
+    for words in ("x.json", "the infon 'note' of annotations (1)", "the infon 'identifier' that"):
+        assert words in caplog.text
+    assert "database" not in caplog.text.split("not kept")[1].split("no concept id")[0]
+
+
+def test_other_keys_of_json_lines_are_kept_or_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mention = {"start": 0, "end": 6, "label": "Disease", "mesh": "D1"}
+    line = {"id": "1", "pmid": 7, "title": "T", "text": "Asthma", "year": 2024, "meta": {"a": [1]}}
+    record = {**line, "metadata": {"metadata": 1}, "mentions": [mention, mention]}
+    (document,) = documents_in(tmp_path / "x.jsonl", record)
+    assert document.metadata == {
+        "pmid": 7, "title": "T", "year": 2024, "meta": {"a": [1]}, "metadata": 1,
+    }  # fmt: skip
+    assert document.mentions[0].concept_ids == ("D1",)
+    assert "x.jsonl: not kept: the key 'label' of mentions (2)" in caplog.text
+    write(document, tmp_path / "y.jsonl")
+    assert list(read(tmp_path / "y.jsonl")) == [document]
+
+
+def test_many_odd_keys_give_one_short_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mentions = [{"start": 0, "end": 1, f"key{number}": 1} for number in range(500)]
+    documents_in(tmp_path / "x.jsonl", {"text": "a", "mentions": mentions})
+    told = [record.message for record in caplog.records if "not kept" in record.message]
+    assert len(told) == 1
+    assert len(told[0]) < 1_200
+    assert "other keys (480)" in told[0]
+
+
+def test_columns_behind_the_seventh_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "x.PubTator"
+    file.write_text("1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\tDisease\tD1\tAsthma\tmore\tmore\n\n")
+    with caplog.at_level(logging.WARNING):
+        (document,) = read(file)
+    assert document.mentions[0].parts == ("Asthma",)
+    assert "columns behind the seventh, of annotations (1)" in caplog.text
+
+
+SEVERAL = {
+    "D001|D002": ("D001", "D002"),
+    "D001;D002": ("D001", "D002"),
+    "D001,D002": ("D001", "D002"),
+    "D001+D002": ("D001", "D002"),
+    " D001 | D002 ": ("D001", "D002"),
+    "22142,53857;22152": ("22142", "53857", "22152"),
+    "D1|D2+D3": ("D1", "D2", "D3"),
+    "D1|-1": ("D1",),
+    ",15978,16153": ("15978", "16153"),
+    "26972(Tax:10090)+1": ("26972(Tax:10090)", "1"),
+    "Na+|K+": ("Na+", "K+"),
+    "rs1|rs2": ("rs1", "rs2"),
+    "rs1;VariantGroup:0|rs2;VariantGroup:1": ("rs1;VariantGroup:0", "rs2;VariantGroup:1"),
+}
+ONE = (
+    *("rs123;VariantGroup:4", "rs6232;Disease:D009765,D007333;VariantGroup:0", "rs1;Gene:672"),
+    *("c|DEL888|C", "c|SUB|G|2633+1|C;Gene:6559", "|INS|118_119|A;Gene:2626;VariantGroup:0"),
+    *("p|FS|S,A|290,291||;Gene:2162", "tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:1", "HGVS:c.1A>G"),
+    *("NM_004333.4:c.88+2T>G", "c.IVS4+1G>A", "Na+", "CHEBI:29101", "p.V600E;VariantGroup:0"),
+)
+
+
+@pytest.mark.parametrize("kind", ["Chemical", "Disease", "Gene"])
+@pytest.mark.parametrize("written", SEVERAL)
+def test_separators_of_ids_are_one_rule(written: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "x.PubTator").write_text(f"1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\t{kind}\t{written}\n")
+    write(read(tmp_path / "x.PubTator"), tmp_path / "y.PubTator")
+    for name in ("x.PubTator", "y.PubTator"):
+        (document,) = read(tmp_path / name)
+        assert document.mentions[0].concept_ids == SEVERAL[written]
+
+
+@pytest.mark.parametrize("written", ONE)
+def test_ids_of_variants_are_one(written: str, tmp_path: Path) -> None:
+    (tmp_path / "x.PubTator").write_text(f"1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\tSNP\t{written}\n")
+    for name in ("y.PubTator", "y.json", "y.tsv", "y.jsonl"):
+        write(read(tmp_path / "x.PubTator"), tmp_path / name)
+        (document,) = read(tmp_path / name)
+        assert document.mentions[0].concept_ids == (written,)
+
+
+IDS = st.text("aD1|+,;\\:rs c.#V", min_size=1, max_size=8).map(str.strip)
+
+
+@given(st.lists(IDS.filter(bool), min_size=1, max_size=3).map(tuple), st.sampled_from("|+,;/"))
+@example(("a", "DEL", "1"), "|")
+@example(("x\\", "y"), "|")
+def test_any_ids_come_back_from_one_field(ids: tuple[str, ...], joiner: str) -> None:
+    assert split_ids(join_ids(ids, joiner))[0] == ids
+
+
+def test_a_joiner_that_separates_nothing_is_replaced(tmp_path: Path) -> None:
+    mention = Mention(0, 1, "a", concept_ids=("D1", "D2"), id_joiner=" / ")
+    write(Document("1", "a", mentions=(mention,)), tmp_path / "x.PubTator")
+    (document,) = read(tmp_path / "x.PubTator")
+    assert document.mentions[0].concept_ids == ("D1", "D2")
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xml"])
+def test_ids_of_annotations_stay_and_new_ones_are_free(name: str, tmp_path: Path) -> None:
+    given_ids = ("", "0", "x", "", "x", "2")
+    mentions = tuple(Mention(0, 1, "a", id=one) for one in given_ids)
+    write(Document("1", "a", mentions=mentions), tmp_path / name)
+    (document,) = read(tmp_path / name)
+    assert [m.id for m in document.mentions] == ["1", "0", "x", "3", "4", "2"]
