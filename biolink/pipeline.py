@@ -25,7 +25,7 @@ from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_path, options_of
-from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, stop_names_of
+from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, has_file, stop_names_of
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.places import EMBEDDED
 
@@ -156,7 +156,7 @@ def _mention_linker(
     if recogniser is None:
         recogniser = _recogniser_of(loaded, kb, precision)
     beside = None if loaded.folder is None else loaded.folder / CALIBRATION
-    if calibration is None and beside is not None and beside.is_file():
+    if calibration is None and beside is not None and has_file(beside):
         calibration = beside
     if calibration is not None and not isinstance(calibration, Calibration):
         calibration = Calibration.read(calibration)
@@ -177,7 +177,7 @@ def _recogniser_of(
     """The recogniser that was trained for a knowledge base, or a dictionary of its names."""
     stop_names = stop_names_of(loaded.folder)
     file = None if loaded.folder is None else loaded.folder / TAGGER
-    if file is not None and file.is_file():
+    if file is not None and has_file(file):
         tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)
         tagger = in_precision(tagger, precision)
         # It knows the names of one knowledge base; the embedded one's says no fingerprint.

@@ -16,7 +16,7 @@ from pathlib import Path
 from biolink.documents import Document
 from biolink.errors import ModelError
 from biolink.kb.files import replace_file
-from biolink.kb.model_files import SEEN_DOCUMENTS
+from biolink.kb.model_files import SEEN_DOCUMENTS, has_file
 from biolink.kb.model_folder import renew_seal
 
 __all__ = ["SeenDocuments", "fingerprints", "write_seen_documents"]
@@ -107,7 +107,7 @@ class SeenDocuments:
         ModelError
             If the file is damaged.
         """
-        if self.folder is None or not (self.folder / SEEN_DOCUMENTS).is_file():
+        if self.folder is None or not has_file(self.folder / SEEN_DOCUMENTS):
             return frozenset()
         file = self.folder / SEEN_DOCUMENTS
         try:

@@ -34,6 +34,7 @@ __all__ = [
     "config_values",
     "counts_of",
     "damaged",
+    "has_file",
     "is_of",
     "json_of",
     "kind_of",
@@ -80,6 +81,22 @@ def damaged(file: Path, what: str) -> ModelError:
     return ModelError(f"{file} is damaged: {what}; {CURE}")
 
 
+def has_file(file: Path) -> bool:
+    """Return whether a model folder has a file.
+
+    Raises
+    ------
+    ModelError
+        If something else has its name: a folder, or a link that leads nowhere.
+    """
+    if file.is_file():
+        return True
+    if file.is_symlink() or file.exists():
+        what = "a folder" if file.is_dir() else "no file, or a link that leads nowhere"
+        raise damaged(file, f"it is {what}")
+    return False
+
+
 def json_of(file: Path, expected: type = dict) -> Any:
     """Read a JSON file of a model folder.
 
@@ -100,7 +117,10 @@ def json_of(file: Path, expected: type = dict) -> Any:
         raise ValueError(f"{constant} is not a JSON number")
 
     try:
-        values = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse_constant)
+        text = file.read_text(encoding="utf-8")
+        if not text.strip():
+            raise ValueError("it is empty")
+        values = json.loads(text, parse_constant=refuse_constant)
     except OSError as error:
         raise ModelError(f"{file} cannot be read: {error.strerror or error}") from None
     except RecursionError:
@@ -144,7 +164,7 @@ def stop_names_of(folder: Path | None) -> list[str]:
         If the file is damaged.
     """
     file = None if folder is None else folder / STOP_NAMES
-    if file is None or not file.is_file():
+    if file is None or not has_file(file):
         return []
     names: list[str] = json_of(file, list)
     for name in names:
@@ -163,7 +183,7 @@ def counts_of(file: Path) -> dict[str, dict[str, int]]:
     ModelError
         If the file is damaged.
     """
-    if not file.is_file():
+    if not has_file(file):
         return {}
     values: dict[str, Any] = json_of(file)
     for first, counts in values.items():
@@ -215,7 +235,7 @@ def config_values(folder: Path) -> dict[str, Any]:
         range.
     """
     file = folder / CONFIG
-    if not file.is_file():
+    if not has_file(file):
         raise ModelError(f"{folder} is not a model: it has no {CONFIG}; expected a model folder")
     values: dict[str, Any] = json_of(file)
     kind = values.get("model_type")

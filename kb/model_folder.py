@@ -40,6 +40,7 @@ from biolink.kb.model_files import (
     TOKENISER_CONFIG,
     WRITTEN,
     damaged,
+    has_file,
     is_of,
     json_of,
     kind_of,
@@ -163,7 +164,7 @@ def settings_of(folder: Path) -> ModelSettings:
         there are files that only exist together with it.
     """
     file = folder / SETTINGS
-    if not file.is_file():
+    if not has_file(file):
         companion = next((name for name in _BESIDE_SETTINGS if (folder / name).is_file()), None)
         if companion is not None:
             raise damaged(file, f"it is missing, although the folder has {companion}")

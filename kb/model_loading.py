@@ -24,6 +24,7 @@ from biolink.kb.model_files import (
     WEIGHTS,
     config_values,
     damaged,
+    has_file,
     json_of,
 )
 
@@ -35,6 +36,13 @@ __all__ = [
     "tensors_of",
     "tokeniser_of_transformers",
 ]
+
+
+#: Files from which transformers can make a tokeniser.
+_VOCABULARIES = (
+    *(TOKENISER, "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
+    "tokenizer.model",
+)
 
 
 def tensors_of(file: Path) -> dict[str, Tensor]:
@@ -135,7 +143,7 @@ def model_of_transformers(path: str | Path, config: Any = None) -> Any:
     weights = folder / WEIGHTS
     if folder.is_dir():
         config_values(folder)
-        if weights.is_file():
+        if has_file(weights):
             check_weights(tensors_of(weights).items(), weights)
     try:
         if config is None:
@@ -186,14 +194,16 @@ def tokeniser_of_transformers(path: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     folder = Path(path)
-    if (folder / TOKENISER).is_file():
+    if has_file(folder / TOKENISER):
         backend_of(folder / TOKENISER)
     for name in (TOKENISER_CONFIG, "vocab.json", "special_tokens_map.json"):
-        if (folder / name).is_file():
+        if has_file(folder / name):
             json_of(folder / name)
     try:
         return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        if folder.is_dir() and not any((folder / name).is_file() for name in _VOCABULARIES):
+            raise damaged(folder / TOKENISER, "it is missing") from None
         if (folder / TOKENISER_CONFIG).is_file():
             raise damaged(folder / TOKENISER_CONFIG, _first_line(error)) from None
         raise _unreadable(path, error) from None

@@ -35,11 +35,13 @@ from biolink.kb.model_files import (
     ANNOTATIONS,
     CURE,
     SETTINGS,
+    STOP_NAMES,
     TOKENISER,
     TOKENISER_CONFIG,
     WEIGHTS,
     counts_of,
     damaged,
+    has_file,
     stop_names_of,
 )
 from biolink.kb.model_folder import ModelSettings, checked_model, digest_of, settings_of
@@ -341,7 +343,24 @@ def _read(path: str | Path, folder: Path | None, device: str, light: bool) -> Li
     return LinkingModel(backbone, tokenizer, settings.prompt, settings, ranker, folder)
 
 
+#: The features whose weights mean nothing without a file of the model folder.
+_FEATURES_OF = {
+    ANNOTATIONS: ("prior", "annotated", "annotated_share"),
+    ABBREVIATIONS: ("abbreviation",),
+    STOP_NAMES: ("unmarked",),
+}
+
+
 def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
+    weights = {**values.get("weights", {}), **values.get("nil", {})}
+    for name, features in _FEATURES_OF.items():
+        needed = next((feature for feature in features if weights.get(feature)), None)
+        if needed is not None and not has_file(folder / name):
+            empty = "[]" if name == STOP_NAMES else "{}"
+            raise ModelError(
+                f"{folder / name} is missing, but the weight of {needed!r} in {SETTINGS} needs it: "
+                f"take it from a whole copy of the model, or write {empty} into it to do without"
+            )
     annotations, abbreviations = counts_of(folder / ANNOTATIONS), counts_of(folder / ABBREVIATIONS)
     try:
         return Ranker.from_dict(values, annotations, abbreviations, stop_names_of(folder))

@@ -352,3 +352,66 @@ def test_a_form_is_checked() -> None:
     assert checked_form({"window": 3}).window == 3
     with pytest.raises(BiolinkError, match="window"):
         checked_form({"window": None})
+
+
+@pytest.mark.parametrize(
+    ("weights", "feature", "name", "empty"),
+    [
+        ("weights", "prior", "annotations.json", "{}"),
+        ("weights", "annotated", "annotations.json", "{}"),
+        ("weights", "annotated_share", "annotations.json", "{}"),
+        ("weights", "abbreviation", "abbreviations.json", "{}"),
+        ("nil", "unmarked", "stop_names.json", "[]"),
+    ],
+)
+def test_a_file_that_a_weight_needs_is_missed(
+    folder: Path, kb: KnowledgeBase, weights: str, feature: str, name: str, empty: str
+) -> None:
+    settings = json.loads((folder / "biolink.json").read_text())
+    for kind in ("weights", "nil"):
+        for every in settings["ranker"][kind]:
+            settings["ranker"][kind][every] = float(every in ("dense", "one"))
+    (folder / name).unlink()
+    (folder / "biolink.json").write_text(json.dumps(settings))
+    linked(folder, kb)
+    settings["ranker"][weights][feature] = 0.5
+    (folder / "biolink.json").write_text(json.dumps(settings))
+    told = refused(folder, kb, name)
+    assert f"the weight of '{feature}' in biolink.json needs it" in told
+    (folder / name).write_text(empty)
+    linked(folder, kb)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_or_a_broken_link_in_place_of_a_file_is_named(
+    folder: Path, kb: KnowledgeBase, name: str
+) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert "it is a folder" in refused(folder, kb, name)
+    (folder / name).rmdir()
+    (folder / name).symlink_to("nowhere")
+    assert "a link that leads nowhere" in refused(folder, kb, name)
+
+
+@pytest.mark.parametrize("content", ["", " \n"])
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".json")])
+def test_an_empty_file_is_called_empty(
+    folder: Path, kb: KnowledgeBase, name: str, content: str
+) -> None:
+    (folder / name).write_text(content)
+    assert f"{name} is damaged: it is empty" in refused(folder, kb, name)
+
+
+def test_files_that_may_be_missing(folder: Path, kb: KnowledgeBase) -> None:
+    for name in ("tagger.safetensors", "calibration.json", "stop_names.json"):
+        (folder / name).unlink()
+        linked(folder, kb)
+    linker = biolink.load(folder, kb)
+    assert type(linker.recogniser).__name__ == "DictionaryRecogniser"
+    assert linker.calibration is None
+
+
+def test_a_missing_tokeniser_is_named(folder: Path, kb: KnowledgeBase) -> None:
+    (folder / "tokenizer.json").unlink()
+    assert "tokenizer.json is damaged: it is missing" in refused(folder, kb, "tokenizer.json")
