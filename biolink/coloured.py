@@ -1,4 +1,4 @@
-"""A text with coloured mentions, as a piece of an HTML page; everything from outside escaped."""
+"""A text with coloured mentions, as a piece of an HTML page in which all input is escaped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["document_html", "escaped"]
 
 
 def document_html(document: Document) -> str:
-    """A document as a piece of a page.
+    """Return a document as a piece of a page.
 
-    Where mentions overlap, the colour is that of the shortest, and the pointer shows all.
+    Where mentions overlap, the text has the colour of the shortest, and the tooltip describes all.
     """
     cuts = {0, len(document.text)}
     for mention in document.mentions:
@@ -24,23 +24,23 @@ def document_html(document: Document) -> str:
             cuts.update(span)
     marks = sorted(cuts)
     ends: dict[int, list[Mention]] = {}
-    opened: dict[int, list[Mention]] = {}
+    begins: dict[int, list[Mention]] = {}
     for mention in document.mentions:
         for start, end in _spans(mention):
-            opened.setdefault(start, []).append(mention)
+            begins.setdefault(start, []).append(mention)
             ends.setdefault(end, []).append(mention)
     pieces: list[str] = []
     here: list[Mention] = []
     for begin, end in pairwise(marks):
         for mention in ends.get(begin, ()):
             here.remove(mention)
-        here += opened.get(begin, [])
+        here += begins.get(begin, [])
         text = escaped(document.text[begin:end])
         if here:
             label = "".join(_label(m) for m in here if m.end == end)
             inner = min(here, key=lambda m: m.end - m.start)
-            shown = "\n".join(_told(m) for m in here)
-            text = f'<mark title="{escaped(shown)}" style="{_look(inner)}">{text}{label}</mark>'
+            tooltip = "\n".join(map(_description, here))
+            text = f'<mark title="{escaped(tooltip)}" style="{_style(inner)}">{text}{label}</mark>'
         pieces.append(text)
     return f'<div style="white-space: pre-wrap">{"".join(pieces)}</div>'
 
@@ -50,38 +50,38 @@ def _spans(mention: Mention) -> tuple[tuple[int, int], ...]:
 
 
 def escaped(text: str) -> str:
-    """A text as HTML holds it."""
+    """Return a text with the characters escaped that HTML cannot hold."""
     # Control characters are not allowed in HTML, not even as references.
     return escape("".join(c if c >= " " or c in "\n\t" else "\ufffd" for c in text))
 
 
-def _told(mention: Mention) -> str:
-    """What the pointer shows of a mention."""
-    kind = f"{mention.text} ({mention.type})" if mention.type else mention.text
+def _description(mention: Mention) -> str:
+    """The words with which the tooltip describes a mention."""
+    typed = f"{mention.text} ({mention.type})" if mention.type else mention.text
     best = mention.best
     if best is not None:
         name, curie = best.preferred_name or best.name, best.curie or best.concept_id
-        words = f"{kind}: {name} [{curie}], probability {best.probability:.2f}"
+        words = f"{typed}: {name} [{curie}], probability {best.probability:.2f}"
         return f"{words}, for {best.long_form}" if best.long_form else words
     if mention.nil_reason is not None:
-        return f"{kind}: NIL, {mention.nil_reason}"
+        return f"{typed}: NIL, {mention.nil_reason}"
     if mention.concept_ids:
-        return f"{kind}: given as {', '.join(mention.concept_ids)}"
-    return f"{kind}: not linked"
+        return f"{typed}: given as {', '.join(mention.concept_ids)}"
+    return f"{typed}: not linked"
 
 
 def _label(mention: Mention) -> str:
-    """The CURIE behind a mention."""
+    """The label after a mention: its CURIE, NIL, or its gold ids."""
     best = mention.best
-    shown = "NIL" if best is None else best.curie or best.concept_id
+    label = "NIL" if best is None else best.curie or best.concept_id
     if best is None and mention.nil_reason is None:
-        shown = mention.id_joiner.join(mention.concept_ids)
-    if not shown:
+        label = mention.id_joiner.join(mention.concept_ids)
+    if not label:
         return ""
-    return f' <small style="opacity: .7">{escaped(shown)}</small>'
+    return f' <small style="opacity: .7">{escaped(label)}</small>'
 
 
-def _look(mention: Mention) -> str:
+def _style(mention: Mention) -> str:
     hue = zlib.crc32(mention.type.encode()) % 360
     if mention.best is None and not mention.concept_ids:
         return f"background: none; color: inherit; border-bottom: 2px dashed hsl({hue}, 60%, 60%)"

@@ -1,8 +1,8 @@
-"""Documents, mentions and links: immutable values that flow through every stage.
+"""Documents, mentions and links: immutable values that pass through every stage.
 
 Offsets are indices into ``Document.text`` in code points (what Python's ``str`` counts), never
 bytes or UTF-16 units. ``document.text[m.start:m.end] == m.text`` holds for every mention of a
-document; :class:`Document` refuses to be made otherwise.
+document; a :class:`Document` for which it does not hold cannot be made.
 """
 
 from __future__ import annotations
@@ -18,38 +18,47 @@ from biolink.errors import ConfigError, DocumentError, shown
 
 __all__ = ["Document", "Link", "Mention", "Passage", "check_text", "each_document"]
 
-#: Characters of a text that :func:`repr` shows.
+#: The number of characters of a text that :func:`repr` shows.
 _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One concept proposed for a mention.
+    """One concept that is proposed for a mention.
 
     Attributes
     ----------
     concept_id
-        Id inside the knowledge base, without prefix.
+        Id of the concept in the knowledge base, without a prefix.
     name
-        The name, as the knowledge base writes it, through which the concept was reached.
+        The name through which the concept was reached, as the knowledge base writes it.
     score
-        What ranked it, a log-probability: of the name for generation, of the concept for the
-        combined linker. Comparable within one mention only.
+        The log-probability by which the links are ranked: that of the name for the method
+        ``generate``, that of the concept for the method ``combined``. Scores can be compared
+        within one mention only.
     probability
-        In [0, 1]; calibrated on development data where the model carries a calibration.
+        The probability that the link is right, from 0 to 1. It is calibrated on development data
+        where the model has a calibration.
     rank
-        From 1.
+        The position among the mention's links, from 1.
     shared
-        The name belongs to several concepts of the knowledge base.
+        Whether the name belongs to several concepts of the knowledge base.
     also
-        Ids of the other concepts that own the name.
+        Ids of the other concepts that have the name.
     long_form
         The long form that was linked in place of the abbreviated mention, or None.
     preferred_name
         The concept's preferred name, whatever name it was reached through ("Breast Neoplasms"
-        beside "Cancer, Breast").
+        where ``name`` is "Cancer, Breast").
     curie
         The id with the prefix of its vocabulary ("mesh:D001943").
+
+    Examples
+    --------
+    >>> import biolink
+    >>> link = biolink.link("Cancer of the breast.").mentions[0].best
+    >>> link.concept_id, link.curie, link.rank
+    ('D001943', 'mesh:D001943', 1)
     """
 
     concept_id: str
@@ -76,33 +85,40 @@ class Mention:
     type
         Semantic type as the corpus or recogniser names it, or "".
     concept_ids
-        Gold ids, in the order of the source; empty when unknown or when the gold says NIL.
+        Gold ids, in the order of the source; empty when they are unknown or the gold answer is
+        NIL.
     id_joiner
-        How several ids belong together: "|" for alternatives or conjuncts named one by one,
-        "+" for concepts that together make one mention, "," or ";" as some corpora write.
+        How several ids belong together: "|" for alternatives, or for the concepts of a composite
+        mention, "+" for concepts that are meant only together. Some corpora write "," or ";".
     parts
         The individual mentions that some corpora give for a composite one.
     spans
         The pieces of a discontinuous mention as (start, end); empty for a continuous one.
     links
-        Ranked links, best first; empty for NIL or before linking.
+        Links, best first; empty for NIL and before linking.
     nil_reason
         Why there is no link (threshold, no candidate, pruned), or None.
     long_form
-        What the mention abbreviates in this document, or None.
+        The long form of which the mention is an abbreviation in this document, or None.
     id
         Identifier of the annotation in its source, or "".
     probability
-        What a recogniser that found the mention gives for it, in [0, 1], or None.
+        The probability from 0 to 1 that the recogniser gives the mention, or None.
     nil_probability
-        What the linker gives for NIL, in [0, 1]: that no concept of the knowledge base is meant;
+        The probability from 0 to 1 that the mention means no concept of the knowledge base. It is
         None before linking, and from a linker for which NIL is not a candidate.
+
+    Examples
+    --------
+    >>> mention = Mention(0, 7, "Aspirin", "Chemical", concept_ids=("D001241",))
+    >>> mention.text == "Aspirin helps."[mention.start : mention.end], mention.best
+    (True, None)
 
     Raises
     ------
     DocumentError
-        When the offsets are no whole numbers in order, or the text is none. The rest is checked
-        where the mention comes into a document.
+        When the offsets are not whole numbers in order, or the text is not a string. The other
+        values are checked when the mention is put into a document.
     """
 
     start: int
@@ -121,7 +137,7 @@ class Mention:
     nil_probability: float | None = None
 
     def __post_init__(self) -> None:
-        # Mentions are made by the hundred thousand: what is right is seen at a glance.
+        # Mentions are made by the hundred thousand, so valid ones pass after this one check.
         start, end = self.start, self.end
         if not (type(start) is type(end) is int and 0 <= start <= end and type(self.text) is str):
             check_text(self.text, "the text of a mention")
@@ -135,7 +151,11 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A part of a document (title, abstract, ...): ``text[start:end]`` of the document."""
+    """A part of a document (title, abstract, ...): ``text[start:end]`` of the document.
+
+    >>> Passage(0, 5, "title").kind
+    'title'
+    """
 
     start: int
     end: int
@@ -149,11 +169,34 @@ class Passage:
 class Document:
     """A text with its passages and mentions.
 
+    Attributes
+    ----------
+    id
+        Identifier of the document in its source, or "".
+    text
+        The whole text, to which all offsets refer.
+    passages
+        Parts of the text such as title and abstract.
+    mentions
+        The mentions, annotated or found, with their links.
+    metadata
+        Further values, which JSON Lines files keep.
+
+    Examples
+    --------
+    >>> from biolink import Document, Mention
+    >>> document = Document("1", "Fever.", mentions=(Mention(0, 5, "Fever"),))
+    >>> document
+    <Document '1': 'Fever.', 1 mentions>
+    >>> Document("1", "Fever.", mentions=(Mention(0, 5, "Cough"),))
+    Traceback (most recent call last):
+    biolink.errors.DocumentError: document '1': mention 0-5 says 'Cough' ...
+
     Raises
     ------
     DocumentError
-        When a mention's text is not the slice that its offsets name, a passage or mention lies
-        outside the text, or a value has another type or cannot be written as UTF-8.
+        When a mention's text differs from the text at its offsets, a passage or mention lies
+        outside the text, or a value has a wrong type or cannot be written as UTF-8.
     """
 
     id: str
@@ -192,28 +235,29 @@ class Document:
         return f"<Document {self.id!r}: {text}, {len(self.mentions)} mentions>"
 
     def _repr_html_(self) -> str:
-        """The text with coloured mentions, for notebooks."""
+        """Show the text with coloured mentions in a notebook."""
         return document_html(self)
 
     def with_mentions(self, mentions: Iterable[Mention]) -> Document:
-        """The same document with other mentions."""
+        """Return a copy of the document with other mentions."""
         return replace(self, mentions=tuple(mentions))
 
 
 def each_document(given: object, what: str) -> Iterator[Document]:
-    """The documents of a stream, or the one that was given; they are checked as they come.
+    """Return an iterator over the given document or documents.
 
     Parameters
     ----------
     given
-        A document or several.
+        One document or an iterable of documents.
     what
-        What takes them, for messages.
+        The name of the function to which they were given, for messages.
 
     Raises
     ------
     ConfigError
-        When it is neither, at once; when something among them is no document.
+        At once when ``given`` is neither; later, when the iterator comes to a value that is not a
+        document.
     """
     if isinstance(given, Document):
         return iter((given,))
@@ -229,16 +273,16 @@ def _document(item: object, what: str) -> Document:
 
 
 def check_text(value: object, what: str) -> None:
-    """Refuse what is no text, or has characters that cannot be written as UTF-8.
+    """Raise an error unless the value is a string that can be written as UTF-8.
 
     Raises
     ------
     DocumentError
-        When the value is no text, or has a lone surrogate (half of a character, or a byte that
-        was no UTF-8).
+        When the value is not a string, or has a lone surrogate (half of a character, or a byte
+        that was not UTF-8).
     """
     if not isinstance(value, str):
-        raise DocumentError(f"{what} is {shown(value)}, not a text")
+        raise DocumentError(f"{what} is {shown(value)}, not a string")
     if not value.isascii():
         try:
             value.encode()
@@ -257,18 +301,18 @@ def _check_order(start: object, end: object, what: str) -> None:
     assert isinstance(end, int)
     if not 0 <= start <= end:
         raise DocumentError(
-            f"{what} {_place(start, end)} is not a span: expected offsets from 0, in order"
+            f"{what} {_written_span(start, end)} is not a span: expected offsets from 0, in order"
         )
 
 
 def _check_span(start: int, end: int, size: int, what: str, least: int = 1) -> None:
     _check_order(start, end, what)
     if not start + least <= end <= size:
-        place = _place(start, end)
-        raise DocumentError(f"{what} {place} lies outside the text of {size} characters")
+        written = _written_span(start, end)
+        raise DocumentError(f"{what} {written} lies outside the text of {size} characters")
 
 
-def _place(start: int, end: int) -> str:
+def _written_span(start: int, end: int) -> str:
     return f"{start}-{end}" if abs(start) + abs(end) < 10**15 else "with huge offsets"
 
 
@@ -323,6 +367,6 @@ def _check_number(value: object, what: str) -> None:
 
 def _check_texts(values: object, what: str) -> None:
     if not isinstance(values, tuple):
-        raise DocumentError(f"{what} are {shown(values)}, not a tuple of texts")
+        raise DocumentError(f"{what} are {shown(values)}, not a tuple of strings")
     for value in values:
         check_text(value, f"one of {what}")

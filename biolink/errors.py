@@ -1,6 +1,6 @@
-"""The errors that biolink raises for mistakes its user can mend.
+"""The errors that biolink raises for mistakes that a user can correct.
 
-Every one is a :class:`BiolinkError`, so a program can catch them with one clause, and every
+Every error is a :class:`BiolinkError`, so a program can catch them all with one clause. Every
 message says what was found, what was expected and, where it helps, what to do.
 """
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class BiolinkError(Exception):
-    """Base of all errors that a user of biolink can cause and mend."""
+    """Base of all errors that a user of biolink can cause and correct."""
 
 
 class InputError(BiolinkError):
@@ -35,9 +35,9 @@ class InputError(BiolinkError):
     line
         Line number from 1, or None where the format has no lines.
     found
-        What stands there.
+        What the file has there.
     expected
-        What should stand there.
+        What the format expects there.
     """
 
     def __init__(self, source: str, line: int | None, found: str, expected: str) -> None:
@@ -53,17 +53,17 @@ class InputError(BiolinkError):
 
 
 class KnowledgeBaseError(BiolinkError):
-    """A stored knowledge base or trie is damaged, foreign or does not hold what was asked for."""
+    """A knowledge base or trie is damaged, has another format or lacks what was asked for."""
 
 
 class UnknownConceptError(KnowledgeBaseError, KeyError):
-    """A knowledge base has no concept with an id (a ``KeyError`` as well)."""
+    """A knowledge base has no concept with the given id. This is a ``KeyError`` as well."""
 
     __str__ = Exception.__str__  # a KeyError shows its message in quotes
 
 
 class DocumentError(BiolinkError, ValueError):
-    """A document, passage, mention or link that cannot be (a ``ValueError`` as well)."""
+    """A document, passage, mention or link is not valid. This is a ``ValueError`` as well."""
 
 
 class ModelError(BiolinkError):
@@ -87,7 +87,7 @@ class MissingDependencyError(BiolinkError):
 
 
 def shown(value: object) -> str:
-    """A value of a wrong type as messages show it, in few words.
+    """Describe a value of a wrong type for a message, with its type.
 
     >>> shown(5), shown(None)
     ('5 (int)', 'None')

@@ -21,20 +21,20 @@ _COLUMNS = (
 
 
 def to_dataframe(documents: Document | Iterable[Document], all_links: bool = False) -> DataFrame:
-    """A pandas table with a row for each mention, or for each of its links.
+    """Return a pandas table with a row for each mention, or for each of its links.
 
     Parameters
     ----------
     documents
-        One or several.
+        One document or several.
     all_links
-        A row for each link of a mention, not for the best alone. A mention without links has one
-        row in either case.
+        Whether each link of a mention has a row, not only the best. A mention without links has
+        one row in either case.
 
     Raises
     ------
     MissingDependencyError
-        Without pandas.
+        When pandas is not installed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Documents as HTML: self-contained, without scripts, everything from outside escaped."""
+"""Documents as HTML pages that are self-contained, have no scripts and escape all input."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ h2 { font-size: 1em; color: #555; margin: 2em 0 .3em; }
 
 
 def to_html(documents: Document | Iterable[Document]) -> str:
-    """A page that shows texts with coloured mentions; under the pointer is what each is linked to.
+    """Return a page that shows texts with coloured mentions; a tooltip says what each is linked to.
 
     Parameters
     ----------
     documents
-        One or several.
+        One document or several.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def to_html(documents: Document | Iterable[Document]) -> str:
 
 
 def page_begin() -> str:
-    """What stands in front of the first document."""
+    """Return the part of the page before the first document."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>biolink</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
@@ -43,11 +43,11 @@ def page_begin() -> str:
 
 
 def page_document(document: Document) -> str:
-    """A document on the page."""
+    """Return the part of the page that shows a document."""
     heading = f"<h2>{escaped(document.id)}</h2>\n" if document.id.strip() else ""
     return f"{heading}{document_html(document)}\n"
 
 
 def page_end() -> str:
-    """What stands behind the last document."""
+    """Return the part of the page after the last document."""
     return "</body>\n</html>\n"

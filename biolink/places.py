@@ -1,4 +1,4 @@
-"""Where the embedded default lies; known without loading anything else."""
+"""The place of the embedded default, in a module that loads nothing else."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 __all__ = ["EMBEDDED"]
 
-#: The embedded default: ``model`` and ``kb`` folders inside the package.
+#: The folder of the embedded default inside the package, with the folders ``model`` and ``kb``.
 EMBEDDED = Path(__file__).parent / "embedded"

@@ -1,10 +1,10 @@
-"""The spaCy component ``biolink``: entities get concepts.
+"""The spaCy component ``biolink``, which links entities to concepts.
 
 ``nlp.add_pipe("biolink")`` links the entities that an earlier component found, or finds its own.
-Each linked entity has ``ent.kb_id_`` and ``ent._.links``; what is NIL says why in
-``ent._.nil_reason``. Links lie in spaCy's own extension storage as plain values, so they go with
-``Span.as_doc(copy_user_data=True)``, ``Doc.from_docs``, ``Doc.to_bytes``,
-``DocBin(store_user_data=True)`` and documents that several processes work on.
+Each linked entity has ``ent.kb_id_`` and ``ent._.links``; for an entity without a link,
+``ent._.nil_reason`` says why. Links are plain values in spaCy's own extension storage, so they are
+kept by ``Span.as_doc(copy_user_data=True)``, ``Doc.from_docs``, ``Doc.to_bytes`` and
+``DocBin(store_user_data=True)``, and when documents pass between processes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
 log = logging.getLogger(__name__)
 
-#: The extension of spans that holds label -> what is known of the span under this label. spaCy
-#: keeps an extension's values by the span's offsets, and span groups can hold a span twice.
+#: The extension of spans that holds label -> the record of the span under this label. spaCy keeps
+#: an extension's values by the span's offsets, and span groups can hold a span twice.
 STORAGE = "biolink_record"
 Span.set_extension(STORAGE, default=None, force=True)
 
@@ -43,37 +43,37 @@ _SETTINGS = "settings.json"
 
 
 def _records(span: Span) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] | None = span._.get(STORAGE)
-    return found or {}
+    records: dict[str, dict[str, Any]] | None = span._.get(STORAGE)
+    return records or {}
 
 
 def _record(span: Span) -> dict[str, Any]:
-    """What is known of a span; of one whose label has been changed, what is known of its place."""
+    """The record of a span; if its label has been changed, a record at the same offsets."""
     records = _records(span)
     return records.get(span.label_) or next(iter(records.values()), {})
 
 
 def links_of(span: Span) -> tuple[Link, ...]:
-    """Ranked links of an entity, empty for NIL and for spans that were not linked."""
+    """Return the ranked links of an entity, which are none for NIL and for a span not linked."""
     return tuple(
         Link(**{**link, "also": tuple(link["also"])}) for link in _record(span).get("links", ())
     )
 
 
 def nil_reason_of(span: Span) -> str | None:
-    """Why an entity has no link, or None."""
+    """Return why an entity has no link, or None."""
     return _record(span).get("nil_reason")
 
 
-#: Extensions of spans, and what computes them.
+#: Name of an extension of spans -> the function that computes it.
 EXTENSIONS = {"links": links_of, "nil_reason": nil_reason_of}
 
 
 def register_extensions() -> None:
-    """Add ``Span._.links`` and ``Span._.nil_reason``.
+    """Register ``Span._.links`` and ``Span._.nil_reason``.
 
     An extension of the same name that another package has registered stays as it is;
-    :func:`links_of` and :func:`nil_reason_of` say the same.
+    :func:`links_of` and :func:`nil_reason_of` return the same values.
     """
     for name, getter in EXTENSIONS.items():
         if not Span.has_extension(name):
@@ -115,7 +115,7 @@ def make_component(
     spans_key: str | None,
     overwrite: bool,
 ) -> LinkingComponent:
-    """The component; see :class:`LinkingComponent`."""
+    """Make the component; see :class:`LinkingComponent`."""
     return LinkingComponent(
         nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite
     )
@@ -123,7 +123,7 @@ def make_component(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A document, the spans that are to be linked, and whether more are looked for."""
+    """A document, the spans to link in it, and whether to find further mentions."""
 
     doc: Doc
     given: Sequence[Span]
@@ -133,32 +133,31 @@ class _Task:
 class LinkingComponent:
     """Links entities of spaCy documents.
 
-    The linker is loaded when the first document comes, in every process anew.
-
-    What a setting may not be is said when the component is made.
+    Each process loads the linker when its first document arrives. Settings are checked when the
+    component is made.
 
     Parameters
     ----------
     model, kb
-        Folders; the embedded ones when None.
+        The folders of a model and of a knowledge base. Default: the embedded ones.
     mentions
-        ``given``: the entities that the document has are linked. ``find``: entities are found,
-        beside those that the document has where they do not overlap. ``add``: both. ``auto``:
-        ``given`` in documents that have entities, ``find`` in those without any; entities that
-        another biolink component found do not count, so that two components add to each other.
+        ``given``: link the entities that the document has. ``find``: find entities and add those
+        that do not overlap with entities of the document. ``add``: do both. ``auto``: ``given`` in
+        documents that have entities, ``find`` in the others; entities that another biolink
+        component found do not count, so two components add to each other.
     types
-        Link to concepts of these semantic types only.
+        Link only to concepts of these semantic types.
     nil
-        As ``biolink link --nil`` writes it.
+        The NIL policy, as the option ``--nil`` of ``biolink link`` takes it.
     top_k
-        Links kept for each entity; what the linker keeps when None.
+        The number of links for each entity. Default: that of the linker.
     batch_size
-        Documents that are worked on together.
+        The number of documents that are linked together.
     spans_key
-        Work on the span group ``doc.spans[spans_key]`` in place of ``doc.ents``; its spans may
-        overlap.
+        Link the spans of ``doc.spans[spans_key]``, which may overlap, in place of ``doc.ents``.
     overwrite
-        Link entities that have a ``kb_id_`` already, too. Else they stay as they are.
+        Whether entities that already have a ``kb_id_`` are linked, too. If not, they stay as they
+        are.
     """
 
     def __init__(
@@ -205,7 +204,7 @@ class LinkingComponent:
 
     @property
     def linker(self) -> Any:
-        """The linker of this process."""
+        """The linker of this process, which is loaded at first use."""
         if self._linker is None or self._process != os.getpid():
             self._linker = self._loaded()
             self._process = os.getpid()
@@ -217,7 +216,7 @@ class LinkingComponent:
         if os.getpid() != self._home:
             import torch
 
-            # In a worker process one thread each; OpenMP's threads do not survive a fork.
+            # Each worker process uses one thread, since OpenMP's threads do not survive a fork.
             torch.set_num_threads(1)
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
@@ -249,10 +248,10 @@ class LinkingComponent:
             yield from block
 
     def _task(self, doc: Doc) -> _Task:
-        """What is to be done with a document."""
+        """Decide which spans of a document to link, and whether to find more."""
         mentions = self.settings["mentions"]
         spans = [span for span in self._spans(doc) if span.start < span.end]
-        of_others = [span for span in spans if not _found_here(span)]
+        of_others = [span for span in spans if not _found_by_biolink(span)]
         find = mentions in ("find", "add") or (mentions == "auto" and not of_others)
         if mentions == "find":
             return _Task(doc, (), find)
@@ -265,7 +264,7 @@ class LinkingComponent:
         return list(doc.ents if key is None else doc.spans.get(key, ()))
 
     def _link(self, tasks: Sequence[_Task], recognise: bool) -> None:
-        """Link the given spans of documents, or find and link more."""
+        """Link the given spans of documents, or find further mentions and link them."""
         if not tasks:
             return
         documents = [_document(task.doc, () if recognise else task.given) for task in tasks]
@@ -276,17 +275,18 @@ class LinkingComponent:
                 self._set(task, document)
 
     def _set(self, task: _Task, document: Document) -> None:
-        """Give the links to the spans that were linked."""
+        """Put the links onto the spans that were linked."""
         linked = {
-            _place(span): _linked(span, mention, found=_found_here(span))
+            _key(span): _linked(span, mention, found=_found_by_biolink(span))
             for span, mention in zip(task.given, document.mentions, strict=True)
         }
-        self._put(task.doc, [linked.get(_place(span), span) for span in self._spans(task.doc)])
+        self._put(task.doc, [linked.get(_key(span), span) for span in self._spans(task.doc)])
 
     def _add(self, doc: Doc, document: Document) -> None:
-        """Add what was found: whole tokens, and entities only where there is none yet.
+        """Add the mentions that were found, as spans of whole tokens that do not overlap others.
 
-        What another biolink component found and could not link gives way to a link.
+        An entity that another biolink component found and could not link is replaced by one that
+        is linked.
         """
         overlapping = self.settings["spans_key"] is not None
         spans = self._spans(doc)
@@ -312,15 +312,15 @@ class LinkingComponent:
     # ------------------------------------------------------------------ storing
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the settings, and the model and knowledge base where they are not embedded."""
+        """Write the settings, and the model and the knowledge base unless they are embedded."""
         folder = util.ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        for part in ("model", "kb"):
-            source = getattr(self, part)
+        for name in ("model", "kb"):
+            source = getattr(self, name)
             if source is None:
                 continue
-            target = folder / part
-            if part == "kb":
+            target = folder / name
+            if name == "kb":
                 from biolink.kb import KnowledgeBase
 
                 KnowledgeBase.read(source).save(target)
@@ -338,8 +338,8 @@ class LinkingComponent:
         try:
             record = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
             self.settings = {**self.settings, **record["settings"]}
-            for part, own in record["own"].items():
-                setattr(self, part, str(folder / part) if own else None)
+            for name, own in record["own"].items():
+                setattr(self, name, str(folder / name) if own else None)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"{folder} is not a stored biolink component: {error}") from None
         self._linker = None
@@ -347,9 +347,9 @@ class LinkingComponent:
 
 
 def _check_types(types: Sequence[str], kb: str | None) -> None:
-    """Refuse types that the knowledge base does not have, where opening it takes no time.
+    """Raise an error for types that the knowledge base lacks, if it can be opened at once.
 
-    Elsewhere they are refused when the linker is loaded.
+    For other knowledge bases the error is raised when the linker is loaded.
     """
     from biolink.kb import KnowledgeBase
     from biolink.kb.store import is_store
@@ -370,17 +370,17 @@ def _document(doc: Doc, spans: Iterable[Span]) -> Document:
     )
 
 
-def _place(span: Span) -> tuple[int, int, int]:
+def _key(span: Span) -> tuple[int, int, int]:
     return span.start, span.end, span.label
 
 
-def _found_here(span: Span) -> bool:
+def _found_by_biolink(span: Span) -> bool:
     """Whether a biolink component found the span."""
     return bool(_record(span).get("found"))
 
 
 def _gives_way(span: Span, mention: Mention) -> bool:
-    return _found_here(span) and not span.kb_id and bool(mention.links)
+    return _found_by_biolink(span) and not span.kb_id and bool(mention.links)
 
 
 def _in_the_way(span: Span, other: Span, overlapping: bool) -> bool:
@@ -390,7 +390,7 @@ def _in_the_way(span: Span, other: Span, overlapping: bool) -> bool:
 
 
 def _linked(span: Span, mention: Mention, found: bool) -> Span:
-    """The span with the mention's best concept; all its links go into spaCy's storage."""
+    """Return the span with the mention's best concept; all links go into spaCy's storage."""
     best = mention.best
     linked = Span(
         span.doc,
@@ -411,5 +411,5 @@ def _linked(span: Span, mention: Mention, found: bool) -> Span:
     return linked
 
 
-# Older versions of spaCy check a factory by its annotations, and cannot read them as text.
+# Older versions of spaCy check a factory by its annotations, and cannot read them as strings.
 make_component.__annotations__ = get_type_hints(make_component)

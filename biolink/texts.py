@@ -1,4 +1,4 @@
-"""Plain texts for pre-training, from any readable documents."""
+"""Plain texts for pre-training, from documents of any format that can be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from biolink.documents import check_text
 from biolink.errors import BiolinkError, InputError
 from biolink.formats import read, sniff_format
-from biolink.formats.problems import OF_A_RECORD, OnProblem, check_utf8, raise_or_report
+from biolink.formats.problems import RECORD_ERRORS, OnProblem, check_utf8, raise_or_report
 from biolink.kb.files import numbered_lines
 
 __all__ = ["TextReader", "read_texts"]
@@ -18,22 +18,22 @@ _EXPECTED = 'an object with "text", or "title" and "abstract" and perhaps "body"
 
 
 def read_texts(files: Sequence[str], on_problem: OnProblem = None) -> Iterator[str]:
-    """The texts of files, in order: plain text, JSONL, MEDLINE or PubMed XML and all others.
+    """Yield the texts of files, in order, of any format that :func:`biolink.read` reads.
 
-    Records of JSON Lines with ``title``, ``abstract`` and ``body`` (a text or a list of
-    paragraphs) give all of them as one text.
+    A record of JSON Lines with ``title``, ``abstract`` and ``body`` (a string or a list of
+    paragraphs) gives one text that holds all of them.
 
     Parameters
     ----------
     files
-        Their names.
+        The names of the files.
     on_problem
-        Called with each problem instead of raising it; the texts that can be read follow.
+        Called with each problem in place of raising it; reading then goes on.
 
     Raises
     ------
     InputError
-        When a file is not what its format says, with file and line.
+        When a file does not follow its format; the message names the file and the line.
     """
     for file in files:
         try:
@@ -48,12 +48,12 @@ def read_texts(files: Sequence[str], on_problem: OnProblem = None) -> Iterator[s
 
 @dataclass(slots=True)
 class TextReader:
-    """:func:`read_texts` that keeps the problems; each once, however often the files are read.
+    """Reads texts as :func:`read_texts` does, and keeps the problems.
 
     Attributes
     ----------
     problems
-        By what they say.
+        Message -> problem, so each is kept once however often the files are read.
     """
 
     problems: dict[str, BiolinkError] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def _records(file: str, on_problem: OnProblem) -> Iterator[str]:
             check_text(text, "a text")
         except InputError as error:
             raise_or_report(error, on_problem)
-        except OF_A_RECORD:
+        except RECORD_ERRORS:
             wrong = InputError(file, number, line.strip()[:60], _EXPECTED)
             raise_or_report(wrong, on_problem)
         else:

@@ -1,8 +1,8 @@
-"""The partial-KB benchmark: every setting and paradigm on one corpus.
+"""The partial-KB benchmark: all settings and paradigms on one corpus.
 
-Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023). Systems that know a whole knowledge base
-infer on a part of it without being trained again; gold is what is annotated with the part's
-concepts.
+Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023). A system that was trained for a whole
+knowledge base links to a part of it without further training. Only annotations with concepts of
+the part count as gold.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from biolink.kb.types import type_name
 
 __all__ = ["Corpus", "Result", "Setup", "run_benchmark"]
 
-#: Paradigms, as the paper names them.
+#: The paradigms, by the names of the paper.
 PARADIGMS = ("NER-NED", "NED-NER", "generation")
-#: Links of a mention that are kept: what a part can be chosen from afterwards.
-_KEPT = 20
-#: Of the kept predictions; another one has them computed anew.
-_FORM = "with the probability of NIL"
+#: The number of links that are stored for a mention, from which those into a part are chosen.
+_LINKS_STORED = 20
+#: The version of stored predictions; those of another version are computed again.
+_VERSION = "with the probability of NIL"
 _MARGINS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 
@@ -43,9 +43,9 @@ class Corpus:
     Attributes
     ----------
     development
-        What thresholds are tuned on.
+        Documents on which thresholds are tuned.
     test
-        What is reported.
+        Documents for which scores are reported.
     """
 
     development: Sequence[Document]
@@ -61,13 +61,13 @@ class Setup:
     paradigm
         One of :data:`PARADIGMS`.
     name
-        For tables.
+        The system's name in tables.
     linker
-        Over the whole knowledge base.
+        The linker over the whole knowledge base.
     in_part
-        Name of a part -> the system that was trained on that part's annotations alone.
+        Name of a part -> the system that was trained only on annotations of that part.
     for_development
-        What predicts the development documents, where the linker itself has been trained on them.
+        The linker for the development documents, if the linker itself was trained on them.
     """
 
     paradigm: str
@@ -83,8 +83,16 @@ class Result:
 
     Attributes
     ----------
+    paradigm, system
+        The paradigm and the name of the :class:`Setup`.
+    setting
+        How the system was applied to the part: ``full``, ``direct``, ``thresholding``, ...
+    part
+        The name of the part.
+    scores
+        Its scores on the test documents.
     tuned
-        What was chosen on the development documents, in words.
+        The value that was chosen on the development documents, in words; empty without one.
     """
 
     paradigm: str
@@ -104,16 +112,22 @@ def run_benchmark(
     progress: Progress = lambda what, done, size: None,
     seed: int = 0,
 ) -> list[Result]:
-    """All settings of all systems.
+    """Run all settings of all systems.
 
     Parameters
     ----------
+    setups
+        The trained systems.
+    corpus
+        The documents.
     whole, parts
-        The training knowledge base, and the parts that are inferred on.
+        The knowledge base of the training, and its parts to which the systems link.
     folder
-        Where predictions are kept; what is there is not computed again.
+        The folder of the stored predictions; predictions that are there are not computed again.
+    progress
+        Called while documents are predicted.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     results: list[Result] = []
     for setup in setups:
@@ -124,7 +138,7 @@ def run_benchmark(
 
 @dataclass
 class _Runs:
-    """A system's predictions and what they are worth."""
+    """The predictions of one system, and their scores."""
 
     setup: Setup
     corpus: Corpus
@@ -166,7 +180,7 @@ class _Runs:
     # ------------------------------------------------------------------ predicting
 
     def _predicted(self, split: str) -> dict[str, list[Document]]:
-        """Target -> predicted documents, for the whole base and every part."""
+        """Name -> predicted documents, for the whole knowledge base and for each part."""
         linker = self.setup.linker
         documents = self.corpus.test
         if split == "development":
@@ -174,14 +188,14 @@ class _Runs:
             documents = self.corpus.development
         targets = [self.whole, *self.parts]
         names = [self._file(linker, target, split, documents) for target in targets]
-        predict = _finding(linker, targets)
-        found = predictions(self.folder, names, documents, predict, self.progress)
-        return {target.name: docs for target, docs in zip(targets, found, strict=True)}
+        predict = _predict_under(linker, targets)
+        predicted = predictions(self.folder, names, documents, predict, self.progress)
+        return {target.name: docs for target, docs in zip(targets, predicted, strict=True)}
 
     def _own(self, linker: Piping, part: Part) -> list[Document]:
-        """Test documents as a system says that was trained on the part alone."""
+        """The test documents as predicted by a system that was trained only on the part."""
         name = self._file(linker, part, "test", self.corpus.test)
-        predict = _finding(linker, [part])
+        predict = _predict_under(linker, [part])
         return predictions(self.folder, [name], self.corpus.test, predict, self.progress)[0]
 
     def _file(self, linker: Piping, target: Part, split: str, documents: Sequence[Document]) -> str:
@@ -194,42 +208,42 @@ class _Runs:
     # ------------------------------------------------------------------ tuning
 
     def _threshold(self, part: Part, guesses: Sequence[Sequence[Guess]]) -> float:
-        """The probability under which links are dropped, for the best F1 on development data."""
+        """The threshold of the probability with the best F1 on the development documents."""
         right: list[bool] = []
         values: list[float] = []
         wanted = 0
-        for document, found in zip(self.corpus.development, guesses, strict=True):
+        for document, of_document in zip(self.corpus.development, guesses, strict=True):
             gold = gold_of(document, part)
             wanted += len(gold)
-            values += [guess.probability for guess in found]
-            right += [guess.concept_id in gold.get(guess.span, ()) for guess in found]
+            values += [guess.probability for guess in of_document]
+            right += [guess.concept_id in gold.get(guess.span, ()) for guess in of_document]
         return best_threshold(values, right, wanted)
 
     def _chosen(
         self, documents: Sequence[Document], part: Part, policy: NilPolicy, by_type: bool
     ) -> list[list[Guess]]:
-        """Links of the whole base's predictions to a part of it, under a NIL policy."""
+        """Links into a part, chosen by a NIL policy from predictions for the whole."""
         missing = self._missing_types(part) if by_type else set()
         chosen: list[list[Guess]] = []
         for document in documents:
-            found = []
+            of_document = []
             for mention, known in evidence_in(document, part):
                 if type_name(mention.type) not in missing and policy.reason(known) is None:
                     best = known.links[0]
                     span = (mention.start, mention.end)
-                    found.append(Guess(span, best.concept_id, best.probability))
-            chosen.append(found)
+                    of_document.append(Guess(span, best.concept_id, best.probability))
+            chosen.append(of_document)
         return chosen
 
     def _missing_types(self, part: Part) -> set[str]:
-        """Types of the whole base that the part has not (as the trained recogniser leaves out)."""
+        """Types of the whole that the part lacks; the trained recogniser leaves them out, too."""
         whole = {type_name(kind) for kind in self.whole.kb.types}
         return whole - {type_name(kind) for kind in part.kb.types}
 
     def _ours(
         self, part: Part, test: Sequence[Document], development: Sequence[Document]
     ) -> list[Result]:
-        """Margin, and the calibrated combination; both decode with the whole base's names."""
+        """Results of our own two policies, which choose from predictions for the whole."""
         margin = max(
             _MARGINS,
             key=lambda value: self._development_f1(
@@ -258,8 +272,8 @@ class _Runs:
     def _development_f1(self, part: Part, guesses: Sequence[Sequence[Guess]]) -> float:
         right = sum(
             guess.concept_id in gold_of(document, part).get(guess.span, ())
-            for document, found in zip(self.corpus.development, guesses, strict=True)
-            for guess in found
+            for document, of_document in zip(self.corpus.development, guesses, strict=True)
+            for guess in of_document
         )
         wanted = sum(len(gold_of(document, part)) for document in self.corpus.development)
         return 2 * right / max(1, wanted + sum(map(len, guesses)))
@@ -278,7 +292,7 @@ class _Runs:
                     ids = gold.get((mention.start, mention.end), ())
                     right.append(known.links[0].concept_id in ids)
         if len(set(right)) < 2:
-            # Nothing to tell apart: every link stands.
+            # All links are right or all are wrong, so nothing can be fitted: keep every link.
             return Combination((0.0,) * len(COMBINED), 0.0)
         fitted = fit_combination(every, right)
         values = [fitted.probability(known) for known in every]
@@ -286,23 +300,24 @@ class _Runs:
 
 
 def best_threshold(values: Sequence[float], right: Sequence[bool], wanted: int) -> float:
-    """The value from which on links are kept, for the best F1; 0 keeps all."""
+    """Return the threshold with the best F1; links at or above it are kept, and 0 keeps all."""
     if not values:
         return 0.0
     swept = sweep(values, right, wanted)
     best = int(np.argmax(swept.f1))
     if best + 1 == len(swept.values):
         return 0.0
-    # Between what is kept and what is not.
+    # The threshold lies halfway between the lowest value kept and the highest value dropped.
     return float((swept.values[best] + swept.values[best + 1]) / 2)
 
 
 def evidence_in(document: Document, part: Part) -> list[tuple[Mention, NilEvidence]]:
-    """What a NIL policy knows of mentions that were linked under the whole base.
+    """Return the mentions of a document that has links into a part, with the evidence for NIL.
 
-    The same as a linker over the part knows under a policy that compares with the whole
-    (:func:`biolink.infer.decide.outcome.evidence`); mentions without a link inside the part are
-    left out.
+    The document was linked to the whole knowledge base. The evidence is the same as that of a
+    linker over the part under a policy that compares with the whole
+    (:func:`biolink.infer.decide.outcome.evidence`). Mentions without a link into the part are left
+    out.
     """
     known = []
     for mention in document.mentions:
@@ -318,24 +333,27 @@ def _guesses(documents: Sequence[Document]) -> list[list[Guess]]:
 
 
 def _above(guesses: Sequence[Sequence[Guess]], threshold: float) -> list[list[Guess]]:
-    return [[guess for guess in found if guess.probability >= threshold] for found in guesses]
+    return [
+        [guess for guess in of_document if guess.probability >= threshold]
+        for of_document in guesses
+    ]
 
 
-def _finding(
+def _predict_under(
     linker: Piping, targets: Sequence[Part]
 ) -> Callable[[Sequence[Document]], Sequence[Sequence[Document]]]:
-    """Find mentions and link them under every target; enough links are kept to choose from."""
-    several = {"top_k": _KEPT} if hasattr(linker.options, "top_k") else {}
-    wide = linker.with_settings(**several)
+    """A function that finds mentions and links them under every target, with enough links each."""
+    several = {"top_k": _LINKS_STORED} if hasattr(linker.options, "top_k") else {}
+    with_several = linker.with_settings(**several)
 
     def predict(documents: Sequence[Document]) -> Sequence[Sequence[Document]]:
-        return wide.find_under(documents, [target.kb for target in targets])
+        return with_several.find_under(documents, [target.kb for target in targets])
 
     return predict
 
 
 def _fingerprint(linker: Piping) -> list[Any]:
-    """What a system's predictions depend on beside the documents and the target."""
+    """The values on which predictions depend besides the documents and the target."""
     folder: Path | None = linker.model.folder
     digests = [] if folder is None else [digest_of(folder, name) for name in sealed_names(folder)]
-    return [_FORM, linker.model.weights_fingerprint, sorted(digests), repr(linker.options)]
+    return [_VERSION, linker.model.weights_fingerprint, sorted(digests), repr(linker.options)]

@@ -1,4 +1,4 @@
-"""What systems say of documents, kept in files so that it is computed once."""
+"""Predictions of systems for documents, stored in files so that they are computed once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from biolink.formats.jsonl import document_to_dict
 
 __all__ = ["digest", "predictions"]
 
-#: (what is under way, documents done, of how many)
+#: Called with the name of a prediction, the number of documents done and the number of all.
 Progress = Callable[[str, int, int], None]
 _BLOCK = 16
 
 
 def digest(*parts: Any) -> str:
-    """A short name for what a prediction depends on."""
+    """Return a digest of the values on which a prediction depends."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -31,21 +31,24 @@ def predictions(
     predict: Callable[[Sequence[Document]], Sequence[Sequence[Document]]],
     progress: Progress,
 ) -> list[list[Document]]:
-    """Predictions of one pass that gives several, from their files where these are there.
+    """Return the predicted documents for each name, read from files if they are there.
 
-    They are written as they come: an interrupted run goes on behind the last document that is
-    whole in all files.
+    Predictions are written as they are made: an interrupted run continues after the last document
+    that is complete in all files.
 
     Parameters
     ----------
     folder
-        Of the files.
+        The folder of the files.
     names
-        Of the files, without ``.jsonl``; a name must say all that the prediction depends on.
+        Names of the files, without ``.jsonl``. A name must contain everything on which the
+        prediction depends, as a digest for example.
     documents
-        That are predicted; their own mentions are not shown to ``predict``.
+        The documents to predict; ``predict`` receives them without their mentions.
     predict
-        Some documents -> for each name the predicted documents.
+        A function from some documents to the predicted documents for each name.
+    progress
+        Called after each block of documents.
     """
     files = [folder / f"{name}.jsonl" for name in names]
     if all(file.is_file() for file in files):
@@ -58,9 +61,9 @@ def predictions(
     bare = [document.with_mentions(()) for document in documents]
     for begin in range(done, len(bare), _BLOCK):
         results = predict(bare[begin : begin + _BLOCK])
-        for file, found in zip(partial, results, strict=True):
+        for file, predicted in zip(partial, results, strict=True):
             with file.open("a", encoding="utf-8") as stream:
-                for document in found:
+                for document in predicted:
                     stream.write(json.dumps(document_to_dict(document), ensure_ascii=False) + "\n")
         progress(names[0], min(begin + _BLOCK, len(bare)), len(bare))
     for file, target in zip(partial, files, strict=True):
@@ -80,5 +83,5 @@ def _whole_lines(file: Path) -> int:
 
 
 def _keep_lines(file: Path, count: int) -> None:
-    kept = [line for number, line in enumerate(_lines(file)) if number < count]
-    file.write_bytes(b"".join(kept))
+    lines = [line for number, line in enumerate(_lines(file)) if number < count]
+    file.write_bytes(b"".join(lines))

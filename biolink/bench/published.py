@@ -1,7 +1,7 @@
-"""Published figures of partial-KB inference on BC5CDR's test documents.
+"""Published results of partial-KB inference on the test documents of BC5CDR, in percent.
 
-Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023), its results on MEDIC and MeSH without
-MEDIC. In percent.
+Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023), results on MEDIC and on MeSH without
+MEDIC.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ENTQA = ("NED-NER", "EntQA")
 _GENRE = ("generation", "GENRE")
 _TWO = ("NER-NED", "KeBioLM + CODER")
 
-#: Part (the list's, or its complement) -> rows.
+#: "part" (the concepts of a list) or "complement" (the others) -> published rows.
 PUBLISHED: dict[str, tuple[Row, ...]] = {
     "part": (
         Row(*_ENTQA, "in-KB training", 81.27, 71.34, 75.98, 88.16, 92.14),

@@ -1,4 +1,4 @@
-"""The partial-KB table as Markdown, JSON and one HTML page with its plots inside."""
+"""The table of the partial-KB benchmark as Markdown, as JSON and as one HTML page with plots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from biolink.evaluation.report import html_page, html_table, markdown_table
 
 __all__ = ["is_published_test", "to_html", "to_json", "to_markdown"]
 
-#: Digest of the sorted ids of BC5CDR's test documents, which the published figures are of.
+#: Digest of the sorted ids of BC5CDR's test documents, for which results were published.
 _BC5CDR_TEST = "f1ae3964802d985097bb238f2692b789ebcd71da70d64c52f0fe4acb63551df4"
 _COLUMNS = (
     "paradigm", "system", "setting", "EL-P", "EL-R", "EL-F1", "95 % interval", "NER-P", "NER-R",
@@ -34,7 +34,7 @@ NOT_COMPARABLE = (
 
 
 def is_published_test(documents: Sequence[Document]) -> bool:
-    """Whether these are the documents that the published figures are of."""
+    """Return whether these are the documents for which results were published."""
     ids = " ".join(sorted(document.id for document in documents))
     return hashlib.sha256(ids.encode()).hexdigest() == _BC5CDR_TEST
 
@@ -94,7 +94,7 @@ def _error_row(result: Result) -> list[str]:
 def _sections(
     results: Sequence[Result], parts: Sequence[Part], comparable: bool
 ) -> list[tuple[str, list[list[str]], list[list[str]]]]:
-    """Title, rows and error rows of each part."""
+    """Title, rows and rows of errors for each part that has results."""
     sections = []
     for part in parts:
         own = [result for result in results if result.part == part.name]
@@ -106,7 +106,7 @@ def _sections(
 
 
 def to_markdown(results: Sequence[Result], parts: Sequence[Part], comparable: bool) -> str:
-    """Tables of every part, published rows among them where they are comparable."""
+    """Return tables for every part, with published rows where the results are comparable."""
     body = [] if comparable else [NOT_COMPARABLE]
     for title, rows, errors in _sections(results, parts, comparable):
         body += [f"## {title}", markdown_table(_COLUMNS, rows)]
@@ -115,7 +115,7 @@ def to_markdown(results: Sequence[Result], parts: Sequence[Part], comparable: bo
 
 
 def to_json(results: Sequence[Result], comparable: bool, provenance: dict[str, Any]) -> str:
-    """The figures as a JSON object."""
+    """Return the results as a JSON object."""
     record = {
         "comparable": comparable,
         "provenance": provenance,
@@ -128,7 +128,7 @@ def to_json(results: Sequence[Result], comparable: bool, provenance: dict[str, A
 
 
 def to_html(results: Sequence[Result], parts: Sequence[Part], comparable: bool) -> str:
-    """One page with the tables and a plot of every part."""
+    """Return one page with the tables and a plot for every part."""
     body = ["<h1>Partial-KB inference</h1>"]
     body += [] if comparable else [f"<p>{NOT_COMPARABLE}</p>"]
     for title, rows, errors in _sections(results, parts, comparable):
@@ -138,18 +138,18 @@ def to_html(results: Sequence[Result], parts: Sequence[Part], comparable: bool) 
 
 
 def _plot(rows: Sequence[Sequence[str]]) -> str:
-    """EL-F1 of every row, intervals where there are any."""
+    """A bar for the EL-F1 of every row, with its interval if it has one."""
     figure, axes = new_figure(9, 0.9 + 0.24 * len(rows))
-    places = list(range(len(rows)))[::-1]
-    for place, row in zip(places, rows, strict=True):
+    heights = list(range(len(rows)))[::-1]
+    for height, row in zip(heights, rows, strict=True):
         value = float(row[5])
         published = "(published)" in row[1]
-        axes.barh(place, value, color="#c9ced6" if published else "#4c78a8", height=0.7)
+        axes.barh(height, value, color="#c9ced6" if published else "#4c78a8", height=0.7)
         if row[6]:
             low, high = (float(x) for x in row[6].split(" to "))
-            axes.plot([low, high], [place, place], color="#1b1f24", linewidth=1)
-        axes.text(value + 2.5, place, f"{value:.1f}", va="center", fontsize=8)
+            axes.plot([low, high], [height, height], color="#1b1f24", linewidth=1)
+        axes.text(value + 2.5, height, f"{value:.1f}", va="center", fontsize=8)
     labels = [f"{row[0]}, {row[1]}: {row[2]}" for row in rows]
-    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_yticks(heights, labels, fontsize=8)
     axes.set(xlim=(0, 105), xlabel="EL-F1, strict; grey: published")
     return svg(figure)

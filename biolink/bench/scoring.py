@@ -1,7 +1,7 @@
-"""What recognition and linking together are worth on a part of a knowledge base.
+"""Scores of recognition and linking together on a part of a knowledge base.
 
-Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023), section 4. All figures are micro and
-strict: a mention counts when its span is exactly the annotated one.
+Source: Partial KB inference (Yuan, Lu, Yuan; BioNLP 2023), section 4. All scores are micro-averaged
+and strict: a mention counts as found only when its span is exactly an annotated one.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Span = tuple[int, int]
 class Part:
     """A part of a knowledge base.
 
-    Benchmarks count annotations by a list of identifiers, so an annotated concept that the list
-    names and the knowledge base lacks is one that nobody can find, not one that nobody asks for.
+    A benchmark selects annotations by a list of identifiers. An annotated concept that is in the
+    list but not in the knowledge base therefore counts, although no system can find it.
 
     Attributes
     ----------
     name
-        For tables.
+        The part's name in tables.
     kb
-        The part.
+        The knowledge base with the part's concepts.
     ids
-        Identifiers that make it up; None for a whole knowledge base.
+        Identifiers of the concepts in the part; None for a whole knowledge base.
     rest
-        This is what that part leaves; ``ids`` is None then.
+        The part of which this is the complement, or None; ``ids`` is None for a complement.
     """
 
     name: str
@@ -47,23 +47,23 @@ class Part:
 
     @classmethod
     def of(cls, name: str, kb: KnowledgeBase, ids: Collection[str]) -> tuple[Part, Part]:
-        """The part with these identifiers, and what is left."""
+        """Return the part with these identifiers, and its complement."""
         inside = cls(name, kb.subset(ids=ids), frozenset(ids))
         return inside, cls(f"complement of {name}", kb.without(inside.kb), rest=inside)
 
     def holds(self, concept_id: str) -> bool:
-        """Whether an annotated concept belongs to this part, in the knowledge base or not."""
+        """Return whether an annotated concept belongs to the part, even if the base lacks it."""
         if self.rest is not None:
             return not self.rest.holds(concept_id)
         return self.ids is None or concept_id in self.ids or concept_id in self.kb
 
     def canonical(self, concept_id: str) -> str:
-        """The id under which the knowledge base holds a concept, or the id itself."""
+        """Return the id under which the knowledge base has a concept, or the id without prefix."""
         return self.kb.base.resolve(concept_id) or bare_id(concept_id)
 
 
 class Guess(NamedTuple):
-    """A link that a system gives."""
+    """A link that a system predicts."""
 
     span: Span
     concept_id: str
@@ -71,9 +71,9 @@ class Guess(NamedTuple):
 
 
 def gold_of(document: Document, part: Part) -> dict[Span, frozenset[str]]:
-    """Annotated spans whose concept is in the part, each with its right ids.
+    """Return the annotated spans that have a concept in the part, each with its right ids.
 
-    Of a mention with several ids each that is in the part is right.
+    If a mention has several ids, each one that is in the part is right.
     """
     gold: dict[Span, frozenset[str]] = {}
     for mention in document.mentions:
@@ -85,7 +85,7 @@ def gold_of(document: Document, part: Part) -> dict[Span, frozenset[str]]:
 
 
 def guesses_of(document: Document) -> list[Guess]:
-    """The best link of each linked mention."""
+    """Return the best link of each mention that has one."""
     return [
         Guess((m.start, m.end), m.best.concept_id, m.best.probability)
         for m in document.mentions
@@ -95,26 +95,27 @@ def guesses_of(document: Document) -> list[Guess]:
 
 @dataclass(frozen=True, slots=True)
 class PartialScores:
-    """Figures of one system in one setting on one part.
+    """Scores of one system in one setting on one part, from 0 to 1.
 
     Attributes
     ----------
     precision, recall, f1
-        Of span and concept together (EL).
+        Scores of entity linking (EL): the span and the concept are right.
     interval
-        95 % interval of ``f1``, documents resampled.
+        95 % interval of ``f1``, from resampled documents.
     ner_precision, ner_recall, ner_f1
-        Of the spans.
+        Scores of recognition (NER): the span is right.
     ned_accuracy
-        Share of right concepts among right spans.
+        Share of the right spans that have the right concept (NED).
     gold, guessed, right
-        Counts: annotations, links, links that are right.
+        Number of annotations, of links, and of links that are right.
     errors
-        Links that are wrong by kind: ``wrong concept`` (of a right span), ``wrong span`` (it
-        overlaps an annotation of the part), ``outside`` (an annotation of another part stands
-        there: it should have been NIL), ``nothing there`` (no annotation at all: NIL as well).
+        Number of wrong links by kind: ``wrong concept`` (the span is right), ``wrong span`` (the
+        span overlaps an annotation of the part), ``outside`` (the span is annotated with a concept
+        outside the part, so it should be NIL), ``nothing there`` (nothing is annotated, so it
+        should be NIL as well).
     missed
-        Annotations whose span was not linked.
+        Number of annotations whose span was not linked.
     """
 
     precision: float
@@ -139,21 +140,25 @@ def _overlaps(span: Span, others: Iterable[Span]) -> bool:
 def score(
     documents: Sequence[Document], guesses: Sequence[Sequence[Guess]], part: Part, seed: int = 0
 ) -> PartialScores:
-    """Compare guesses with the documents' annotations.
+    """Compare the links that a system predicts with the annotations.
 
     Parameters
     ----------
     documents
-        With gold concepts.
+        Documents with gold concepts.
     guesses
-        Of each document; ids as ``part.canonical`` gives them.
+        The predicted links of each document, with ids as ``part.canonical`` returns them.
+    part
+        The part whose annotations are gold.
+    seed
+        Seed of the bootstrap.
     """
     counts = np.zeros((len(documents), 4))  # right links, right spans, links, annotations
     errors = dict.fromkeys(("wrong concept", "wrong span", "outside", "nothing there"), 0)
-    for number, (document, found) in enumerate(zip(documents, guesses, strict=True)):
+    for number, (document, of_document) in enumerate(zip(documents, guesses, strict=True)):
         gold = gold_of(document, part)
         every = [(m.start, m.end) for m in document.mentions if m.concept_ids]
-        for guess in found:
+        for guess in of_document:
             if guess.span in gold:
                 counts[number, 1] += 1
                 if guess.concept_id in gold[guess.span]:
@@ -166,7 +171,7 @@ def score(
                 errors["outside"] += 1
             else:
                 errors["nothing there"] += 1
-        counts[number, 2:] = len(found), len(gold)
+        counts[number, 2:] = len(of_document), len(gold)
     right, spans, guessed, wanted = counts.sum(0)
     sums = resampled(counts, seed)
     f1s = 2 * sums[:, 0] / np.maximum(1, sums[:, 2] + sums[:, 3])

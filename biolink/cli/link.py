@@ -169,8 +169,8 @@ def _output_format(job: LinkJob) -> str:
         name = format_of_name(job.output)
         if name is None:
             raise ConfigError(
-                f"the name {job.output!r} tells no format; expected one with --to, or a name such "
-                "as linked.jsonl"
+                f"no format follows from the name {job.output!r}; expected one with --to, or "
+                "a name such as linked.jsonl"
             )
         return name
     return "table" if sys.stdout.isatty() else "jsonl"

@@ -1,4 +1,4 @@
-"""What a linker is measured against: exact match, TF-IDF, and other systems' predictions."""
+"""Systems to which a linker is compared: exact match, TF-IDF, and predictions of other systems."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from biolink.infer.mentions.abbreviations import expand_document, find_abbreviat
 
 __all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf"]
 
-#: Mentions, linker -> the best name ids of each.
+#: A function from mentions and a linker to the best name ids of each mention.
 Chooser = Callable[[Sequence[str], Linker], list[list[int]]]
 
-_KEPT = 20
+#: The number of names that TF-IDF returns for a mention.
+_NAMES = 20
 
 
 def exact(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
-    """The name that equals the mention after normalisation."""
-    found = (linker.kb.name_id(mention) for mention in mentions)
-    return [[] if name_id is None else [name_id] for name_id in found]
+    """Return the name that equals the mention after normalisation, if there is one."""
+    name_ids = (linker.kb.name_id(mention) for mention in mentions)
+    return [[] if name_id is None else [name_id] for name_id in name_ids]
 
 
 def tfidf(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
-    """The names with the most similar character trigrams."""
-    return [ids.tolist() for ids, _ in linker.indexes.lexical.search(mentions, _KEPT)]
+    """Return the names with the most similar character trigrams."""
+    return [ids.tolist() for ids, _ in linker.indexes.lexical.search(mentions, _NAMES)]
 
 
 def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> list[Document]:
-    """Link gold mentions by names; a name's owners are ranked by the linker's homonym policy.
+    """Link gold mentions through the names that ``choose`` returns for them.
 
-    Abbreviations are written out, as they are for the linker.
+    The owners of a name are ranked by the linker's homonym policy, and abbreviations are expanded,
+    as they are for the linker.
     """
     documents = [expand_document(document, find_abbreviations) for document in documents]
     texts = list(dict.fromkeys(m.long_form or m.text for d in documents for m in d.mentions))
@@ -53,7 +55,7 @@ def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> 
 
 
 def linked_as_written(document: Document) -> Document:
-    """Another system's document, the ids of each mention as its links, best first."""
+    """Return another system's document with the ids of each mention as its links, best first."""
     return document.with_mentions(
         mention
         if mention.links
@@ -71,17 +73,21 @@ def linked_as_written(document: Document) -> Document:
 def predicted(
     gold: Iterable[Document], predictions: Iterable[Document], kb_ids: Callable[[str], str]
 ) -> Iterator[Document]:
-    """Gold documents with the links of another system's output, matched by document and offsets.
+    """Yield the gold documents with the links that another system predicts for their mentions.
+
+    Mentions are matched by document id and offsets.
 
     Parameters
     ----------
+    gold
+        The gold documents.
     predictions
-        Its documents; the ids of a mention are its concepts, best first, and a mention that is
-        absent is NIL.
+        The system's documents. The ids of a mention are its concepts, best first; a gold mention
+        that is missing here is NIL.
     kb_ids
-        Id as the system writes it -> id as the knowledge base does.
+        A function from an id as the system writes it to the id of the knowledge base.
     """
-    found = {
+    ids_at = {
         (document.id, mention.start, mention.end): [kb_ids(i) for i in mention.concept_ids]
         or [link.concept_id for link in mention.links]
         for document in predictions
@@ -94,7 +100,7 @@ def predicted(
                 links=tuple(
                     Link(concept_id, concept_id, 0.0, 0.0, rank)
                     for rank, concept_id in enumerate(
-                        found.get((document.id, mention.start, mention.end), ()), 1
+                        ids_at.get((document.id, mention.start, mention.end), ()), 1
                     )
                 ),
             )

@@ -1,7 +1,7 @@
-"""Calibration on development data, and how good probabilities are.
+"""Calibration on development data, and the calibration error of probabilities.
 
-Sources: Zadrozny and Elkan (KDD 2002) for isotonic regression, Platt (1999) for the logistic form,
-both by scikit-learn; expected calibration error as in Guo et al. (ICML 2017), section 2.
+Sources: isotonic regression of Zadrozny and Elkan (KDD 2002) and the logistic form of Platt (1999),
+both as scikit-learn computes them; expected calibration error of Guo et al. (ICML 2017), section 2.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A calibration, and what it is worth on documents that it was not fitted on.
+    """A calibration, with its effect on documents on which it was not fitted.
 
     Attributes
     ----------
     calibration
-        Fitted on all documents.
+        The calibration that was fitted on all documents.
     before, after
-        Probabilities of the best links, as they were and (each fitted on the other documents, in
-        five folds) calibrated.
+        Probabilities of the best links before and after calibration. For ``after`` the documents
+        are split into five folds, and each fold is calibrated with a fit on the others.
     right
         Whether each link is right.
     """
@@ -47,15 +47,21 @@ class Calibrated:
 
     @property
     def error_before(self) -> float:
+        """Expected calibration error before calibration."""
         return expected_error(self.before, self.right)
 
     @property
     def error_after(self) -> float:
+        """Expected calibration error after calibration."""
         return expected_error(self.after, self.right)
 
 
 def expected_error(probabilities: Sequence[float], right: Sequence[bool]) -> float:
-    """Expected calibration error: ten bins of equal width, each weighed by what it holds."""
+    """Return the expected calibration error over ten bins of equal width, weighted by their size.
+
+    >>> round(expected_error([0.9, 0.9, 0.4], [True, False, False]), 3)
+    0.4
+    """
     values, truth = np.array(probabilities), np.array(right, dtype=float)
     if not len(values):
         return 0.0
@@ -67,7 +73,7 @@ def expected_error(probabilities: Sequence[float], right: Sequence[bool]) -> flo
 def fit_calibration(
     probabilities: Sequence[float], right: Sequence[bool], kind: Kind = "isotonic"
 ) -> Calibration:
-    """Fit a calibration to links and whether they are right.
+    """Fit a calibration to the probabilities of links and to whether each link is right.
 
     Raises
     ------
@@ -102,15 +108,17 @@ def calibrate(
     Parameters
     ----------
     documents
-        With gold concepts, linked without a NIL policy and without a calibration. A link of a
-        mention that has no concept in the knowledge base is wrong.
+        Documents with gold concepts that were linked without a NIL policy and without a
+        calibration. A link is wrong if the mention has no gold concept in the knowledge base.
     kb
-        Resolves ids.
+        The linker's knowledge base, which resolves ids.
+    kind
+        The form of the calibration.
 
     Raises
     ------
     ConfigError
-        When there is too little to fit.
+        When the documents are too few to fit a calibration.
     """
     probabilities: list[float] = []
     right: list[bool] = []
@@ -139,7 +147,14 @@ def calibrate(
 def fit_combination(
     evidence: Sequence[NilEvidence], right: Sequence[bool], value: float = 0.5
 ) -> Combination:
-    """Weights of :class:`biolink.infer.decide.nil.Combination` from development data.
+    """Fit a :class:`biolink.infer.decide.nil.Combination` to development data.
+
+    Parameters
+    ----------
+    evidence, right
+        The evidence for each mention, and whether its best link is right.
+    value
+        The threshold of the combination.
 
     Raises
     ------

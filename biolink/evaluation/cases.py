@@ -1,4 +1,4 @@
-"""One mention with its links and its gold concepts: right or wrong, and why."""
+"""One mention with its links and its gold concepts: whether it is right, and why not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from biolink.kb import KnowledgeBase, bare_id
 
 __all__ = ["LINKS_KEPT", "Case", "case_of", "known_id"]
 
-#: Links of a case, and what Recall@5 looks at.
+#: The number of links that a case keeps, and of those that Recall@5 takes into account.
 LINKS_KEPT = 5
 
 
@@ -22,19 +22,21 @@ class Case:
     Attributes
     ----------
     document, start, end, text, type, long_form
-        The mention.
+        The document's id and the mention.
     gold
-        Its concepts, as the knowledge base calls them.
+        Ids of the gold concepts, as the knowledge base writes them.
     links
-        The best five as (concept id, name, probability).
-    in_kb, strict, lenient
-        Whether the knowledge base holds a gold concept; whether the best link is right.
+        The five best links as (concept id, name, probability).
+    in_kb
+        Whether the knowledge base has a gold concept.
+    strict, lenient
+        Whether the best link is right, by the strict and by the lenient measure.
     rank
-        Of the first right link among all that were returned, or None.
+        The rank of the first right link among all links, or None.
     why
-        For a miss: what went wrong.
+        The reason of a miss; empty when the best link is right.
     slices
-        (dimension, value) pairs.
+        The (dimension, value) pairs of the slices to which the mention belongs.
     """
 
     document: str
@@ -60,7 +62,7 @@ def case_of(
     known: Known,
     named: Callable[[str], str],
 ) -> tuple[Case, tuple[bool, bool]]:
-    """The case, and whether gold is among the best five, strict and lenient."""
+    """Return the case, and whether a gold concept is among the five best, strict and lenient."""
     gold, in_kb = _gold(mention, kb)
     ids = [named(link.concept_id) for link in mention.links]
     owners = [
@@ -111,7 +113,7 @@ def case_of(
 
 
 def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
-    """The id under which the knowledge base holds a concept, or the id without its prefix.
+    """Return the id under which the knowledge base has a concept, or the id without its prefix.
 
     >>> known_id("MESH:D001249", None)
     'D001249'
@@ -122,6 +124,6 @@ def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
 def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:
     if kb is None:
         return {bare_id(i) for i in mention.concept_ids}, True
-    found = {i: kb.resolve(i) for i in mention.concept_ids}
-    gold = {resolved or bare_id(i) for i, resolved in found.items()}
-    return gold, any(resolved is not None for resolved in found.values())
+    resolved = {i: kb.resolve(i) for i in mention.concept_ids}
+    gold = {in_kb or bare_id(i) for i, in_kb in resolved.items()}
+    return gold, any(in_kb is not None for in_kb in resolved.values())

@@ -20,15 +20,15 @@ class Comparison:
     Attributes
     ----------
     mentions
-        That both were asked about.
+        Number of mentions that both reports have.
     difference
         Strict Recall@1 of the second minus that of the first.
     interval
-        95 % interval of it, paired bootstrap over documents.
+        95 % interval of the difference, by a paired bootstrap over documents.
     p_value
-        Two-sided: how often resampling turns the difference around.
+        Two-sided: twice the share of resamples in which the difference has the other sign.
     only_first, only_second
-        Mentions that one of them alone gets right.
+        Number of mentions that only the first, or only the second, gets right.
     """
 
     mentions: int
@@ -40,7 +40,7 @@ class Comparison:
 
 
 def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
-    """Paired bootstrap test of two reports over the same documents (Koehn, EMNLP 2004)."""
+    """Compare two reports on the same documents by a paired bootstrap test (Koehn, EMNLP 2004)."""
     for report in (first, second):
         need("what is compared", report, Report, "a Report, which evaluate gives")
     rights = {(c.document, c.start, c.end, c.text): c.strict for c in first.cases}
@@ -51,16 +51,16 @@ def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
     ]
     if not pairs:
         return Comparison(0, 0.0, (0.0, 0.0), 1.0, 0, 0)
-    names, one, other = (np.array(column) for column in zip(*pairs, strict=True))
-    changes = other.astype(float) - one.astype(float)
-    _, owners = np.unique(names, return_inverse=True)
+    documents, by_first, by_second = (np.array(column) for column in zip(*pairs, strict=True))
+    changes = by_second.astype(float) - by_first.astype(float)
+    _, owners = np.unique(documents, return_inverse=True)
     means = resampled_means(changes, owners, seed)
-    turned = min(float((means <= 0).mean()), float((means >= 0).mean()))
+    reversed_share = min(float((means <= 0).mean()), float((means >= 0).mean()))
     return Comparison(
         len(pairs),
         float(changes.mean()),
         interval(means),
-        min(1.0, 2 * max(turned, 1 / RESAMPLES)),
-        int((one & ~other).sum()),
-        int((other & ~one).sum()),
+        min(1.0, 2 * max(reversed_share, 1 / RESAMPLES)),
+        int((by_first & ~by_second).sum()),
+        int((by_second & ~by_first).sum()),
     )

@@ -1,9 +1,9 @@
-"""Precision, recall and F1 of mentions that were found, and of their concepts: end to end.
+"""End-to-end evaluation: precision, recall and F1 of found mentions and of their concepts.
 
-Strict: a found span counts when it is exactly an annotated one, a concept when its span is and the
-best link is a gold concept of it (of ids joined by ``+`` one concept cannot be right). Spans count
-whether their mention has a concept or not; concepts are those of annotated mentions with an id,
-and of found ones with a link.
+The measures are strict. A found span is right when it is exactly an annotated span. A concept is
+right when its span is right and the best link is a gold concept of it; for ids that are joined by
+``+``, no single concept is right. The measures of spans count all mentions; those of concepts count
+the annotated mentions that have an id and the found mentions that have a link.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ class Rates:
     Attributes
     ----------
     precision, recall, f1
-        Right ones among the found, among the annotated, and their harmonic mean.
+        Share of the found that is right, share of the annotated that is found, and their harmonic
+        mean.
     precision_interval, recall_interval, f1_interval
-        95 % bootstrap intervals, documents resampled.
+        95 % intervals, by a bootstrap over documents.
     annotated, found, right
-        How many.
+        The numbers from which they are computed.
     """
 
     precision: float
@@ -61,15 +62,15 @@ class FoundReport:
     Attributes
     ----------
     documents
-        How many.
+        Number of documents.
     spans, concepts
-        Of spans alone; of spans with their concepts.
+        Rates of spans alone, and of spans with their concepts.
     linked_right
-        Share of right concepts among the right spans that have a gold concept.
+        Share of the right spans with a gold concept that have the right concept.
     misses
-        What became of annotated concepts that were not found, and of links that are wrong.
+        Kind of error -> number of annotated concepts that were missed, or of wrong links.
     provenance
-        What was measured with what, as the caller gave it.
+        What was measured and with what, as the caller gave it.
     """
 
     documents: int
@@ -80,11 +81,11 @@ class FoundReport:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
 
-#: What a document counts in: spans right, found, annotated; concepts right, found, annotated.
+#: Counts of a document: spans right, found and annotated; concepts right, found and annotated.
 _COUNTS = 6
 _MISSES = (
     "not found", "found with another span", "found and NIL", "wrong concept",
@@ -100,7 +101,7 @@ def evaluate_found(
     *,
     provenance: dict[str, Any] | None = None,
 ) -> FoundReport:
-    """Compare the mentions that were found in documents, and their links, with the annotated ones.
+    """Compare the mentions that were found in documents, and their links, with the annotations.
 
     Parameters
     ----------
@@ -109,11 +110,11 @@ def evaluate_found(
     found
         The same documents in the same order, with the mentions that were found.
     kb
-        Resolves alternative ids.
+        The linker's knowledge base, which resolves alternative ids.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     provenance
-        For the report.
+        What was measured and with what; it is put into the report.
 
     Examples
     --------
@@ -125,9 +126,9 @@ def evaluate_found(
     Raises
     ------
     ConfigError
-        When these are not the same documents.
+        When the documents are not the same.
     """
-    rows: list[list[int]] = []
+    counts_of_documents: list[list[int]] = []
     misses = dict.fromkeys(_MISSES, 0)
     named = 0
     if kb is not None:
@@ -138,11 +139,11 @@ def evaluate_found(
         links: dict[Span, str | None] = {}
         for mention in other.mentions:
             best = None if mention.best is None else known_id(mention.best.concept_id, kb)
-            place = (mention.start, mention.end)
-            links[place] = links.get(place) or best
+            span = (mention.start, mention.end)
+            links[span] = links.get(span) or best
         linked = {span: concept for span, concept in links.items() if concept is not None}
         right = sum(concept in concepts.get(span, ()) for span, concept in linked.items())
-        rows.append(
+        counts_of_documents.append(
             [len(spans & links.keys()), len(links), len(spans), right, len(linked), len(concepts)]
         )
         named += len(concepts.keys() & links.keys())
@@ -157,10 +158,10 @@ def evaluate_found(
         misses["linked where nothing is annotated"] += sum(
             not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
         )
-    counts = np.array(rows, dtype=float).reshape(-1, _COUNTS)
+    counts = np.array(counts_of_documents, dtype=float).reshape(-1, _COUNTS)
     concept_rates = _rates(counts[:, 3:], seed)
     return FoundReport(
-        documents=len(rows),
+        documents=len(counts_of_documents),
         spans=_rates(counts[:, :3], seed),
         concepts=concept_rates,
         linked_right=concept_rates.right / named if named else 0.0,
@@ -172,36 +173,41 @@ def evaluate_found(
 def _pairs(
     gold: Iterable[Document], found: Iterable[Document]
 ) -> Iterator[tuple[Document, Document]]:
-    one, other = each_document(gold, "evaluate_found"), each_document(found, "evaluate_found")
-    for number, (first, second) in enumerate(zip_longest(one, other), 1):
+    annotated = each_document(gold, "evaluate_found")
+    predicted = each_document(found, "evaluate_found")
+    for number, (first, second) in enumerate(zip_longest(annotated, predicted), 1):
         if first is None or second is None:
-            more = "found" if first is None else "annotated"
-            raise ConfigError(f"there are more {more} documents than others, {number} at least")
+            more, fewer = ("found", "annotated") if first is None else ("annotated", "found")
+            raise ConfigError(
+                f"there are {number} or more {more} documents, but only {number - 1} {fewer} "
+                "documents; expected the same documents in the same order"
+            )
         if first.text != second.text:
             raise ConfigError(
                 f"document {number} is {first.id!r} among the annotated and {second.id!r} among "
-                "the found, with another text; expected the same documents in the same order"
+                "the found documents, and their texts differ; expected the same documents in the "
+                "same order"
             )
         yield first, second
 
 
 def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:
-    """Annotated spans that have a concept, each with the ids that are right alone."""
-    found: dict[Span, set[str]] = {}
+    """Annotated spans that have a concept, each with the ids of which any one is right."""
+    concepts: dict[Span, set[str]] = {}
     for mention in document.mentions:
         if mention.concept_ids:
-            right = found.setdefault((mention.start, mention.end), set())
-            if not _together(mention):
+            right = concepts.setdefault((mention.start, mention.end), set())
+            if not _only_together(mention):
                 right.update(known_id(i, kb) for i in mention.concept_ids)
-    return found
+    return concepts
 
 
-def _together(mention: Mention) -> bool:
+def _only_together(mention: Mention) -> bool:
     return mention.id_joiner == "+" and len(mention.concept_ids) > 1
 
 
 def _rates(counts: np.ndarray, seed: int) -> Rates:
-    """Rates from [documents, (right, found, annotated)]."""
+    """Rates from counts [documents, (right, found, annotated)]."""
     if not len(counts):
         counts = np.zeros((1, 3))
     of_precision, of_recall, of_f1 = map(interval, _shares(resampled(counts, seed)).T)
@@ -211,7 +217,10 @@ def _rates(counts: np.ndarray, seed: int) -> Rates:
 
 
 def _shares(sums: np.ndarray) -> np.ndarray:
-    """Precision, recall and F1 from [samples, (right, found, annotated)]; 0 where undefined."""
+    """Precision, recall and F1 [samples, 3] from sums [samples, (right, found, annotated)].
+
+    A value that is undefined is 0.
+    """
     right, found, annotated = sums.T
     shares: np.ndarray = np.stack(
         [

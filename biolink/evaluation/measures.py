@@ -1,9 +1,9 @@
-"""Accuracy of links against gold concepts.
+"""Accuracy of links compared with gold concepts.
 
-``strict``: exactly one concept is returned, the best link, and it is right or wrong; where a
-mention has several gold ids any of them is right, but ids joined by ``+`` make one mention
-together, which one concept cannot be. ``lenient``: a hit when any concept that owns the generated
-name is right (GenBioEL's and BioSyn's metric). Mentions without a gold id are not counted.
+The ``strict`` measure looks at one concept, that of the best link. If a mention has several gold
+ids, each of them is right; if they are joined by ``+``, they are meant only together and no single
+concept is right. The ``lenient`` measure counts a mention as right when any concept that has the
+name of the best link is right (as GenBioEL and BioSyn do). Mentions without a gold id do not count.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Scores:
     Attributes
     ----------
     recall_at_1, recall_at_5
-        The gold concept is the best link; is among the best five.
+        Share of mentions whose best link is right, or that have a right link among the five best.
     interval
-        95 % bootstrap interval of ``recall_at_1``, over documents.
+        95 % interval of ``recall_at_1``, by a bootstrap over documents.
     """
 
     recall_at_1: float
@@ -49,18 +49,20 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of the mentions.
+    """Scores of the mentions that have one property in common.
 
     Attributes
     ----------
-    mentions, in_kb
-        How many; of how many the knowledge base holds a gold concept.
+    mentions
+        Number of mentions.
+    in_kb
+        Number of mentions that have a gold concept in the knowledge base.
     strict, lenient
-        Recall@1 over all of them.
+        Recall@1 over all mentions.
     interval
-        95 % bootstrap interval of ``strict``, over documents.
+        95 % interval of ``strict``, by a bootstrap over documents.
     strict_in_kb
-        Strict Recall@1 over those in the knowledge base.
+        Strict Recall@1 over the mentions that have a gold concept in the knowledge base.
     """
 
     mentions: int
@@ -78,27 +80,27 @@ class Report:
     Attributes
     ----------
     documents, mentions
-        How many were counted.
+        Number of documents and of counted mentions.
     in_kb
-        Mentions whose gold concept the knowledge base holds; None when none was given.
+        Number of mentions that have a gold concept in the knowledge base; None without one.
     nil
-        Mentions that got no link.
+        Number of mentions without a link.
     strict, lenient
-        Over all counted mentions.
+        Scores over all counted mentions.
     strict_in_kb, lenient_in_kb
-        Over those whose gold the knowledge base holds.
+        Scores over the mentions that have a gold concept in the knowledge base.
     ceiling
-        Share of mentions whose gold is among all links that were returned: what a perfect order
-        of them would reach.
+        Share of mentions that have a right link at any rank, which is the strict Recall@1 of a
+        perfect ranking of the links.
     by_type
-        Strict Recall@1 by mention type.
+        Mention type -> strict Recall@1.
     slices
         Dimension -> value -> :class:`Slice`.
     protocol
-        ``strict``: the knowledge base as it is. ``biosyn``: with the mentions of training and
-        development documents as names (BioSyn's preprocessing).
+        ``strict``: the knowledge base as it is. ``biosyn``: the mentions of training and
+        development documents were added to it as names (BioSyn's preprocessing).
     provenance
-        What was measured with what, as the caller gave it.
+        What was measured and with what, as the caller gave it.
     cases
         Every counted mention, in order.
     """
@@ -120,11 +122,11 @@ class Report:
 
     @property
     def errors(self) -> list[Case]:
-        """The misses."""
+        """The mentions whose best link is not right by the strict measure."""
         return [case for case in self.cases if not case.strict]
 
     def to_json(self) -> str:
-        """The report as a JSON object, cases included."""
+        """Return the report as a JSON object, with all cases."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
     @classmethod
@@ -134,7 +136,7 @@ class Report:
         Raises
         ------
         KeyError, TypeError, ValueError
-            When it is something else.
+            When the text is something else.
         """
         values = json.loads(text)
 
@@ -145,10 +147,10 @@ class Report:
             values[name] = scores(values[name])
         values["slices"] = {
             dimension: {
-                value: Slice(**part | {"interval": (*part["interval"],)})
-                for value, part in parts.items()
+                value: Slice(**scores_of | {"interval": (*scores_of["interval"],)})
+                for value, scores_of in of_dimension.items()
             }
-            for dimension, parts in values["slices"].items()
+            for dimension, of_dimension in values["slices"].items()
         }
         values["cases"] = tuple(
             Case(
@@ -180,21 +182,32 @@ def evaluate(
     documents
         Linked documents whose mentions have ``concept_ids``.
     kb
-        Resolves alternative ids, and tells which gold concepts it holds: that of the linker,
-        ``linker.kb``. Without it ids are compared as they are written, and a warning says so when
-        there are misses.
+        The knowledge base of the linker, ``linker.kb``. It resolves alternative ids and says which
+        gold concepts it has. Without it ids are compared as they are written, and a warning says
+        so when there are misses.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     training
-        Documents the linker was trained on: what is seen and unseen.
+        The documents on which the linker was trained; the report then has slices of mentions and
+        concepts that were seen in training or not.
     protocol, provenance
-        For the report.
+        Values for the report; see :class:`Report`.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> gold = biolink.Mention(0, 7, "Aspirin", "Chemical", concept_ids=("MESH:D001241",))
+    >>> linker = biolink.load()
+    >>> document = linker(biolink.Document("1", "Aspirin helps.", mentions=(gold,)))
+    >>> report = biolink.evaluate(document, linker.kb)
+    >>> report.mentions, report.strict.recall_at_1
+    (1, 1.0)
 
     Raises
     ------
     ConfigError
-        When an argument is not what it should be, or there is nothing to compare: no document, or
-        no mention with a gold id.
+        When an argument is not valid, or there is nothing to compare: no document, or no mention
+        with a gold id.
     """
     documents = each_document(documents, "evaluate")
     _check_arguments(kb, seed, protocol, provenance)
@@ -243,7 +256,7 @@ def evaluate(
         strict_in_kb=None if kb is None else scores(strict1, strict5, held),
         lenient_in_kb=None if kb is None else scores(lenient1, lenient5, held),
         ceiling=mean([case.rank is not None for case in cases]),
-        by_type={value: found.strict for value, found in slices.get("type", {}).items()},
+        by_type={value: of_type.strict for value, of_type in slices.get("type", {}).items()},
         slices=slices,
         protocol=protocol,
         provenance=provenance or {},
@@ -262,7 +275,7 @@ def _check_arguments(kb: object, seed: object, protocol: object, provenance: obj
 
 
 def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[str, Slice]]:
-    """Dimension -> value -> figures of the cases that have it."""
+    """Dimension -> value -> scores of the cases that have the value."""
     members: dict[str, dict[str, list[int]]] = {}
     for number, case in enumerate(cases):
         for dimension, value in case.slices:
@@ -288,56 +301,58 @@ def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[
 
 
 def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: bool) -> None:
-    """Refuse what has nothing to compare; warn of figures that say something else than they seem.
+    """Raise an error when there is nothing to compare, and warn of scores that can mislead.
 
     Parameters
     ----------
     count
-        Of documents.
+        Number of documents.
     as_written
-        There is no knowledge base that resolves ids.
+        Whether ids are compared as they are written, for lack of a knowledge base.
     linked
-        A mention has links, or a reason why it has none.
+        Whether any mention has links, or a reason why it has none.
     """
     if not cases:
-        found = f"{count} documents in which no mention has a gold id" if count else "no document"
+        given = f"{count} documents in which no mention has a gold id" if count else "no document"
         raise ConfigError(
-            f"evaluate was given {found}; expected annotated documents that were linked, "
+            f"evaluate was given {given}; expected annotated documents that were linked, "
             "linker.pipe(documents, recognise=False)"
         )
     if not linked:
         log.warning(
-            "biolink: warning: none of the %d mentions was linked; evaluate takes what "
-            "linker.pipe(documents, recognise=False) gives",
+            "biolink: warning: none of the %d mentions was linked; evaluate takes the documents "
+            "that linker.pipe(documents, recognise=False) returns",
             len(cases),
         )
     elif as_written and not all(case.strict for case in cases):
         log.warning(
             "biolink: warning: ids are compared as they are written, so alternative ids of a "
-            "concept are misses; evaluate(documents, linker.kb) resolves them"
+            "concept count as misses; evaluate(documents, linker.kb) resolves them"
         )
 
 
 def _interval(values: np.ndarray, owners: np.ndarray, seed: int) -> tuple[float, float]:
-    """95 % interval of the mean, documents resampled with replacement."""
+    """95 % interval of the mean over mentions, by a bootstrap over documents."""
     return interval(resampled_means(values, owners, seed)) if len(values) else (0.0, 0.0)
 
 
 def resampled_means(values: np.ndarray, owners: np.ndarray, seed: int) -> np.ndarray:
-    """Means of the mentions' values over documents that are drawn with replacement.
+    """Return means over mentions, for samples of documents drawn with replacement.
 
     Parameters
     ----------
     values, owners
-        [mentions]: the value, and the number of the document.
+        [mentions]: the value of each mention, and the number of its document.
+    seed
+        Seed of the samples.
 
     Returns
     -------
     float [resamples].
     """
-    documents, places = np.unique(owners, return_inverse=True)
-    sums = np.bincount(places, values.astype(float), len(documents))
-    sizes = np.bincount(places, minlength=len(documents))
+    documents, numbers = np.unique(owners, return_inverse=True)
+    sums = np.bincount(numbers, values.astype(float), len(documents))
+    sizes = np.bincount(numbers, minlength=len(documents))
     of_values, of_sizes = resampled(np.stack([sums, sizes], 1), seed).T
     means: np.ndarray = of_values / of_sizes
     return means

@@ -1,4 +1,4 @@
-"""Pictures of figures, by matplotlib (the extra ``report``)."""
+"""Plots by matplotlib, which the extra ``report`` installs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from biolink.kb.files import replace_file
 
 __all__ = ["SUFFIXES", "new_figure", "reliability", "save_figure", "svg"]
 
-#: Of the pictures that can be written.
+#: Suffixes of the files that can be written.
 SUFFIXES = (".svg", ".png")
 _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 
 
 def new_figure(width: float, height: float) -> tuple[Any, Any]:
-    """A figure of so many inches, and its axes.
+    """Return a new figure and its axes; width and height are in inches.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def svg(figure: Any) -> str:
-    """The picture as an element of a page."""
+    """Return the figure as an element of an HTML page."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     text = stream.getvalue()
@@ -47,7 +47,7 @@ def svg(figure: Any) -> str:
 
 
 def save_figure(figure: Any, file: Path) -> None:
-    """Write a picture whose format follows the file's name."""
+    """Write a figure as SVG or PNG, as the suffix of the file's name says."""
     if file.suffix not in SUFFIXES:
         raise ConfigError(f"{file}: expected a name that ends in .svg or .png")
     with replace_file(file) as stream:
@@ -55,18 +55,18 @@ def save_figure(figure: Any, file: Path) -> None:
 
 
 def reliability(series: Mapping[str, Sequence[tuple[float, bool]]]) -> Any:
-    """Share of right links against their probability, ten bins of equal width.
+    """Plot the share of right links over their probability, in ten bins of equal width.
 
     Parameters
     ----------
     series
-        Label -> (probability, right) of links. The size of a dot says how many links it stands for.
+        Label -> (probability, right) of links. The size of a dot shows the number of links in it.
     """
     figure, axes = new_figure(5.2, 4.4)
     axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1, linestyle="--")
-    for colour, (label, found) in zip(_COLOURS, series.items(), strict=False):
+    for colour, (label, links) in zip(_COLOURS, series.items(), strict=False):
         points = []
-        values = np.array(found, dtype=float).reshape(-1, 2)
+        values = np.array(links, dtype=float).reshape(-1, 2)
         bins = bin_of(values[:, 0])
         for number in np.unique(bins):
             inside = values[bins == number]

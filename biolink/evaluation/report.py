@@ -1,4 +1,4 @@
-"""Reports of evaluations as Markdown and as one HTML page with its plots inside."""
+"""Reports of evaluations as Markdown and as one HTML page with plots."""
 
 from __future__ import annotations
 
@@ -48,17 +48,18 @@ def _row(name: str, report: Report) -> list[str]:
     ]
 
 
-def _comparison(first: str, second: str, found: Comparison) -> str:
-    low, high = found.interval
+def _comparison(first: str, second: str, result: Comparison) -> str:
+    low, high = result.interval
     return (
-        f"{second} minus {first}: {found.difference:+.1%} strict Recall@1 "
-        f"({low:+.1%} to {high:+.1%}, paired bootstrap over documents, p = {found.p_value:.3f}; "
-        f"{found.only_second} mentions right only there, {found.only_first} only in {first})"
+        f"{second} minus {first}: {result.difference:+.1%} strict Recall@1 "
+        f"({low:+.1%} to {high:+.1%}, paired bootstrap over documents, p = {result.p_value:.3f}; "
+        f"{result.only_second} mentions are right only in {second}, {result.only_first} only in "
+        f"{first})"
     )
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -69,14 +70,14 @@ def _slice_rows(report: Report) -> list[list[str]]:
         [
             dimension,
             value,
-            str(part.mentions),
-            f"{part.strict:.1%}",
-            f"{part.interval[0]:.1%} to {part.interval[1]:.1%}",
-            f"{part.lenient:.1%}",
-            f"{part.strict_in_kb:.1%} of {part.in_kb}",
+            str(scores.mentions),
+            f"{scores.strict:.1%}",
+            f"{scores.interval[0]:.1%} to {scores.interval[1]:.1%}",
+            f"{scores.lenient:.1%}",
+            f"{scores.strict_in_kb:.1%} of {scores.in_kb}",
         ]
-        for dimension, parts in report.slices.items()
-        for value, part in parts.items()
+        for dimension, values in report.slices.items()
+        for value, scores in values.items()
     ]
 
 
@@ -97,30 +98,30 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
 def to_markdown(
     reports: Mapping[str, Report], comparisons: Sequence[tuple[str, str, Comparison]] = ()
 ) -> str:
-    """Summary, slices and reasons of misses.
+    """Return a summary, the slices and the reasons of misses as Markdown.
 
     Parameters
     ----------
     reports
-        System -> report; slices and errors are those of the first.
+        System -> report; slices and misses are those of the first system.
     comparisons
-        (first, second, comparison) of pairs of systems.
+        Names of a first and a second system, with their comparison.
     """
     name, main = next(iter(reports.items()))
-    parts = ["# Evaluation", markdown_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
-    parts += ["- " + _comparison(*item) for item in comparisons]
-    parts += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
+    blocks = ["# Evaluation", markdown_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    blocks += ["- " + _comparison(*item) for item in comparisons]
+    blocks += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
     reasons = [[why, str(count)] for why, count in _reasons(main)]
-    parts += ["## Misses", markdown_table(("why", "mentions"), reasons)]
+    blocks += ["## Misses", markdown_table(("why", "mentions"), reasons)]
     provenance = [[key, value] for key, value in _provenance(main)]
-    parts += ["## Provenance", markdown_table(("what", "value"), provenance)]
-    return "\n\n".join(parts) + "\n"
+    blocks += ["## Provenance", markdown_table(("what", "value"), provenance)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def to_html(
     reports: Mapping[str, Report], comparisons: Sequence[tuple[str, str, Comparison]] = ()
 ) -> str:
-    """One page that needs nothing else: tables, plots as SVG, and the misses.
+    """Return one self-contained page with the tables, plots as SVG, and the misses.
 
     Raises
     ------
@@ -140,7 +141,10 @@ def to_html(
     body.append(html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
     shown = main.errors[:_ERRORS_SHOWN]
     if len(shown) < len(main.errors):
-        body.append(f"<p>The first {len(shown)} of {len(main.errors)}; all are in the JSON.</p>")
+        body.append(
+            f"<p>These are the first {len(shown)} of {len(main.errors)}; the JSON report has all."
+            "</p>"
+        )
     rows = [
         (
             f"{case.document}:{case.start}-{case.end}",
@@ -187,7 +191,7 @@ def _found_rows(reports: Mapping[str, FoundReport]) -> list[list[str]]:
     ]
 
 
-def _found_parts(
+def _found_sections(
     reports: Mapping[str, FoundReport],
 ) -> list[tuple[str, Sequence[str], list[list[str]]]]:
     name, main = next(iter(reports.items()))
@@ -201,30 +205,30 @@ def _found_parts(
 
 
 def found_to_markdown(reports: Mapping[str, FoundReport]) -> str:
-    """Figures of mentions that were found, misses and provenance.
+    """Return rates, misses and provenance of an end-to-end evaluation as Markdown.
 
     Parameters
     ----------
     reports
-        System -> report; misses are those of the first.
+        System -> report; misses are those of the first system.
     """
-    parts = [
+    sections = [
         f"## {title}\n\n{markdown_table(columns, rows)}"
-        for title, columns, rows in _found_parts(reports)
+        for title, columns, rows in _found_sections(reports)
     ]
-    return "\n\n".join(["# Evaluation, end to end", *parts]) + "\n"
+    return "\n\n".join(["# Evaluation, end to end", *sections]) + "\n"
 
 
 def found_to_html(reports: Mapping[str, FoundReport]) -> str:
-    """The same as one page that needs nothing else."""
+    """Return the same as :func:`found_to_markdown` as one self-contained page."""
     body = ["<h1>Evaluation, end to end</h1>"]
-    for title, columns, rows in _found_parts(reports):
+    for title, columns, rows in _found_sections(reports):
         body += [f"<h2>{html.escape(title)}</h2>", html_table(columns, rows)]
     return html_page("biolink evaluation, end to end", "\n".join(body))
 
 
 def html_page(title: str, body: str) -> str:
-    """A page that needs nothing beside it."""
+    """Return a self-contained page."""
     return _PAGE.replace("TITLE", html.escape(title)).replace("BODY", body)
 
 
@@ -247,7 +251,7 @@ BODY
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls where it is too wide."""
+    """Return a table that scrolls if it is too wide."""
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     lines = (
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
@@ -259,16 +263,16 @@ def _bars(
     labels: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]
 ) -> str:
     figure, axes = new_figure(8.5, 0.9 + 0.3 * len(labels))
-    places = list(range(len(labels)))[::-1]
+    heights = list(range(len(labels)))[::-1]
     below = [max(0.0, v - low) for v, (low, _) in zip(values, intervals, strict=True)]
     above = [max(0.0, high - v) for v, (_, high) in zip(values, intervals, strict=True)]
-    axes.barh(places, values, color="#4c78a8", height=0.66)
+    axes.barh(heights, values, color="#4c78a8", height=0.66)
     axes.errorbar(
-        values, places, xerr=[below, above], fmt="none", ecolor="#1b1f24", capsize=2, linewidth=1
+        values, heights, xerr=[below, above], fmt="none", ecolor="#1b1f24", capsize=2, linewidth=1
     )
-    for place, value, upper in zip(places, values, above, strict=True):
-        axes.text(value + upper + 0.012, place, f"{value:.1%}", va="center", fontsize=8)
-    axes.set_yticks(places, labels, fontsize=8)
+    for height, value, upper in zip(heights, values, above, strict=True):
+        axes.text(value + upper + 0.012, height, f"{value:.1%}", va="center", fontsize=8)
+    axes.set_yticks(heights, labels, fontsize=8)
     axes.set_xlim(0, 1.1)
     axes.set_xlabel("strict Recall@1, 95 % interval")
     return svg(figure)
@@ -280,15 +284,15 @@ def _systems_plot(reports: Mapping[str, Report]) -> str:
 
 
 def _slices_plot(report: Report) -> str:
-    parts = [
-        (f"{dimension}: {value} ({part.mentions})", part)
+    bars = [
+        (f"{dimension}: {value} ({scores.mentions})", scores)
         for dimension, values in report.slices.items()
-        for value, part in values.items()
+        for value, scores in values.items()
     ]
     return _bars(
-        [label for label, _ in parts],
-        [part.strict for _, part in parts],
-        [part.interval for _, part in parts],
+        [label for label, _ in bars],
+        [scores.strict for _, scores in bars],
+        [scores.interval for _, scores in bars],
     )
 
 

@@ -1,7 +1,7 @@
-"""Which slices of an evaluation a mention belongs to.
+"""The slices of an evaluation to which a mention belongs.
 
-A figure over all mentions flatters where most of them were seen in training, or are names of the
-knowledge base word for word.
+A score over all mentions is too favourable if most of them were seen in training or are exactly
+names of the knowledge base; slices show the scores of the others.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ _BINS = ("0 to 0.2", "0.2 to 0.4", "0.4 to 0.6", "0.6 to 0.8", "0.8 to 1")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the training documents show: normalised mentions, abbreviations written out, and ids."""
+    """The normalised mentions, with abbreviations expanded, and the ids of training documents."""
 
     mentions: frozenset[str]
     concepts: frozenset[str]
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Known:
+        """Collect the mentions and ids of the training documents."""
         mentions: set[str] = set()
         concepts: set[str] = set()
         for document in documents:
-            # As mentions are written when they are linked.
+            # Abbreviations are expanded here as they are when mentions are linked.
             for mention in expand_document(document, find_abbreviations).mentions:
                 mentions.add(normalise_name(mention.long_form or mention.text))
                 concepts.update(map(bare_id, mention.concept_ids))
@@ -40,38 +41,42 @@ class Known:
 
 
 def overlap(first: str, second: str) -> float:
-    """Jaccard similarity of the character trigrams of two normalised names, 0 to 1.
+    """Return the Jaccard similarity of the character trigrams of two normalised names, 0 to 1.
 
     >>> overlap("fever", "fever"), overlap("fever", "cold")
     (1.0, 0.0)
     """
-    one, other = ({f" {name} "[i : i + 3] for i in range(len(name))} for name in (first, second))
-    return len(one & other) / len(one | other) if one | other else float(first == second)
+    a, b = ({f" {name} "[i : i + 3] for i in range(len(name))} for name in (first, second))
+    return len(a & b) / len(a | b) if a | b else float(first == second)
 
 
 def slices_of(
     mention: Mention, gold: Collection[str], kb: KnowledgeBase | None, known: Known
 ) -> tuple[tuple[str, str], ...]:
-    """(dimension, value) pairs of a mention.
+    """Return the (dimension, value) pairs of a mention.
 
     Parameters
     ----------
+    mention
+        The mention.
     gold
-        Ids of its concepts, as the knowledge base calls them.
+        Ids of its gold concepts, as the knowledge base writes them.
+    kb
+        The knowledge base, for the slices that depend on its names.
     known
-        Without any mention in it, nothing is said about seen and unseen.
+        The mentions and ids seen in training. If it is empty, there are no slices for these.
     """
     written = normalise_name(mention.long_form or mention.text)
-    found = [
+    slices = [
         ("type", mention.type or "none"),
         ("abbreviation", "yes" if mention.long_form else "no"),
     ]
     words = len(mention.text.split())
-    found.append(("words in the mention", "4 or more" if words > 3 else str(words)))
+    slices.append(("words in the mention", "4 or more" if words > 3 else str(words)))
     if known.mentions:
         ids = {bare_id(i) for i in mention.concept_ids} | set(gold)
-        found.append(("mention in training", "seen" if written in known.mentions else "unseen"))
-        found.append(("concept in training", "seen" if ids & known.concepts else "unseen"))
+        slices.append(("mention in training", "seen" if written in known.mentions else "unseen"))
+        slices.append(("concept in training", "seen" if ids & known.concepts else "unseen"))
     if kb is not None:
         names = [
             normalise_name(name)
@@ -81,8 +86,8 @@ def slices_of(
         ]
         if names:
             best = max(overlap(written, name) for name in names)
-            found.append(("overlap with a gold name", _BINS[min(4, int(best * 5))]))
+            slices.append(("overlap with a gold name", _BINS[min(4, int(best * 5))]))
         name_id = kb.name_id(written)
         shared = name_id is not None and len(kb.owners(name_id)) > 1
-        found.append(("homonym", "yes" if shared else "no"))
-    return tuple(found)
+        slices.append(("homonym", "yes" if shared else "no"))
+    return tuple(slices)

@@ -1,4 +1,4 @@
-"""Statistics that the measures share: one bootstrap, one sweep of thresholds, one binning."""
+"""Statistics that the measures share: the bootstrap, the sweep of thresholds and the binning."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import numpy as np
 
 __all__ = ["BINS", "RESAMPLES", "Sweep", "bin_of", "interval", "mean", "resampled", "sweep"]
 
-#: Resamples of a bootstrap.
+#: The number of resamples of a bootstrap.
 RESAMPLES = 1000
-#: Bins of equal width of a reliability diagram and of the expected calibration error.
+#: The number of bins of a reliability diagram and of the expected calibration error.
 BINS = 10
 
 
 def mean(values: Sequence[bool] | np.ndarray) -> float:
-    """The mean, and 0 of nothing."""
+    """Return the mean of values, or 0 if there are none."""
     return float(np.mean(values)) if len(values) else 0.0
 
 
 def resampled(counts: np.ndarray, seed: int) -> np.ndarray:
-    """Sums of each column over documents that are drawn with replacement.
+    """Return the sum of each column over samples of documents drawn with replacement.
 
     Parameters
     ----------
     counts
         float [documents, columns].
+    seed
+        Seed of the samples.
 
     Returns
     -------
@@ -38,23 +40,23 @@ def resampled(counts: np.ndarray, seed: int) -> np.ndarray:
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of resampled values."""
+    """Return the 95 % interval of resampled values."""
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is kept at each threshold that makes a difference, strictest first.
+    """The links that are kept at each threshold that makes a difference, strictest first.
 
     Attributes
     ----------
     values
-        float [thresholds]: everything from this value on is kept.
+        float [thresholds]: the threshold; links with this value or a higher one are kept.
     kept, right
-        int64 [thresholds]: how much that is, and how much of it is right.
+        int64 [thresholds]: the number of links that are kept, and of those that are right.
     f1
-        float [thresholds]: harmonic mean of precision and recall.
+        float [thresholds]: the harmonic mean of precision and recall.
     """
 
     values: np.ndarray
@@ -64,14 +66,14 @@ class Sweep:
 
 
 def sweep(values: Sequence[float], right: Sequence[bool], wanted: int) -> Sweep:
-    """Sweep a threshold over values; equal values go together.
+    """Sweep a threshold over the values of links; links with equal values are kept together.
 
     Parameters
     ----------
     values, right
-        Of each link, and whether it is right.
+        The value of each link, and whether it is right.
     wanted
-        How many right links there could be.
+        The number of right links that are possible.
 
     >>> sweep([0.9, 0.8, 0.8], [True, True, False], 2).f1.round(2)
     array([0.67, 0.8 ])
@@ -86,5 +88,5 @@ def sweep(values: Sequence[float], right: Sequence[bool], wanted: int) -> Sweep:
 
 
 def bin_of(probabilities: np.ndarray) -> np.ndarray:
-    """The bin of each probability, from 0 to ``BINS - 1``."""
+    """Return the bin of each probability, from 0 to ``BINS - 1``."""
     return np.minimum((probabilities * BINS).astype(int), BINS - 1)

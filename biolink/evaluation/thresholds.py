@@ -1,4 +1,4 @@
-"""The threshold under which a link should be NIL, from a development set.
+"""The threshold below which a link should be NIL, chosen on development documents.
 
 Source: Partial KB inference (BioNLP 2023), section 3.2: thresholds are tuned on development data.
 """
@@ -20,20 +20,20 @@ __all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What links at or above a threshold are worth.
+    """The scores of the links at or above a threshold.
 
     Attributes
     ----------
     threshold
         Probability from 0 to 1.
     precision
-        Share of the links that are right; 1 where there are none.
+        Share of the links that are right.
     recall
         Share of the mentions with a gold concept in the knowledge base that are linked to it.
     f1
-        Their harmonic mean.
+        The harmonic mean of precision and recall.
     linked
-        Links that are left.
+        The number of links at or above the threshold.
     """
 
     threshold: float
@@ -45,7 +45,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All thresholds that make a difference, ascending, and the best of them."""
+    """The scores at all thresholds that make a difference, ascending, and the best of them."""
 
     points: tuple[Point, ...]
     best: Point
@@ -59,21 +59,21 @@ def find_threshold(
     Parameters
     ----------
     documents
-        With gold concepts, linked without a NIL policy. A mention without a gold concept in the
-        knowledge base should be NIL.
+        Documents with gold concepts that were linked without a NIL policy. A mention without a
+        gold concept in the knowledge base should be NIL.
     kb
-        Resolves ids, and tells which gold concepts it holds.
+        The linker's knowledge base, which resolves ids and says which gold concepts it has.
     precision
-        The best point is the one of highest recall with at least this precision; without, the one
-        of highest F1.
+        If given, the best point is that of the highest recall among those with at least this
+        precision. Default: the point of the highest F1.
 
     Raises
     ------
     ConfigError
-        When there are no links, or none of the points is precise enough.
+        When there are no links, or no threshold gives the precision.
     """
     if precision is not None and not 0 < precision <= 1:
-        raise ConfigError(f"a wanted precision is {precision}; expected a share above 0, at most 1")
+        raise ConfigError(f"precision is {precision}; expected a share above 0 and at most 1")
     probabilities: list[float] = []
     right: list[bool] = []
     wanted = 0
@@ -102,14 +102,16 @@ def find_threshold(
     else:
         precise = [point for point in points if point.precision >= precision]
         if not precise:
-            most = max(point.precision for point in points)
-            raise ConfigError(f"no threshold gives a precision of {precision}; the most is {most}")
+            highest = max(point.precision for point in points)
+            raise ConfigError(
+                f"no threshold gives a precision of {precision}; the highest is {highest}"
+            )
         best = max(precise, key=lambda point: point.recall)
     return Curve(tuple(points), best)
 
 
 def plot_curve(curve: Curve, file: Path) -> None:
-    """Write precision, recall and F1 over the threshold as a picture (.svg or .png).
+    """Plot precision, recall and F1 over the threshold into a file (.svg or .png).
 
     Raises
     ------

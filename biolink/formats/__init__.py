@@ -1,9 +1,9 @@
-"""File formats of documents: one module per format, each able to recognise its own files.
+"""File formats of documents: one module for each format, which recognises its own files.
 
-A format module has ``LABEL``, ``SUFFIXES`` and ``sniff(path, head)``. One that can be read has
-``read(path, on_problem)``, which yields documents as a stream, with ``text_column`` where it is a
-table; one that can be written has ``write(documents, stream)``, with ``on_problem`` where it cannot
-hold every document.
+The module of a format has ``LABEL``, ``SUFFIXES`` and ``sniff(path, head)``. If the format can be
+read, it has ``read(path, on_problem)``, which yields documents as a stream; for a table ``read``
+takes ``text_column`` as well. If the format can be written, the module has
+``write(documents, stream)``, which takes ``on_problem`` if the format cannot hold every document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffi
 
 __all__ = ["FORMATS", "TABLES", "describe", "format_of_name", "read", "sniff_format", "write"]
 
-#: Name -> module, in the order in which they are asked whether a file is theirs. Loaded when used.
+#: Name of a format -> its module, in the order in which :func:`sniff_format` asks them. A module is
+#: loaded when it is used.
 FORMATS: dict[str, str] = {
     "bioc-xml": "biolink.formats.bioc_xml",
     "bioc-json": "biolink.formats.bioc_json",
@@ -53,7 +54,7 @@ class FormatInfo:
 
 
 def load(name: str) -> ModuleType:
-    """The module of a format.
+    """Return the module of a format.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def load(name: str) -> ModuleType:
 
 
 def describe() -> list[FormatInfo]:
-    """All formats."""
+    """Describe all formats."""
     modules = {name: load(name) for name in FORMATS}
     return [
         FormatInfo(
@@ -83,20 +84,20 @@ def describe() -> list[FormatInfo]:
 
 
 def sniff_format(path: str | Path, text_column: str | None = None) -> str:
-    """The format of a file, by its content; where that leaves a choice, by its name.
+    """Return the format of a file by its content, and by its name if the content fits several.
 
     Parameters
     ----------
     path
-        The file; of stdin the beginning is looked at, and can still be read.
+        The file. The beginning of stdin can be read again after this call.
     text_column
-        Says that the file is a table.
+        If given, the file is a table.
 
     Raises
     ------
     InputError
-        For what is neither a file nor of any format: XML, HTML, JSON and binary files that are not
-        known are never taken for plain text.
+        When there is no such file, or it has no format that is known. XML, HTML, JSON and binary
+        files of other formats are never read as plain text.
     """
     source = display_name(path)
     if str(path) != STDIO and (Path(path).is_dir() or not Path(path).exists()):
@@ -112,7 +113,8 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
     if named in claims:
         return str(named)
     if named is not None and named not in ("text", *_SHARED):
-        # Its reader says what is wrong, unless the file bears the signs of another.
+        # The reader of the named format reports what is wrong, unless the content is clearly of
+        # another format.
         return next((name for name in claims if name in _SIGNED), named)
     if claims:
         return claims[0]
@@ -121,7 +123,7 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         raise InputError(
             source,
             None,
-            "a format of documents that is not known",
+            "an unknown format of documents",
             f"one of {', '.join(readers)}; name it with --format (in Python format=), or read the "
             "file as it stands with the format text",
         )
@@ -130,14 +132,14 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
 
 #: Formats that take ``text_column``.
 TABLES = ("tsv", "csv", "parquet")
-#: Formats whose suffix is that of many others (.xml, .json).
+#: Formats whose suffix many other formats have as well (.xml, .json).
 _SHARED = ("bioc-xml", "bioc-json")
-#: Formats for which no other can be taken.
+#: Formats whose files cannot be mistaken for those of another.
 _SIGNED = ("bioc-xml", "pubmed-xml", "bioc-json", "parquet")
 
 
 def format_of_name(path: str | Path) -> str | None:
-    """The format that a file's name asks for, or None; the last known suffix decides."""
+    """Return the format of a file by the last known suffix of its name, or None."""
     by_suffix = {suffix: name for name in reversed(FORMATS) for suffix in load(name).SUFFIXES}
     for suffix in reversed(stem_suffixes(path)):
         if suffix in by_suffix and not (suffix == ".txt" and ".pubtator" in stem_suffixes(path)):
@@ -151,26 +153,35 @@ def read(
     on_problem: OnProblem = None,
     text_column: str | None = None,
 ) -> Iterator[Document]:
-    """Stream the documents of a file, gzip and xz included; ``-`` is stdin.
+    r"""Read documents as a stream; files may be compressed with gzip or xz, and ``-`` is stdin.
 
     Parameters
     ----------
     path
-        The file, or a folder: all files in it and below it, whose names do not begin with a dot.
+        A file, or a folder. Of a folder all files are read, those in folders below it as well,
+        except files and folders whose names begin with a dot.
     format
-        Name of the format; found from content and name when None.
+        The name of the format. Default: found from the content and the name of the file.
     on_problem
-        Called with each problem instead of raising it; the documents that can be read follow.
+        Called with each problem in place of raising it; reading then goes on.
     text_column
-        Of a table (CSV, TSV, Parquet): the column that holds the texts; found by its name when
-        None.
+        For a table (CSV, TSV, Parquet), the name of the column that holds the texts. Default:
+        found by its name.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import biolink
+    >>> _ = Path("notes.csv").write_text("id,note\n1,Aspirin helps.\n")
+    >>> [(document.id, document.text) for document in biolink.read("notes.csv")]
+    [('1', 'Aspirin helps.')]
 
     Raises
     ------
     InputError
-        When the file is not what its format says, with file and line.
+        When a file does not follow its format; the message names the file and the line.
     ConfigError
-        When an argument is not what it should be.
+        When an argument is not valid.
     """
     path = need_path(path, "the path of a file or folder of documents")
     if format is not None:
@@ -190,7 +201,7 @@ def read(
     options = {}
     if text_column is not None:
         if name not in TABLES:
-            expected = f"a table ({', '.join(TABLES)}), as a column of texts is named"
+            expected = f"a table ({', '.join(TABLES)}), since a text column is named"
             raise InputError(display_name(path), None, f"the format {name}", expected)
         options["text_column"] = text_column
     documents: Iterator[Document] = reader.read(path, on_problem, **options)
@@ -216,27 +227,35 @@ def write(
     format: str | None = None,
     on_problem: OnProblem = None,
 ) -> None:
-    """Write documents to a file, ``-`` for stdout; compressed when its name ends in .gz or .xz.
+    """Write documents to a file; ``-`` is stdout, and names in .gz or .xz give compressed files.
 
-    Written under a temporary name and renamed, so a failure leaves no half file.
+    The file is written under a temporary name and then renamed, so a failure leaves no partial
+    file.
 
     Parameters
     ----------
     documents
-        One or several.
+        One document or several.
     path
         The file.
     format
-        Name of the format; follows from the file's name when None.
+        The name of the format. Default: follows from the file's name.
     on_problem
-        Called with the problem of a document that the format cannot hold, instead of raising it;
-        the others are written.
+        Called with the problem of each document that the format cannot hold, in place of raising
+        it; the other documents are written.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> biolink.write(biolink.Document("1", "Aspirin helps."), "note.jsonl")
+    >>> next(biolink.read("note.jsonl"))
+    <Document '1': 'Aspirin helps.', 0 mentions>
 
     Raises
     ------
     ConfigError
-        When the format is unknown, cannot be written, or does not follow from the name, or an
-        argument is not what it should be.
+        When the format is unknown, cannot be written, or does not follow from the name, or another
+        argument is not valid.
     """
     path = need_path(path, "the path of a file to write")
     need_callable("on_problem", on_problem, "a function that is told of a problem")
@@ -244,8 +263,8 @@ def write(
     name = format or format_of_name(path)
     if name is None:
         raise ConfigError(
-            f"the name {str(path)!r} tells no format; expected one with format=, or a name such as "
-            "out.jsonl"
+            f"no format follows from the name {str(path)!r}; expected one with format=, or a name "
+            "such as out.jsonl"
         )
     module = load(name)
     if not hasattr(module, "write"):

@@ -1,4 +1,4 @@
-"""Fitting an annotation to the text when its offsets and its words disagree."""
+"""Moving an annotation to its words in the text when its offsets are wrong."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from functools import lru_cache
 
 __all__ = ["align"]
 
+#: The distance in characters within which the words of an annotation are looked for.
 _REACH = 40
 
-#: Greek letters as tools write them that know ASCII alone: the letter that sounds or looks alike.
+#: Greek letters -> the ASCII letters of similar sound or look with which some tools replace them.
 _GREEK = dict(zip("αβγδεζηθικλμνξοπρσςτυφχψω", "abgdezetiklmnxoprsstufxpo", strict=True))
+#: Greek letters -> further ASCII letters with which some tools replace them.
 _OTHERWISE = {"β": "s", "η": "hn", "θ": "q", "μ": "u", "ν": "v", "ρ": "p", "υ": "uy", "φ": "p"} | {
     "χ": "c",
     "ψ": "y",
@@ -20,11 +22,11 @@ _OTHERWISE = {"β": "s", "η": "hn", "θ": "q", "μ": "u", "ν": "v", "ρ": "p",
 
 
 def align(text: str, start: int, end: int, words: str) -> tuple[int, int] | None:
-    """Offsets at which ``text`` has ``words``: as given, trimmed, or the nearest close by.
+    """Return the offsets at which ``text`` has ``words``: those given, or else the nearest ones.
 
-    Published corpora have a few annotations whose offsets are off by some characters. Words that
-    a tool has folded, one character for one, are those of the text: Greek letters, dashes,
-    quotes, accents, case, width, white space.
+    Published corpora have a few annotations whose offsets are wrong by some characters. Words count
+    as those of the text if they differ only in characters that tools replace one for one: Greek
+    letters, dashes, quotes, accents, case, width and white space.
 
     >>> align("Raised TNF-α here", 7, 12, "TNF-a"), align("the fever", 3, 8, "fever")
     ((7, 12), (4, 9))
@@ -34,32 +36,32 @@ def align(text: str, start: int, end: int, words: str) -> tuple[int, int] | None
     (start, end), or None when the words do not occur within 40 characters.
     """
     if 0 <= start < end <= len(text):
-        found = text[start:end]
-        if _alike(found, words):
+        there = text[start:end]
+        if _alike(there, words):
             return start, end
-        if found.split() == words.split() and found.strip():
-            lead = len(found) - len(found.lstrip())
-            return start + lead, start + lead + len(found.strip())
+        if there.split() == words.split() and there.strip():
+            lead = len(there) - len(there.lstrip())
+            return start + lead, start + lead + len(there.strip())
     wanted = words.strip()
     if not wanted:
         return None
     low, high = max(0, start - _REACH), max(end, start) + _REACH
     near = text[low : max(0, high)]
     for window, pattern in ((near, wanted), (_folded(near), _folded(wanted))):
-        places = [low + m.start() for m in re.finditer(f"(?={re.escape(pattern)})", window)]
-        if places:
-            best = min(places, key=lambda p: abs(p - start))
-            return best, best + len(wanted)
+        starts = [low + m.start() for m in re.finditer(f"(?={re.escape(pattern)})", window)]
+        if starts:
+            nearest = min(starts, key=lambda other: abs(other - start))
+            return nearest, nearest + len(wanted)
     return None
 
 
-def _alike(found: str, words: str) -> bool:
-    """Whether the words are those found, but for what tools fold one character for one."""
-    if found == words:
+def _alike(there: str, words: str) -> bool:
+    """Whether the text has the words, apart from characters that tools replace one for one."""
+    if there == words:
         return True
-    return len(found) == len(words) and all(
+    return len(there) == len(words) and all(
         a == b or _fold(a) == _fold(b) or b.lower() in _others(a) or a.lower() in _others(b)
-        for a, b in zip(found, words, strict=True)
+        for a, b in zip(there, words, strict=True)
     )
 
 
@@ -69,7 +71,7 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _fold(character: str) -> str:
-    """One character for one that is written in several ways."""
+    """The common form of characters that tools replace with one another."""
     if character.isspace():
         return " "
     plain = unicodedata.normalize("NFKD", character)
@@ -88,7 +90,7 @@ def _fold(character: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _others(character: str) -> str:
-    """Further characters as which a tool may write one; a question mark for any but ASCII."""
+    """Further characters with which tools replace a character; for non-ASCII also "?"."""
     if character.isascii():
         return ""
     plain = unicodedata.normalize("NFKD", character).casefold()

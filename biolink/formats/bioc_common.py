@@ -1,10 +1,10 @@
-"""What BioC XML and BioC JSON share: the bioc package's documents to ours and back.
+"""The part that BioC XML and BioC JSON share: the bioc package's documents to ours and back.
 
-A document's infons, its relations (those of its passages and sentences, too), the infons of its
-passages and, in JSON, its other keys become its metadata: ``infons``, ``relations``,
-``passage_infons`` and the keys' own names. Infons of annotations other than type and id are counted
-and told, but for those of PubTator 3 that say these two again. Infons of sentences and of the
-collection are not kept.
+The metadata of a document keep its infons under ``infons``, its relations and those of its passages
+and sentences under ``relations``, the infons of its passages under ``passage_infons`` and, in JSON,
+its other keys under their own names. Infons of annotations other than the type and the id are not
+kept; a warning counts them, except those with which PubTator 3 repeats these two. Infons of
+sentences and of the collection are not kept.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ __all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
 IDS_EXPECTED = 'ids under an infon such as "identifier"'
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
-#: Infons of annotations that say type and id again (PubTator 3), or that biolink itself writes.
-_SAID_AGAIN = (
+#: Infons of annotations that repeat type and id (PubTator 3), or that biolink itself writes.
+_REPEATED = (
     *("database", "name", "valid", "normalized", "accession", "normalized_id"),
     *("preferred_name", "link", "score", "probability", "long_form", "nil_reason"),
 )
@@ -46,24 +46,36 @@ _KNOWN = ("bioctype", "id", "infons", "passages", "annotations", "relations")
 _ID_KEYS = ("id", "pmid", "pmcid")
 
 
-#: Gaps that a text may have between its passages, in all; behind larger ones they are put together.
+#: The number of characters that all gaps between passages may have together. A passage that would
+#: exceed it is put directly after the one before.
 _GAPS = 1_000_000
 
 
 def from_entry(
     entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen | None = None
 ) -> Document:
-    """A document from an object of BioC JSON, or from one with the same keys.
+    """Make a document from an object of BioC JSON, or from a dict with the same keys.
 
-    Its text has every passage and every sentence at its offset. Gaps between passages become line
-    breaks, between sentences spaces. A passage whose offset lies inside an earlier one (some
-    collections count every passage from 0) is put behind it, and one that lies farther away than
-    any text leaves room for, too, its annotations with it.
+    Every passage and every sentence stands at its offset in the text. Gaps between passages are
+    filled with line breaks, gaps between sentences with spaces. A passage whose offset lies inside
+    an earlier passage (some collections count every passage from 0) or implausibly far away is put
+    directly after the text before it, and its annotations move with it.
+
+    Parameters
+    ----------
+    entry
+        The object.
+    source
+        The name of the file, for messages.
+    on_problem
+        Called with problems that leave the document readable.
+    seen
+        Told of the keys of annotations.
 
     Raises
     ------
     ValueError, TypeError, KeyError
-        When a value has another type than it should, however deep it stands.
+        When a value is missing or has a wrong type, however deeply it is nested.
     """
     record = _object(entry, "a document")
     key_of_document = next((k for k in _ID_KEYS if record.get(k) not in (None, "")), "id")
@@ -76,7 +88,7 @@ def from_entry(
     for passage in _objects(record, "passages", needed=True):
         begin = None
         sentences = _objects(passage, "sentences")
-        relations += [r for part in (passage, *sentences) for r in _relations(part, seen)]
+        relations += [r for piece in (passage, *sentences) for r in _relations(piece, seen)]
         inner = _objects(passage, "annotations")
         if _words(passage) or not sentences:
             pieces = [(_number(passage["offset"]), _words(passage), inner)]
@@ -87,14 +99,14 @@ def from_entry(
                 (_number(s["offset"]), _words(s), _objects(s, "annotations")) for s in sentences
             ]
             pieces[0][2].extend(inner)
-        for number, (offset, words, of_it) in enumerate(pieces):
-            place = built.put(offset, words, " " if number else "\n")
-            if place < offset:
-                found = f"document {doc_id!r}: a passage at {offset:,} was put at {place:,}"
+        for number, (offset, words, of_piece) in enumerate(pieces):
+            actual = built.put(offset, words, " " if number else "\n")
+            if actual < offset:
+                found = f"document {doc_id!r}: a passage at {offset:,} was put at {actual:,}"
                 problem = InputError(source, None, found, "offsets that fit the text")
                 raise_or_report(problem, on_problem, fatal=False)
-            begin = place if begin is None else begin
-            pending += [(annotation, place - offset) for annotation in of_it]
+            begin = actual if begin is None else begin
+            pending += [(annotation, actual - offset) for annotation in of_piece]
         infons = _infons(passage)
         passages.append(Passage(begin or 0, len(built.text), _kind(infons)))
         passage_infons.append(infons)
@@ -106,15 +118,15 @@ def from_entry(
     if len(passages) == 1 and passages[0] == Passage(0, len(built.text), ""):
         passages = []
     mentions.sort(key=lambda m: (m.start, m.end))
-    parts = {
+    collected = {
         "infons": _infons_of_document(record, seen),
         "relations": relations,
-        # Beside the kind of a passage, which the passage has.
+        # The type alone is not kept here, since it is the kind of the passage.
         "passage_infons": passage_infons
         if any(i.keys() - {"type"} for i in passage_infons)
         else [],
     }
-    kept = {key: value for key, value in parts.items() if value}
+    kept = {key: value for key, value in collected.items() if value}
     others = {key: value for key, value in record.items() if key not in _KNOWN and value}
     others.pop(key_of_document, None)
     metadata = metadata_of({"metadata": others | kept}, ())
@@ -133,7 +145,7 @@ def _infons_of_document(record: dict[str, Any], seen: IdsSeen | None) -> dict[st
 
 
 def _relations(record: dict[str, Any], seen: IdsSeen | None) -> list[dict[str, Any]]:
-    """The relations that stand in a document, a passage or a sentence."""
+    """The relations of a document, a passage or a sentence."""
     relations = record.get("relations") or []
     if not isinstance(relations, list):
         _leave_out(f"relations that are {json_kind(relations)}", seen)
@@ -176,7 +188,7 @@ def _number(value: Any) -> int:
 def _words(record: dict[str, Any]) -> str:
     text = record.get("text")
     if text is not None and not isinstance(text, str):
-        raise TypeError(f'"text" is {json_kind(text)}, not a text')
+        raise TypeError(f'"text" is {json_kind(text)}, not a string')
     return text or ""
 
 
@@ -184,7 +196,7 @@ def _written(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise TypeError(f'"id" is {json_kind(value)}, not a text')
+        raise TypeError(f'"id" is {json_kind(value)}, not a string')
     return str(value)
 
 
@@ -200,19 +212,19 @@ class _Text:
         self._gaps = 0
 
     def put(self, offset: int, words: str, filler: str) -> int:
-        """Add a piece; where it stands."""
+        """Add a piece, and return the offset at which it stands."""
         size = len(self.text)
-        place = offset
+        actual = offset
         if not size <= offset <= size + _GAPS - self._gaps:
-            place = size + 1 if size else 0
-        self._gaps += place - size
-        self.text += filler * (place - size) + words
-        return place
+            actual = size + 1 if size else 0
+        self._gaps += actual - size
+        self.text += filler * (actual - size) + words
+        return actual
 
 
 def _tell_moved(source: str, where: str, words: str, fate: str, on_problem: OnProblem) -> None:
     found = f"{where} does not have the words {words[:80]!r} ({fate})"
-    expected = "offsets at which they stand in the text"
+    expected = "the offsets of these words in the text"
     raise_or_report(InputError(source, None, found, expected), on_problem, fatal=False)
 
 
@@ -234,34 +246,34 @@ def _mention(
     written = _written(annotation.get("id"))
     infons = _infons(annotation)
     spans_written = ", ".join(f"{begin}-{end}" for begin, end in spans[:5])
-    where = f"document {doc_id!r}: the annotation {written} at {spans_written or 'no place'}"
-    place: tuple[int, int] | None
+    where = f"document {doc_id!r}: the annotation {written} at {spans_written or 'no offsets'}"
+    covered: tuple[int, int] | None
     if len(spans) > 1:
-        place = (spans[0][0], spans[-1][1])
-        if not all(0 <= begin < end <= len(text) for begin, end in (place, *spans)):
-            place = None
+        covered = (spans[0][0], spans[-1][1])
+        if not all(0 <= begin < end <= len(text) for begin, end in (covered, *spans)):
+            covered = None
     else:
-        place = align(text, *spans[0], words) if spans else None
-        if place is not None and place != spans[0]:
-            _tell_moved(source, where, words, f"moved to {place[0]}-{place[1]}", on_problem)
-    if place is None:
+        covered = align(text, *spans[0], words) if spans else None
+        if covered is not None and covered != spans[0]:
+            _tell_moved(source, where, words, f"moved to {covered[0]}-{covered[1]}", on_problem)
+    if covered is None:
         _tell_moved(source, where, words, "dropped", on_problem)
         return None
-    found, joiner = ids_under(infons)
+    concept_ids, joiner = ids_under(infons)
     if seen is not None:
         seen.add(key_of_id(infons) is not None, infons)
         for key in infons:
-            if key.lower() not in (*_TYPE_KEYS, *_SAID_AGAIN) and not is_id_key(key):
+            if key.lower() not in (*_TYPE_KEYS, *_REPEATED) and not is_id_key(key):
                 _leave_out(f"the infon {key[:40]!r} of annotations", seen)
         odd = key_of_odd_id(infons)
         if odd is not None:
             _leave_out(f"the infon {odd[:40]!r} that is {json_kind(infons[odd])}", seen)
     types = (str(v) for k, v in infons.items() if str(k).lower() in _TYPE_KEYS and v)
     return Mention(
-        *place,
-        text[place[0] : place[1]],
+        *covered,
+        text[covered[0] : covered[1]],
         type=next(types, ""),
-        concept_ids=found,
+        concept_ids=concept_ids,
         id_joiner=joiner,
         spans=tuple(spans) if len(spans) > 1 else (),
         id=written,
@@ -273,7 +285,7 @@ def to_bioc(
     clean: Callable[[str], str] = str,
     infon: Callable[[Any], Any] = lambda value: value,
 ) -> BioCDocument:
-    """The document as the bioc package's; text outside passages gets passages of its own.
+    """Make a document of the bioc package; text outside passages is put into passages of its own.
 
     Parameters
     ----------
@@ -327,7 +339,7 @@ def _passages_over(document: Document, text: str) -> list[Passage]:
     cursor = 0
     for passage in sorted(document.passages, key=lambda p: (p.start, p.end)):
         if passage.start < cursor:
-            continue  # overlaps an earlier passage, whose text it repeats
+            continue  # The passage overlaps an earlier one and would repeat its text.
         if text[cursor : passage.start].strip("\n"):
             covered.append(Passage(cursor, passage.start))
         covered.append(passage)
@@ -370,7 +382,7 @@ def _is_dict(value: Any) -> bool:
 
 
 def _infons_of_passages(document: Document, covered: list[Passage]) -> dict[int, Any]:
-    """The infons that the metadata have for each passage, by what ``id`` says of the passage."""
+    """The infons that the metadata have for each passage, by ``id(passage)``."""
     kept = document.metadata.get("passage_infons")
     passages = document.passages or tuple(covered)
     if not isinstance(kept, list | tuple) or len(kept) != len(passages):

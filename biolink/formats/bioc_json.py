@@ -1,4 +1,7 @@
-"""BioC JSON as PubTator 3 gives it: a collection, several, ``{"PubTator3": [...]}``, or lines."""
+"""BioC JSON as PubTator 3 writes it.
+
+A file holds one or several collections, ``{"PubTator3": [...]}``, or a document on each line.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,19 @@ from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
 from biolink.formats.problems import (
-    OF_A_RECORD,
+    RECORD_ERRORS,
     IdsSeen,
     OnProblem,
+    described,
     metadata_held,
     raise_or_report,
-    said,
 )
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "BioC JSON (PubTator 3)"
 SUFFIXES = (".json",)
 
-#: How often the records behind a damage are looked for.
+#: The number of places after a damaged one at which a document is looked for.
 _TRIES = 2_000
 
 
@@ -40,7 +43,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream documents; a file with a document per line is never held whole."""
+    """Read documents as a stream; a file with one document on each line is read line by line."""
     source = display_name(path)
     seen = IdsSeen(source, IDS_EXPECTED, "their infons are {}")
     whole: list[str] = []
@@ -62,7 +65,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             record = json.loads(text)
         except (ValueError, RecursionError) as error:
             line_number = error.lineno if isinstance(error, json.JSONDecodeError) else None
-            found = said(error)
+            found = described(error)
             raise_or_report(InputError(source, line_number, found, "BioC JSON"), on_problem)
             for entry in _whole_entries(text):
                 yield from _records(entry, source, None, on_problem, seen)
@@ -72,18 +75,18 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 
 
 def _whole_entries(text: str) -> Iterator[Any]:
-    """The documents of a file that is no JSON as a whole."""
+    """The documents that can be read in a file that is not valid JSON as a whole."""
     decoder = json.JSONDecoder()
     begins = re.compile(r"(?:^|[\[,\n])\s*(?=\{)")
-    place = 0
+    position = 0
     for _ in range(_TRIES):
-        begin = begins.search(text, place)
+        begin = begins.search(text, position)
         if begin is None:
             return
         try:
-            entry, place = decoder.raw_decode(text, begin.end())
+            entry, position = decoder.raw_decode(text, begin.end())
         except (ValueError, RecursionError):
-            place = begin.end() + 1
+            position = begin.end() + 1
             continue
         if isinstance(entry, dict) and "passages" in entry:
             yield entry
@@ -95,24 +98,27 @@ def _records(
     for number, entry in enumerate(_entries(record), 1):
         try:
             document = from_entry(entry, source, on_problem, seen)
-        except OF_A_RECORD as error:
-            what = f"document {number} cannot be read: {said(error)}"
+        except RECORD_ERRORS as error:
+            what = f"document {number} cannot be read: {described(error)}"
             raise_or_report(InputError(source, line, what, "a BioC document"), on_problem)
         else:
             yield document
 
 
 def _entries(record: Any) -> Iterator[Any]:
-    """Documents of a document, a collection, or a list of either."""
-    for one in record if isinstance(record, list) else [record]:
-        found = one
-        if isinstance(one, dict) and "passages" not in one:
-            found = one.get("documents", one.get("PubTator3", one))
-        yield from found if isinstance(found, list) else [found]
+    """The documents in a record, which is a document, a collection, or a list of either."""
+    for item in record if isinstance(record, list) else [record]:
+        entries = item
+        if isinstance(item, dict) and "passages" not in item:
+            entries = item.get("documents", item.get("PubTator3", item))
+        yield from entries if isinstance(entries, list) else [entries]
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
-    """A collection, a document a line; one whose metadata JSON cannot hold is a problem."""
+    """Write a collection, with each document on a line of its own.
+
+    A document whose metadata JSON cannot hold is a problem.
+    """
     stream.write('{"source": "biolink", "date": "", "key": "biolink.key", "infons": {},\n')
     stream.write('"documents": [')
     first = True

@@ -1,4 +1,4 @@
-"""BioC XML (Comeau et al., Database 2013), a document at a time; written by the bioc package."""
+"""BioC XML (Comeau et al., Database 2013), read one document at a time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
 from biolink.formats.problems import (
-    OF_A_RECORD,
+    RECORD_ERRORS,
     IdsSeen,
     OnProblem,
+    described,
     metadata_held,
     raise_or_report,
-    said,
 )
 from biolink.formats.xml import records, root_of
 from biolink.kb.files import display_name
@@ -28,11 +28,12 @@ from biolink.kb.files import display_name
 LABEL = "BioC XML"
 SUFFIXES = (".bioc", ".xml")
 
-# Characters that XML 1.0 cannot hold; a carriage return would come back as a line feed.
+# Characters that XML 1.0 cannot hold, and the carriage return, which is read as a line feed.
 _UNFIT = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean(text: str) -> str:
+    """Replace each character that XML cannot hold with a space."""
     return _UNFIT.sub(" ", text)
 
 
@@ -41,14 +42,14 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream documents; memory holds one at a time."""
+    """Read documents as a stream; memory holds one at a time."""
     source = display_name(path)
     seen = IdsSeen(source, IDS_EXPECTED, "their infons are {}")
     for element in records(path, ("document",), LABEL, on_problem):
         try:
             document = from_entry(_document(element), source, on_problem, seen)
-        except OF_A_RECORD as error:
-            found = f"a document that cannot be read: {said(error)}"
+        except RECORD_ERRORS as error:
+            found = f"a document that cannot be read: {described(error)}"
             problem = InputError(source, element.sourceline, found, "a BioC document")
             raise_or_report(problem, on_problem)
         else:
@@ -86,11 +87,11 @@ def _piece(element: etree._Element) -> dict[str, Any]:
 def _relations(element: etree._Element) -> list[dict[str, Any]]:
     return [
         {
-            "id": one.get("id", ""),
-            "infons": _infons(one),
-            "nodes": [dict(node.attrib) for node in one.iterfind("node")],
+            "id": relation.get("id", ""),
+            "infons": _infons(relation),
+            "nodes": [dict(node.attrib) for node in relation.iterfind("node")],
         }
-        for one in element.iterfind("relation")
+        for relation in element.iterfind("relation")
     ]
 
 
@@ -99,25 +100,25 @@ def _annotation(element: etree._Element) -> dict[str, Any]:
         "id": element.get("id"),
         "infons": _infons(element),
         "text": element.findtext("text"),
-        "locations": [dict(one.attrib) for one in element.iterfind("location")],
+        "locations": [dict(location.attrib) for location in element.iterfind("location")],
     }
 
 
 def _infons(element: etree._Element) -> dict[str, Any]:
-    return {one.get("key", ""): one.text for one in element.iterfind("infon")}
+    return {infon.get("key", ""): infon.text for infon in element.iterfind("infon")}
 
 
 def _infon(value: Any) -> str:
-    """A value of the metadata as an infon, which is a text; another value as JSON writes it."""
+    """A value of the metadata as the string of an infon; other values are written as JSON."""
     if value is None:
         return ""
     return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
-    """A collection; characters that XML cannot hold become spaces, one for one.
+    """Write a collection; each character that XML cannot hold becomes a space.
 
-    A document whose metadata cannot be written is a problem of its own.
+    A document whose metadata cannot be written is a problem.
     """
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<collection>')
     stream.write("<source>biolink</source><date></date><key>biolink.key</key>\n")

@@ -1,9 +1,9 @@
-"""CSV (RFC 4180), for spreadsheets: a row per document, passage and mention; or a table of texts.
+"""CSV (RFC 4180) for spreadsheets: a row per document, passage and mention; or a table of texts.
 
 A cell that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@`` and
-is no number) has an apostrophe in front of it, which reading takes away again. Tables of texts are
-read as well, separated by commas, semicolons or tabs: an id and a text (or title and abstract) in
-columns of any usual name (:mod:`biolink.formats.tables`).
+is not a number) is written with an apostrophe in front, which reading removes. A table of texts may
+be separated by commas, semicolons or tabs; it has an id and a text (or a title and an abstract) in
+columns with any usual name (:mod:`biolink.formats.tables`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from biolink.kb.files import display_name, open_text
 LABEL = "CSV, a row per document, passage and mention; or texts with ids"
 SUFFIXES = (".csv",)
 
-#: A negative number is no formula.
+#: The beginning of a formula; a negative number is not one.
 _FORMULA = re.compile(r"(?!-[0-9.]+(?:e-?[0-9]+)?\Z)'*[=+\-@\t\r\n]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 
@@ -34,20 +34,24 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def _separator(header: str) -> str:
-    """What parts the columns: that by which the header is one of a table, else the commonest."""
-    found = sorted(",;\t|", key=lambda sign: -header.count(sign))
-    return next((sign for sign in found if is_table(header_cells(header, sign))), found[0])
+    """The separator by which the header is one of a known table, or else the most frequent one."""
+    signs = sorted(",;\t|", key=lambda sign: -header.count(sign))
+    return next((sign for sign in signs if is_table(header_cells(header, sign))), signs[0])
 
 
 def read(
     path: str | Path, on_problem: OnProblem = None, text_column: str | None = None
 ) -> Iterator[Document]:
-    """Stream documents; only a mention's best link is in the table.
+    """Read documents as a stream; the table holds only the best link of a mention.
 
     Parameters
     ----------
+    path
+        The file.
+    on_problem
+        Called with each problem in place of raising it.
     text_column
-        The column that holds the texts; found by its name when None.
+        The column that holds the texts. Default: found by its name.
     """
     source = display_name(path)
     with open_text(path, "surrogateescape") as stream:
@@ -67,7 +71,7 @@ def _bare(cell: str) -> str:
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """The header, then each document's row, its passages and its mentions."""
+    """Write the header, and then the rows of each document, its passages and its mentions."""
     rows = csv.writer(stream)
     rows.writerow(COLUMNS)
     for document in documents:

@@ -12,14 +12,15 @@ __all__ = ["files_below"]
 
 
 def files_below(folder: str | Path, on_problem: Callable[[InputError], None]) -> list[Path]:
-    """The files in a folder and below it, sorted; names that begin with a dot are left out.
+    """List the files in a folder and below it, sorted, without names that begin with a dot.
 
     Parameters
     ----------
     folder
         The folder.
     on_problem
-        Told of a folder without a file, and of what is in a folder and no file.
+        Called when the folder has no files, when a folder cannot be read, and for an entry that is
+        neither a file nor a folder.
     """
     files = list(_below(Path(folder), on_problem))
     if not files:
@@ -28,14 +29,14 @@ def files_below(folder: str | Path, on_problem: Callable[[InputError], None]) ->
 
 
 def _below(folder: Path, on_problem: Callable[[InputError], None]) -> Iterator[Path]:
-    def told(error: OSError) -> None:
+    def report(error: OSError) -> None:
         what = error.strerror or str(error)
         on_problem(InputError(str(error.filename), None, what, "a readable folder"))
 
-    for place, folders, names in os.walk(folder, onerror=told):
+    for parent, folders, names in os.walk(folder, onerror=report):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            file = Path(place, name)
+            file = Path(parent, name)
             if name.startswith("."):
                 continue
             if file.exists() and not file.is_file():

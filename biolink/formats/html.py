@@ -1,4 +1,4 @@
-"""HTML to look at: texts with coloured mentions, and what each is linked to under the pointer."""
+"""HTML for readers: texts with coloured mentions, and tooltips that say what each is linked to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sniff(path: object, head: str) -> bool:
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """One page of all documents."""
+    """Write one page with all documents."""
     stream.write(page_begin())
     for document in documents:
         stream.write(page_document(document))

@@ -1,11 +1,11 @@
-r"""Concept ids as corpora write them: composite ids, missing ids, variants, infons of many tools.
+r"""Concept ids as corpora write them: composite ids, missing ids, variants, and infons of tools.
 
-The rule of the separators, for every format: ``|``, ``;``, ``,`` and ``+`` separate ids, also where
-several of them are mixed (``22142,53857;22152`` are three ids). A plus sign does so only between
-two letters or digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). Behind a
-backslash each of them is a part of an id. The id of a sequence variant is one id whatever is in it:
-tmVar's ``c|SUB|G|860|C``, ``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with
-its attributes, ``rs113488022;VariantGroup:0``.
+One rule holds for every format: ``|``, ``;``, ``,`` and ``+`` separate ids, also if several of them
+are mixed (``22142,53857;22152`` are three ids). A plus sign separates only between two letters or
+digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). After a backslash, each is part
+of an id. The id of a sequence variant is one id whatever it contains: tmVar's
+``c|SUB|G|860|C`` and ``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with its
+attributes, ``rs113488022;VariantGroup:0``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 __all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "key_of_odd_id", "split_ids"]
 
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
-#: What separates ids, the outermost first where several are mixed.
+#: The separators of ids; if several are mixed, the first of these is the outermost.
 _SEPARATORS = "|;,+"
 _TOKEN = re.compile(
     r"(?P<escaped>\\[\\|;,+])|(?P<separator>[|;,]|(?<=[\w)])\+(?=\w))|(?P<other>[^\\|;,+]+|.)",
     re.DOTALL,
 )
-# Of a sequence variant in tmVar's notation.
+# The beginning of a sequence variant in tmVar's notation.
 _VARIANT = re.compile(
     r"(?:[a-z]\|[A-Za-z]{2,}[0-9_]*\||\|[A-Za-z]{2,}\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)"
     r"|.*;\s*(?:RS#|HGVS|CA#|VariantGroup|CorrespondingGene|CorrespondingSpecies)\s*:",
@@ -32,7 +32,8 @@ _VARIANT = re.compile(
 _RS = re.compile(r"\s*rs[0-9]+\s*(?:;\s*[A-Za-z#]+\s*:[^|]*)?")
 _HGVS = re.compile(r"(?<![A-Za-z])[cgmnr]\.(?:IVS|[-*(\[]*[0-9])")
 
-#: Keys, as :func:`_key` writes them, under which tools keep concept ids; the first counts.
+#: Keys, in lower case and without punctuation, under which tools write concept ids. If an
+#: annotation has several, the first in this order is taken.
 _KEYS = (
     *("identifier", "identifiers", "conceptid", "conceptids", "normalizedid", "normalisedid"),
     *("normid", "nativeid", "kbid", "entityid", "curie", "curies", "concept", "concepts"),
@@ -50,7 +51,7 @@ _RANK = {key: rank for rank, key in enumerate(_KEYS)}
 
 
 def split_ids(written: str) -> tuple[tuple[str, ...], str]:
-    """Ids, and the character that joins them; the outermost one where several are mixed.
+    """Split a field into ids, and return them with the outermost character that joins them.
 
     >>> split_ids("D001943|D010051"), split_ids(" D008661"), split_ids("-1")
     ((('D001943', 'D010051'), '|'), (('D008661',), '|'), ((), '|'))
@@ -80,29 +81,29 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
         else:
             ids[-1] += token[1:] if match["escaped"] else token
     joiner = next((sign for sign in _SEPARATORS if sign in joiners), "|")
-    return tuple(one for one in map(str.strip, ids) if one not in _MISSING), joiner
+    return tuple(i for i in map(str.strip, ids) if i not in _MISSING), joiner
 
 
 def join_ids(ids: tuple[str, ...], joiner: str = "|", missing: str = "-1") -> str:
-    """The ids as one field, from which :func:`split_ids` gives them back.
+    """Join ids into one field, from which :func:`split_ids` returns them.
 
     >>> join_ids(("D1", "D2")), join_ids(("a|b",)), join_ids(("c|DEL||32",))
     ('D1|D2', 'a\\\\|b', 'c|DEL||32')
     """
     if not ids:
         return missing
-    escaped = [re.sub(r"([\\|;,+])", r"\\\1", one) for one in ids]
+    escaped = [re.sub(r"([\\|;,+])", r"\\\1", concept_id) for concept_id in ids]
     # Several ids may look like a variant when a bar or a semicolon joins them.
     for sign in (joiner, *"|,;"):
         for field in (sign.join(ids), sign.join(escaped)):
-            found, found_joiner = split_ids(field)
-            if found == ids and (found_joiner == sign or len(ids) == 1):
+            read, read_joiner = split_ids(field)
+            if read == ids and (read_joiner == sign or len(ids) == 1):
                 return field
     return "|".join(escaped)
 
 
 def key_of_id(infons: Mapping[str, Any]) -> str | None:
-    """The key under which an annotation has its concept id, whatever tool wrote it and its case.
+    """Return the key under which an annotation has its concept id, whichever tool wrote it.
 
     >>> key_of_id({"type": "Gene", "NCBI Gene identifier": "672"})
     'NCBI Gene identifier'
@@ -113,7 +114,7 @@ def key_of_id(infons: Mapping[str, Any]) -> str | None:
 
 
 def key_of_odd_id(infons: Mapping[str, Any]) -> str | None:
-    """A key for a concept id under which something stands from which no id can be read.
+    """Return a key for a concept id whose value is of a kind that holds no id, or None.
 
     >>> key_of_odd_id({"identifier": {"who": "knows"}}), key_of_odd_id({"mesh": "D1"})
     ('identifier', None)
@@ -125,7 +126,7 @@ def key_of_odd_id(infons: Mapping[str, Any]) -> str | None:
 
 
 def is_id_key(key: str) -> bool:
-    """Whether tools keep concept ids under this key."""
+    """Return whether tools write concept ids under this key."""
     return _rank(key) is not None
 
 
@@ -136,7 +137,7 @@ def _rank(key: str) -> int | None:
     return len(_RANK) if bare.endswith(("identifier", "cui", "conceptid")) else None
 
 
-#: Keys of an id within an object that stands for one, such as ``{"database": .., "id": ..}``.
+#: Keys of the id in an object that stands for an id, such as ``{"database": .., "id": ..}``.
 _INNER = ("id", "ui", "code", "value")
 
 
@@ -147,7 +148,7 @@ def _fields(value: Any) -> list[str]:
     (['D1', 'D2'], ['672'], [])
     """
     if isinstance(value, list):
-        return [field for one in value for field in _fields(one)]
+        return [field for item in value for field in _fields(item)]
     if isinstance(value, dict):
         key = key_of_id(value) or next((k for k in _INNER if _fields(value.get(k))), None)
         return [] if key is None else _fields(value[key])
@@ -156,12 +157,12 @@ def _fields(value: Any) -> list[str]:
     if value is None or isinstance(value, bool | float):
         return []
     written = str(value).strip()
-    # PubTator 3 names entities for its search so: @DISEASE_Asthma.
+    # PubTator 3 writes the names of entities for its search in this way: @DISEASE_Asthma.
     return [] if not written or written.startswith("@") else [written]
 
 
 def ids_under(infons: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """The concept ids of an annotation, and what joins them; none where no key is one of an id.
+    """Return the concept ids of an annotation, and the character that joins them.
 
     >>> ids_under({"type": "Gene", "NCBI Gene": ["672", 675]})
     (('672', '675'), '|')
@@ -170,4 +171,4 @@ def ids_under(infons: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     fields = [] if key is None else [split_ids(field) for field in _fields(infons[key])]
     if len(fields) == 1:
         return fields[0]
-    return tuple(one for ids, _ in fields for one in ids), "|"
+    return tuple(concept_id for ids, _ in fields for concept_id in ids), "|"

@@ -1,9 +1,9 @@
-"""JSON Lines, a document per line: everything that biolink knows, nothing lost.
+"""JSON Lines, a document per line, with everything that a document holds.
 
-Read as well: lines with ``text``, or with ``title`` and ``abstract``; the id is ``id``, ``pmid``,
-``doc_id``, ``pmcid`` or the line's number. What a line has under other keys becomes metadata of the
-document. Mentions without ``concept_ids`` may have their ids under the keys of other tools
-(:mod:`biolink.formats.ids`); their other keys are counted and told.
+Lines of other tools can be read if they have ``text``, or ``title`` and ``abstract``. Their id is
+``id``, ``pmid``, ``doc_id``, ``pmcid`` or the number of the line. The values of other keys become
+metadata of the document. Mentions without ``concept_ids`` may have their ids under the keys of
+other tools (:mod:`biolink.formats.ids`); a warning counts their other keys.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from biolink.documents import Document, Link, Mention, Passage, check_text
 from biolink.errors import InputError
 from biolink.formats.ids import ids_under, key_of_id
 from biolink.formats.problems import (
-    OF_A_RECORD,
+    RECORD_ERRORS,
     IdsSeen,
     OnProblem,
     check_utf8,
+    described,
     metadata_held,
     raise_or_report,
-    said,
 )
 from biolink.kb.files import display_name, numbered_lines
 from biolink.kb.wording import json_kind
 
-LABEL = "JSON Lines, a document per line (everything kept)"
+LABEL = "JSON Lines, a document per line (everything is kept)"
 SUFFIXES = (".jsonl", ".ndjson")
 
 _EXPECTED = 'an object with "text" (or "title" and "abstract") and a list "mentions"'
 IDS_EXPECTED = 'ids under a key such as "concept_ids" or "identifier"'
 _ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
-#: Keys that are read; what stands under others becomes metadata.
+#: Keys that are read; the values of other keys become metadata.
 _KNOWN = (*_ID_KEYS, "text", "title", "abstract", "passages", "mentions")
-#: Lists and objects that metadata may hold in one another.
+#: The depth to which lists and objects may be nested in metadata.
 _DEPTH = 50
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    # Annotations of PubAnnotation's JSON would be lost.
+    # PubAnnotation's JSON has a text as well, but its annotations would be lost.
     return (
         re.match(r'\s*\{[^\n]*"(text|abstract|title)"\s*:', head) is not None
         and re.search(r'"denotations"\s*:', head) is None
@@ -52,7 +52,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream documents; a line that is none is a problem of its own."""
+    """Read documents as a stream; each line that is not a document is a problem."""
     source = display_name(path)
     seen = IdsSeen(source, IDS_EXPECTED, "their keys are {}")
     for number, line in numbered_lines(path, "surrogateescape"):
@@ -66,8 +66,8 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             document = document_from_dict(record, str(number), seen)
         except InputError as error:
             raise_or_report(error, on_problem)
-        except OF_A_RECORD as error:
-            raise_or_report(InputError(source, number, said(error), _EXPECTED), on_problem)
+        except RECORD_ERRORS as error:
+            raise_or_report(InputError(source, number, described(error), _EXPECTED), on_problem)
         else:
             yield document
     seen.warn()
@@ -76,21 +76,21 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 def document_from_dict(
     record: dict[str, Any], number: str, seen: IdsSeen | None = None
 ) -> Document:
-    """A document from one object.
+    """Make a document from the object of one line.
 
     Parameters
     ----------
     record
         The object.
     number
-        Its id when it has none.
+        The document's id if the object has none.
     seen
-        Told of the mentions' keys.
+        Told of the keys of mentions.
 
     Raises
     ------
     ValueError, TypeError, KeyError
-        When a value has another type than it should, however deep it stands.
+        When a value is missing or has a wrong type, however deeply it is nested.
     """
     if "text" in record:
         text = record["text"]
@@ -118,12 +118,12 @@ def document_from_dict(
 
 
 def metadata_of(record: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """A document's metadata: those that it calls so, and what it has under keys that are not known.
+    """Return the metadata of a document: those under ``metadata``, and the values of unknown keys.
 
     Raises
     ------
     ValueError
-        When they are no object, are nested too deeply, or cannot be written as UTF-8.
+        When the metadata are not an object, are nested too deeply, or cannot be written as UTF-8.
     """
     named = record.get("metadata")
     named = {} if named is None else _object(named, '"metadata"')
@@ -134,7 +134,7 @@ def metadata_of(record: dict[str, Any], known: Collection[str]) -> dict[str, Any
 
 
 def _id(record: dict[str, Any], number: str) -> tuple[str, str]:
-    """The id of a document, and the key under which it stands, or ""."""
+    """The id of a document and its key; the key is "" if the document has no id."""
     empty = False
     for key in _ID_KEYS:
         value = record.get(key)
@@ -143,7 +143,7 @@ def _id(record: dict[str, Any], number: str) -> tuple[str, str]:
                 return str(value), key
             empty = True
         elif value is not None:
-            raise ValueError(f'"{key}" is {json_kind(value)}, not a text or a whole number')
+            raise ValueError(f'"{key}" is {json_kind(value)}, not a string or a whole number')
     return "" if empty else number, ""
 
 
@@ -166,14 +166,14 @@ def _check_metadata(value: Any, depth: int = 0) -> None:
     if depth > _DEPTH:
         raise ValueError(f"metadata are nested more than {_DEPTH} levels deep")
     if isinstance(value, str):
-        check_text(value, "a text in the metadata")
+        check_text(value, "a string in the metadata")
     elif isinstance(value, list):
-        for one in value:
-            _check_metadata(one, depth + 1)
+        for item in value:
+            _check_metadata(item, depth + 1)
     elif isinstance(value, dict):
-        for key, one in value.items():
+        for key, item in value.items():
             check_text(key, "a key in the metadata")
-            _check_metadata(one, depth + 1)
+            _check_metadata(item, depth + 1)
 
 
 def _passage(value: Any) -> Passage:
@@ -201,14 +201,14 @@ def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
     others = {key: value for key, value in record.items() if key not in _MENTION}
     used = None if values["concept_ids"] else key_of_id(others)
     if used is not None:
-        found, joiner = ids_under(others)
-        if found:
-            values["concept_ids"], values["id_joiner"] = found, joiner
+        concept_ids, joiner = ids_under(others)
+        if concept_ids:
+            values["concept_ids"], values["id_joiner"] = concept_ids, joiner
     if seen is not None:
         for key in others.keys() - {used}:
             seen.left_out.add(f"the key {key[:40]!r} of mentions")
         known = record.keys() & {"concept_ids", "links", "nil_reason"}
-        # A mention of nothing but a place is one to link: it lacks no id.
+        # A mention that has only offsets is one to link, so it does not lack an id.
         if others or known:
             seen.add(bool(known) or key_of_id(others) is not None, others)
     return Mention(**values)
@@ -234,7 +234,7 @@ def _link(value: Any) -> Link:
 
 
 def document_to_dict(document: Document) -> dict[str, Any]:
-    """The document as JSON can hold it; fields at their defaults are left out."""
+    """Return the document as a dict that JSON can hold, without fields at their defaults."""
     record: dict[str, Any] = {"id": document.id, "text": document.text}
     if document.passages:
         record["passages"] = [asdict(passage) for passage in document.passages]
@@ -263,7 +263,7 @@ def _sparse(mention: Mention) -> dict[str, Any]:
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
-    """A line per document; one whose metadata JSON cannot hold is a problem of its own."""
+    """Write a line per document; a document whose metadata JSON cannot hold is a problem."""
     for document in documents:
         with metadata_held(document.id, "JSON Lines", on_problem):
             line = json.dumps(document_to_dict(document), ensure_ascii=False, default=_number)
@@ -272,7 +272,7 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
 
 
 def _number(value: Any) -> int | float:
-    """Numbers of numpy."""
+    """A number of numpy as a number of Python."""
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):

@@ -1,4 +1,4 @@
-"""Plain text, a line is one document; ask for it by name."""
+"""Plain text in which each line is one document; this format must be asked for by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """A document per line, blank ones included; its id is the line's number."""
+    """Read a document from each line, blank lines included; its id is the number of the line."""
     source = display_name(path)
     for number, line in numbered_lines(path, "surrogateescape"):
         try:
@@ -36,6 +36,6 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """The texts, a line each; line breaks inside a text become spaces."""
+    """Write each text on one line; line breaks inside a text become spaces."""
     for document in documents:
         stream.write(_BREAKS.sub(" ", document.text) + "\n")

@@ -22,7 +22,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def titled(doc_id: str, title: str, abstract: str) -> Document:
-    """A document of a title and an abstract, one line break between them."""
+    """Make a document from a title and an abstract, with a line break between them."""
     text = f"{title}\n{abstract}" if title and abstract else title or abstract
     passages = [Passage(0, len(title), "title")] if title else []
     if abstract:
@@ -30,14 +30,14 @@ def titled(doc_id: str, title: str, abstract: str) -> Document:
     return Document(doc_id, text, tuple(passages))
 
 
-#: What PubMed writes where an article has no title in English.
+#: The words that PubMed writes for an article without a title in English.
 NO_TITLE = re.compile(r"\W*(not available|in process citation)\W*", re.IGNORECASE)
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream the records that have a title or an abstract.
+    """Read the records that have a title or an abstract, as a stream.
 
-    Where the title is not available, the one in the article's own language (TT) stands for it.
+    If there is no title in English, the title in the article's own language (TT) is used.
     """
     source = display_name(path)
     fields: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Apache Parquet, a document per row: columns as the keys of a JSON Lines document.
+"""Apache Parquet, a document per row; the columns have the names of the keys in JSON Lines.
 
-Needed is ``text``, or ``title`` and ``abstract``; the id is ``id``, ``pmid``, ``doc_id`` or the
-row's number. Columns of other names are passed over.
+A file needs the column ``text``, or ``title`` and ``abstract``. The id is ``id``, ``pmid``,
+``doc_id`` or the number of the row. Columns with other names are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.jsonl import IDS_EXPECTED, document_from_dict
-from biolink.formats.problems import OF_A_RECORD, IdsSeen, OnProblem, raise_or_report, said
+from biolink.formats.problems import (
+    RECORD_ERRORS,
+    IdsSeen,
+    OnProblem,
+    described,
+    raise_or_report,
+)
 from biolink.formats.tables import TEXTS_EXPECTED
 from biolink.kb.files import STDIO, display_name
 from biolink.kb.wording import columns_seen
@@ -30,6 +36,7 @@ _COLUMNS = (
     *("passages", "mentions", "metadata"),
 )
 _EXPECTED = 'a row with "text" (or "title" and "abstract")'
+#: The number of rows that are read together.
 _ROWS = 256
 
 
@@ -40,12 +47,16 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(
     path: str | Path, on_problem: OnProblem = None, text_column: str | None = None
 ) -> Iterator[Document]:
-    """Stream documents; a row that is none is a problem of its own, its number from 1.
+    """Read documents as a stream; each row that is not a document is a problem.
 
     Parameters
     ----------
+    path
+        The file.
+    on_problem
+        Called with each problem in place of raising it; problems name rows by numbers from 1.
     text_column
-        The column that holds the texts, when it is not ``text``.
+        The column that holds the texts. Default: ``text``.
     """
     name = display_name(path)
     if str(path) == STDIO:
@@ -64,20 +75,22 @@ def read(
                 columns.append(text_column)
             number = 0
             for batch in file.iter_batches(_ROWS, columns=columns):
-                for place in range(batch.num_rows):
+                for index in range(batch.num_rows):
                     number += 1
                     try:
-                        row = _without_nulls(batch.slice(place, 1).to_pylist()[0])
+                        row = _without_nulls(batch.slice(index, 1).to_pylist()[0])
                         if text_column is not None:
                             row["text"] = row.pop(text_column)
                         document = document_from_dict(row, str(number), seen)
-                    except (*OF_A_RECORD, pa.ArrowException) as error:
-                        problem = InputError(name, number, said(error), _EXPECTED)
+                    except (*RECORD_ERRORS, pa.ArrowException) as error:
+                        problem = InputError(name, number, described(error), _EXPECTED)
                         raise_or_report(problem, on_problem)
                     else:
                         yield document
     except (pa.ArrowException, OSError) as error:
-        raise InputError(name, None, f"damaged ({error})", "an Apache Parquet file") from None
+        raise InputError(
+            name, None, f"the file is damaged ({error})", "an Apache Parquet file"
+        ) from None
     seen.warn()
 
 

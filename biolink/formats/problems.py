@@ -1,4 +1,4 @@
-"""How readers of documents report what they cannot use; see :mod:`biolink.kb.problems` as well."""
+"""How readers of documents report problems; see :mod:`biolink.kb.problems` as well."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.wording import counted
 
 __all__ = [
-    "OF_A_RECORD",
+    "RECORD_ERRORS",
     "IdsSeen",
     "LeftOut",
     "OnProblem",
     "check_utf8",
+    "described",
     "metadata_held",
     "raise_or_report",
-    "said",
     "whole_number",
 ]
 
-#: What a record of wrong types or values may raise in the code that takes it apart.
-OF_A_RECORD = (
+#: The errors that a record with wrong types or values may cause in the code that reads it.
+RECORD_ERRORS = (
     ValueError,
     TypeError,
     KeyError,
@@ -38,12 +38,12 @@ OF_A_RECORD = (
 
 log = logging.getLogger(__name__)
 
-#: Kinds of what was left out that a warning names.
+#: The number of kinds of omitted values that a warning names.
 _KINDS = 20
 
 
 def whole_number(written: str) -> int:
-    """A number of characters, in ASCII digits.
+    """Return the offset that is written in ASCII digits.
 
     >>> whole_number(" 12 ")
     12
@@ -58,10 +58,10 @@ def whole_number(written: str) -> int:
     return int(written)
 
 
-def said(error: Exception) -> str:
-    """What an error in the code that takes a record apart means to the record's author.
+def described(error: Exception) -> str:
+    """Describe an error that a record caused, in terms of the record.
 
-    >>> said(KeyError("offset"))
+    >>> described(KeyError("offset"))
     '"offset" is missing'
     """
     if isinstance(error, KeyError):
@@ -75,22 +75,22 @@ def said(error: Exception) -> str:
 
 @contextlib.contextmanager
 def metadata_held(doc_id: str, label: str, on_problem: OnProblem) -> Iterator[None]:
-    """Report a document when the block cannot write its metadata."""
+    """Report a document as a problem if its metadata cannot be written in the block."""
     try:
         yield
     except (TypeError, ValueError, RecursionError) as error:
-        found = f"document {doc_id!r} cannot be written ({said(error)})"
+        found = f"document {doc_id!r} cannot be written ({described(error)})"
         problem = InputError(label, None, found, "metadata that JSON can hold")
         raise_or_report(problem, on_problem)
 
 
 class LeftOut:
-    """Counts what a reader does not carry over from a valid file, and says it once for the file.
+    """Counts the values of a valid file that a reader does not keep, and warns of them once.
 
     Parameters
     ----------
     source
-        What messages call the file.
+        The name of the file in messages.
     """
 
     def __init__(self, source: str) -> None:
@@ -98,33 +98,33 @@ class LeftOut:
         self.counts: Counter[str] = Counter()
 
     def add(self, what: str) -> None:
-        """Count one thing that is left out."""
+        """Count one value that is not kept."""
         # A file may have a key of its own for each annotation.
         self.counts[what if what in self.counts or len(self.counts) < _KINDS else "other keys"] += 1
 
     def warn(self) -> None:
-        """Log a warning that names and counts what was left out, if anything was."""
+        """Log a warning with the names and numbers of the values that were not kept, if any."""
         if self.counts:
             named = ", ".join(f"{what} ({number:,})" for what, number in self.counts.most_common())
             log.warning("biolink: warning: %s: not kept: %s", self.source, named)
 
 
 class IdsSeen:
-    """What a reader tells of a whole file: whether any annotation has an id, what is left out.
+    """Notes whether any annotation of a file has a concept id, and which values are not kept.
 
     Parameters
     ----------
     source
-        What messages call the file.
+        The name of the file in messages.
     expected
-        Where the ids should stand.
+        Where the ids should be.
     there
         What the annotations have instead, with ``{}`` for the names that were seen.
 
     Attributes
     ----------
     left_out
-        Counts what the reader does not carry over.
+        Counts the values that the reader does not keep.
     """
 
     def __init__(self, source: str, expected: str, there: str) -> None:
@@ -135,14 +135,14 @@ class IdsSeen:
         self.names: dict[str, None] = {}
 
     def add(self, found: bool, names: Iterable[str]) -> None:
-        """Count an annotation: whether it has a place for an id, and what it has at all."""
+        """Count an annotation: whether it has a key or column for an id, and what it has."""
         self.annotations += 1
         self.found = self.found or found
         if not self.found and len(self.names) < 40:
             self.names.update(dict.fromkeys(names))
 
     def warn(self) -> None:
-        """Log a warning when there were annotations, but nowhere an id; and of what is left out."""
+        """Log a warning of values that are not kept, and one if no annotation has an id."""
         self.left_out.warn()
         if self.annotations and not self.found:
             log.warning(

@@ -1,4 +1,4 @@
-"""PubMed XML (``PubmedArticleSet``, as the baseline and efetch give it), an article at a time."""
+"""PubMed XML (``PubmedArticleSet``, as in the baseline and from efetch), one article at a time."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _text(element: etree._Element | None) -> str:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream the articles that have a title or an abstract.
+    """Read the articles that have a title or an abstract, as a stream.
 
-    Sections of a structured abstract are joined by a space, their labels in front of them. Where
-    the title is not available, the one in the article's own language stands for it.
+    The sections of a structured abstract are joined by spaces, each after its label. If there is no
+    title in English, the title in the article's own language is used.
     """
     source = display_name(path)
     for element in records(path, _ARTICLE, LABEL, on_problem):
@@ -61,7 +61,7 @@ def _article(element: etree._Element) -> Document | None:
             sections.append(f"{label}: {words}" if label else words)
     abstract = " ".join(sections)
     if not (title or abstract):
-        # Better the words that say so than no document.
+        # A document with the words "not available" is better than none.
         title = next(filter(None, titles), "")
     if not (title or abstract):
         return None

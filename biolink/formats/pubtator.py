@@ -1,12 +1,12 @@
 r"""PubTator: ``id|t|title``, ``id|a|abstract``, tab-separated annotations, a blank line.
 
-Offsets count characters of title + one character + abstract. A document that is not a title
-followed by one passage is written whole into the title line, so its offsets stay. Line breaks and
-tabs inside a text become spaces, one for one. In every other field they are written ``\t``,
-``\n`` and so on, and a bar in a document's id or in one of several ids is ``\|``, so no field can
-end before its time, and reading gives the same fields back.
+Offsets count the characters of the title, one character, and the abstract. If a document is not a
+title followed by one passage, its whole text is written into the title line, so that its offsets
+stay the same. Line breaks and tabs inside a text become spaces, one for one. In all other fields
+they are written ``\t``, ``\n`` and so on, and a bar in a document's id or inside a concept id is
+written ``\|``, so reading returns the same fields.
 
-Read as well: documents without a blank line between them, or with one before the annotations.
+Files may lack the blank line between documents, or have one before the annotations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABEL = "PubTator"
 SUFFIXES = (".pubtator",)
 
 _TEXT = re.compile(r"^((?:[^|\t\\]|\\.)*)\|([ta])\|(.*)$", re.DOTALL)
-# What ends a line for this format or for programs that read it line by line.
+# Characters that end a field or a line, in this format or in programs that read it line by line.
 _BREAKS = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _ESCAPED = {
     character: f"\\u{ord(character):04x}" for character in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -48,7 +48,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Stream documents; an annotation whose words do not stand at its offsets is realigned."""
+    """Read documents as a stream; an annotation whose words are not at its offsets is moved."""
     source = display_name(path)
     seen = IdsSeen(source, "ids in a sixth column", "the annotations have {} columns")
     block: list[tuple[int, str]] = []
@@ -65,12 +65,12 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 
 
 def _begins_document(line: str, block: list[tuple[int, str]]) -> bool:
-    """Whether a line is the title of the document behind the one whose lines these are."""
+    """Whether a line is the title of the next document after that of the block."""
     match = _TEXT.match(line)
     if match is None or match[2] != "t":
         return False
     before = _TEXT.match(block[0][1])
-    # An abstract may stand in front of its title.
+    # The abstract of a document may come before its title.
     return not (len(block) == 1 and before and before[1] == match[1] and before[2] == "a")
 
 
@@ -120,7 +120,7 @@ def _document(
         for number, cells in rows:
             mention = _mention(cells, text, source, number, on_problem)
             if len(cells) > 7:
-                seen.left_out.add("columns behind the seventh, of annotations")
+                seen.left_out.add("columns after the seventh, of annotations")
             if mention is not None:
                 seen.add(len(cells) > 5, (str(len(cells)),))
                 mentions.append(mention)
@@ -137,7 +137,7 @@ def _document(
 
 
 def _is_relation(cells: list[str]) -> bool:
-    """``id CID D1 D2``: what stands where a start would be is a word."""
+    """Whether the cells are a relation (``id CID D1 D2``): the second is a word, not an offset."""
     first = cells[1].strip()
     odd = re.fullmatch(r"(?i)[+-]?(nan|inf|infinity|true|false|none|null)", first)
     return first[:1].isalpha() and first[:1].isascii() and odd is None
@@ -150,13 +150,13 @@ def _mention(
         start, end = whole_number(cells[1]), whole_number(cells[2])
     except ValueError as error:
         raise InputError(
-            source, number, str(error), "two whole numbers, where the annotation starts and ends"
+            source, number, str(error), "two whole numbers, the start and end of the annotation"
         ) from None
     words = cells[3]
-    place = align(text, start, end, words)
-    if place != (start, end):
+    span = align(text, start, end, words)
+    if span != (start, end):
         there = text[start:end]
-        fate = "dropped" if place is None else f"moved to {place[0]}-{place[1]}"
+        fate = "dropped" if span is None else f"moved to {span[0]}-{span[1]}"
         problem = InputError(
             source,
             number,
@@ -165,12 +165,12 @@ def _mention(
             "the same words",
         )
         raise_or_report(problem, on_problem, fatal=False)
-    if place is None:
+    if span is None:
         return None
     ids, joiner = split_ids(cells[5] if len(cells) > 5 else "")
     return Mention(
-        *place,
-        text[place[0] : place[1]],
+        *span,
+        text[span[0] : span[1]],
         type=_unescaped(cells[4]),
         concept_ids=tuple(map(_unescaped, ids)),
         id_joiner=joiner,
@@ -179,7 +179,7 @@ def _mention(
 
 
 def _bars(written: str) -> list[str]:
-    """What stands between bars that are not escaped."""
+    """Split a field at its bars, except those that are escaped."""
     parts = [""]
     for token in re.findall(r"\\.|.", written, re.DOTALL):
         if token == "|":
@@ -207,12 +207,12 @@ def _unescaped(field: str) -> str:
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
-    """Write documents; linked mentions carry the best link's id, NIL is ``-1``."""
+    """Write documents; a linked mention has the id of its best link, and NIL is ``-1``."""
     for document in documents:
         text = _BREAKS.sub(" ", document.text)
         kinds = [passage.kind for passage in document.passages]
         title_end = document.passages[0].end if document.passages else 0
-        # An abstract that begins with white space of its own would not come back.
+        # The title is split off only if one white space follows it, so reading gives the same text.
         split = kinds[:1] == ["title"] and 0 < title_end < len(text) - 1
         split = split and text[title_end].isspace()
         title, abstract = (text[:title_end], text[title_end + 1 :]) if split else (text, "")
@@ -231,17 +231,19 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
 
 
 def ids(mention: Mention, missing: str = "-1", escape: bool = False) -> str:
-    """The id field of a mention: its best link where it was linked, else its gold ids."""
-    found, joiner = mention.concept_ids, mention.id_joiner
+    """Return the id field of a mention: the id of its best link, or its gold ids."""
+    concept_ids, joiner = mention.concept_ids, mention.id_joiner
     if mention.links:
-        found, joiner = (mention.links[0].concept_id,), "|"
+        concept_ids, joiner = (mention.links[0].concept_id,), "|"
     elif mention.nil_reason is not None:
         return missing
-    return join_ids(tuple(map(_escaped, found)) if escape else found, joiner, missing)
+    if escape:
+        concept_ids = tuple(map(_escaped, concept_ids))
+    return join_ids(concept_ids, joiner, missing)
 
 
 def _relations(document: Document) -> Iterator[list[str]]:
-    """Those of the document's relations that the format can hold."""
+    """The relations of a document that the format can hold."""
     for relation in relations_of(document):
         infons = relation.get("infons")
         infons = infons if isinstance(infons, dict) else {}
@@ -251,12 +253,12 @@ def _relations(document: Document) -> Iterator[list[str]]:
             yield cells
 
 
-#: What stands for the cells of a relation in the infons of BioC.
+#: The keys of a relation's cells in the infons of BioC.
 _RELATION = ("type", "entity1", "entity2", "novel")
 
 
 def relations_of(document: Document) -> Iterator[dict[str, Any]]:
-    """The relations in a document's metadata as those of BioC, whatever format they come from."""
+    """Yield the relations in a document's metadata in the form of BioC, whatever their format."""
     relations = document.metadata.get("relations")
     for relation in relations if isinstance(relations, list | tuple) else ():
         if isinstance(relation, dict):

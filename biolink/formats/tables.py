@@ -1,9 +1,8 @@
-"""What TSV and CSV share: tables of linked documents, and tables of texts.
+"""The part that TSV and CSV share: tables of linked documents, and tables of texts.
 
-A table of documents has a row per document, passage and mention, told apart by its column
-``kind``, so the mentions alone are one filter away and the text travels with them. A table of texts
-has a row per document with an id and a text, or a title and an abstract, in columns of any usual
-name.
+A table of linked documents has a row per document, passage and mention. The column ``kind`` says
+which a row is, so one filter selects the mentions. A table of texts has a row per document, with an
+id and a text, or a title and an abstract, in columns with any usual name.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from biolink.errors import InputError
 from biolink.formats.ids import join_ids, split_ids
 from biolink.formats.medline import titled
 from biolink.formats.problems import (
-    OF_A_RECORD,
+    RECORD_ERRORS,
     OnProblem,
     check_utf8,
     raise_or_report,
@@ -49,7 +48,8 @@ COLUMNS = (
 )
 _NEEDED = {"document", "kind", "start", "end", "text"}
 
-#: Names of columns, as :func:`_key` writes them; the first that a table has is taken.
+#: Field -> usual names of its column, as :func:`_key` writes them; the first that a table has is
+#: taken.
 _USUAL = {
     "id": (
         *("id", "docid", "documentid", "pmid", "pubmedid", "pmcid", "doi", "identifier", "uid"),
@@ -64,13 +64,13 @@ _USUAL = {
     "abstract": ("abstract", "abstracttext", "summary"),
 }
 
-#: What a message expects of a table of texts.
+#: The expectation in messages about a table of texts.
 TEXTS_EXPECTED = (
     "a column of texts with a usual name (text, body, content, ...), or title and abstract; name "
     "another with --text-column (in Python text_column=)"
 )
 
-#: (line, cells) of a table.
+#: The rows of a table as (line, cells).
 Rows = Iterable[tuple[int, Sequence[str]]]
 
 
@@ -78,22 +78,23 @@ def _key(column: str) -> str:
     return re.sub(r"[\W_]", "", column.casefold())
 
 
-def _places(columns: Sequence[str]) -> dict[str, int]:
+def _field_columns(columns: Sequence[str]) -> dict[str, int]:
+    """Field -> number of the column that has one of its usual names."""
     keys = [_key(column) for column in columns]
-    found = {}
+    numbers = {}
     for field, names in _USUAL.items():
-        place = next((keys.index(name) for name in names if name in keys), None)
-        if place is not None:
-            found[field] = place
-    return found
+        number = next((keys.index(name) for name in names if name in keys), None)
+        if number is not None:
+            numbers[field] = number
+    return numbers
 
 
 def is_table(columns: Sequence[str]) -> bool:
-    """Whether a header is that of documents, or of texts with an id."""
+    """Return whether a header is that of linked documents, or of texts with an id."""
     if set(columns) >= _NEEDED:
         return True
-    places = _places(columns)
-    return len(columns) > 1 and "id" in places and len(places) > 1
+    numbers = _field_columns(columns)
+    return len(columns) > 1 and "id" in numbers and len(numbers) > 1
 
 
 def documents_from(
@@ -103,33 +104,35 @@ def documents_from(
     text_column: str | None,
     on_problem: OnProblem,
 ) -> Iterator[Document]:
-    """The documents of a table.
+    """Yield the documents of a table.
 
     Parameters
     ----------
     source
-        What messages call the file.
+        The name of the file in messages.
     columns
-        Its header.
+        The header of the table.
     rows
-        What follows, with line numbers.
+        The rows after the header, with line numbers.
     text_column
-        The column that holds the texts; found by its name when None.
+        The column that holds the texts. Default: found by its name.
+    on_problem
+        Called with each problem in place of raising it.
 
     Raises
     ------
     InputError
-        When no column holds texts; it names the columns that there are.
+        When no column holds texts; the message names the columns of the table.
     """
     numbered = _of_one_width(source, len(columns), rows, on_problem)
     if text_column is None and set(columns) >= _NEEDED:
         linked = ((line, cells) for _, line, cells in numbered)
         yield from _linked(source, columns, linked, on_problem)
         return
-    places = _text_places(source, columns, text_column)
+    columns_of_fields = _text_columns(source, columns, text_column)
     for number, line, cells in numbered:
         try:
-            row = {field: cells[place] for field, place in places.items()}
+            row = {field: cells[column] for field, column in columns_of_fields.items()}
             check_utf8("".join(row.values()), source, line)
             document = _of_texts(row, number)
         except InputError as error:
@@ -140,22 +143,22 @@ def documents_from(
             yield document
 
 
-def _text_places(source: str, columns: Sequence[str], text_column: str | None) -> dict[str, int]:
+def _text_columns(source: str, columns: Sequence[str], text_column: str | None) -> dict[str, int]:
     """Field -> number of its column, in a table of texts."""
-    places = _places(columns)
+    numbers = _field_columns(columns)
     if text_column is not None:
         named = [i for i, c in enumerate(columns) if c == text_column]
         named += [i for i, c in enumerate(columns) if _key(c) == _key(text_column)]
         if not named:
             raise InputError(source, 1, columns_seen(columns), f"the text column {text_column!r}")
-        places = {"text": named[0]} | ({"id": places["id"]} if "id" in places else {})
-    if not places.keys() & {"text", "title", "abstract"}:
+        numbers = {"text": named[0]} | ({"id": numbers["id"]} if "id" in numbers else {})
+    if not numbers.keys() & {"text", "title", "abstract"}:
         raise InputError(source, 1, columns_seen(columns), TEXTS_EXPECTED)
-    return places
+    return numbers
 
 
 def _of_texts(row: Mapping[str, str], number: int) -> Document:
-    """The document of a row; its number from 1 is its id where it has none."""
+    """The document of a row; if the row has no id, its number from 1 is the document's id."""
     doc_id = row.get("id", "").strip() or str(number)
     title = row.get("title", "")
     body = "\n".join(row[field] for field in ("text", "abstract") if row.get(field, "").strip())
@@ -169,20 +172,20 @@ def _of_texts(row: Mapping[str, str], number: int) -> Document:
 def _of_one_width(
     source: str, width: int, rows: Rows, on_problem: OnProblem
 ) -> Iterator[tuple[int, int, Sequence[str]]]:
-    """(number from 1, line, cells) of the rows that have a cell for each column."""
+    """The rows that have a cell for each column, as (number from 1, line, cells)."""
     for number, (line, cells) in enumerate(rows, 1):
         if len(cells) == width:
             yield number, line, cells
         elif any(cells):
             found = counted(len(cells), "column")
-            problem = InputError(source, line, found, f"{width}, as the header has")
+            problem = InputError(source, line, found, f"{width}, as in the header")
             raise_or_report(problem, on_problem)
 
 
 def _linked(
     source: str, columns: Sequence[str], rows: Rows, on_problem: OnProblem
 ) -> Iterator[Document]:
-    """Documents whose mentions and links are rows behind theirs."""
+    """The documents of a table whose rows of passages and mentions follow their document."""
     number = 0
 
     def of_a_document(item: tuple[int, dict[str, str]]) -> int:
@@ -197,7 +200,7 @@ def _linked(
         if head["kind"] != "document":
             for line, row in block:
                 found = f"a {row['kind'][:40]} of the document {row['document'][:40]!r}"
-                expected = "the row of its document before it"
+                expected = "the row of the document before it"
                 problem = InputError(source, line, found, expected)
                 raise_or_report(problem, on_problem)
             continue
@@ -218,8 +221,8 @@ def _linked(
             document = Document(head["document"], head["text"], tuple(passages), tuple(mentions))
         except InputError as error:
             raise_or_report(error, on_problem)
-        except OF_A_RECORD as error:
-            problem = InputError(source, line, str(error), "a row as the header says")
+        except RECORD_ERRORS as error:
+            problem = InputError(source, line, str(error), "values that fit the columns")
             raise_or_report(problem, on_problem)
         else:
             yield document
@@ -267,7 +270,7 @@ def _bare(written: str) -> str:
 
 
 def rows_of(document: Document) -> Iterator[dict[str, str]]:
-    """The rows of a document: its own, its passages and its mentions."""
+    """Yield the rows of a document: its own, those of its passages and those of its mentions."""
     size = str(len(document.text))
     own = {"document": document.id}
     yield {**own, "kind": "document", "start": "0", "end": size, "text": document.text}

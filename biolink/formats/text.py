@@ -1,4 +1,4 @@
-"""Plain text: a file is one document."""
+"""Plain text in which a file is one document."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SUFFIXES = (".txt", ".text")
 
 
 def sniff(path: str | Path, head: str) -> bool:
-    """Whether this can be plain text: no XML, HTML or JSON, and no binary file."""
+    """Return whether a file can be plain text: it is not XML, HTML, JSON or binary."""
     return not (looks_structured(head) or looks_binary(head))
 
 
 def looks_structured(head: str) -> bool:
-    """Whether a file begins as XML, HTML or JSON does.
+    """Return whether a file begins as XML, HTML or JSON does.
 
     >>> looks_structured("<!DOCTYPE html><p>"), looks_structured('[{"a": 1}]')
     (True, True)
@@ -37,22 +37,22 @@ def looks_structured(head: str) -> bool:
 
 
 def looks_binary(head: str) -> bool:
-    """Whether bytes that no text has stand in it."""
+    """Return whether a file begins with bytes that plain text does not have."""
     unfit = sum(c in "\0\ufffd" or (c < " " and c not in "\t\n\r\f\v\x1a\x1b") for c in head)
     return head.startswith(("%PDF-", "PK\x03\x04", "{\\rtf")) or unfit > len(head) // 10
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """The one document; its id is the file's name without suffixes."""
+    """Read the file as one document, whose id is the file's name without suffixes."""
     with open_text(path) as stream:
         text = stream.read().removeprefix("\ufeff")
     name = "stdin" if str(path) == STDIO else Path(path).name.split(".")[0]
-    # Names of files may have bytes that are no text.
+    # The name of a file may have bytes that are not UTF-8.
     yield Document(os.fsencode(name).decode("utf-8", "replace"), text)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """The texts, a blank line between documents; annotations are not written."""
+    """Write the texts without annotations, with a blank line between documents."""
     for number, document in enumerate(documents):
         if number:
             stream.write("\n\n")

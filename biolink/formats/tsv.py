@@ -1,8 +1,8 @@
 r"""TSV: a row per document, passage and mention, with a header; or a table of texts.
 
 Tabs, line breaks and backslashes inside a cell are written ``\t``, ``\n``, ``\r`` and ``\\``;
-quotes mean nothing. A table of texts has an id and a text (or title and abstract) in columns of
-any usual name (:mod:`biolink.formats.tables`).
+quotes have no special meaning. A table of texts has an id and a text (or a title and an abstract)
+in columns with any usual name (:mod:`biolink.formats.tables`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ _PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
 
 
 def escape(text: str) -> str:
+    """Escape the characters of a text that a cell cannot hold."""
     return re.sub(r"[\\\t\n\r]", lambda m: _ESCAPES[m[0]], text)
 
 
 def unescape(text: str) -> str:
+    """Undo :func:`escape`."""
     return re.sub(r"\\[\\tnr]", lambda m: _PLAIN[m[0]], text)
 
 
@@ -40,12 +42,16 @@ def sniff(path: str | Path, head: str) -> bool:
 def read(
     path: str | Path, on_problem: OnProblem = None, text_column: str | None = None
 ) -> Iterator[Document]:
-    """Stream documents; only a mention's best link is in the table.
+    """Read documents as a stream; the table holds only the best link of a mention.
 
     Parameters
     ----------
+    path
+        The file.
+    on_problem
+        Called with each problem in place of raising it.
     text_column
-        The column that holds the texts; found by its name when None.
+        The column that holds the texts. Default: found by its name.
     """
     lines = numbered_lines(path, "surrogateescape")
     header = next((line for _, line in lines if line.strip()), None)
@@ -57,7 +63,7 @@ def read(
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
-    """The header, then each document's row, its passages and its mentions."""
+    """Write the header, and then the rows of each document, its passages and its mentions."""
     stream.write("\t".join(COLUMNS) + "\n")
     for document in documents:
         for row in rows_of(document):

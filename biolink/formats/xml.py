@@ -1,4 +1,4 @@
-"""Records of XML files, one at a time; one that is not well-formed costs itself alone."""
+"""Records of XML files, read one at a time; the others are read even if one is damaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 
 def root_of(head: str) -> str:
-    """The name of the outermost element, or "" where a text does not begin as XML does.
+    """Return the name of the outermost element, or "" if a text does not begin as XML does.
 
     >>> root_of("<?xml version='1.0'?><!DOCTYPE c SYSTEM 'c.dtd'><c a='1'>"), root_of("a < b")
     ('c', '')
@@ -36,10 +36,21 @@ def root_of(head: str) -> str:
 def records(
     path: str | Path, tags: Sequence[str], label: str, on_problem: OnProblem
 ) -> Iterator[etree._Element]:
-    """Stream the outermost elements of these names; memory holds one at a time.
+    """Yield the outermost elements with the given tags; memory holds one at a time.
 
-    Where the file is not well-formed and ``on_problem`` takes that, the records behind the damage
-    are looked for by their tags.
+    If the file is not well-formed and ``on_problem`` does not raise the problem, the records after
+    the damage are found by their tags.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tags
+        The tags of the records.
+    label
+        The name of the format in messages.
+    on_problem
+        Called with each problem in place of raising it.
     """
     source = display_name(path)
     done = 0
@@ -61,13 +72,13 @@ def records(
         problem = InputError(source, error.lineno, error.msg, f"well-formed {label}")
         raise_or_report(problem, on_problem)
     if str(path) != STDIO:
-        yield from _behind_damage(path, tags, done, label, on_problem)
+        yield from _after_damage(path, tags, done, label, on_problem)
 
 
-def _behind_damage(
+def _after_damage(
     path: str | Path, tags: Sequence[str], done: int, label: str, on_problem: OnProblem
 ) -> Iterator[etree._Element]:
-    """The records behind the first ``done``, each parsed alone."""
+    """The records after the first ``done``, each parsed separately."""
     for number, (line, data, encoding) in enumerate(_pieces(path, tags)):
         if number < done:
             continue
@@ -75,18 +86,18 @@ def _behind_damage(
         try:
             yield etree.fromstring(data, parser)
         except etree.XMLSyntaxError as error:
-            if number > done:  # the first has been told
+            if number > done:  # The problem of the first has been reported before.
                 found = f"a record that is not well-formed ({error.msg})"
                 raise_or_report(InputError(display_name(path), line, found, label), on_problem)
 
 
 def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes, str | None]]:
-    """(line, bytes, encoding) of what stands between the tags of each record."""
+    """The text of each record with its tags, as (line, bytes, encoding)."""
     begins = re.compile(f"<({'|'.join(tags)})(?=[\\s>/])".encode())
     with open_binary(path) as stream:
         data = stream.read(_CHUNK)
         declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)", data)
-        encoding = _known(declared[1].decode("ascii", "replace")) if declared else None
+        encoding = _known_encoding(declared[1].decode("ascii", "replace")) if declared else None
         line, at = 1, 0
         begin = None
         while True:
@@ -105,10 +116,10 @@ def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes,
                             None,
                         )
                     return
-                # A tag may stand across the end of what has been read.
-                kept = begin.start() if begin is not None else max(at, len(data) - 64)
-                line += data.count(b"\n", 0, kept)
-                data, at, begin = data[kept:] + more, 0, None
+                # A tag may begin in this chunk and end in the next.
+                used = begin.start() if begin is not None else max(at, len(data) - 64)
+                line += data.count(b"\n", 0, used)
+                data, at, begin = data[used:] + more, 0, None
                 continue
             another = re.compile(b"<" + begin[1] + rb"(?=[\s>/])").search(
                 data, begin.end(), end.start()
@@ -123,7 +134,7 @@ def _pieces(path: str | Path, tags: Sequence[str]) -> Iterator[tuple[int, bytes,
             data, at, begin = data[stop:], 0, None
 
 
-def _known(encoding: str) -> str | None:
+def _known_encoding(encoding: str) -> str | None:
     try:
         return codecs.lookup(encoding).name
     except LookupError:

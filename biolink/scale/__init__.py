@@ -1,1 +1,1 @@
-"""Many documents: worker processes, folders of shards, and clusters."""
+"""Linking many documents: worker processes, folders of shards, and clusters."""

@@ -1,8 +1,7 @@
-"""Documents linked a block at a time: in this process, in worker processes, or on a cluster.
+"""Linking documents in blocks: in this process, in worker processes, or on a cluster.
 
-What links a block is described by :class:`LinkSettings`, which any process can be sent; so every
-worker loads the model and maps the knowledge base itself, and processes of one machine share the
-maps' memory.
+:class:`LinkSettings` describe a linker and can be sent to any process. Every worker loads the model
+and maps the knowledge base itself, so the processes of one machine share the memory of the maps.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ __all__ = [
     "with_curies",
 ]
 
-#: Documents in a row with which a process dies; then it is not they that are to blame.
+#: If processes die with this number of documents in a row, the documents are not the cause.
 _DEATHS = 8
 
-#: What a document may raise, that of a recogniser of one's own included; the others are linked.
-_OF_A_DOCUMENT = (
+#: The errors that one document may cause, also in a user's own recogniser, while others are linked.
+_DOCUMENT_ERRORS = (
     BiolinkError,
     ValueError,
     RuntimeError,
@@ -54,7 +53,7 @@ _OF_A_DOCUMENT = (
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """A linker in words: the options of ``biolink link`` that say how it links."""
+    """The options of ``biolink link`` that determine how a linker links."""
 
     kb: str | None = None
     model: str | None = None
@@ -70,7 +69,7 @@ class LinkSettings:
     curies: bool = False
 
     def linker(self, progress: Callable[[str, int, int], None] | None = None) -> AnyLinker:
-        """Load it."""
+        """Load the linker."""
         from biolink.pipeline import load
 
         options: dict[str, Any] = {
@@ -97,12 +96,18 @@ class LinkSettings:
     def stored(
         self, folder: Path, progress: Callable[[str, int, int], None] | None = None
     ) -> LinkSettings:
-        """The same over a stored knowledge base with its indexes, so that workers only map them.
+        """Store the knowledge base and its indexes, so that workers only have to map them.
 
         Parameters
         ----------
         folder
-            Where a knowledge base is written that is not stored yet.
+            The folder into which a knowledge base is written if it is not stored yet.
+        progress
+            Called while indexes are built.
+
+        Returns
+        -------
+        The same settings, with the stored knowledge base.
         """
         if self.kb is None:
             return self
@@ -119,14 +124,14 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A block's outcome.
+    """The result of linking a block.
 
     Attributes
     ----------
     documents
-        In the order of the block, without those that could not be linked.
+        The linked documents in the order of the block, without those that could not be linked.
     problems
-        What was wrong with those.
+        Messages about the documents that could not be linked.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -134,16 +139,16 @@ class Linked:
 
 
 class BlockLinker:
-    """Links blocks; where one fails, its documents are linked one by one.
+    """Links blocks of documents; if a block fails, its documents are linked one by one.
 
     Parameters
     ----------
     linker
-        What links.
+        The linker.
     recognise
-        As for :meth:`biolink.Linker.pipe`.
+        Whether mentions are found, as for :meth:`biolink.Linker.pipe`.
     curies
-        Write the links' concepts with the prefixes of their vocabularies.
+        Whether the ids of links get the prefixes of their vocabularies.
     """
 
     def __init__(
@@ -154,12 +159,12 @@ class BlockLinker:
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:
             return Linked(self._linked(block))
-        except _OF_A_DOCUMENT:
+        except _DOCUMENT_ERRORS:
             done = Linked()
             for document in block:
-                one = self.alone(document)
-                done.documents.extend(one.documents)
-                done.problems.extend(one.problems)
+                linked = self.alone(document)
+                done.documents.extend(linked.documents)
+                done.problems.extend(linked.problems)
             return done
         finally:
             _give_back_memory()
@@ -174,16 +179,16 @@ class BlockLinker:
         """Link one document."""
         try:
             return Linked(self._linked([document]))
-        except _OF_A_DOCUMENT as error:
-            said = str(error) or "nothing said"
+        except _DOCUMENT_ERRORS as error:
+            message = str(error) or "no message"
             kind = (
                 "" if isinstance(error, BiolinkError | ValueError) else f"{type(error).__name__}: "
             )
-            return Linked(problems=[f"document {document.id!r} cannot be linked: {kind}{said}"])
+            return Linked(problems=[f"document {document.id!r} cannot be linked: {kind}{message}"])
 
 
 def with_curies(document: Document, kb: KnowledgeBase) -> Document:
-    """The document, its links' concepts with the prefixes of their vocabularies."""
+    """Return the document with the prefixes of their vocabularies in the ids of its links."""
     return document.with_mentions(
         replace(
             mention,
@@ -201,13 +206,14 @@ def with_curies(document: Document, kb: KnowledgeBase) -> Document:
 
 
 def _give_back_memory() -> None:
-    """Let glibc return freed memory: tensors of many sizes leave more and more pieces of it."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+    """Make glibc return freed memory, which tensors of many sizes would otherwise fragment."""
+    # Other C libraries have no such function.
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def blocks_of(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    """Consecutive documents, ``size`` at a time."""
+    """Yield blocks of ``size`` consecutive documents."""
     stream = iter(documents)
     while block := list(islice(stream, size)):
         yield block
@@ -218,7 +224,7 @@ _linker: BlockLinker | None = None
 
 
 def single_threaded() -> None:
-    """Keep this process to one thread: processes scale over cores, threads hardly."""
+    """Limit this process to one thread, since processes use cores better than threads."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -228,7 +234,7 @@ def single_threaded() -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep what is done within to one thread: rounding depends on how many there are."""
+    """Limit the block to one thread, since rounding depends on the number of threads."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -249,7 +255,7 @@ def _begin(settings: LinkSettings, recognise: bool | None) -> None:
 def _ready() -> BlockLinker:
     """The linker of this process.
 
-    It is loaded with the first block: an error while a pool is set up could not be told.
+    It is loaded with the first block, since an error while a pool is set up cannot be reported.
     """
     global _linker
     if _linker is None:
@@ -269,15 +275,15 @@ def _link(block: list[Document]) -> Linked:
 
 
 class _Workers:
-    """Worker processes of one thread each; new ones take their place when one of them has died."""
+    """Worker processes of one thread each; if one of them dies, all are replaced."""
 
     def __init__(self, settings: LinkSettings, recognise: bool | None, count: int) -> None:
         self._begin, self._count = (settings, recognise), count
         self._pool: ProcessPoolExecutor | None = None
-        self._deaths = 0  # documents in a row with which a process died
+        self._deaths = 0  # The number of documents in a row with which a process died.
 
     def submit(self, block: list[Document]) -> Future[Linked]:
-        """Have a block linked."""
+        """Send a block to a worker process."""
         if self._pool is not None:
             with contextlib.suppress(BrokenProcessPool):
                 return self._pool.submit(_link, block)
@@ -290,13 +296,13 @@ class _Workers:
         return self._pool
 
     def rescue(self, block: list[Document]) -> Linked:
-        """Link a block with which a process died; where one dies again, each document alone.
+        """Link a block with which a process died; if one dies again, link each document alone.
 
         Raises
         ------
         BiolinkError
-            When it is no document's fault: a process dies while it loads, or with one document
-            after the other.
+            When no document is the cause: a process dies while it loads the model, or with one
+            document after another.
         """
         done = self._attempt(block)
         if done is not None:
@@ -318,7 +324,7 @@ class _Workers:
         return done
 
     def _attempt(self, block: list[Document]) -> Linked | None:
-        """The outcome of a block, None where the process died of it."""
+        """The result of a block, or None if the process died with it."""
         try:
             if self._pool is None:
                 self._started().submit(_load).result()
@@ -350,19 +356,30 @@ def link_in_processes(
     workers: int,
     recognise: bool | None = None,
 ) -> Generator[Linked, None, None]:
-    """Outcomes of blocks in their order, from worker processes of one thread each.
+    """Link blocks in worker processes of one thread each, and yield the results in order.
 
-    Two blocks for each worker are held at a time. Where a process dies, the blocks that were held
-    are linked again, one after the other; a document with which each process dies is a problem.
-    Processes are spawned, so a program that calls this needs the guard
+    At most two blocks for each worker are in memory at a time. If a process dies, these blocks are
+    linked again, one after another; a document with which a process dies again is reported as a
+    problem. Processes are spawned, so a program that calls this function needs the guard
     ``if __name__ == "__main__":``.
+
+    Parameters
+    ----------
+    settings
+        The description of the linker.
+    blocks
+        The documents.
+    workers
+        The number of processes.
+    recognise
+        Whether mentions are found, as for :meth:`biolink.Linker.pipe`.
 
     Raises
     ------
     BiolinkError
-        What loading raises, or when worker processes die whatever they link.
+        When the linker cannot be loaded, or worker processes die with every document.
     """
-    team, lone = _Workers(settings, recognise, workers), _Workers(settings, recognise, 1)
+    team, single = _Workers(settings, recognise, workers), _Workers(settings, recognise, 1)
     waiting: deque[tuple[list[Document], Future[Linked]]] = deque()
 
     def first() -> Linked:
@@ -370,8 +387,8 @@ def link_in_processes(
         try:
             linked = future.result()
         except BrokenProcessPool:
-            return lone.rescue(block)
-        lone.close()
+            return single.rescue(block)
+        single.close()
         return linked
 
     try:
@@ -382,5 +399,5 @@ def link_in_processes(
         while waiting:
             yield first()
     finally:
-        for each in (team, lone):
-            each.close()
+        for processes in (team, single):
+            processes.close()

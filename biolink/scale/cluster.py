@@ -1,8 +1,8 @@
-"""Linking on the machines of a Ray cluster, or on the cores of one machine as if it were one.
+"""Linking on a Ray cluster, which may be several machines or the cores of one machine.
 
-Ray Data reads the files (one task a file, ahead of the linking by a bounded number of blocks), a
-pool of actors links them, each with a model of its own and the knowledge base mapped, and each
-block is written where it was linked (:mod:`biolink.scale.shards`).
+Ray Data reads the files, with one task for each file; reading is ahead of linking by a limited
+number of blocks. A pool of actors links the blocks; each actor loads the model and maps the
+knowledge base. The actor that linked a block also writes it (:mod:`biolink.scale.shards`).
 """
 
 from __future__ import annotations
@@ -27,30 +27,33 @@ from biolink.scale.shards import Block, Shards, link_shard, numbered_blocks
 
 __all__ = ["ClusterJob", "ClusterOutcome", "link_on_ray", "shard_size"]
 
-#: Columns of the rows that pass between Ray's processes.
+#: Column -> values, for the rows that pass between Ray's processes.
 _Batch = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterJob:
-    """What is linked on a cluster.
+    """The files to link on a cluster, and how.
 
     Attributes
     ----------
     files
-        On a file system that all machines see.
+        The files, on a file system that all machines see.
     folder
-        Where the shards go; on such a file system, too.
+        The folder of the shards, on a file system that all machines see.
     format
-        Of the files; found by content when None.
-    settings, recognise
-        What links, and as for :meth:`biolink.Linker.pipe`.
+        The format of the files. Default: found by content.
+    settings
+        The description of the linker.
+    recognise
+        Whether mentions are found, as for :meth:`biolink.Linker.pipe`.
     workers
-        Actors, each of one thread and on one core.
+        The number of actors, each with one thread on one core.
     block
-        Documents of a shard; fewer where there would not be a shard for each worker.
+        The number of documents in a shard. It is smaller if there would not be a shard for each
+        worker.
     text_column
-        Of tables: the column that holds the texts.
+        For tables, the column that holds the texts.
     """
 
     files: tuple[str, ...]
@@ -64,11 +67,11 @@ class ClusterJob:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """Further options of :func:`biolink.read`."""
+        """Further arguments of :func:`biolink.read`."""
         return {} if self.text_column is None else {"text_column": self.text_column}
 
     def described(self) -> dict[str, Any]:
-        """What the shards depend on, as JSON can hold it."""
+        """Return the values on which the shards depend, as a dict that JSON can hold."""
         files = [{"file": file, "bytes": Path(file).stat().st_size} for file in self.files]
         values = {"files": files, "settings": asdict(self.settings)}
         for name in ("format", "recognise", "block", "text_column"):
@@ -78,16 +81,16 @@ class ClusterJob:
 
 @dataclass(slots=True)
 class ClusterOutcome:
-    """What a run did.
+    """The result of a run.
 
     Attributes
     ----------
     documents, mentions, linked
-        Of this run.
+        Number of documents, of mentions and of linked mentions in this run.
     kept
-        Shards that an earlier run had written.
+        Number of shards that an earlier run had written.
     problems
-        Of all shards.
+        Problems of all shards.
     """
 
     documents: int = 0
@@ -98,7 +101,7 @@ class ClusterOutcome:
 
 
 class _Reader:
-    """Reads a file's blocks, as Ray calls it."""
+    """Reads the blocks of a file, in a task of Ray."""
 
     def __init__(self, job: ClusterJob, size: int) -> None:
         self.job, self.size = job, size
@@ -114,7 +117,7 @@ class _Reader:
 
 
 class _Linking:
-    """Links blocks, as Ray calls it; the model is loaded with the first."""
+    """Links blocks, in an actor of Ray; the model is loaded with the first block."""
 
     def __init__(self, job: ClusterJob) -> None:
         self.job = job
@@ -126,7 +129,7 @@ class _Linking:
             documents = self._link(pickle.loads(pickled)).documents
             error = b""
         except BiolinkError as raised:
-            # Ray would wrap it in its own, and lose which it was.
+            # Ray would wrap the error in one of its own, and its type would be lost.
             documents, error = [], pickle.dumps(raised)
         mentions = [mention for document in documents for mention in document.mentions]
         return {
@@ -145,9 +148,10 @@ class _Linking:
 
 
 def shard_size(job: ClusterJob) -> tuple[int, int | None]:
-    """Documents of a shard, so that there is one for each worker, and of how many.
+    """Return the number of documents in a shard, and the number of all documents.
 
-    Reads no more documents than make full shards for all workers; of more it is None how many.
+    The first is chosen so that there is a shard for each worker. If there are enough documents for
+    full shards for all workers, counting stops and the second number is None.
     """
     count = 0
     for file in job.files:
@@ -157,33 +161,35 @@ def shard_size(job: ClusterJob) -> tuple[int, int | None]:
                 if count >= job.workers * job.block:
                     return job.block, None
         except BiolinkError:
-            continue  # told when the file is linked
+            continue  # The problem is reported when the file is linked.
     return max(1, -(-count // job.workers)), count
 
 
 def link_on_ray(
     job: ClusterJob, progress: Callable[[int, int | None], None] = lambda done, size: None
 ) -> ClusterOutcome:
-    """Link files into shards; call it again after an interruption and it goes on.
+    """Link files into shards; if it is called again after an interruption, it continues.
 
-    Connects to the cluster that ``RAY_ADDRESS`` names; without one, one is started on this machine
-    for as long as it takes.
+    The function connects to the cluster that ``RAY_ADDRESS`` names. If there is none, it starts a
+    cluster on this machine for the time of the call.
 
     Parameters
     ----------
+    job
+        The files and the linker.
     progress
-        Called with the documents that are done.
+        Called with the number of documents done and, if it is known, the number of all.
 
     Raises
     ------
     MissingDependencyError
-        Without the package ray.
+        When the package ray is not installed.
     ConfigError
         When a file is missing, or the folder holds something else.
     BiolinkError
         When the model or the knowledge base cannot be used.
     """
-    # Ray tells of its usage over the network; nothing of biolink does.
+    # Ray reports its usage over the network by default; biolink must not.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = _ray()
     if STDIO in job.files:
@@ -199,7 +205,7 @@ def link_on_ray(
     shards = Shards(job.folder)
     size, total = shard_size(job)
     size = shards.begin(job.described(), size)
-    # Indexes that are not there yet are built once, here.
+    # Missing indexes are built once here, not in every worker.
     job.settings.stored(shards.folder)
     outcome = ClusterOutcome(kept=len(shards.names()))
     with quiet(shards.folder / RAY_LOG):
@@ -224,7 +230,7 @@ def _link(
     outcome: ClusterOutcome,
     progress: Callable[[int], None],
 ) -> None:
-    """Link what has no shard yet."""
+    """Link the blocks that have no shard yet."""
     ours = not ray.is_initialized()
     if ours:
         here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": job.workers}
@@ -233,13 +239,13 @@ def _link(
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        # Else Ray would gather all blocks of a file before the first is linked.
+        # Otherwise Ray would read all blocks of a file before the first is linked.
         context.target_max_block_size = 1
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         numbers = ray.data.from_items(
             list(range(len(job.files))), override_num_blocks=len(job.files)
         )
-        # Reading takes next to nothing of a core, and must not wait for one.
+        # Reading takes almost no time of a core, and must not wait for a free one.
         blocks = numbers.map_batches(
             _Reader(job, size).__call__, batch_size=1, num_cpus=0, concurrency=1
         )
@@ -248,7 +254,7 @@ def _link(
             fn_constructor_args=(job,),
             batch_size=1,
             num_cpus=1,
-            # Else the first that is ready would take the blocks of those that are not yet.
+            # Otherwise the first actor that is ready would take the blocks of the others.
             compute=ray.data.ActorPoolStrategy(size=job.workers, max_tasks_in_flight_per_actor=1),
         )
         for row in linked.iter_rows():

@@ -1,7 +1,7 @@
-"""What Ray tells its developers, in a file in place of the terminal.
+"""Writing Ray's own messages into a file in place of the terminal.
 
-Ray warns of actors and blocks that are not its user's but ours, from its own threads and, on the
-file descriptor of standard error, from C++.
+Ray warns of actors and blocks that biolink made and the user does not know. The warnings come from
+Ray's own threads and, through the file descriptor of standard error, from C++.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, TextIO
 
 __all__ = ["RAY_LOG", "quiet"]
 
-#: In the folder of the shards.
+#: The name of the file, in the folder of the shards.
 RAY_LOG = "ray.log"
 _STDERR = 2
 
 
 class _OfThisThread(io.TextIOBase):
-    """A stream for what this thread writes; what others write goes elsewhere."""
+    """A stream for the output of this thread; the output of other threads goes elsewhere."""
 
     def __init__(self, stream: Any, elsewhere: TextIO) -> None:
         self._stream, self._elsewhere = stream, elsewhere
@@ -49,12 +49,12 @@ class _OfThisThread(io.TextIOBase):
 
 @contextlib.contextmanager
 def quiet(log: Path) -> Iterator[None]:
-    """Send what Ray says on standard output and error into a file; this thread is heard.
+    """Send Ray's standard output and error into a file, but not the output of this thread.
 
     Parameters
     ----------
     log
-        The file; it is removed again when nothing was said.
+        The file; it is removed if it stays empty.
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(log.open("a", encoding="utf-8", buffering=1))
@@ -70,16 +70,16 @@ def quiet(log: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _descriptor(file: TextIO) -> Iterator[None]:
-    """Let the descriptor of standard error lead into a file, and Python's stream where it led."""
+    """Send the descriptor of standard error into a file, while ``sys.stderr`` stays as it was."""
     try:
-        kept = os.dup(_STDERR)
-    except OSError:  # closed
+        original = os.dup(_STDERR)
+    except OSError:  # Standard error is closed.
         yield
         return
     python = sys.stderr
     try:
         ours = python is not None and python.fileno() == _STDERR
-    except (OSError, ValueError, AttributeError):  # a stream without a descriptor
+    except (OSError, ValueError, AttributeError):  # The stream has no descriptor.
         ours = False
     if python is not None:
         python.flush()
@@ -89,10 +89,10 @@ def _descriptor(file: TextIO) -> Iterator[None]:
             yield
             return
         with (
-            os.fdopen(os.dup(kept), "w", buffering=1, encoding=python.encoding) as stream,
+            os.fdopen(os.dup(original), "w", buffering=1, encoding=python.encoding) as stream,
             contextlib.redirect_stderr(stream),
         ):
             yield
     finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
+        os.dup2(original, _STDERR)
+        os.close(original)

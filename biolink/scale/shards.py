@@ -1,8 +1,8 @@
-"""Linked documents in shards: a folder to which many processes write, and go on after a kill.
+"""Linked documents in shards: a folder into which many processes write, and which survives a kill.
 
-Blocks of the input have names that follow from the files alone. A block's documents are written
-to a file of that name under another name first, so a shard that is there is whole, and a run that
-begins again leaves it out: no document is lost, none is there twice, whatever the order.
+The name of a shard follows from the input files alone. A shard is written under a temporary name
+and then renamed, so a shard that exists is complete, and a run that starts again skips it. No
+document is lost and none is written twice, in whatever order the shards are written.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ __all__ = ["Block", "Shards", "link_shard", "numbered_blocks"]
 
 _JOB = "job.json"
 _VERSION = 1
-#: What ``job.json`` calls the documents of a shard, as they came out for the first run.
+#: The key in ``job.json`` for the number of documents in a shard, which the first run determines.
 _SIZE = "documents of a shard"
-#: Documents of a shard that are worked on together; memory is given back after them.
+#: The number of documents of a shard that are linked together; memory is released after them.
 _TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Documents that make one shard.
+    """The documents of one shard.
 
     Attributes
     ----------
     name
-        Of the shard, without suffix.
+        The name of the shard, without suffix.
+    documents
+        The documents.
     problems
-        What could not be read before, between or behind the documents.
+        Problems of reading before, between or after the documents.
     """
 
     name: str
@@ -56,60 +58,64 @@ def numbered_blocks(
     shards: Shards,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Block]:
-    """Blocks of a file for which there is no shard yet.
+    """Yield the blocks of a file for which there is no shard yet.
 
     Parameters
     ----------
     number
-        Of the file among the job's.
+        The number of the file in the job.
+    file, format
+        The file, and its format or None.
     size
-        Documents of a block.
+        The number of documents in a block.
+    shards
+        The folder of the shards.
     options
-        Further ones of :func:`biolink.read`.
+        Further arguments of :func:`biolink.read`.
     """
     problems: list[str] = []
-    place = -1
+    index = -1
     try:
         documents = read(
             file, format, lambda problem: problems.append(str(problem)), **(options or {})
         )
-        for place, documents_of_block in enumerate(blocks_of(documents, size)):
-            name = f"part-{number:05d}-{place:06d}"
-            told, problems[:] = tuple(problems), ()
+        for index, documents_of_block in enumerate(blocks_of(documents, size)):
+            name = f"part-{number:05d}-{index:06d}"
+            of_block, problems[:] = tuple(problems), ()
             if not shards.file(name).exists():
-                yield Block(name, documents_of_block, told)
+                yield Block(name, documents_of_block, of_block)
     except BiolinkError as error:
         problems.append(str(error))
-    name = f"part-{number:05d}-{place + 1:06d}"
+    name = f"part-{number:05d}-{index + 1:06d}"
     if problems and not shards.file(name).exists():
         yield Block(name, (), tuple(problems))
 
 
 class Shards:
-    """The folder.
+    """The folder of the shards.
 
     Parameters
     ----------
     folder
-        On a file system that all processes see.
+        The folder, on a file system that all processes see.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def begin(self, job: Mapping[str, Any], size: int = 0) -> int:
-        """Make the folder for a job, or go on with it.
+        """Make the folder for a job, or continue the job whose shards it holds.
 
         Parameters
         ----------
         job
-            What the shards depend on, as JSON can hold it.
+            The values on which the shards depend, as a dict that JSON can hold.
         size
-            Documents of a shard.
+            The number of documents in a shard.
 
         Returns
         -------
-        The size with which the job was begun: the shards that are there have it.
+        The number of documents in a shard with which the job was begun.
 
         Raises
         ------
@@ -127,8 +133,9 @@ class Shards:
             differing = sorted(k for k in wanted | there if wanted.get(k) != there.get(k))
             if differing:
                 raise ConfigError(
-                    f"{self.folder} holds the shards of another job (not the same: "
-                    f"{', '.join(differing)}); expected another -o, or the same job to go on with"
+                    f"{self.folder} holds the shards of another job (different: "
+                    f"{', '.join(differing)}); expected another folder with -o, or the same job to "
+                    "continue"
                 )
         elif self.folder.exists() and (
             not self.folder.is_dir()
@@ -147,15 +154,15 @@ class Shards:
         return size
 
     def file(self, name: str) -> Path:
-        """Where the shard of a block is, or will be."""
+        """Return the file of a shard, whether it exists or not."""
         return self.folder / f"{name}.jsonl"
 
     def names(self) -> set[str]:
-        """Shards that are there."""
+        """Return the names of the shards that exist."""
         return {file.stem for file in self.folder.glob("part-*.jsonl")}
 
     def write(self, name: str, done: Linked) -> None:
-        """Write a shard, its problems first: where the shard is, they are."""
+        """Write a shard; its problems are written first, so a shard that exists has them."""
         if done.problems:
             with replace_file(self.folder / f"{name}.problems.txt") as stream:
                 stream.writelines(" ".join(line.split()) + "\n" for line in done.problems)
@@ -163,7 +170,7 @@ class Shards:
         self._trace(name).unlink(missing_ok=True)
 
     def problems(self) -> list[str]:
-        """What could not be read or linked, of all shards."""
+        """Return the problems of all shards."""
         names = self.names()
         return [
             line
@@ -172,13 +179,16 @@ class Shards:
             for line in file.read_text(encoding="utf-8").splitlines()
         ]
 
-    # A process that dies cannot say on which document: what it was at is written down before.
+    # A process that dies cannot report its document, so each is noted in a file beforehand.
 
     def _trace(self, name: str) -> Path:
         return self.folder / f"{name}.trace"
 
     def attempted(self, name: str) -> list[int] | None:
-        """Documents at which earlier attempts at a block ended; None when there were none."""
+        """Return the indices of documents at which earlier attempts at a block ended.
+
+        It is None if there were no attempts.
+        """
         try:
             lines = self._trace(name).read_text(encoding="utf-8").split()
         except OSError:
@@ -186,38 +196,38 @@ class Shards:
         return [int(line) for line in lines if line != "-"]
 
     def attempt(self, name: str, trace: Sequence[int] = ()) -> None:
-        """Write down that a block is attempted, and where its attempts have been."""
+        """Note an attempt at a block, and the indices of documents at which attempts ended."""
         with replace_file(self._trace(name)) as stream:
-            stream.write("-\n" + "".join(f"{place}\n" for place in trace))
+            stream.write("-\n" + "".join(f"{index}\n" for index in trace))
 
 
 def link_shard(shards: Shards, linker: BlockLinker, block: Block) -> Linked:
     """Link a block and write its shard.
 
-    After an attempt that ended with its process, documents are linked one by one. One at which two
-    attempts ended is poison: it is left out and told.
+    If a process died in an earlier attempt, the documents are linked one by one. A document at
+    which two attempts ended is left out and reported as a problem.
     """
     before = shards.attempted(block.name)
     if before is None:
         shards.attempt(block.name)
         done = Linked()
-        for part in blocks_of(block.documents, _TOGETHER):
-            linked = linker(part)
+        for documents in blocks_of(block.documents, _TOGETHER):
+            linked = linker(documents)
             done.documents.extend(linked.documents)
             done.problems.extend(linked.problems)
     else:
         done = Linked()
         deaths = Counter(before)
-        for place, document in enumerate(block.documents):
-            if deaths[place] > 1:
+        for index, document in enumerate(block.documents):
+            if deaths[index] > 1:
                 done.problems.append(
                     f"document {document.id!r} was left out: each process that linked it died"
                 )
                 continue
-            shards.attempt(block.name, [*before, place])
-            one = linker.alone(document)
-            done.documents.extend(one.documents)
-            done.problems.extend(one.problems)
+            shards.attempt(block.name, [*before, index])
+            linked = linker.alone(document)
+            done.documents.extend(linked.documents)
+            done.problems.extend(linked.problems)
     done.problems[:0] = block.problems
     shards.write(block.name, done)
     return done

@@ -112,7 +112,12 @@ class _OfTheWhole:
 
 @dataclass(frozen=True)
 class NoNil(_OfThePart):
-    """Link every mention that has a candidate."""
+    """Link every mention that has a candidate.
+
+    >>> import biolink
+    >>> biolink.load(nil=biolink.NoNil())("Aspirin helps.").mentions[0].best.curie
+    'mesh:D001241'
+    """
 
     def reason(self, evidence: NilEvidence) -> str | None:
         return None
@@ -124,6 +129,10 @@ class Likelier(_OfThePart):
 
     There is one exception. A mention that is the name of exactly one concept, and that a
     recogniser did not doubt, is NIL only if that is nearly certain (above 0.98).
+
+    >>> import biolink
+    >>> [m.text for m in biolink.load(nil=biolink.Likelier())("Aspirin helps.").mentions if m.best]
+    ['Aspirin']
     """
 
     def reason(self, evidence: NilEvidence) -> str | None:
@@ -142,6 +151,13 @@ class Threshold(_OfThePart):
     ----------
     value
         The least probability of a link that is kept, in [0, 1].
+
+    Examples
+    --------
+    >>> import biolink
+    >>> mention = biolink.load(nil=biolink.Threshold(1))("Aspirin helps.").mentions[0]
+    >>> mention.best, mention.nil_reason
+    (None, 'probability 0... below threshold 1')
     """
 
     value: float
@@ -160,6 +176,11 @@ class PostPruning(_OfTheWhole):
     """NIL if the best concept of the whole knowledge base is outside the subset.
 
     Source: Partial KB inference (BioNLP 2023), section 3.
+
+    >>> import biolink
+    >>> linker = biolink.load(types="Disease", nil=biolink.PostPruning())
+    >>> [m.text for m in linker("Aspirin for asthma.").mentions if m.best]
+    ['asthma']
     """
 
     def reason(self, evidence: NilEvidence) -> str | None:
@@ -175,6 +196,13 @@ class Margin(_OfTheWhole):
     value
         The margin: a difference of scores (log-probabilities, in nats), at least 0. With 0, the
         policy is the same as :class:`PostPruning`.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> linker = biolink.load(types="Disease", nil=biolink.Margin(2))
+    >>> [m.text for m in linker("Aspirin for asthma.").mentions if m.best]
+    ['asthma']
     """
 
     value: float
@@ -231,6 +259,15 @@ class Combination(_OfTheWhole):
         One weight for each feature, in the order of :data:`COMBINED`.
     value
         The least probability of a link that is kept, in [0, 1].
+
+    Examples
+    --------
+    A policy that looks only at the probability of the best link:
+
+    >>> policy = Combination(weights=(0, 1, 0, 0, 0, 0), value=0.5)
+    >>> link = Link("D001241", "Aspirin", score=-1.2, probability=0.3, rank=1)
+    >>> policy.reason(NilEvidence([link]))
+    'combined probability 0.300 below threshold 0.5'
     """
 
     weights: tuple[float, ...]
@@ -271,6 +308,13 @@ class AnyOf:
     ----------
     policies
         The policies, in the order in which they are asked.
+
+    Examples
+    --------
+    >>> policy = AnyOf((Threshold(0.5), PostPruning()))
+    >>> link = Link("D001241", "Aspirin", score=-1.2, probability=0.3, rank=1)
+    >>> policy.reason(NilEvidence([link]))
+    'probability 0.300 below threshold 0.5'
     """
 
     policies: tuple[NilPolicy, ...]

@@ -58,7 +58,7 @@ def read_mappings(path: str | Path, on_problem: OnProblem = None) -> Iterator[Ma
                 raise InputError(display_name(path), number, columns_seen(columns), expected)
             continue
         if len(cells) != len(columns):
-            expected = f"{len(columns)}, as the header has"
+            expected = f"{len(columns)}, as in the header"
             problem = InputError(
                 display_name(path), number, counted(len(cells), "column"), expected
             )

@@ -137,7 +137,7 @@ def read(
         try:
             check_utf8("".join(cells), source, line)
             if len(cells) != len(columns):
-                expected = f"{len(columns)}, as the header has"
+                expected = f"{len(columns)}, as in the header"
                 raise InputError(source, line, counted(len(cells), "column"), expected)
             row = {field: cells[index].strip() for field, index in column_of.items()}
             if not row["id"]:

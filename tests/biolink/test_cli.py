@@ -104,7 +104,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
             ("link", DATA / "bc5cdr.PubTator", "--mentions", "x"),
             "--mentions is 'x'; expected auto, given or find",
         ),
-        (("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"), "tells no format"),
+        (
+            ("link", DATA / "bc5cdr.PubTator", "-o", tmp_path / "x"),
+            "no format follows from the name",
+        ),
         (
             ("link", DATA / "bc5cdr.PubTator", "--workers", "0"),
             "--workers is 0; expected a number from 1",

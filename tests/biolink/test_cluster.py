@@ -109,7 +109,7 @@ def test_a_folder_serves_one_job(tmp_path: Path) -> None:
     (tmp_path / "out" / ".job.json.biolink-1").write_text("{")
     shards.begin({"files": ["a"], "block": 2})
     shards.begin({"files": ["a"], "block": 2})
-    with pytest.raises(ConfigError, match="another job \\(not the same: block\\)"):
+    with pytest.raises(ConfigError, match="another job \\(different: block\\)"):
         shards.begin({"files": ["a"], "block": 3})
     with pytest.raises(ConfigError, match=r"has no job\.json"):
         Shards(tmp_path).begin({})

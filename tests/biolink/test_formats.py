@@ -263,7 +263,7 @@ def test_compression_and_names(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).startswith(b"{")
     assert format_of_name("CDR.PubTator.txt.gz") == "pubtator"
     assert format_of_name("x") is None
-    with pytest.raises(ConfigError, match="tells no format"):
+    with pytest.raises(ConfigError, match="no format follows from the name"):
         write(documents, tmp_path / "x")
     with pytest.raises(ConfigError, match="cannot be written"):
         write(documents, tmp_path / "x", "medline")

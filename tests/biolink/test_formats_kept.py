@@ -183,7 +183,7 @@ def test_columns_behind_the_seventh_are_told(
     with caplog.at_level(logging.WARNING):
         (document,) = read(file)
     assert document.mentions[0].parts == ("Asthma",)
-    assert "columns behind the seventh, of annotations (1)" in caplog.text
+    assert "columns after the seventh, of annotations (1)" in caplog.text
 
 
 SEVERAL = {

@@ -121,7 +121,7 @@ def test_a_bad_row_of_a_base_is_told_and_the_rest_is_built(run) -> None:  # type
     Path("a.csv").write_text("id,name\n1,asthma\n2\n3,gout\n")
     status, _, err = run("kb", "build", "a.csv", "-o", "a.kb")
     assert status == 1
-    assert "biolink: a.csv:3: 1 column; expected 2, as the header has\n" in err
+    assert "biolink: a.csv:3: 1 column; expected 2, as in the header\n" in err
     assert "a.kb: 2 concepts, 2 names\n" in err
     assert err.endswith("biolink: 1 problem; everything else was done\n")
     assert len(KnowledgeBase.open("a.kb")) == 2

@@ -78,8 +78,8 @@ def it(
 
 
 DOCUMENTS: list[Row] = [
-    (lambda it: Document(1, 2), DocumentError, "the id of a document is 1 .int., not a text"),
-    (lambda it: Document("1", None), DocumentError, "its text is None, not a text"),
+    (lambda it: Document(1, 2), DocumentError, "the id of a document is 1 .int., not a string"),
+    (lambda it: Document("1", None), DocumentError, "its text is None, not a string"),
     (lambda it: Document("1", "x", mentions="x"), DocumentError, "its mentions are 'x'"),
     (lambda it: Document("1", "x", mentions=(3,)), DocumentError, "3 .int. among its mentions"),
     (lambda it: Document("1", "x", metadata=[]), DocumentError, "not a dict"),
@@ -88,7 +88,7 @@ DOCUMENTS: list[Row] = [
     (lambda it: Mention("0", 2, "xy"), DocumentError, "at '0' .str., not a whole number"),
     (lambda it: Mention(0, 1.5, "x"), DocumentError, "at 1.5 .float., not a whole number"),
     (lambda it: Mention(False, True, "x"), DocumentError, "not a whole number"),
-    (lambda it: Mention(0, 1, None), DocumentError, "the text of a mention is None, not a text"),
+    (lambda it: Mention(0, 1, None), DocumentError, "the text of a mention is None, not a string"),
     (lambda it: Passage(5, 2), DocumentError, "passage 5-2 is not a span"),
     (lambda it: Passage(None, 2), DocumentError, "not a whole number"),
     (
@@ -99,7 +99,7 @@ DOCUMENTS: list[Row] = [
     (
         lambda it: Document("1", "x", mentions=(Mention(0, 1, "x", links=(Link(1, 2, 3, 4, 5),)),)),
         DocumentError,
-        "the concept_id of a link is 1 .int., not a text",
+        "the concept_id of a link is 1 .int., not a string",
     ),
     (lambda it: biolink.to_html("abc"), ConfigError, "to_html was given 'abc' .str.; expected a D"),
     (lambda it: biolink.to_html([3]), ConfigError, "to_html was given 3 .int. in place of a Docum"),
@@ -135,7 +135,11 @@ FILES: list[Row] = [
     (lambda it: biolink.write([3], it.folder / "x.jsonl"), ConfigError, "3 .int. in place of a Do"),
     (lambda it: biolink.write("x", it.folder / "x.jsonl"), ConfigError, "write was given 'x'"),
     (lambda it: biolink.write([GOLD], None), ConfigError, "None is not a path"),
-    (lambda it: biolink.write([GOLD], it.folder / "x.foo"), ConfigError, "tells no format"),
+    (
+        lambda it: biolink.write([GOLD], it.folder / "x.foo"),
+        ConfigError,
+        "no format follows from the name",
+    ),
     (lambda it: biolink.write([GOLD], it.folder / "x.jsonl", format=3), ConfigError, "is unknown"),
 ]
 
@@ -358,9 +362,17 @@ MEASURES: list[Row] = [
     (lambda it: evaluate([GOLD], protocol=5), ConfigError, "protocol is 5"),
     (lambda it: evaluate([GOLD], provenance=5), ConfigError, "provenance is 5"),
     (lambda it: compare([GOLD], [GOLD]), ConfigError, "which evaluate gives"),
-    (lambda it: evaluate_found([GOLD], []), ConfigError, "more annotated documents than others"),
-    (lambda it: evaluate_found([], [GOLD]), ConfigError, "more found documents than others"),
-    (lambda it: evaluate_found([GOLD], [Document("2", "x")]), ConfigError, "with another text"),
+    (
+        lambda it: evaluate_found([GOLD], []),
+        ConfigError,
+        "there are 1 or more annotated documents, but only 0 found",
+    ),
+    (
+        lambda it: evaluate_found([], [GOLD]),
+        ConfigError,
+        "there are 1 or more found documents, but only 0 annotated",
+    ),
+    (lambda it: evaluate_found([GOLD], [Document("2", "x")]), ConfigError, "their texts differ"),
     (lambda it: evaluate_found("x", [GOLD]), ConfigError, "was given 'x'"),
     (lambda it: evaluate_found([GOLD], [GOLD], "x"), ConfigError, "kb is 'x'"),
 ]

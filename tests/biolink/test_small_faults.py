@@ -60,7 +60,7 @@ def test_rows_without_an_id_are_numbered_from_one(name: str, tmp_path: Path) -> 
     problems: list[InputError] = []
     found = read(tmp_path / name, on_problem=problems.append, text_column="text")
     assert [(d.id, d.text) for d in found] == [("1", "Asthma"), ("3", "Fever")]
-    assert "x." in str(problems[0]) and ":3: 1 column; expected 2, as the header has" in str(
+    assert "x." in str(problems[0]) and ":3: 1 column; expected 2, as in the header" in str(
         problems[0]
     )
 
@@ -93,7 +93,7 @@ def test_missing_ids_of_pubtator_are_told_in_a_sentence(
     ("name", "text", "said"),
     [
         ("x.jsonl", '{"mentions": []}', '"text" is missing'),
-        ("x.jsonl", '{"text": "a", "id": [1]}', '"id" is a list, not a text or a whole number'),
+        ("x.jsonl", '{"text": "a", "id": [1]}', '"id" is a list, not a string or a whole number'),
         ("x.jsonl", "[1]", "the line is a list"),
         ("x.jsonl", '{"text": ', "JSON that is broken at column"),
         ("x.jsonl", '{"text": "a", "mentions": {}}', '"mentions" is an object, not a list'),
@@ -107,7 +107,7 @@ def test_missing_ids_of_pubtator_are_told_in_a_sentence(
             '{"id": "1", "passages": [{"text": "a"}]}',
             'document 1 cannot be read: "offset" is missing',
         ),
-        ("x.json", '{"id": [1], "passages": []}', '"id" is a list, not a text'),
+        ("x.json", '{"id": [1], "passages": []}', '"id" is a list, not a string'),
     ],
 )
 def test_what_is_wrong_in_a_record_is_said_in_words(

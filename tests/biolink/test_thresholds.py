@@ -59,7 +59,7 @@ def test_curve_is_what_counting_says() -> None:
 def test_a_wanted_precision() -> None:
     assert find_threshold([CASES], KB, 0.6).best.threshold == 0.5
     assert find_threshold([CASES], KB, 0.9).best.threshold == 0.9
-    with pytest.raises(ConfigError, match="the most is 0"):
+    with pytest.raises(ConfigError, match="the highest is 0"):
         find_threshold([document(("D1", "D2", 0.5))], KB, 0.6)
     with pytest.raises(ConfigError, match="share above 0"):
         find_threshold([CASES], KB, 1.5)
