@@ -2,8 +2,8 @@ r"""Concept ids as corpora write them: composite ids, missing ids, variants, and
 
 One rule holds for every format: ``|``, ``;``, ``,`` and ``+`` separate ids, also if several of them
 are mixed (``22142,53857;22152`` are three ids). A plus sign separates only between two letters or
-digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). After a backslash, each is part
-of an id. The id of a sequence variant is one id whatever it contains: tmVar's
+digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). After a backslash, each is
+part of an id. The id of a sequence variant is one id whatever it contains: tmVar's
 ``c|SUB|G|860|C`` and ``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with its
 attributes, ``rs113488022;VariantGroup:0``.
 """
