@@ -1,12 +1,12 @@
-"""What each training stage and choice of the default is worth: short trainings, one thing changed.
+"""Measure the value of each training stage and choice of the default by short trainings.
 
     python examples/default_model/train.py --prepare ...   (see examples/default_model/make.sh)
     python benchmarks/ablation.py --data ../shared/data --out build/default --device cuda
 
-Every row is a training of its own from the same start with the stages below, far shorter than the
-default's, measured on development documents: beam search over all names of the embedded knowledge
-base by generation alone, Recall@1 of mentions whose gold it holds, 95 % bootstrap interval over
-documents.
+Every row is a separate training in which one thing is changed. All trainings start from the same
+model and use the stages below, which are far shorter than those of the default. The score is the
+Recall@1 of beam search over all names of the embedded knowledge base, on the mentions of
+development documents that have a gold concept in it, with a 95 % bootstrap interval over documents.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class Unmined(Trainer):
-    """Near-misses by n-grams alone, so that short trainings are not all mining."""
+    """Takes near-misses by n-grams alone, so that mining does not fill the short trainings."""
 
     def mine(self, stage: Stage) -> Mined | None:
         return None
 
 
 def with_target(mentions: Mentions, kind: str, kb: KnowledgeBase, seed: int) -> Mentions:
-    """The mentions with another target name; the others are right no more.
+    """Return the mentions with another target name, which is then the only right name.
 
-    The right names stand by similarity to the mention, so ``sampled`` prefers the first.
+    The right names are ordered by similarity to the mention, so ``sampled`` prefers the first.
     """
     rng = random.Random(seed)
     chosen = []
@@ -77,7 +77,7 @@ def with_target(mentions: Mentions, kind: str, kb: KnowledgeBase, seed: int) -> 
             owners = {i: kb.owners(i) for i in right}
             target = next((i for i in right if kb.is_preferred(i, owners[i][0])), right[0])
         elif kind == "sampled":
-            target = rng.choices(right, [1 / (1 + place) for place in range(len(right))])[0]
+            target = rng.choices(right, [1 / (1 + rank) for rank in range(len(right))])[0]
         else:
             target = rng.choice(right)
         chosen.append([target])
@@ -90,8 +90,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--documents", type=int, default=100, help="of each development set")
-    parser.add_argument("--steps", type=float, default=1.0, help="share of the steps")
+    parser.add_argument("--documents", type=int, default=100, help="documents of each set")
+    parser.add_argument("--steps", type=float, default=1.0, help="share of the steps to run")
     arguments = parser.parse_args()
     kb = KnowledgeBase.open(arguments.out / "kb")
     documents = [

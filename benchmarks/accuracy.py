@@ -1,4 +1,4 @@
-"""Accuracy of the embedded default beside exact match and TF-IDF, and what each part is worth.
+"""Measure the accuracy of the embedded default, exact match and TF-IDF, and the value of each part.
 
     python benchmarks/accuracy.py --data ../shared/data --split dev
     python benchmarks/accuracy.py --data ../shared/data --split test --corpora ncbi --table
@@ -7,11 +7,11 @@
 
 Protocols: ``strict`` uses the knowledge base as it is; ``biosyn`` adds the mentions of training
 and development documents as names (of training documents only when the development set is
-measured). ``strict`` on the open base is what plain ``biolink.load()`` does. ``--table`` prints
-rows of the README's table and nothing else. Abbreviations are expanded for every system. The
-default has seen the development documents: on them, measure what
-``examples/default_model/finish.py`` left in ``trained``. MEDIC and
-AskAPatient serve for measuring only.
+measured). ``strict`` on the embedded knowledge base is the same as plain ``biolink.load()``.
+``--table`` prints only the rows of the README's table. Abbreviations are expanded for every system.
+The default was trained on the development documents, so measure these with the model that
+``examples/default_model/finish.py`` left in ``trained``. MEDIC and AskAPatient are used only for
+measuring.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ def documents(data: Path, corpus: str, split: str) -> list[Document]:
 
 
 def earlier(data: Path, corpus: str, split: str) -> list[Document]:
-    """The documents whose mentions are known when a split is measured."""
+    """Return the documents whose mentions are known when a split is measured."""
     splits = ("train",) if split == "dev" else ("train", "dev")
-    return [document for one in splits for document in documents(data, corpus, one)]
+    return [document for other in splits for document in documents(data, corpus, other)]
 
 
 def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -> Linker:
-    """The linker with the weights of some features only.
+    """Return the linker with the weights of some features only.
 
-    ``alone`` gives them a weight so large that the best name decides: a concept's probability is
-    the sum over its names.
+    The probability of a concept is the sum over its names. ``alone`` gives the features a weight so
+    large that the best name alone decides.
     """
     model = linker.model
     assert model.ranker is not None
@@ -80,7 +80,7 @@ def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -
 
 
 def ablations(linker: Linker) -> dict[str, Linker]:
-    """The trained linker without one of its parts."""
+    """Return the trained linker without each of its parts."""
     without = {
         "without generation": lambda name: not name.startswith("generation"),
         "without embeddings in the score": lambda name: name != "dense",
@@ -104,7 +104,7 @@ def ablations(linker: Linker) -> dict[str, Linker]:
 
 
 def untrained(model: LinkingModel) -> Callable[[Sequence[str], Linker], list[list[int]]]:
-    """The names nearest by the embeddings of another model."""
+    """Return a function that chooses the nearest names by the embeddings of another model."""
 
     def choose(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
         index = Linker(model, linker.kb, LinkerOptions(method="generate")).indexes.dense
@@ -147,7 +147,7 @@ def ask_a_patient(data: Path, fold: int) -> tuple[KnowledgeBase, list[Document]]
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str, dict[str, Report]]]:
-    """Corpus, knowledge base, protocol and the reports of all systems."""
+    """Yield the corpus, the knowledge base, the protocol and the reports of all systems."""
     data, split = arguments.data, arguments.split
     options = {"abbreviations": "schwartz-hearst", "top_k": 100}
     base = KnowledgeBase.open(arguments.base)
@@ -208,7 +208,7 @@ def measured(
 
 
 def table_row(corpus: str, kb: str, protocol: str, reports: dict[str, Report]) -> str:
-    """A row of the README's table: strict Recall@1."""
+    """Return a row of the README's table, with strict Recall@1."""
     titles = {"ncbi": "NCBI disease", "bc5cdr": "BC5CDR"}
     report = reports["default"]
     share = written((report.in_kb or 0) / report.mentions)
@@ -220,18 +220,18 @@ def table_row(corpus: str, kb: str, protocol: str, reports: dict[str, Report]) -
 
 
 def written(share: float) -> str:
-    """A share as the README writes it."""
+    """Return a share as the README writes it."""
     return f"{share * 100:.1f} %"
 
 
 def print_details(corpus: str, kb: str, protocol: str, reports: dict[str, Report]) -> None:
-    """A row for each system, with what it gains or loses beside the default."""
+    """Print a row for each system, and its difference from the default."""
     for system, report in reports.items():
         low, high = report.strict.interval
         assert report.strict_in_kb is not None
         types = " ".join(
-            f"({value} {part.strict_in_kb:.1%})"
-            for value, part in report.slices.get("type", {}).items()
+            f"({value} {scores.strict_in_kb:.1%})"
+            for value, scores in report.slices.get("type", {}).items()
             if corpus.startswith("bc5cdr")
         )
         print(
@@ -253,16 +253,16 @@ def print_details(corpus: str, kb: str, protocol: str, reports: dict[str, Report
             print(
                 f"    ceiling {report.ceiling:.1%}; {report.provenance['seconds']} s; unseen "
                 + "; ".join(
-                    f"{dimension}: {parts['unseen'].strict:.1%} of {parts['unseen'].mentions}"
-                    for dimension, parts in report.slices.items()
-                    if "unseen" in parts
+                    f"{dimension}: {values['unseen'].strict:.1%} of {values['unseen'].mentions}"
+                    for dimension, values in report.slices.items()
+                    if "unseen" in values
                 ),
                 flush=True,
             )
 
 
 def print_means(folds: dict[str, list[Report]]) -> None:
-    """A row for each system: its mean over the folds of AskAPatient."""
+    """Print a row for each system with its mean over the folds of AskAPatient."""
     for system, of_folds in folds.items():
         strict = np.mean([report.strict.recall_at_1 for report in of_folds])
         lenient = np.mean([report.lenient.recall_at_1 for report in of_folds])
@@ -279,16 +279,18 @@ def main() -> None:
     parser.add_argument("--corpora", default="ncbi,bc5cdr", help="ncbi, bc5cdr, askapatient")
     parser.add_argument("--kbs", default="open,MEDIC")
     parser.add_argument("--protocols", default="strict")
-    parser.add_argument("--documents", type=int, help="the first ones only")
-    parser.add_argument("--model", type=Path, help="another model than the embedded one")
-    parser.add_argument("--base", type=Path, default=EMBEDDED / "kb", help="its knowledge base")
-    parser.add_argument("--folds", type=int, default=10)
-    parser.add_argument("--start", type=Path, help="another model, for its embeddings alone")
-    parser.add_argument("--ablation", action="store_true", help="the default without its parts")
+    parser.add_argument("--documents", type=int, help="measure only the first ones")
+    parser.add_argument("--model", type=Path, help="model folder. Default: embedded")
     parser.add_argument(
-        "--table", action="store_true", help="print rows of the README's table only"
+        "--base", type=Path, default=EMBEDDED / "kb", help="knowledge base. Default: embedded"
     )
-    parser.add_argument("--json", type=Path, help="the reports, a line each")
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--start", type=Path, help="measure the embeddings of this model, too")
+    parser.add_argument("--ablation", action="store_true", help="leave out each part in turn")
+    parser.add_argument(
+        "--table", action="store_true", help="print only the rows of the README's table"
+    )
+    parser.add_argument("--json", type=Path, help="write each report as a line of JSON")
     arguments = parser.parse_args()
     columns = "corpus | KB | protocol | system | mentions | in KB | strict | lenient | strict in KB"
     if arguments.table:

@@ -1,4 +1,4 @@
-"""Running the command line and measuring it from outside."""
+"""Run the command line and measure it from outside."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from biolink.documents import Document
 
 __all__ = ["Run", "abstracts", "link", "run"]
 
-_EVERY = 0.25  # seconds between two looks at the memory
+_EVERY = 0.25  # Seconds between two measurements of the memory.
 
 
 @dataclass(frozen=True)
 class Run:
-    """A command.
+    """The time and memory of a command.
 
     Attributes
     ----------
     seconds
-        From its start to its end.
+        Time from its start to its end.
     peak
-        MiB of all its processes together, what they share counted once (PSS).
+        Peak memory of all its processes in MiB; memory that they share is counted once (PSS).
     anonymous
-        MiB of that which no file backs: what cannot leave the memory.
+        The part of the peak in MiB that is not backed by files and so cannot be dropped.
     """
 
     seconds: float
@@ -41,19 +41,19 @@ class Run:
 
 
 def abstracts(data: Path, count: int, file: Path) -> None:
-    """Write distinct abstracts of PubMed, title first."""
+    """Write distinct abstracts of PubMed with their titles."""
     with lzma.open(data / "text" / "pubmed_abstracts.jsonl.xz", "rt", encoding="utf-8") as lines:
         records = map(json.loads, lines)
-        texts = dict.fromkeys(f"{one['title']} {one['abstract']}" for one in records)
+        texts = dict.fromkeys(f"{record['title']} {record['abstract']}" for record in records)
     if len(texts) < count:
         raise SystemExit(f"{len(texts)} abstracts in {data}, not {count}")
-    # Neighbours are of one review; a part of the file shall be like the whole.
+    # Neighbouring abstracts belong to one review, so they are mixed to make every part alike.
     mixed = random.Random(0).sample(list(texts), len(texts))
     write((Document(str(i), text) for i, text in enumerate(mixed[:count])), file)
 
 
 def _tree(root: int) -> list[int]:
-    """A process and all that come from it."""
+    """A process and all processes that it started, directly or not."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -81,7 +81,7 @@ def _memory(root: int) -> tuple[float, float]:
 
 
 def run(*arguments: str, threads: int | None = None) -> Run:
-    """Run ``biolink`` and watch it."""
+    """Run ``biolink`` and measure its time and memory."""
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
@@ -106,5 +106,5 @@ def run(*arguments: str, threads: int | None = None) -> Run:
 
 
 def link(*arguments: str, threads: int | None = None) -> Run:
-    """Run ``biolink link`` and watch it."""
+    """Run ``biolink link`` and measure its time and memory."""
     return run("link", *arguments, threads=threads)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: repetitions, their spread, the machine, a JSON record."""
+"""Functions of all benchmarks: repetitions, their spread, the machine, a JSON record."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ REPEATS = 5
 
 
 def arguments(doc: str | None) -> argparse.ArgumentParser:
-    """A parser with ``--quick`` and ``--json``."""
+    """Return a parser with the options ``--quick`` and ``--json``."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smaller form, under a minute")
-    parser.add_argument("--json", type=Path, help="write a record")
+    parser.add_argument("--quick", action="store_true", help="run a small form in a minute")
+    parser.add_argument("--json", type=Path, help="write the values to this JSON file")
     return parser
 
 
 def timed(run: Callable[[], Any], repeats: int = REPEATS) -> list[float]:
-    """Seconds of each repetition."""
+    """Return the seconds of each repetition."""
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -42,7 +42,10 @@ def timed(run: Callable[[], Any], repeats: int = REPEATS) -> list[float]:
 
 @contextmanager
 def clocked(*parts: tuple[Any, str, str]) -> Iterator[dict[str, float]]:
-    """Seconds inside functions (owner, name, label); one that another calls counts in both."""
+    """Measure the seconds inside functions, which are given as (owner, name, label).
+
+    If one of the functions calls another, the time counts for both.
+    """
     seconds: dict[str, float] = {}
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in parts]
 
@@ -67,7 +70,7 @@ def clocked(*parts: tuple[Any, str, str]) -> Iterator[dict[str, float]]:
 
 
 def spread(values: Sequence[float], scale: float = 1.0, digits: int = 1) -> str:
-    """Median, and least to most."""
+    """Return the median of values with their range."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return " ".join(
         (
@@ -78,12 +81,12 @@ def spread(values: Sequence[float], scale: float = 1.0, digits: int = 1) -> str:
 
 
 def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
-    """Of each repetition, measured in turn."""
+    """Return the ratio of each pair of repetitions, which were measured in turn."""
     return [a / b for a, b in zip(values, others, strict=True)]
 
 
 def machine() -> str:
-    """The machine in a line."""
+    """Return a description of the machine in one line."""
     return (
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}"
@@ -91,7 +94,7 @@ def machine() -> str:
 
 
 def record(file: Path | None, values: Any) -> None:
-    """Write a JSON record where one was asked for."""
+    """Write the values as JSON if a file was asked for."""
     if file is not None:
         values = {"machine": machine(), "results": values}
         file.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -1,18 +1,20 @@
-"""Constrained decoding beside transformers' ``generate`` with a dict trie.
+"""Compare constrained decoding with transformers' ``generate`` and a dict trie.
 
     python benchmarks/decoding.py [--quick] [--data ../shared/data] [--json FILE]
 
-Two models: the embedded default, and one of bart-base size with random weights whose output
-projection is scaled so that its choices are about as sure as a trained model's. For both the same
-mentions of the example abstracts in a context of 64 tokens at most, a trie of a million real and
-made names, a beam of five, and torch's threads. ``generate`` is measured at several batch sizes;
-ratios are to its best. Repetitions go round all sides in turn, and a ratio's spread is over the
-repetitions. *Fast* searches until the best name is decided, *fast, five names* until the best five
-are, as the linker does when it is asked for five. *Names first* is the same for those mentions
-alone that are no names themselves; for a name come those that begin with it.
+There are two models: the embedded default, and one of the size of bart-base with random weights,
+whose output projection is scaled so that its choices are about as certain as those of a trained
+model. Both decode the same mentions of the example abstracts, in a context of at most 64 tokens,
+with a trie of a million real and made names, a beam of five, and torch's threads. ``generate`` is
+measured at several batch sizes, and ratios are to its best. All sides are measured in turn, and the
+spread of a ratio is over the repetitions.
 
-With ``--data``: what the faster forms cost in accuracy on development documents, the embedded
-default by generation alone and as it is, and what one would use instead.
+*Fast* searches until the best name is decided, and *fast, five names* until the best five are, as
+the linker does when it is asked for five. *Names first* searches only for mentions that are not
+names themselves; for the others it returns the names that begin with the mention.
+
+With ``--data`` it also measures the accuracy of the faster forms on development documents, for the
+embedded default by generation alone and as it is, and the accuracy of alternatives.
 """
 
 from __future__ import annotations
@@ -54,29 +56,29 @@ from biolink.pipeline import EMBEDDED
 
 ABSTRACTS = Path(__file__).parents[1] / "examples" / "data" / "bc5cdr_20.PubTator"
 BATCH = 32
-SOURCE = 64  # tokens of a mention in its context, at most
-SHARPNESS = 8.0  # of the random model's output projection
+SOURCE = 64  # The most tokens of a mention in its context.
+SHARPNESS = 8.0  # The scale of the random model's output projection.
 
 
 def source(model: LinkingModel, text: str, mention: Mention, written: str) -> str:
-    """The mention with as many words of context as make :data:`SOURCE` tokens."""
+    """Return the mention with as many words of context as fit into :data:`SOURCE` tokens."""
     for window in range(model.form.window, 0, -1):
         form = replace(model.form, window=window)
-        found = source_text(text, mention.start, mention.end, form, written)
-        if len(model.tokenizer(found)["input_ids"]) <= SOURCE:
+        in_context = source_text(text, mention.start, mention.end, form, written)
+        if len(model.tokenizer(in_context)["input_ids"]) <= SOURCE:
             break
-    return found
+    return in_context
 
 
 def tasks(model: LinkingModel, count: int) -> list[Task]:
-    """Distinct mentions of the example abstracts, shortest source first."""
-    found: dict[Task, None] = {}
+    """Return distinct mentions of the example abstracts, shortest source first."""
+    distinct: dict[Task, None] = {}
     for document in biolink.read(ABSTRACTS):
         document = expand_document(document, find_abbreviations)
         for m in document.mentions:
             written = m.long_form or m.text
-            found[Task(source(model, document.text, m, written), written, m.type)] = None
-    return sorted(list(found)[:count], key=lambda task: len(task.source))
+            distinct[Task(source(model, document.text, m, written), written, m.type)] = None
+    return sorted(list(distinct)[:count], key=lambda task: len(task.source))
 
 
 def nested_dict(trie: NameTrie) -> dict[int, Any]:
@@ -96,12 +98,12 @@ class Batch:
     tasks: Sequence[Task]
 
 
-#: What runs a batch, and its batches.
+#: A function that runs a batch, and the batches to run.
 Side = tuple[Callable[[Batch], Any], list[Batch]]
 
 
 def batches(model: LinkingModel, every: Sequence[Task], size: int) -> list[Batch]:
-    """Tokenised beforehand: that is the same for all sides."""
+    """Return tokenised batches; tokenisation is the same for all sides and is not measured."""
     parts = [every[begin : begin + size] for begin in range(0, len(every), size)]
     return [
         Batch(
@@ -114,9 +116,9 @@ def batches(model: LinkingModel, every: Sequence[Task], size: int) -> list[Batch
 
 
 def with_generate(backbone: Backbone, tree: dict[int, Any], batch: Batch) -> list[list[int]]:
-    """Best name's tokens of each mention."""
+    """Return the tokens of the best name of each mention, by transformers' ``generate``."""
     size = max(map(len, batch.prompts))
-    # generate pads the decoder's prompt on the left; a mask says what is real.
+    # generate needs prompts that are padded on the left, and a mask for the padding.
     padded = torch.tensor([[backbone.pad_id] * (size - len(p)) + p for p in batch.prompts])
     eos = backbone.eos_id
 
@@ -145,10 +147,10 @@ def with_generate(backbone: Backbone, tree: dict[int, Any], batch: Batch) -> lis
 def with_biolink(
     backbone: Backbone, trie: NameTrie, options: DecodingOptions, batch: Batch
 ) -> list[list[int]]:
-    """Leaf of each mention's best name, as a list of one."""
+    """Return the leaf of each mention's best name, as a list of one."""
     memory = backbone.memory(backbone.encode(batch.ids, batch.mask), batch.mask)
-    found = constrained_beam_search(backbone, trie, memory, batch.prompts, options)
-    return [[hypotheses[0].leaf] for hypotheses in found]
+    beams = constrained_beam_search(backbone, trie, memory, batch.prompts, options)
+    return [[hypotheses[0].leaf] for hypotheses in beams]
 
 
 def names_first(
@@ -158,24 +160,24 @@ def names_first(
     options: DecodingOptions,
     batch: Batch,
 ) -> list[list[int]]:
-    """The same, by :func:`with_biolink` for mentions that are no names only.
+    """Return the same as :func:`with_biolink`, which decodes only mentions that are not names.
 
-    The rest is tokenised and decoded as in the linker: :data:`BATCH` at a time.
+    These are tokenised and decoded as in the linker, :data:`BATCH` at a time.
     """
     most = 1 if options.keep == 1 else 2 * options.keep
-    found = model.named(trie, [task.mention for task in batch.tasks], most)
-    left = [place for place, leaves in enumerate(found) if not leaves]
+    named = model.named(trie, [task.mention for task in batch.tasks], most)
+    left = [index for index, leaves in enumerate(named) if not leaves]
     decoded = [
         leaf
-        for part in batches(model, [batch.tasks[place] for place in left], BATCH)
+        for part in batches(model, [batch.tasks[index] for index in left], BATCH)
         for (leaf,) in with_biolink(backbone, trie, options, part)
     ]
     searched = dict(zip(left, decoded, strict=True))
-    return [[leaves[0][0] if leaves else searched[place]] for place, leaves in enumerate(found)]
+    return [[leaves[0][0] if leaves else searched[index]] for index, leaves in enumerate(named)]
 
 
 def of_base_size(model: LinkingModel) -> Backbone:
-    """bart-base's size with random weights, for the embedded model's tokens."""
+    """Return a model of the size of bart-base with random weights, for the embedded tokens."""
     from transformers import BartConfig, BartForConditionalGeneration
 
     torch.manual_seed(0)
@@ -511,7 +513,9 @@ def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, help="measure accuracy, too")
+    parser.add_argument(
+        "--data", type=Path, help="folder of corpora; if given, measure accuracy, too"
+    )
     parser.add_argument("--mentions", type=int, default=2000)
     parser.add_argument("--models", default="embedded,base")
     given = parser.parse_args()

@@ -1,12 +1,13 @@
-"""How fast names are embedded for an index, beside the matrix products that this needs.
+"""Measure how fast names are embedded for an index, and how fast the needed products are alone.
 
     python benchmarks/embedding.py [--quick] [--json FILE]
 
-Names of the embedded knowledge base are embedded as an index of a new base embeds them:
-tokenisation, batches and all. The products alone are those of the encoder's linear layers, for as
-many rows as the names have tokens, on weights that are laid out for the processor (oneDNN): in
-blocks of the same size, a block to a thread; and once with all threads on each product, of as many
-rows as are fastest. The fastest of these is the limit. Both sides are measured in turn.
+Names of the embedded knowledge base are embedded in the same way as for the index of a new
+knowledge base, with tokenisation and batching. The products alone are those of the encoder's linear
+layers, for as many rows as the names have tokens, on weights that are laid out for the processor
+(oneDNN). They are measured in blocks of the same size, with a block for each thread, and with all
+threads on each product, with the fastest number of rows. The fastest of these is the limit. Both
+sides are measured in turn.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from biolink.infer.network.precision import PackedLinear
 from biolink.kb import KnowledgeBase
 from biolink.pipeline import EMBEDDED
 
-#: Rows of a product that all threads share.
+#: The numbers of rows of a product that all threads share.
 ROWS = (1024, 4096, 16_384)
 
 
 def products(model: LinkingModel, tokens: int, rows: int, shared: bool) -> Callable[[], None]:
-    """The matrix products of so many tokens' embeddings, in blocks of so many rows."""
+    """Compute the matrix products for a number of tokens, in blocks of a number of rows."""
     layers = model.backbone.model.get_encoder().layers
     linear = [child for child in layers.modules() if isinstance(child, PackedLinear)]
     states = {size: torch.randn(rows, size) for size in {one.in_features for one in linear}}
@@ -53,7 +54,7 @@ def products(model: LinkingModel, tokens: int, rows: int, shared: bool) -> Calla
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--names", type=int, default=8192, help="names that are embedded")
+    parser.add_argument("--names", type=int, default=8192, help="number of names")
     given = parser.parse_args()
     count = 512 if given.quick else given.names
     model = load_model(EMBEDDED / "model", light=True).packed()

@@ -1,11 +1,11 @@
-"""A UMLS-sized knowledge base: reading RRF, the store, look-ups beside a dict.
+"""Measure a knowledge base of the size of UMLS: reading RRF, the store, look-ups beside a dict.
 
     python benchmarks/kb_scale.py [--rows 15000000] [--quick]
 
-MRCONSO.RRF and MRSTY.RRF with made names (``benchmarks/names.py``), 3.75 rows for each concept.
-``biolink kb build`` reads a quarter of the rows and then all: whether its memory grows faster than
-what it must hold. Then the store is opened and names are looked up in fresh processes, beside a
-dict of the same names, five times each.
+The program writes MRCONSO.RRF and MRSTY.RRF with made names (``benchmarks/names.py``), 3.75 rows
+for each concept. ``biolink kb build`` reads a quarter of the rows and then all of them, which shows
+whether its memory grows faster than its data. Then the store is opened and names are looked up in
+fresh processes, and the same is done with a dict of the names, five times each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TYPES = [f"T{number:03d}" for number in range(1, 128)]
 
 
 def write_rrf(folder: Path, rows: int) -> int:
-    """Write the tables; returns the number of concepts."""
+    """Write the tables, and return the number of concepts."""
     folder.mkdir()
     stream = recombined(KnowledgeBase.open(EMBEDDED / "kb").normalised_names())
     rng = np.random.default_rng(0)

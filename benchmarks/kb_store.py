@@ -1,4 +1,4 @@
-"""Opening, memory and look-ups of a stored knowledge base beside a dict of its names.
+"""Compare opening, memory and look-ups of a stored knowledge base with a dict of its names.
 
     python benchmarks/kb_store.py --data ../shared/data
 

@@ -1,9 +1,9 @@
-"""Linking with generation where it can decide, beside scoring every candidate by generation.
+"""Compare scoring by generation where it can decide with scoring every candidate by generation.
 
     python benchmarks/linking.py --data ../shared/data [--documents 60]
 
-Development documents of BC5CDR and NCBI disease with their gold mentions; both sides in one run, in
-turn, five repetitions over disjoint documents.
+The documents are development documents of BC5CDR and NCBI disease with their gold mentions. Both
+sides are measured in turn in one run, with five repetitions over disjoint documents.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names for measurements at scale: real names recombined.
+"""Make names for measurements at scale by recombining real names.
 
 A made name has the first words of one real name and the last words of another, so words, lengths
 and shared beginnings are those of a real knowledge base. All draws follow one seed.
@@ -17,7 +17,7 @@ _BLOCK = 262_144
 
 
 def recombined(names: Sequence[str], seed: int = 0) -> Iterator[str]:
-    """An endless stream of made names; some occur twice."""
+    """Yield made names without end; some occur twice."""
     words = [name.split() for name in names]
     rng = np.random.default_rng(seed)
     while True:
@@ -32,10 +32,10 @@ def recombined(names: Sequence[str], seed: int = 0) -> Iterator[str]:
 def recombined_rows(
     tokenizer: Any, form: Any, names: Sequence[str], eos_id: int, count: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The real names and made ones, ``count`` in all, as the trie is built from.
+    """Return ``count`` real and made names in the form from which the trie is built.
 
-    Words are tokenised one by one and their tokens put together, which for a tokeniser that
-    splits at white space is the same as tokenising the made names.
+    Words are tokenised one by one and their tokens are joined. For a tokeniser that splits at white
+    space this is the same as tokenising the made names.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def recombined_rows(
         x, y = rng.random((2, size))
         of_first = np.diff(word_indptr)[first]
         last = word_indptr[first] + 1 + (x * of_first).astype(np.int64)
-        # The end token of the head is not taken.
+        # The end token of the head is left out.
         head_end = np.where(
             last < word_indptr[first + 1],
             word_tokens[np.minimum(last, len(word_tokens) - 1)],
@@ -78,7 +78,7 @@ def recombined_rows(
 def _word_starts(
     tokenizer: Any, form: Any, names: Sequence[str], tokens: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
-    """bool [tokens]: the token begins a word of its name."""
+    """bool [tokens]: whether the token begins a word of its name."""
     starts = np.zeros(len(tokens), dtype=bool)
     starts[offsets[:-1]] = True
     for begin in range(0, len(names), 65_536):
@@ -86,7 +86,7 @@ def _word_starts(
         encoded = tokenizer(part, add_special_tokens=False, return_offsets_mapping=True)
         for number, (text, spans) in enumerate(zip(part, encoded["offset_mapping"], strict=True)):
             at = offsets[begin + number]
-            for place, (start, end) in enumerate(spans):
+            for index, (start, end) in enumerate(spans):
                 if text[start : start + 1] == " " or (start and text[start - 1] == " "):
-                    starts[at + place] = end > start
+                    starts[at + index] = end > start
     return starts

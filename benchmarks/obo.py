@@ -1,4 +1,4 @@
-"""Reading OBO and OBO Graphs files: this project's readers beside pronto.
+"""Compare reading OBO and OBO Graphs files by this project's readers and by pronto.
 
 pip install pronto && python benchmarks/obo.py --data ../shared/data
 """

@@ -1,11 +1,12 @@
-"""``biolink link`` on abstracts: start-up, documents a second, peak memory, workers.
+"""Measure ``biolink link`` on abstracts: start-up, documents per second, peak memory, workers.
 
     python benchmarks/pipeline.py --data ../shared/data [--abstracts 120] [--quick]
 
-Plain text in, mentions found and linked. Each form is run on so many abstracts and on twice as
-many: the rate is that of the additional ones, so start-up is not in it, and the peaks show whether
-memory grows with the corpus. Memory is that of all processes together, shared pages counted once.
-``--corpus 10000`` runs the fastest form once more, on so many abstracts.
+The input is plain text in which mentions are found and linked. Each form is run on ``--abstracts``
+abstracts and on twice as many. The rate is that of the additional abstracts, so it does not include
+start-up, and the two peaks show whether memory grows with the corpus. Memory is that of all
+processes together, with shared pages counted once. ``--corpus 10000`` runs the fastest form again
+on 10,000 abstracts.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from biolink.kb.lexical import LexicalIndex
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
 _FIND = ("--mentions", "find")
-#: Of the short runs: small enough that all workers have some.
+#: The batch size of the short runs, which is small enough to give every worker documents.
 _BLOCKS = ("--batch-size", "8")
 FORMS = {
     "1 process, fp32": (),
@@ -40,7 +41,7 @@ FORMS = {
 
 
 def profile(file: Path, precision: str) -> dict[str, float]:
-    """Shares of the time of one process with one thread."""
+    """Return the shares of the time of one process with one thread."""
     documents = list(read(file))
     linker = biolink.load(precision=precision)
     list(linker.pipe(documents[:1]))
@@ -79,7 +80,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--abstracts", type=int, default=120)
-    parser.add_argument("--corpus", type=int, help="abstracts of a long run")
+    parser.add_argument("--corpus", type=int, help="number of abstracts of a long run")
     given = parser.parse_args()
     count = 16 if given.quick else given.abstracts
     forms = {n: f for n, f in FORMS.items() if not given.quick or n == "2 workers, int8"}
@@ -88,7 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         out = str(folder / "out.jsonl")
-        link(str(ONE), "-o", out)  # the files are in memory from here on
+        link(str(ONE), "-o", out)  # This run reads the files into the page cache.
         starts = [link(str(ONE), "-o", out) for _ in range(repeats)]
         results["one abstract"] = [run.seconds for run in starts]
         print(machine())

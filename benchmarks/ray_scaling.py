@@ -1,11 +1,11 @@
-"""``biolink link --engine ray`` on one and two workers, beside the plain command on as many.
+"""Compare ``biolink link --engine ray`` on one and two workers with the plain command.
 
     python benchmarks/ray_scaling.py --data ../shared/data [--abstracts 48] [--quick]
 
-A worker has one thread, and so has the plain command here. Times are of the whole command, the
-start of the cluster included; the rate is that of the second half, from a run on half as many
-abstracts. Efficiency: the rate of two workers over twice that of one. Repetitions go round all
-forms.
+A worker has one thread, and so has the plain command here. Times are those of the whole command
+with the start of the cluster. The rate is that of the second half of the abstracts, computed with
+the help of a run on the first half. The efficiency is the rate of two workers divided by twice the
+rate of one. All forms are measured in turn.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Recognition: the trained recogniser and the dictionary against spaCy's PhraseMatcher.
+"""Compare the trained recogniser and the dictionary with spaCy's PhraseMatcher.
 
     python benchmarks/recognition.py --data ../shared/data --split test
 
-Speed on BC5CDR documents, start-up, and how many gold mentions each finds: by their spans, and by
-spans and types. The trained recogniser has seen the development documents.
+The program measures start-up, speed on BC5CDR documents, and how many gold mentions each finds, by
+spans and by spans with types. The trained recogniser was trained on the development documents.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def scores(
     key: Callable[[Mention], object],
     kind: str | None = None,
 ) -> tuple[float, float, float]:
-    """Precision, recall and F1 of what a key tells apart, of one type or all."""
+    """Return precision, recall and F1 of mentions that a key identifies, of one type or of all."""
     right = predicted = gold = 0
     for document, result in pairs:
         wanted = {key(m) for m in document.mentions if kind in (None, m.type)}

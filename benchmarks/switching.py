@@ -1,11 +1,11 @@
-"""Switching the target knowledge base of a loaded linker, beside building for the new one.
+"""Compare switching the knowledge base of a loaded linker with building indexes for the new one.
 
     python benchmarks/switching.py --data ../shared/data [--quick]
 
-The base is the largest that the shared data allow (`--quick`: the embedded one). Parts of a half, a
-tenth and a hundredth of its concepts, drawn at random; five repetitions each, medians and range
-(the names are tokenised once). Both sides end where the first mention could be decoded: the part's
-name trie is there.
+The knowledge base is the largest that the shared data allow, or the embedded one with ``--quick``.
+Parts of a half, a tenth and a hundredth of its concepts are drawn at random. There are five
+repetitions of each, and the program prints medians and ranges; names are tokenised once. Both sides
+end when the name trie of the part is there, so the first mention could be decoded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPEATS = 5
 
 
 def timed(run: Callable[[], Any]) -> tuple[float, float, float]:
-    """Median, least and most, in milliseconds."""
+    """Return the median and the range of times in milliseconds."""
     times = []
     for _ in range(REPEATS):
         began = time.perf_counter()

@@ -1,13 +1,14 @@
-"""The name trie at scale, beside a nested dict.
+"""Compare the name trie at scale with a nested dict.
 
     python benchmarks/trie.py [--names 10000000]
 
-Real and made names (``benchmarks/names.py``). For each size: building in a fresh process, opening,
-a sub-trie of a tenth of the names (kept once derived: ``benchmarks/switching.py``), and a step of
-the beam search with the embedded model, as well as the search's part of it: the first four steps
-for 32 mentions that are names of six tokens or more at every size, so that each has its five
-hypotheses throughout. The sizes are measured in turn. The nested dict is built for the sizes up to
-a million. Five repetitions; building three.
+The names are real and made (``benchmarks/names.py``). For each size the program measures building
+in a fresh process, opening, a sub-trie of a tenth of the names (which is kept once it is derived:
+``benchmarks/switching.py``), and a step of the beam search with the embedded model, with the share
+of the search itself. The steps are the first four for 32 mentions that are names of six tokens or
+more at every size, so that each has its five hypotheses throughout. The sizes are measured in turn.
+The nested dict is built for sizes up to a million. There are five repetitions, and three of
+building.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ def rows(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def peak() -> float:
-    """MiB of this process so far."""
-    # Not ru_maxrss: a process begins with that of the one it comes from.
+    """Return the peak memory of this process so far, in MiB."""
+    # ru_maxrss does not serve, since a process inherits its value from the process that started it.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def build_flat(folder: Path, count: int, target: Path) -> dict[str, float]:
-    """In a process of its own; MiB of the peak beyond what a process and its input take."""
+    """Build the trie in a process of its own, and return its time and its memory in MiB."""
     tokens, offsets = rows(folder, count)
     before = peak()
     began = time.perf_counter()
@@ -74,7 +75,7 @@ def build_dict(folder: Path, count: int, target: Path) -> dict[str, float]:
 
 
 def apart(build: Any, *arguments: Any) -> list[dict[str, float]]:
-    """What a function returns from fresh processes."""
+    """Return the results of a function in several fresh processes."""
     results = []
     for _ in range(_BUILDS):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -83,7 +84,7 @@ def apart(build: Any, *arguments: Any) -> list[dict[str, float]]:
 
 
 def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[float, float, float]:
-    """Milliseconds of a step of the search, and of its own part; rows of the decoder in a step."""
+    """Return milliseconds of a step and of the search alone, and rows of the decoder in a step."""
     memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
     with torch.inference_mode(), clocked_search() as seconds:
         search = beam_search._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
@@ -107,7 +108,7 @@ def main() -> None:
     kb = KnowledgeBase.open(EMBEDDED / "kb")
     model = load_model(EMBEDDED / "model").in_precision("fp32")
     names = kb.normalised_names()
-    # The real names come first: these are there at every size.
+    # The real names come first, so they are there at every size.
     long = [name for name in names[: sizes[0] : 97] if len(model.name_tokens([name])[0]) > 6]
     mentions = long[:: len(long) // 32][:32]
     results: dict[str, Any] = {}
@@ -164,7 +165,7 @@ def main() -> None:
                     f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | |"
                 )
         for trie in tries.values():
-            steps(model, trie, mentions)  # warm
+            steps(model, trie, mentions)  # The first run is not measured.
         measured = [
             {s: steps(model, t, mentions) for s, t in tries.items()} for _ in range(REPEATS)
         ]

@@ -1,6 +1,6 @@
 """Linked abstracts as a pandas table, step by step as in a notebook."""
 
-# %% Link the documents; mentions are found, NIL ones stay in.
+# %% Find and link mentions in the documents; mentions without a concept stay in.
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ linker = biolink.load()
 documents = [document.with_mentions(()) for document in biolink.read(ABSTRACTS)]
 linked = list(linker.pipe(documents))
 
-# %% A row for each mention.
+# %% Make a table with a row for each mention.
 mentions = pd.DataFrame(
     {
         "document": document.id,
@@ -31,10 +31,10 @@ mentions = pd.DataFrame(
 )
 print(mentions.head(10).to_string(index=False))
 
-# %% How many mentions have no concept.
+# %% Count the mentions that have no concept.
 print(f"\n{mentions['concept'].isna().mean():.1%} of {len(mentions)} mentions are NIL\n")
 
-# %% What the abstracts are about: concepts by the number of documents that name them.
+# %% List the concepts that most documents name.
 about = (
     mentions.dropna(subset=["concept"])
     .groupby(["concept", "name", "type"])["document"]
@@ -43,7 +43,7 @@ about = (
 )
 print(about.head(10).to_string())
 
-# %% Drugs and diseases that occur together.
+# %% Count the drugs and diseases that occur together.
 pairs = mentions.dropna(subset=["concept"])[["document", "type", "name"]].drop_duplicates()
 drugs = pairs[pairs["type"] == "Chemical"]
 diseases = pairs[pairs["type"] == "Disease"]

@@ -1,7 +1,7 @@
-"""A spaCy pipeline whose entities get concepts; scispaCy's models fit in front of it.
+"""Link entities in a spaCy pipeline; the entities may come from a model of scispaCy.
 
-python examples/spacy_pipeline.py                     # mentions found by biolink's recogniser
-python examples/spacy_pipeline.py en_ner_bc5cdr_md    # by scispaCy's, if it is installed
+python examples/spacy_pipeline.py                     # mentions are found by biolink's recogniser
+python examples/spacy_pipeline.py en_ner_bc5cdr_md    # or by a model of scispaCy, if installed
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
             print("scispaCy is not installed: its abbreviations are left out", file=sys.stderr)
     nlp.add_pipe("biolink")
     texts = [document.text for document in biolink.read(ABSTRACTS)][:10]
-    # Two processes; each loads the linker for itself.
+    # Each of the two processes loads the linker itself.
     docs = list(nlp.pipe(texts, n_process=2, batch_size=5))
     for doc in docs:
         for ent in doc.ents:

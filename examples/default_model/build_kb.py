@@ -2,9 +2,9 @@
 
     python examples/default_model/build_kb.py --data ../shared/data --out build/default
 
-Writes ``kb``, the embedded base of diseases and chemicals, and for training ``training/kb`` and
-``final/kb``: the same with the mentions of training documents (and of development documents) as
-names, and with every other openly licensed ontology at hand.
+The program writes ``kb``, the embedded knowledge base of diseases and chemicals. For training it
+writes ``training/kb`` and ``final/kb``, which also have the mentions of training documents (and, in
+``final``, of development documents) as names, and every other openly licensed ontology at hand.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from biolink.kb.readers.mesh_tables import branch_type
 from biolink.kb.readers.mesh_tops import TOPS
 from biolink.kb.types import type_name
 
-#: Semantic types of the embedded base.
+#: Semantic types of the embedded knowledge base.
 TYPES = {"Disease", "Chemical"}
 TREES = "kb/mesh/mesh2024_tree_numbers.tsv.gz"
 SOURCES = {
@@ -59,9 +59,9 @@ DOCUMENTS = {
 
 
 def unambiguous_xrefs(concept: Concept) -> Concept:
-    """Keep a cross reference only where it is the one to its vocabulary.
+    """Keep a cross reference only if it is the only one to its vocabulary.
 
-    A class with several MeSH ids is broader than each of them, so its names are not theirs.
+    A class with several MeSH ids is broader than each of them, so its names are not names of them.
     """
     xrefs = [x for x in concept.xrefs if x.startswith(("MESH:", "OMIM:"))]
     counts = Counter(x.partition(":")[0] for x in xrefs)
@@ -69,18 +69,18 @@ def unambiguous_xrefs(concept: Concept) -> Concept:
 
 
 def promoted(mesh: KnowledgeBase) -> dict[str, str]:
-    """Supplementary record -> the descriptor that took its place: of its name and its type."""
+    """Supplementary record -> the descriptor of the same name and type that has replaced it."""
     descriptors = {
         (normalise_name(concept.name), concept.types): concept.id
         for concept in mesh
         if concept.id.startswith("D")
     }
-    found = {c.id: descriptors.get((normalise_name(c.name), c.types)) for c in mesh}
-    return {old: new for old, new in found.items() if new is not None and not old.startswith("D")}
+    same = {c.id: descriptors.get((normalise_name(c.name), c.types)) for c in mesh}
+    return {old: new for old, new in same.items() if new is not None and not old.startswith("D")}
 
 
 def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
-    """The base with some concepts made part of others, their ids alternative ones."""
+    """Merge some concepts into others, which get their names and their ids as alternative ids."""
     parts: dict[str, list[Concept]] = {}
     for old, new in same.items():
         if (concept := base.get(old)) is not None:
@@ -97,7 +97,7 @@ def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
 
 
 def check_branches(data: Path, base: KnowledgeBase) -> None:
-    """Every descriptor of the wanted branches is in the base, the tops of the branches, too."""
+    """Check that every descriptor of the wanted branches is there, also the tops of branches."""
     wanted: dict[str, str] = {}
     tops: set[str] = set()
     with gzip.open(data / TREES, "rt", encoding="utf-8") as stream:
@@ -124,8 +124,8 @@ def build(data: Path) -> KnowledgeBase:
         for concept in read_concepts(mondo_omim)
         if concept.id.isdigit()
     )
-    # A MONDO class that is exactly one concept of MeSH and one of OMIM makes them one, as MEDIC
-    # does.
+    # If a MONDO class is exactly one concept of MeSH and one of OMIM, these two become one, as in
+    # MEDIC.
     of_class: dict[str, set[str]] = {}
     for concept in labels:
         for xref in concept.xrefs:
@@ -139,7 +139,7 @@ def build(data: Path) -> KnowledgeBase:
     classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid)))
     merged = base.merge(classes, unmatched=False)
     return KnowledgeBase.from_concepts(
-        # The types and cross references that the merge brought along are Disease Ontology's own.
+        # Types and cross references that came from the Disease Ontology are removed.
         (
             replace(
                 concept,
@@ -159,16 +159,16 @@ def build(data: Path) -> KnowledgeBase:
     )
 
 
-#: What the source of a concept says that documents alone name.
+#: Set of documents -> the source of a concept that is only named there.
 ANNOTATED = {"training": "training documents", "development": "development documents"}
 _ID = re.compile(r"[CD]\d{6}(\d{3})?|\d{6}")
 
 
 def annotated_concepts(base: KnowledgeBase, documents: list[Document], part: str) -> list[Concept]:
-    """Concepts that documents link mentions to and that the base lacks.
+    """Return the concepts of annotated documents that the knowledge base lacks.
 
-    Their names are the mentions, most frequent first, without short forms and without those that
-    are another concept's name already. A concept without a name then is left out.
+    Their names are the mentions, most frequent first, except short forms and names of other
+    concepts. A concept that has no name then is left out.
     """
     names: dict[str, Counter[str]] = {}
     types: dict[str, Counter[str]] = {}
@@ -196,7 +196,7 @@ def annotated_concepts(base: KnowledgeBase, documents: list[Document], part: str
 
 
 def with_annotated(data: Path, base: KnowledgeBase) -> KnowledgeBase:
-    """The base with the concepts that only training and development documents name."""
+    """Add the concepts that only training and development documents name."""
     for part, corpora in (
         ("training", training_documents(data)),
         ("development", development_documents(data)),
@@ -215,7 +215,7 @@ def with_annotated(data: Path, base: KnowledgeBase) -> KnowledgeBase:
 
 
 def with_every_ontology(data: Path, base: KnowledgeBase) -> KnowledgeBase:
-    """The base, then the concepts of all other files; those with an id of the base join it."""
+    """Add the concepts of all other files; a concept whose id is there joins that concept."""
 
     def concepts() -> Iterator[Concept]:
         yield from base

@@ -1,4 +1,4 @@
-"""The annotated documents behind the embedded default, without any that is tested on."""
+"""The annotated documents for the embedded default, without any document of a test set."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NLM_CHEM = "corpora/nlm_chem/nlm_chem_traindev.bioc.xml.gz"
 MAIN = (NCBI.format("train"), CDR.format("Training"))
 DEVELOPMENT = (NCBI.format("develop"), CDR.format("Development"))
 TEST = (NCBI.format("test"), CDR.format("Test"))
-#: Used for training beside the main corpora.
+#: Further corpora for training.
 FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
-#: Never used for training: the weights of the combined score are fitted on them, too.
+#: Corpora that are never used for training, but for fitting the weights of the combined score.
 TMVAR = "corpora/tmvar3/tmVar3_Train.PubTator.gz"
 CRAFT = ("corpora/craft/craft_train.PubTator.gz", "corpora/craft/craft_dev.PubTator.gz")
 
@@ -41,9 +41,9 @@ def _title(document: Document) -> str:
 
 
 def read_corpus(data: Path, name: str) -> list[Document]:
-    """A corpus's documents with their disease and chemical mentions.
+    """Return the documents of a corpus with their disease and chemical mentions.
 
-    Other types go: a gene's number can be an OMIM number.
+    Mentions of other types are removed, since the number of a gene can be an OMIM number as well.
     """
     documents = []
     for document in _read(data / name):
@@ -56,20 +56,23 @@ def read_corpus(data: Path, name: str) -> list[Document]:
 
 
 def without(documents: Iterable[Document], excluded: Iterable[Document]) -> list[Document]:
-    """The documents that share neither id nor title with the excluded ones."""
+    """Return the documents that share neither id nor title with the excluded ones."""
     excluded = list(excluded)
     ids, titles = {d.id for d in excluded}, {_title(d) for d in excluded}
     return [d for d in documents if d.id not in ids and _title(d) not in titles]
 
 
 def training_documents(data: Path) -> list[list[Document]]:
-    """Documents of each training corpus; none is in a development or test set."""
+    """Return the documents of each training corpus that are in no development or test set."""
     held_out = [d for name in (*DEVELOPMENT, *TEST) for d in read_corpus(data, name)]
     return [without(read_corpus(data, name), held_out) for name in (*MAIN, *FURTHER)]
 
 
 def development_documents(data: Path) -> list[list[Document]]:
-    """Documents of each development set; one of BC5CDR's shares its title with a test document."""
+    """Return the documents of each development set that do not share a title with a test document.
+
+    One document of BC5CDR does.
+    """
     tested = [d for name in TEST for d in read_corpus(data, name)]
     return [without(read_corpus(data, name), tested) for name in DEVELOPMENT]
 

@@ -3,7 +3,8 @@
     python examples/default_model/finish.py --data ../shared/data --out build/default \\
         --target biolink/embedded
 
-Fits with the model that was not trained on the development documents; ships the one that was.
+The weights are fitted with the model that was not trained on the development documents; the model
+that was trained on them is written to the target.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     settings = replace(settings, ranker=ranker, development=results)
     write_settings(out / "trained", settings)
 
-    # Ship the model that has seen the development documents, with all that the documents say.
+    # Write the model that was trained on the development documents, too, with data from them all.
     model_folder = target / "model"
     model_folder.mkdir(parents=True, exist_ok=True)
     finished = BartForConditionalGeneration.from_pretrained(out / "finished")

@@ -1,6 +1,6 @@
-"""What the programs of the embedded default share: fitting the weights, writing the parts.
+"""Functions that fit the weights of the embedded default and write its files.
 
-``finish.py`` uses it for a model that was just trained, ``refit.py`` for the one that is shipped.
+``finish.py`` uses them for a model that was just trained, ``refit.py`` for the shipped model.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from biolink.kb.types import type_name
 
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
-    """Names that the dictionary finds in training documents but annotators mostly did not mark.
+    """Return names that the dictionary finds in training documents but annotators mostly left out.
 
-    A corpus counts for the semantic types that it annotates only.
+    A corpus counts only for the semantic types that it annotates.
     """
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()
@@ -60,7 +60,7 @@ def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
                 if type_name(mention.type) in annotated:
                     name = normalise_name(mention.text)
                     seen[name] += 1
-                    # A name inside a longer gold mention is right to be noticed.
+                    # A name inside a longer gold mention counts as found rightly.
                     right[name] += any(s <= mention.start and mention.end <= e for s, e in gold)
     return sorted(n for n, count in seen.items() if count >= 2 and right[n] / count < 0.5)
 
@@ -68,8 +68,9 @@ def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
 def known_abbreviations(
     texts: Iterable[str], documents: Iterable[Document], kb: KnowledgeBase
 ) -> Annotations:
-    """How often texts and documents define each short form; long forms that are no names add up
-    under "".
+    """Count how often texts and documents define each short form by each long form.
+
+    Long forms that are not names of the knowledge base are counted together under "".
     """
     counts: dict[str, Counter[str]] = {}
     for text in chain(texts, (document.text for document in documents)):
@@ -80,21 +81,21 @@ def known_abbreviations(
     return {s: dict(sorted(counts[s].items())) for s in sorted(counts) if any(counts[s])}
 
 
-#: Share of each set that is fitted on without the mentions' types, as users give mentions.
+#: The share of each mention's weight that it has without its type, as users may give mentions.
 UNTYPED = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Mentions with their candidates: parallel lists, as :func:`fit_weights` takes them.
+    """Mentions with their candidates, as parallel lists for :func:`fit_weights`.
 
     Attributes
     ----------
     candidates, gold, folds, counts
-        See :func:`biolink.finetune.fit.fit_weights`; a mention without a concept in the base has
-        no gold rows.
+        See :func:`biolink.finetune.fit.fit_weights`. A mention without a concept in the knowledge
+        base has no gold rows.
     sets
-        Name of the set that each comes from.
+        The name of the set from which each mention comes.
     """
 
     candidates: list[Candidates]
@@ -104,7 +105,7 @@ class Examples:
     sets: list[str]
 
     def save(self, file: Path) -> None:
-        """Write them, so that a further fit need not run the model."""
+        """Write the examples, so that a further fit need not run the model."""
         flat = self.candidates
         np.savez_compressed(
             file,
@@ -143,7 +144,7 @@ class Examples:
 
 
 def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples:
-    """Candidates of the annotated mentions of each set; the counts of a set add up to 1."""
+    """Return candidates for the annotated mentions of each set; the counts of a set add up to 1."""
     result = Examples([], [], [], [], [])
     for label, documents in sets.items():
         counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
@@ -178,7 +179,7 @@ def with_untyped(
     folds: Sequence[int],
     counts: Sequence[float],
 ) -> tuple[list[Candidates], list[tuple[int, ...]], list[int], list[float]]:
-    """Each mention once with its type and once without, which counts ``UNTYPED`` of it."""
+    """Return each mention once with its type and once without, with the share ``UNTYPED``."""
     untyped = []
     for found in candidates:
         features = found.features.copy()
@@ -193,7 +194,7 @@ def with_untyped(
 
 
 def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
-    """Fit the weights; also what the sets said, for the model's settings."""
+    """Fit the weights, and return them with the results on each set for the model's settings."""
     counts = [SHARES[label] * count for label, count in zip(seen.sets, seen.counts, strict=True)]
     arguments = with_untyped(seen.candidates, seen.gold, seen.folds, counts)
     fitted = fit_weights(*arguments)
@@ -245,12 +246,12 @@ def fit_model(
     """
     if kept.exists():
         return fit(Examples.load(kept))
-    # Nothing that the development documents alone say takes part in the fit.
+    # The fit must not use what only the development documents contain.
     part = kb.subset(predicate=lambda concept: concept.source != ANNOTATED["development"])
     corpora = training_documents(data)
     remembered = [document for corpus in corpora[:3] for document in corpus]
     stops = stop_names(corpora[: len(MAIN)], part)
-    # Short forms are learnt from one half of the texts and asked for in the other.
+    # Short forms are learnt from one half of the texts and linked in the other.
     abbreviations = known_abbreviations(islice(whole_texts(data), 0, None, 2), remembered, part)
     texts = list(islice(whole_texts(data), 1, ABSTRACTS, 2))
     random.Random(0).shuffle(texts)
@@ -263,7 +264,7 @@ def fit_model(
 
 
 def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:
-    """Write what a model remembers of its documents: annotations, short forms, stop names."""
+    """Write the data that a model keeps of its documents: annotations, short forms, stop names."""
     corpora, held_out = training_documents(data), development_documents(data)
     every = [document for corpus in (*corpora, *held_out) for document in corpus]
     abbreviations = known_abbreviations(whole_texts(data), every, kb)
@@ -280,7 +281,7 @@ def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:
 
 
 def write_base(source: Path, target: Path, model: Path) -> None:
-    """Put the base where the package has it, with its indexes; nothing is cached there later."""
+    """Write the knowledge base with its indexes into the package, where nothing is cached later."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(STAMP))
     indexes = Linker(load_model(model), KnowledgeBase.open(target)).indexes

@@ -1,4 +1,4 @@
-"""The mentions that the weights of the shipped model are fitted on, set by set."""
+"""The sets of mentions on which the weights of the shipped model are fitted."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.types import type_name
 
-#: Sets of mentions that the weights are fitted on, and what each counts. The shipped model was
-#: trained on the first four, so they count less. Shares were set by hand; that of the last so that
-#: stop names where annotators marked nothing come out at about one half.
+#: Set of mentions -> its share in the fit of the weights. The shipped model was trained on the
+#: first four sets, so they count less. The shares were set by hand; that of the last set is such
+#: that unmarked stop names get a probability of about one half.
 SHARES = {
     "NCBI disease, development": 0.3,
     "BC5CDR, development": 0.5,
@@ -41,14 +41,15 @@ SHARES = {
     "words like acronyms": 0.01,
     "names that are not marked": 0.05,
 }
-#: Gold ids of a mention that means nothing of the base.
+#: Gold ids of a mention that means no concept of the knowledge base.
 NIL = ("NIL",)
 
 
 def undefined_short_forms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
-    """Documents in which a short form stands without its definition, which was cut off.
+    """Return documents with a short form whose definition was cut off.
 
-    The concept is the one whose name alone the long form is; at most four of each short form.
+    The long form must be a name of exactly one concept. There are at most four documents for each
+    short form.
     """
     found: list[Document] = []
     often: Counter[str] = Counter()
@@ -82,7 +83,7 @@ def undefined_short_forms(texts: Iterable[str], kb: KnowledgeBase, most: int) ->
 def unambiguous_names(
     texts: Iterable[str], kb: KnowledgeBase, stops: Iterable[str], most: int
 ) -> list[Document]:
-    """Documents with one mention each: a name that is one concept's alone; every name once."""
+    """Return documents with one mention each, a name of exactly one concept; every name once."""
     recogniser = DictionaryRecogniser(kb, abbreviations=None)
     seen = set(stops)
     found: list[Document] = []
@@ -96,7 +97,7 @@ def unambiguous_names(
                 and not may_be_short(mention.text)
             ):
                 seen.add(name)
-                # Half of them as a user gives them, without a type.
+                # Half of the mentions have no type, as users may give them.
                 kind = mention.type if len(found) % 2 else ""
                 gold = replace(mention, type=kind, concept_ids=(owners[0].id,))
                 found.append(Document(f"name-{len(found)}", text, mentions=(gold,)))
@@ -106,9 +107,9 @@ def unambiguous_names(
 
 
 def words_like_acronyms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> list[Document]:
-    """Documents with one mention each: a word that only acronyms of the base are spelt like.
+    """Return documents with one mention each, a word that is spelt like an acronym of the base.
 
-    They mean nothing of the base: NIL. At most so many of each word.
+    The gold answer is NIL. There are at most ``most`` documents for each word.
     """
     pattern = re.compile(r"(?<![\w-])[A-Za-z]?[a-z]{1,5}(?![\w-])")
     often: Counter[str] = Counter()
@@ -130,9 +131,9 @@ def words_like_acronyms(texts: Iterable[str], kb: KnowledgeBase, most: int) -> l
 def unmarked_names(
     documents: Iterable[Document], kb: KnowledgeBase, stops: Iterable[str], most: int
 ) -> list[Document]:
-    """Stop names in documents where annotators marked nothing: NIL.
+    """Return documents with stop names that annotators did not mark; the gold answer is NIL.
 
-    A name counts when its semantic type is one that the document's mentions have.
+    A name counts only if the document has annotated mentions of its semantic type.
     """
     recogniser = DictionaryRecogniser(kb, abbreviations=None)
     names = set(stops)
@@ -160,9 +161,9 @@ def unmarked_names(
 def fitting_sets(
     data: Path, kb: KnowledgeBase, texts: Sequence[str], stops: Iterable[str]
 ) -> dict[str, list[Document]]:
-    """What the weights are fitted on; nothing of a test set.
+    """Return the documents of each set for the fit; none of them is in a test set.
 
-    Of the large sets a sample. The names of ``SHARES`` in their order.
+    The sets have the names and the order of ``SHARES``; large sets are sampled.
     """
     ncbi, cdr = development_documents(data)
     held_out = [*ncbi, *cdr, *(d for name in TEST for d in read_corpus(data, name))]

