@@ -89,7 +89,8 @@ def load(
         Of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a GPU);
         ``benchmarks/decoding.py`` measures what they cost in accuracy.
     types
-        Only concepts of these semantic types are linked to: a list, or a text with commas.
+        Only concepts of these semantic types are linked to
+        (:meth:`biolink.KnowledgeBase.subset`).
     options
         Fields of :class:`biolink.LinkerOptions`; for models that find mentions, of
         :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
@@ -122,7 +123,7 @@ def load(
         model = need_path(model, "the path of a model folder")
     kb = _knowledge_base(kb)
     if types is not None:
-        kb = kb.subset(types=types.split(",") if isinstance(types, str) else types)
+        kb = kb.subset(types=types)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
     settings = loaded.settings
     if nil is None and settings.nil is not None:

@@ -108,7 +108,7 @@ def make_component(
     model: str | None,
     kb: str | None,
     mentions: str,
-    types: list[str] | None,
+    types: Any,
     nil: str | None,
     top_k: int | None,
     batch_size: int,
@@ -146,7 +146,7 @@ class LinkingComponent:
         documents that have entities, ``find`` in the others; entities that another biolink
         component found do not count, so two components add to each other.
     types
-        Link only to concepts of these semantic types.
+        Link only to concepts of these semantic types (:meth:`biolink.KnowledgeBase.subset`).
     nil
         The NIL policy, as the option ``--nil`` of ``biolink link`` takes it.
     top_k
@@ -167,7 +167,7 @@ class LinkingComponent:
         model: str | None = None,
         kb: str | None = None,
         mentions: str = "auto",
-        types: list[str] | None = None,
+        types: str | Iterable[str] | None = None,
         nil: str | None = None,
         top_k: int | None = None,
         batch_size: int = 32,
@@ -187,7 +187,7 @@ class LinkingComponent:
             if path is not None:
                 need_path(path, f"the path of a {what}")
         if types is not None:
-            types = texts_of("types", types)
+            types = types if isinstance(types, str) else texts_of("types", types)
             _check_types(types, kb)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
@@ -346,7 +346,7 @@ class LinkingComponent:
         return self
 
 
-def _check_types(types: Sequence[str], kb: str | None) -> None:
+def _check_types(types: str | Sequence[str], kb: str | None) -> None:
     """Raise an error for types that the knowledge base lacks, if it can be opened at once.
 
     For other knowledge bases the error is raised when the linker is loaded.

@@ -21,8 +21,9 @@ from biolink.kb.concept import Columns, Concept, Dropped, Record
 from biolink.kb.contents import LIST_FIELDS, SCHEMA, Contents, concept_of, lists_of
 from biolink.kb.curies import Prefixes
 from biolink.kb.names import NORMALISATION, normalise_name
+from biolink.kb.wording import counted
 
-__all__ = ["built", "united"]
+__all__ = ["built", "lack_of", "named", "united"]
 
 _BATCH = 20_000
 _EXAMPLES = 20
@@ -41,6 +42,43 @@ def built(
     for concept in concepts:
         builder.add(concept)
     return builder.finish(prefixes, list(map(dict, sources)), dict(options or {}))
+
+
+def lack_of(data: Contents, unreadable: int = 0) -> str:
+    """Describe why a base cannot be used, for a message; "" if it has a name.
+
+    Parameters
+    ----------
+    data
+        The contents of the base.
+    unreadable
+        The number of rows of the source that could not be read. Default: 0.
+    """
+    if len(data.names):
+        return ""
+    concepts = data.table.num_rows
+    lack = f"no name in {counted(concepts, 'concept')}" if concepts else "no concept"
+    dropped = data.manifest.get("dropped", {})
+    reasons = [f"{reason}: {entry['count']:,}" for reason, entry in dropped.items()]
+    if unreadable:
+        reasons.append(f"rows that cannot be read: {unreadable:,}")
+    return f"{lack} ({'; '.join(reasons)})" if reasons else lack
+
+
+def named(data: Contents) -> Contents:
+    """Return the contents of a base that has a name.
+
+    Raises
+    ------
+    KnowledgeBaseError
+        If it has none.
+    """
+    lack = lack_of(data)
+    if lack:
+        raise KnowledgeBaseError(
+            f"the knowledge base would have {lack}; expected concepts with names"
+        )
+    return data
 
 
 def united(first: Concept, second: Concept) -> Concept:

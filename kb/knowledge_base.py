@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from biolink.errors import ConfigError, KnowledgeBaseError, UnknownConceptError
 from biolink.kb.arguments import listed, need, need_callable, need_iterable, need_path, texts_of
-from biolink.kb.build import built
+from biolink.kb.build import built, named
 from biolink.kb.concept import Concept, Record
 from biolink.kb.contents import Contents
 from biolink.kb.curies import Prefixes
@@ -128,8 +128,8 @@ class KnowledgeBase(NameTable):
         ConfigError
             If an argument has the wrong type.
         KnowledgeBaseError
-            If a concept has no id or a field of the wrong type, or a rule of ``prefixes`` is not a
-            pair of a regular expression and a prefix.
+            If there is no concept with a name, a concept has no id or a field of the wrong type, or
+            a rule of ``prefixes`` is not a pair of a regular expression and a prefix.
         """
         need_iterable("prefixes", prefixes, "pairs (regular expression, prefix)")
         need_iterable("sources", sources, "mappings")
@@ -137,7 +137,7 @@ class KnowledgeBase(NameTable):
             need("an item of sources", source, Mapping, "a mapping of strings")
         if options is not None:
             need("options", options, Mapping, "a mapping")
-        return cls(built(concepts, Prefixes.of(prefix, prefixes), sources, options))
+        return cls(named(built(concepts, Prefixes.of(prefix, prefixes), sources, options)))
 
     @classmethod
     def read(
@@ -269,9 +269,9 @@ class KnowledgeBase(NameTable):
     def subset(
         self,
         *,
-        ids: Iterable[str] | None = None,
-        types: Iterable[str] | None = None,
-        sources: Iterable[str] | None = None,
+        ids: str | Iterable[str] | None = None,
+        types: str | Iterable[str] | None = None,
+        sources: str | Iterable[str] | None = None,
         predicate: Callable[[Concept], bool] | None = None,
     ) -> KnowledgeBase:
         """Return the concepts that meet all the given conditions, sharing the memory of this base.
@@ -283,10 +283,9 @@ class KnowledgeBase(NameTable):
             id. If some ids do not occur, a warning says how many; if none occurs, it is an error.
         types
             Keep the concepts with any of these semantic types, in upper or lower case. A single
-            string is one type.
+            string is one type or, if the base has no such type, several separated by commas.
         sources
-            Keep the concepts from any of these sources, in upper or lower case. A single string is
-            one source.
+            Keep the concepts from any of these sources; otherwise as for types.
         predicate
             Keep the concepts for which this function returns True. It is called only with concepts
             that meet the other conditions.
@@ -307,7 +306,7 @@ class KnowledgeBase(NameTable):
             mask &= wanted
         if types is not None:
             column = self.data.table.column("types").combine_chunks()
-            known = _known("types", texts_of("types", types), self.every_type)
+            known = _known("types", types, self.every_type)
             matches = pc.is_in(pc.list_flatten(column), pa.array(known, pa.string()))
             has_type = np.zeros_like(mask)
             has_type[pc.filter(pc.list_parent_indices(column), matches).to_numpy()] = True
@@ -315,7 +314,7 @@ class KnowledgeBase(NameTable):
         if sources is not None:
             column = self.data.table.column("source")
             every = frozenset(filter(None, column.unique().to_pylist()))
-            known = _known("sources", texts_of("sources", sources), every)
+            known = _known("sources", sources, every)
             mask &= pc.is_in(column, pa.array(known, pa.string())).to_numpy()
         if predicate is not None:
             for row in map(int, np.flatnonzero(mask)):
@@ -421,19 +420,23 @@ def _example(kb: KnowledgeBase) -> str:
     return "those of its concepts" if first is None else repr(first.id)
 
 
-def _known(what: str, wanted: list[str], every: frozenset[str]) -> list[str]:
+def _known(what: str, given: Iterable[str], every: frozenset[str]) -> list[str]:
     """Return these types or sources in the spelling of the base, ignoring case."""
+    wanted = texts_of(what, given)
     spellings: dict[str, list[str]] = {}
     for value in every:
         spellings.setdefault(value.lower(), []).append(value)
+    if isinstance(given, str) and given.strip().lower() not in spellings:
+        wanted = [value for value in given.split(",") if value.strip()]
     expected = f"expected {what} among {listed(every)}" if every else f"it has no {what} at all"
-    if not any(value.strip() for value in wanted):
+    if not any(map(str.strip, wanted)):
         raise ConfigError(f"the list of {what} is empty; {expected}")
-    unknown = [value for value in wanted if value.strip().lower() not in spellings]
+    wanted = [value.strip() for value in wanted]
+    unknown = [value for value in wanted if value.lower() not in spellings]
     if unknown:
         named = ", ".join(map(repr, unknown))
         raise ConfigError(f"the knowledge base has no concept of the {what} {named}; {expected}")
-    return [spelling for value in wanted for spelling in spellings[value.strip().lower()]]
+    return [spelling for value in wanted for spelling in spellings[value.lower()]]
 
 
 def _subset_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:

@@ -262,11 +262,7 @@ def subset(
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
     with _reported() as problems:
         base = opened(source, problems)
-        part = base.subset(
-            ids=wanted,
-            types=None if types is None else types.split(","),
-            sources=None if sources is None else sources.split(","),
-        )
+        part = base.subset(ids=wanted, types=types, sources=sources)
         if not len(part):
             raise ConfigError(f"no concept of {source} belongs to that part; nothing was written")
         part.save(output)

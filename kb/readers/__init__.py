@@ -22,13 +22,12 @@ from typing import Any
 
 from biolink.errors import ConfigError, InputError, KnowledgeBaseError
 from biolink.kb.arguments import need_flag, need_text
-from biolink.kb.build import built
+from biolink.kb.build import built, lack_of
 from biolink.kb.concept import Concept, Record
 from biolink.kb.contents import Contents
 from biolink.kb.curies import Prefixes
 from biolink.kb.files import STDIO, display_name, peek, sha256_of
 from biolink.kb.problems import OnProblem, raise_or_report
-from biolink.kb.wording import counted
 
 __all__ = [
     "READERS",
@@ -195,16 +194,9 @@ def read_contents(
         )
     except KnowledgeBaseError as error:
         raise KnowledgeBaseError(f"{display_name(path)}: {error}") from None
-    concepts = data.table.num_rows
-    if not len(data.names):
-        contents = f"no name in {counted(concepts, 'concept')}" if concepts else "no concept"
-        dropped = data.manifest.get("dropped", {})
-        reasons = [f"{reason}: {entry['count']:,}" for reason, entry in dropped.items()]
-        if problems:
-            reasons.append(f"rows that cannot be read: {problems:,}")
-        if reasons:
-            contents += f" ({'; '.join(reasons)})"
-        raise InputError(display_name(path), None, contents, f"concepts with names, read as {name}")
+    lack = lack_of(data, problems)
+    if lack:
+        raise InputError(display_name(path), None, lack, f"concepts with names, read as {name}")
     columns = data.manifest.get("columns")
     if columns and not data.has_synonyms:
         log.warning(

@@ -17,7 +17,7 @@ from biolink.cli.inputs import documents_of, files_of, read_all
 from biolink.cli.link import LinkJob, run_link
 from biolink.documents import Document, Link, Mention
 from biolink.errors import BiolinkError, ConfigError
-from biolink.kb import KnowledgeBase
+from biolink.kb import Concept, KnowledgeBase
 from biolink.scale.blocks import LinkSettings, with_curies
 
 
@@ -136,7 +136,8 @@ def test_an_empty_input_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_links_with_the_prefixes_of_their_vocabularies() -> None:
-    kb = KnowledgeBase.from_concepts([], prefix="mesh", prefixes=[("[0-9]{6}", "OMIM")])
+    one = Concept("1", "fever")
+    kb = KnowledgeBase.from_concepts([one], prefix="mesh", prefixes=[("[0-9]{6}", "OMIM")])
     links = (Link("D1", "a", 0.0, 0.5, 1, also=("253300",)), Link("HP:1", "b", 0.0, 0.2, 2))
     document = Document("1", "fever", mentions=(Mention(0, 5, "fever", links=links),))
     (mention,) = with_curies(document, kb).mentions

@@ -276,3 +276,18 @@ def test_settings_are_stored(folders: dict[str, str], tmp_path: Path) -> None:
     assert (settings["spans_key"], settings["overwrite"], settings["mentions"]) == (
         "sc", True, "add",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("types", ["Disease", "disease, Chemical", ["Disease"], ("Disease",)])
+def test_types_are_given_by_the_rule_of_subset(folders: dict[str, str], types: Any) -> None:
+    nlp = pipeline(folders, types=types)
+    kinds = {ent.label_ for ent in nlp("Fever and aspirin.").ents}
+    assert kinds == {"Disease"} | ({"Chemical"} if "Chemical" in types else set())
+    again: LinkingComponent = pickle.loads(pickle.dumps(nlp.get_pipe("biolink")))
+    assert again.settings["types"] == nlp.get_pipe("biolink").settings["types"]
+
+
+@pytest.mark.parametrize("types", ["Nothing", "", 5, [5]])
+def test_types_that_are_wrong_are_one_clear_error(folders: dict[str, str], types: Any) -> None:
+    with pytest.raises(ConfigError, match="types"):
+        pipeline(folders, types=types)

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biolink.errors import KnowledgeBaseError
+from biolink.errors import ConfigError, KnowledgeBaseError
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.homonyms import disambiguated
 from biolink.kb.inspect import compare, find, summarise, validate
@@ -141,7 +142,8 @@ def test_store_round_trip(kb: KnowledgeBase, tmp_path: Path) -> None:
 )
 def test_every_name_leads_back_to_all_of_its_owners(entries: list[tuple[str, list[str]]]) -> None:
     kb = KnowledgeBase.from_concepts(
-        Concept(i, names[0] if names else "", tuple(names[1:])) for i, names in entries
+        Concept(i, names[0] if names else "", tuple(names[1:]))
+        for i, names in [("one", ["one"]), *entries]
     )
     owners: dict[str, set[str]] = {}
     for concept in kb:
@@ -374,3 +376,42 @@ def test_one_type_may_be_given_as_a_text() -> None:
         [Concept("1", "asthma", types=("Disease",)), Concept("2", "iron", types=("Chemical",))]
     )
     assert [concept.id for concept in kb.subset(types="Disease")] == ["1"]
+
+
+TYPED = [
+    Concept("1", "fever", types=("Disease",), source="a"),
+    Concept("2", "aspirin", types=("Chemical",), source="b"),
+    Concept("3", "insulin", types=("Gene, or protein",), source="b, c"),
+]
+
+
+@pytest.mark.parametrize(
+    ("types", "ids"),
+    [
+        ("Disease", "1"), (" disease ", "1"), (["Disease"], "1"), (("Disease",), "1"),
+        ({"Disease"}, "1"), ("Disease,Chemical", "12"), ("disease , chemical,", "12"),
+        ("Gene, or protein", "3"), (["Gene, or protein", "Disease"], "13"),
+        (iter(["Chemical"]), "2"),
+    ],
+)  # fmt: skip
+def test_types_are_a_list_one_or_several_with_commas(types: Any, ids: str) -> None:
+    kb = KnowledgeBase.from_concepts(TYPED)
+    assert [concept.id for concept in kb.subset(types=types)] == list(ids)
+
+
+def test_sources_follow_the_rule_of_types() -> None:
+    kb = KnowledgeBase.from_concepts(TYPED)
+    for sources, count in (("a", 1), ("A,b", 2), ("b, c", 1), (["b, c", "a"], 2)):
+        assert len(kb.subset(sources=sources)) == count
+
+
+@pytest.mark.parametrize("types", ["", " , ", [], [""], ["Disease,Chemical"], "Disease;Gene", 5])
+def test_types_that_are_refused(types: Any) -> None:
+    with pytest.raises(ConfigError, match="types"):
+        KnowledgeBase.from_concepts(TYPED).subset(types=types)
+
+
+@pytest.mark.parametrize("concepts", [[], iter(()), [Concept("1", "")], [Concept("1", "+-")]])
+def test_a_base_without_a_name_is_not_made(concepts: Any) -> None:
+    with pytest.raises(KnowledgeBaseError, match=r"would have no .*; expected concepts with names"):
+        KnowledgeBase.from_concepts(concepts)
