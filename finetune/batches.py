@@ -1,4 +1,4 @@
-"""The batches of the default's training. A batch depends on nothing but seed, stage and step."""
+"""The batches of the default's training, which depend only on the seed, the stage and the step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from biolink.pretrain.seq2seq import denoising_batch, padded
 __all__ = ["Batch", "Batches", "Mined", "Ranking", "Special", "Stage"]
 
 _PROMPT_LIMIT = 24
-_RIGHT = 3  # names of the gold concept beside one another in a listwise sample
+_RIGHT = 3  # The most names of the gold concept in a listwise sample.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,28 @@ class Stage:
     Attributes
     ----------
     name
-        For checkpoints and the log.
+        The name of the stage in checkpoints and in the log.
     steps
-        Optimiser steps.
+        Number of optimiser steps.
     texts
-        Packed sequences of plain text to denoise in a step (BioBART's text infilling).
+        Number of packed sequences of plain text to denoise in a step (BioBART's text infilling).
     mentions, kb_samples
-        Annotated mentions and KB-guided samples in a step.
+        Number of annotated mentions and of KB-guided samples in a step.
     pairs
-        Synonym pairs in a step's contrastive batch; 0 for none.
+        Number of synonym pairs in a step's contrastive batch; 0 for none.
     mention_pairs
-        How many of them start from an annotated mention.
+        Number of these pairs that start from an annotated mention.
     negatives
-        Near-misses scored beside each target; 0 for none. They are the nearest names by the
-        embeddings that the model gives when the stage begins and, for mentions, by n-grams.
+        Number of near-misses that are scored with each target; 0 for none. They are the nearest
+        names by the embeddings of the model at the beginning of the stage and, for mentions, also
+        by n-grams.
     context
         Weight of the contrast between a mention in its context and names; 0 for none.
     lr, encoder_lr
-        Peak learning rates of the decoder and of the encoder with its embeddings; they fall
+        Peak learning rates of the decoder, and of the encoder with its embeddings. They fall
         linearly to zero after a warm-up of 5 % of the steps.
     label_smoothing, temperature
-        Of the generation loss and of the contrast.
+        Label smoothing of the generation loss, and temperature of the contrast.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Stage:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Stage:
+        """Make a stage from a table of a recipe."""
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:
@@ -88,18 +90,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """Token ids with a meaning."""
+    """Ids of special tokens."""
 
     pad: int
     begin: int
     end: int
     mask: int
-    start: int  # of the decoder
+    start: int  # The decoder's start token.
 
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """Near-misses: name ids [names, k] and [mentions, k], filled up with -1."""
+    """Near-misses as name ids [names, k] and [mentions, k], padded with -1."""
 
     names: np.ndarray
     mentions: np.ndarray
@@ -107,22 +109,24 @@ class Mined:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Sources with names to score: the first name of each is the target.
+    """Sources with names to score; the first name of each source is the target.
 
     Attributes
     ----------
     source, source_mask
-        [samples, tokens].
+        [samples, tokens]: token ids and mask of the sources.
     packed
         Prompts and names.
     right, present
-        bool [samples, names]: names of the gold concept; names that are there.
+        bool [samples, names]: whether a name is one of the gold concept, and whether it is not
+        padding.
     spans
-        [samples, 2]: where the mention stands in the source.
+        [samples, 2]: span of the mention in the source, in tokens.
     beside, beside_mask
-        [2 * samples, tokens]: targets, then a near-miss of each, for the contrast with context.
+        [2 * samples, tokens]: token ids and mask of the targets, and then of a near-miss of each,
+        for the contrast with mentions in context.
     families
-        [2 * samples]: of those names.
+        [2 * samples]: families of those names.
     """
 
     source: Tensor
@@ -141,7 +145,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A source with names to score: the first ``right`` of them are right, the first the target."""
+    """A source with names; the first is the target, and the first ``right`` of them are right."""
 
     source: list[int]
     prompt: list[int]
@@ -153,16 +157,17 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a step trains on; parts are None where the stage has none.
+    """The data of one step; a part that the stage does not have is None.
 
     Attributes
     ----------
     texts
-        See :func:`biolink.pretrain.seq2seq.denoising_batch`.
+        Batch for denoising; see :func:`biolink.pretrain.seq2seq.denoising_batch`.
     ranking
-        Generation.
+        Batch for generation.
     pairs
-        Token ids and mask [2 * pairs, tokens] of first and second texts, and families [pairs].
+        Batch for the contrast: token ids and mask [2 * pairs, tokens] of first and second texts,
+        and families [pairs].
     """
 
     texts: dict[str, Tensor] | None
@@ -182,13 +187,16 @@ class Batches(Dataset):
     Parameters
     ----------
     stage, seed
-        With the step's number they decide everything.
+        The stage and the seed, from which batches follow together with the number of the step.
     names, mentions, texts
-        Tables; texts are packed sequences.
+        Tables of names, mentions and packed sequences of text.
     kb, form, tokenizer
-        For KB-guided samples, which are made when they are asked for.
+        Knowledge base, prompt form and tokeniser for KB-guided samples, which are made when they
+        are needed.
+    special
+        Ids of special tokens.
     mined
-        Near-misses; needed where the stage has negatives or pairs.
+        Near-misses, which are needed if the stage has negatives or pairs.
     """
 
     def __init__(
@@ -248,7 +256,7 @@ class Batches(Dataset):
         for row, sample in enumerate(samples):
             present[row, : len(sample.names)] = True
             right[row, : sample.right] = True
-        # Where there is no near-miss the target stands in; of its own family, it is no negative.
+        # Without a near-miss the target takes its place; it has the same family, so it is ignored.
         wrong = [s.names[s.right] if len(s.names) > s.right else s.names[0] for s in samples]
         beside = [sample.names[0] for sample in samples] + wrong
         beside_ids, beside_mask = self._bare([names.tokens[i] for i in beside])
@@ -270,7 +278,7 @@ class Batches(Dataset):
         )
 
     def _of_mentions(self, rng: random.Random) -> Iterator[_Sample]:
-        """Annotated mentions, each with names of its concept and near-misses."""
+        """Samples of annotated mentions, each with names of its concept and near-misses."""
         stage, mentions = self.stage, self.mentions
         for number in rng.sample(range(len(mentions)), min(stage.mentions, len(mentions))):
             right = mentions.right[number]
@@ -287,7 +295,7 @@ class Batches(Dataset):
             )
 
     def _of_kb(self, rng: random.Random) -> Iterator[_Sample]:
-        """KB-guided samples; their near-misses are those of the name that is the mention."""
+        """KB-guided samples, with the near-misses of the name that is the mention."""
         stage, names, form = self.stage, self.names, self.form
         size = len(self.kb_samples)
         drawn = [self.kb_samples[rng.randrange(size)] for _ in range(stage.kb_samples)]
@@ -315,14 +323,14 @@ class Batches(Dataset):
             )
 
     def _misses(self, number: int) -> list[int]:
-        """Near-misses of a mention: by embeddings and by n-grams in turns."""
+        """Near-misses of a mention, alternately by embeddings and by n-grams."""
         by_ngrams = self.mentions.misses[number]
         if self.mined is None:
             return by_ngrams
         return interleaved(self.mined.mentions[number].tolist(), by_ngrams)
 
     def _pairs(self, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
-        """Synonym pairs; three of four stand beside near-misses of the first."""
+        """Synonym pairs; three of four are pairs of near-misses of the pair before them."""
         stage, names, mentions = self.stage, self.names, self.mentions
         first: list[list[int]] = []
         second: list[list[int]] = []
@@ -330,9 +338,9 @@ class Batches(Dataset):
 
         def add(name_id: int) -> None:
             family = names.families[name_id][0]
-            one = names.tokens[name_id]
-            first.append(one)
-            second.append(names.tokens[self._synonym(family, one, rng)])
+            tokens = names.tokens[name_id]
+            first.append(tokens)
+            second.append(names.tokens[self._synonym(family, tokens, rng)])
             families.append(family)
 
         while len(mentions) and len(first) < stage.mention_pairs:
@@ -343,28 +351,28 @@ class Batches(Dataset):
             for name_id in spread(self._misses(number), 3, rng):
                 add(name_id)
         while len(first) < stage.pairs:
-            # Types take turns: a base may hold ten times as many chemicals as diseases.
+            # Types are drawn alike, since a base may have ten times as many chemicals as diseases.
             anchor = int(rng.choice(rng.choice(self.kinds)))
             add(anchor)
             if self.mined is not None:
-                found = [i for i in self.mined.names[anchor].tolist() if i >= 0]
-                for name_id in spread(found, 3, rng):
+                near = [i for i in self.mined.names[anchor].tolist() if i >= 0]
+                for name_id in spread(near, 3, rng):
                     add(name_id)
         size = stage.pairs
         ids, mask = self._bare([*first[:size], *second[:size]])
         return ids, mask, torch.tensor(families[:size])
 
-    def _synonym(self, family: int, one: list[int], rng: random.Random) -> int:
-        """A name of the family in other words, if it has one."""
+    def _synonym(self, family: int, tokens: list[int], rng: random.Random) -> int:
+        """A name of the family that does not have just the same tokens, if there is one."""
         members = self.names.members[family]
         for _ in range(4):
             other = rng.choice(members)
-            if sorted(self.names.tokens[other]) != sorted(one):
+            if sorted(self.names.tokens[other]) != sorted(tokens):
                 break
         return other
 
     def _bare(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Names as the encoder reads them alone: ids and mask."""
+        """Ids and mask of names as the encoder reads them without context."""
         special = self.special
         return _with_mask([[special.begin, *row, special.end] for row in rows], special.pad)
 

@@ -1,4 +1,4 @@
-"""Training end-to-end generation (GENRE, section 3.2; Partial KB inference, section 3.1)."""
+"""Training of end-to-end generation (GENRE, section 3.2; Partial KB inference, section 3.1)."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from biolink.pretrain.start import prompt_of, save_model, start_from
 __all__ = ["EndToEnd", "MarkedChunk", "marked_chunks", "run_end_to_end"]
 
 
-#: Batches whose samples are put in order of length together.
+#: The number of batches whose samples are sorted by length together.
 _SORTED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
-    """Training on annotated documents.
+    """Settings of end-to-end training on annotated documents.
 
     Attributes
     ----------
     out
-        The model goes to ``out/model``, checkpoints to ``out/run``.
+        Output folder; the model is written to ``out/model``, checkpoints to ``out/run``.
     model
-        Checkpoint to start from.
+        Model folder from which the training starts.
     kb
-        Knowledge base: mentions of other concepts are not marked.
+        Knowledge base; mentions of other concepts are not marked.
     train
-        Annotated documents in any readable format.
+        Annotated documents in any format that can be read.
     target
-        Which name of the concept is taught. ``shortest`` is the paper's; see
-        :data:`biolink.finetune.targets.Target`.
+        The name of the concept that is taught; see :data:`biolink.finetune.targets.Target`. The
+        paper uses ``shortest``, the default.
     chunk_words
-        As in :class:`biolink.infer.linkers.end_to_end.EndToEndOptions`.
+        As in :class:`biolink.infer.linkers.end_to_end.EndToEndOptions`. Default: 150.
     label_smoothing, dropout
         See :class:`biolink.finetune.tune.FineTuning`.
     training, trainer
@@ -82,14 +82,14 @@ class EndToEnd:
 
 @dataclass(frozen=True, slots=True)
 class MarkedChunk:
-    """A piece of a document with its marks.
+    """A chunk of a document with its marks.
 
     Attributes
     ----------
     source
-        Its tokens.
+        The tokens of the chunk.
     links
-        (first token, token behind the last, name) of its mentions, ascending.
+        Its mentions in order, as (first token, token after the last, name).
     """
 
     source: Source
@@ -104,17 +104,23 @@ def marked_chunks(
     chunk_words: int,
     positions: int,
 ) -> list[MarkedChunk]:
-    """Training pieces.
+    """Return the chunks of documents with their mentions marked.
 
-    Of mentions that overlap the longest is marked; so the policy for nested mentions is the
-    recogniser's. A mention that crosses a piece's border, or begins or ends within a word, is not.
+    If mentions overlap, only the longest is marked, as by recognisers. A mention that crosses the
+    border of a chunk, or begins or ends within a word, is not marked.
 
     Parameters
     ----------
+    documents, kb
+        The annotated documents, and the knowledge base of their ids.
+    tokenizer
+        The tokeniser of the model.
     name_of
-        (mention, rows of its gold concepts) -> the name that is taught.
+        A function from a mention and the rows of its gold concepts to the name that is taught.
+    chunk_words
+        The most words of a chunk.
     positions
-        Of the model: what a piece and its marks must fit into.
+        The number of positions of the model, into which a chunk with its marks must fit.
     """
     result = []
     for document in documents:
@@ -126,17 +132,15 @@ def marked_chunks(
         most = most_source_tokens(positions)
         for begin, source in pieces_of_text(document.text, tokenizer, chunk_words, most):
             firsts = {begin + s: i for i, (s, _) in enumerate(source.offsets) if source.border[i]}
-            behind = {
-                begin + e: i for i, (_, e) in enumerate(source.offsets, 1) if source.border[i]
-            }
+            after = {begin + e: i for i, (_, e) in enumerate(source.offsets, 1) if source.border[i]}
             taken = [False] * len(source.ids)
             links = []
             for start, end, name in gold:
-                if start in firsts and end in behind:
-                    part = slice(firsts[start], behind[end])
-                    if part.start < part.stop and not any(taken[part]):
-                        taken[part] = [True] * (part.stop - part.start)
-                        links.append((part.start, part.stop, name))
+                if start in firsts and end in after:
+                    span = slice(firsts[start], after[end])
+                    if span.start < span.stop and not any(taken[span]):
+                        taken[span] = [True] * (span.stop - span.start)
+                        links.append((span.start, span.stop, name))
             if source.ids:
                 result.append(MarkedChunk(source, tuple(sorted(links))))
     return result
@@ -147,12 +151,16 @@ def run_end_to_end(
     documents: Sequence[Document],
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Path:
-    """Train, or go on after an interruption; returns the model's folder.
+    """Run the training, or continue it after an interruption, and return the model folder.
 
     Parameters
     ----------
+    settings
+        All settings of the training.
     documents
-        The content of ``settings.train``.
+        The documents of ``settings.train``.
+    report
+        Called with each line of the log.
     """
     # Long because it follows one training from its documents to the model.
     check_model_target(settings.out / "model")
@@ -182,9 +190,9 @@ def run_end_to_end(
 
     @lru_cache(maxsize=2)
     def of_similar_length(block: int) -> list[int]:
-        """Samples of some batches, so that a batch holds pieces of similar length."""
-        places = [shuffled(block * group + i, size, seed) for i in range(group)]
-        return sorted(places, key=lambda place: len(samples[place].source.ids))
+        """Samples of several batches, sorted so that a batch has chunks of similar length."""
+        numbers = [shuffled(block * group + i, size, seed) for i in range(group)]
+        return sorted(numbers, key=lambda number: len(samples[number].source.ids))
 
     def make(number: int) -> tuple[list[int], list[int]]:
         sample = samples[of_similar_length(number // group)[number % group]]

@@ -1,8 +1,8 @@
 """Fitting the weights of the combined score on development data.
 
-The loss is the negative log-likelihood of the right candidates under a softmax over a mention's
-candidates and NIL; NIL is right where no candidate is. So the probabilities are calibrated on the
-data they were fitted on, and the order of the candidates alone is one point of the search space.
+The loss is the negative log-likelihood of the right candidates under a softmax over the candidates
+of a mention and NIL; NIL is right if no candidate is. The probabilities are therefore calibrated on
+the data of the fit. The order of the candidates before ranking is one point of the search space.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, nil_
 
 __all__ = ["Fit", "fit_weights", "hits"]
 
-#: The candidates' own order: cosines of n-grams and of embeddings.
+#: The weights of the candidates' own order, by cosines of n-grams and of embeddings.
 CANDIDATE_ORDER = np.array(
     [{"lexical": 20.0, "dense": 20.0 * DENSE_SHARE}.get(name, 0.0) for name in FEATURES]
 )
@@ -27,16 +27,16 @@ CANDIDATE_ORDER = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Fitted weights, and the Recall@1 they reach.
+    """Fitted weights, and the Recall@1 that they reach.
 
     Attributes
     ----------
     weights, nil_weights
-        For :class:`biolink.infer.rank.ranker.Ranker`.
+        Weights for :class:`biolink.infer.rank.ranker.Ranker`.
     held_out
         Share of mentions whose best candidate is right, by two-fold cross-validation.
     candidate_order
-        The same for the candidates' own order.
+        The same share for the candidates' own order.
     """
 
     weights: np.ndarray
@@ -53,51 +53,54 @@ def fit_weights(
     used: Sequence[str] = FEATURES,
     l2: float = 1e-5,
 ) -> Fit:
-    """Fit weights; should they lose to the candidates' order on held-out data, keep that order.
+    """Fit the weights of candidates and of NIL.
 
-    Then NIL's weights are fitted for that order, so that its probabilities stay on one scale.
+    If the fitted weights are worse than the candidates' own order on held-out data, that order is
+    kept, and only the weights of NIL are fitted for it, so that its probabilities fit the order.
 
     Parameters
     ----------
     candidates
-        Of each development mention.
+        The candidates of each development mention.
     gold
-        Rows of its gold concepts; empty for NIL.
+        Rows of the gold concepts of each mention; empty for NIL.
     folds
-        0 or 1 for each mention, equal within a document.
+        0 or 1 for each mention, the same within a document.
     counts
-        How often each mention occurs: it weighs as much, as it does in any measure.
+        The weight of each mention, for example how often it occurs.
     used
-        Features that take part (others get weight 0).
+        Names of the features to use; others get the weight 0. Default: all.
+    l2
+        The weight of the squared norm of the weights. Default: 1e-5.
     """
-    kept = np.array([name in used for name in FEATURES])
+    used_mask = np.array([name in used for name in FEATURES])
     weighing = np.asarray(counts, dtype=float)
     rights = 0.0
     for fold in (0, 1):
         train = [i for i, f in enumerate(folds) if f != fold]
         test = [i for i, f in enumerate(folds) if f == fold]
         weights, _ = _minimise(
-            [candidates[i] for i in train], [gold[i] for i in train], weighing[train], kept, l2
+            [candidates[i] for i in train], [gold[i] for i in train], weighing[train], used_mask, l2
         )
         right = hits([candidates[i] for i in test], [gold[i] for i in test], weights)
         rights += float(right @ weighing[test])
     held_out = rights / max(1.0, weighing.sum())
     plain = float(np.average(hits(candidates, gold, CANDIDATE_ORDER), weights=weighing))
-    weights, nil_weights = _minimise(candidates, gold, weighing, kept, l2)
+    weights, nil_weights = _minimise(candidates, gold, weighing, used_mask, l2)
     if held_out < plain:
-        weights, nil_weights = _minimise(candidates, gold, weighing, kept, l2, CANDIDATE_ORDER)
+        weights, nil_weights = _minimise(candidates, gold, weighing, used_mask, l2, CANDIDATE_ORDER)
     return Fit(weights, nil_weights, held_out, plain)
 
 
 def hits(
     candidates: Sequence[Candidates], gold: Sequence[Sequence[int]], weights: np.ndarray
 ) -> np.ndarray:
-    """bool [mentions]: the best candidate is a gold concept."""
+    """bool [mentions]: whether the best candidate is a gold concept."""
     result = np.zeros(len(candidates), dtype=bool)
-    for i, (found, rows) in enumerate(zip(candidates, gold, strict=True)):
-        if len(found.rows):
-            best = np.lexsort((found.name_ids, -(found.features @ weights)))[0]
-            result[i] = int(found.rows[best]) in rows
+    for i, (of_mention, rows) in enumerate(zip(candidates, gold, strict=True)):
+        if len(of_mention.rows):
+            best = np.lexsort((of_mention.name_ids, -(of_mention.features @ weights)))[0]
+            result[i] = int(of_mention.rows[best]) in rows
     return result
 
 
@@ -105,7 +108,7 @@ def _minimise(
     candidates: Sequence[Candidates],
     gold: Sequence[Sequence[int]],
     weighing: np.ndarray,
-    kept: np.ndarray,
+    used_mask: np.ndarray,
     l2: float,
     fixed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,16 +118,16 @@ def _minimise(
     present = torch.zeros(count, most, dtype=torch.bool)
     right = torch.zeros(count, most, dtype=torch.bool)
     nil = torch.zeros(count, len(NIL_FEATURES), dtype=torch.float64)
-    for i, (found, rows) in enumerate(zip(candidates, gold, strict=True)):
-        size = len(found.rows)
-        features[i, :size] = torch.from_numpy(found.features)
+    for i, (of_mention, rows) in enumerate(zip(candidates, gold, strict=True)):
+        size = len(of_mention.rows)
+        features[i, :size] = torch.from_numpy(of_mention.features)
         present[i, :size] = True
-        right[i, :size] = torch.from_numpy(np.isin(found.rows, list(rows)))
-        nil[i] = torch.from_numpy(nil_features(found))
+        right[i, :size] = torch.from_numpy(np.isin(of_mention.rows, list(rows)))
+        nil[i] = torch.from_numpy(nil_features(of_mention))
     nil_right = ~right.any(1)
     importance = torch.from_numpy(weighing / weighing.mean())
-    mask = torch.from_numpy(kept.astype(np.float64))
-    # Standardised, so that the penalty treats all features alike.
+    mask = torch.from_numpy(used_mask.astype(np.float64))
+    # Features are standardised, so that the penalty treats them alike.
     spread = features[present].std(0).clamp(min=1e-6)
     weights = torch.zeros(len(FEATURES), dtype=torch.float64, requires_grad=True)
     nil_weights = torch.zeros(len(NIL_FEATURES), dtype=torch.float64, requires_grad=True)

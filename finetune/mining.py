@@ -1,4 +1,4 @@
-"""Near-misses by the model's own embeddings: the nearest names of other concepts."""
+"""Near-misses by the model's own embeddings, which are the nearest names of other concepts."""
 
 from __future__ import annotations
 
@@ -24,24 +24,28 @@ def nearest_wrong(
     own: np.ndarray | None = None,
     block: int = 1024,
 ) -> np.ndarray:
-    """Names nearest to each query that belong to none of its families.
+    """Find the names nearest to each query that belong to none of its families.
 
     Parameters
     ----------
     queries
         Unit vectors [queries, d].
     gold
-        int [queries, most]: families of each query, filled up with -1.
+        int [queries, most]: families of each query, padded with -1.
     vectors, name_ids
         Unit vectors [names, d] of the names to choose from, and their ids.
     families
-        int [names, most]: families of each of them, filled up with -1.
+        int [names, most]: families of each name, padded with -1.
+    k
+        The most names for a query.
     own
-        int [queries]: a name id that is passed over too, -1 for none.
+        int [queries]: the id of a name to leave out as well, or -1.
+    block
+        The number of queries that are compared together.
 
     Returns
     -------
-    int32 [queries, k], nearest first, filled up with -1.
+    int32 [queries, k]: name ids, nearest first, padded with -1.
     """
     device = vectors.device
     ids = torch.from_numpy(name_ids.astype(np.int64)).to(device)
@@ -53,27 +57,31 @@ def nearest_wrong(
     skip = skip.to(device)
     result = np.full((len(queries), k), -1, dtype=np.int32)
     for begin in range(0, len(queries), block):
-        part = slice(begin, begin + block)
-        scores = queries[part].to(device) @ vectors.T
+        span = slice(begin, begin + block)
+        scores = queries[span].to(device) @ vectors.T
         best = scores.topk(min(4 * k, len(ids)), 1).indices
-        same = (of_name[best][..., None] == of_query[part][:, None, None, :]).any(3).any(2)
-        wrong = ~same & (ids[best] != skip[part][:, None])
-        place = wrong.cumsum(1) - 1
-        kept = (wrong & (place < k)).cpu().numpy()
-        rows, columns = kept.nonzero()
-        found = ids[best].cpu().numpy()
-        result[begin + rows, place.cpu().numpy()[rows, columns]] = found[rows, columns]
+        same = (of_name[best][..., None] == of_query[span][:, None, None, :]).any(3).any(2)
+        wrong = ~same & (ids[best] != skip[span][:, None])
+        rank = wrong.cumsum(1) - 1
+        chosen = (wrong & (rank < k)).cpu().numpy()
+        rows, columns = chosen.nonzero()
+        best_ids = ids[best].cpu().numpy()
+        result[begin + rows, rank.cpu().numpy()[rows, columns]] = best_ids[rows, columns]
     return result
 
 
 def interleaved(first: Sequence[int], second: Sequence[int]) -> list[int]:
-    """Both lists by turns, each item once; negative items are left out."""
+    """Return the items of two lists alternately, each once; negative items are left out.
+
+    >>> interleaved([1, 2, 3], [2, 4, -1])
+    [1, 2, 4, 3]
+    """
     pairs = zip_longest(first, second, fillvalue=-1)
     return list(dict.fromkeys(item for pair in pairs for item in pair if item >= 0))
 
 
 def spread(misses: Sequence[int], k: int, rng: random.Random) -> list[int]:
-    """k of the near-misses: half of them the nearest, the others from further down."""
+    """Choose k near-misses: one half are the nearest, the other half is drawn from the rest."""
     if k <= 0 or not misses:
         return []
     near = list(misses[: (k + 1) // 2])

@@ -1,9 +1,8 @@
-"""The model's own mistakes as training pairs (ANGEL, ACL Findings 2025, section 3.3).
+"""Training pairs from the model's own mistakes (ANGEL, ACL Findings 2025, section 3.3).
 
-After fine-tuning, the training mentions are decoded; a name among the best that belongs to no
-gold concept is the wrong half of a pair. trl's DPOTrainer is not used: it trains decoder-only
-models (encoder-decoder support was taken out), and the loss is a dozen lines
-(:func:`biolink.pretrain.losses.preference`).
+After fine-tuning, the training mentions are decoded. A name among the best that belongs to no gold
+concept is the wrong name of a pair. trl's DPOTrainer is not used, since it trains only
+decoder-only models, and the loss is short (:func:`biolink.pretrain.losses.preference`).
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ __all__ = ["Pair", "mine_pairs", "read_pairs", "write_pairs"]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A mention with a right name and a wrong one that the model likes.
+    """A mention with a right name, and with a wrong name that the model ranks high.
 
     Attributes
     ----------
     source, mention
         As in :class:`biolink.finetune.samples.MentionSample`.
     right, wrong
-        Names.
+        The names.
     """
 
     source: str
@@ -53,20 +52,24 @@ def mine_pairs(
     Parameters
     ----------
     linker
-        With ``method="generate"``; its ``top_k`` names are looked through.
+        A linker with ``method="generate"``; wrong names are taken from its ``top_k`` best.
     samples
         Annotated mentions.
     targets
-        The right name of each.
+        The right name for each mention.
     wrong_names
-        Pairs made of a mention at the most.
+        The most pairs for a mention. Default: 2.
+    batch
+        The number of mentions that are decoded together. Default: 64.
+    report
+        Called with the number of mentions done and of all.
     """
     pairs: list[Pair] = []
     for begin in range(0, len(samples), batch):
-        part = samples[begin : begin + batch]
-        found = linker.link_tasks([Task(s.source, s.mention, s.type) for s in part])
+        block = samples[begin : begin + batch]
+        ranked = linker.link_tasks([Task(s.source, s.mention, s.type) for s in block])
         for sample, target, concepts in zip(
-            part, targets[begin : begin + batch], found, strict=True
+            block, targets[begin : begin + batch], ranked, strict=True
         ):
             wrong = [
                 linker.kb.name_at(item.name_id)
@@ -87,7 +90,7 @@ def write_pairs(file: Path, pairs: Sequence[Pair]) -> None:
 
 
 def read_pairs(file: Path) -> list[Pair]:
-    """Read what :func:`write_pairs` wrote, or a hand-made file of the same form."""
+    """Read pairs that :func:`write_pairs` wrote, or a file of the same form."""
     pairs = []
     with file.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):

@@ -1,4 +1,4 @@
-"""HyPe: noise on the hidden states between layers while a model is fine-tuned.
+"""HyPe: noise on the hidden states between layers during fine-tuning.
 
 Source: HyPe (ACL 2023), section 3.
 """
@@ -15,16 +15,18 @@ __all__ = ["add_hidden_noise"]
 
 
 def add_hidden_noise(model: Any, kind: Literal["normal", "uniform"], scale: float) -> list[Any]:
-    """Add noise to what every layer of encoder and decoder reads, in training mode only.
+    """Add noise to the input of every layer of encoder and decoder, in training mode only.
 
     Parameters
     ----------
+    model
+        A BART or T5 model.
     kind
         ``normal`` with standard deviation ``scale``, or ``uniform`` from -scale to scale.
 
     Returns
     -------
-    Handles of the hooks; ``remove()`` takes them away.
+    Handles of the hooks, which ``remove()`` removes.
     """
 
     def noisy(states: torch.Tensor) -> torch.Tensor:
@@ -41,8 +43,8 @@ def add_hidden_noise(model: Any, kind: Literal["normal", "uniform"], scale: floa
 
     layers = [
         layer
-        for part in (model.get_encoder(), model.get_decoder())
-        for layer in getattr(part, "layers", getattr(part, "block", ()))
+        for side in (model.get_encoder(), model.get_decoder())
+        for layer in getattr(side, "layers", getattr(side, "block", ()))
     ]
     if not layers:
         raise ModelError("hidden noise needs a BART or T5 model")

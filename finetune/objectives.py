@@ -1,4 +1,4 @@
-"""The objective of fine-tuning: generation with its regularisers, each a weight in the settings."""
+"""The objective of fine-tuning: generation with regularisers, whose weights are settings."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]
 
 
 def wrong_continuations(trie: NameTrie, labels: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Tokens that the trie allows beside each target token.
+    """Return the wrong tokens that the trie allows in place of each target token.
 
     Parameters
     ----------
+    trie
+        The trie of the names.
     labels
         Target ids of each row (name and end token).
 
     Returns
     -------
-    Parallel (prediction, token): predictions are numbered through all rows.
+    Numbers of predictions, counted through all rows, and a wrong token for each.
     """
     rows: list[np.ndarray] = []
     tokens: list[np.ndarray] = []
@@ -41,8 +43,8 @@ def wrong_continuations(trie: NameTrie, labels: Sequence[Sequence[int]]) -> tupl
                 wrong = children[children != token].astype(np.int64)
                 rows.append(np.full(len(wrong), number))
                 tokens.append(wrong)
-                place = np.flatnonzero(children == token)
-                node = first + int(place[0]) if len(place) else None
+                child = np.flatnonzero(children == token)
+                node = first + int(child[0]) if len(child) else None
             number += 1
     if not rows:
         return torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long)
@@ -55,10 +57,12 @@ def fine_tuning(
     r_drop: float = 0.0,
     unlikely: float = 0.0,
 ) -> Objective:
-    """Label-smoothed likelihood, R-Drop and unlikelihood.
+    """Return the objective: label-smoothed likelihood, R-Drop and unlikelihood.
 
     Parameters
     ----------
+    smoothing, form
+        See :func:`biolink.pretrain.losses.smoothed_nll`.
     r_drop
         Weight of the divergence of two dropout passes over the same batch.
     unlikely
@@ -72,9 +76,10 @@ def fine_tuning(
         parts = {"nll": float(nll)}
         if r_drop:
             again, _ = predictions(logits_of(model, batch), batch["labels"])
-            apart = consistency(log_probs, again)
-            loss = (loss + smoothed_nll(again, targets, smoothing, form)) / 2 + r_drop * apart
-            parts["r_drop"] = float(apart.detach())
+            divergence = consistency(log_probs, again)
+            nlls = loss + smoothed_nll(again, targets, smoothing, form)
+            loss = nlls / 2 + r_drop * divergence
+            parts["r_drop"] = float(divergence.detach())
         if unlikely:
             wrong = unlikelihood(log_probs, batch["wrong_rows"], batch["wrong_tokens"])
             loss = loss + unlikely * wrong

@@ -1,7 +1,7 @@
-"""Samples as ``.source`` and ``.target`` lines, for people who train elsewhere.
+"""Samples as ``.source`` and ``.target`` files, for training with other programs.
 
-GenBioEL's form: a target line is the decoder prompt and the name, in the form
-``{mention} is {name}``; fairseq reads the same files line by line.
+The files have GenBioEL's form, which fairseq reads, too. A target line is the decoder prompt and
+the name, ``{mention} is {name}``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["write_source_target"]
 def write_source_target(
     settings: FineTuning, documents: Sequence[Document], folder: Path, name: str
 ) -> int:
-    """Write ``folder/name.source`` and ``folder/name.target``; returns the number of lines."""
+    """Write ``folder/name.source`` and ``folder/name.target``, and return the number of lines."""
     kb = KnowledgeBase.read(settings.kb)
     index = LexicalIndex.build(kb)
     form = prompt_of(settings.model, settings.prompt)

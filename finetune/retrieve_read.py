@@ -35,31 +35,33 @@ __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_rea
 
 _TEMPERATURE = 0.05
 _RANDOM_NAMES = 1024
-_HARD = 24  # concepts near a passage at the start, whose names are among its negatives
-_RARE = 1.0  # percent of the right concepts whose cosine is so low that they are not read
-_OF_A_CONCEPT = 6  # names of a gold concept that take part in a batch
+_HARD = 24  # The number of concepts near a passage at the start whose names are its negatives.
+_RARE = 1.0  # The percentage of right concepts whose cosine is too low to be read.
+_OF_A_CONCEPT = 6  # The most names of a gold concept in a batch.
 
 
 @dataclass(frozen=True, slots=True)
 class RetrieveRead:
-    """Training on annotated documents.
+    """Settings for training a retriever and a reader on annotated documents.
 
     Attributes
     ----------
     out
-        The model goes to ``out/model``, checkpoints to ``out/retriever`` and ``out/reader``.
+        Output folder; the model is written to ``out/model``, checkpoints to ``out/retriever`` and
+        ``out/reader``.
     model
-        Linking model to start from; it stays as it is.
+        Linking model from which the training starts; it is not changed.
     kb
         Knowledge base.
     train
-        Annotated documents in any readable format.
+        Annotated documents in any format that can be read.
     retriever, reader
-        How long and how fast each is trained.
+        Length and speed of the training of each.
     passage_words, concepts
-        As in :class:`biolink.infer.linkers.retrieve_read.RetrieveReadOptions`.
+        As in :class:`biolink.infer.linkers.retrieve_read.RetrieveReadOptions`. Defaults: 50, 12.
     wrong_concepts
-        Retrieved concepts that a passage does not mention, for each pair with one that it does.
+        Number of retrieved concepts that a passage does not mention, for each concept that it
+        does. Default: 2.
     trainer
         As for :class:`biolink.pretrain.stages.Denoising`.
     """
@@ -89,9 +91,9 @@ class PassageSample:
     Attributes
     ----------
     pieces
-        Its tokens.
+        The tokens of the passage.
     spans
-        Row of a concept -> (start, end) of its mentions, within the passage.
+        Row of a concept -> (start, end) of its mentions in the passage.
     """
 
     pieces: Pieces
@@ -101,7 +103,7 @@ class PassageSample:
 def passage_samples(
     documents: Sequence[Document], kb: KnowledgeBase, tokenizer: Any, words: int
 ) -> list[PassageSample]:
-    """Passages of the documents; a mention that crosses a border is in none."""
+    """Return the passages of documents; a mention that crosses a border is in no passage."""
     samples = []
     for document in documents:
         for begin, pieces in passages(document, words, tokenizer):
@@ -118,7 +120,7 @@ def passage_samples(
 
 
 class _Vectors:
-    """The names' vectors as the retriever compares them."""
+    """The vectors of names, as the retriever compares them."""
 
     def __init__(self, indexes: Indexes, kb: KnowledgeBase) -> None:
         dense = indexes.dense
@@ -131,7 +133,7 @@ class _Vectors:
         self.kb = kb
 
     def of_concept(self, row: int, rng: random.Random) -> list[int]:
-        """Places of some of a concept's names."""
+        """Positions of some of a concept's names among the vectors."""
         names = (self.kb.name_id(name) for name in self.kb.concept_at(row).names)
         places = sorted({int(self.place_of[i]) for i in names if i is not None} - {-1})
         return rng.sample(places, _OF_A_CONCEPT) if len(places) > _OF_A_CONCEPT else places
@@ -144,7 +146,7 @@ def _retriever_batch(
     encoder: PassageEncoder,
     rng: random.Random,
 ) -> dict[str, Tensor]:
-    """Token ids, names that are compared, and which of them are right for which passage."""
+    """Token ids, vectors of names, and the names that are right or wrong for each passage."""
     gold = [
         (number, row, vectors.of_concept(row, rng))
         for number, sample in enumerate(samples)
@@ -155,7 +157,7 @@ def _retriever_batch(
     draws = (rng.randrange(len(vectors.name_ids)) for _ in range(_RANDOM_NAMES))
     columns = {place: column for column, place in enumerate(known | dict.fromkeys(draws))}
     ids, mask = encoder.rows([sample.pieces for sample in samples])
-    # A name that any of the passage's concepts owns is no negative.
+    # A name of any concept of the passage is not a negative.
     wrong = torch.ones(len(samples), len(columns), dtype=torch.bool)
     for place, column in columns.items():
         owners = set(vectors.kb.owners(int(vectors.name_ids[place])))
@@ -176,7 +178,7 @@ def _retriever_batch(
 
 
 def _retrieval(projection: Tensor) -> Callable[[Any, Mapping[str, Tensor]], Any]:
-    """For each concept of a passage: its nearest name before the names of all others."""
+    """The objective that ranks the nearest name of a passage's concepts before all other names."""
 
     def objective(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         states = model(batch["input_ids"], batch["attention_mask"])
@@ -199,10 +201,10 @@ def _retrieval(projection: Tensor) -> Callable[[Any, Mapping[str, Tensor]], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A passage, what the reader is told of a concept, and the concept's mentions in it."""
+    """A passage with a concept, as the reader reads them, and the concept's mentions in it."""
 
     row: tuple[np.ndarray, ...]
-    labels: np.ndarray  # of the passage's tokens
+    labels: np.ndarray  # The labels of the passage's tokens.
 
 
 def _pairs(
@@ -217,7 +219,7 @@ def _pairs(
     for sample, candidates in zip(samples, retrieved, strict=True):
         right = [c for c in candidates if c.row in sample.spans]
         wrong = [c for c in candidates if c.row not in sample.spans]
-        # The nearest wrong ones, and some of the others.
+        # Half of the wrong concepts are the nearest; the others are drawn from the rest.
         count = min(len(wrong), wrong_concepts * max(1, len(right)))
         chosen = wrong[: (count + 1) // 2]
         chosen += rng.sample(wrong[len(chosen) :], count - len(chosen))
@@ -236,12 +238,16 @@ def run_retrieve_read(
     documents: Sequence[Document],
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Path:
-    """Train both, or go on after an interruption; returns the model's folder.
+    """Train both models, or continue after an interruption, and return the model folder.
 
     Parameters
     ----------
+    settings
+        All settings of the training.
     documents
-        The content of ``settings.train``.
+        The documents of ``settings.train``.
+    report
+        Called with each line of the log.
     """
     # Long because it trains two models, one after the other.
     check_model_target(settings.out / "model")
@@ -249,11 +255,11 @@ def run_retrieve_read(
     model, tokenizer = linking.backbone.model, linking.tokenizer
     kb = KnowledgeBase.read(settings.kb)
     samples = passage_samples(documents, kb, tokenizer, settings.passage_words)
-    some = [sample for sample in samples if sample.spans]
-    if not some:
+    with_concepts = [sample for sample in samples if sample.spans]
+    if not with_concepts:
         raise no_gold(settings.train)
     indexes = Indexes(kb, linking)
-    encoder = _train_retriever(settings, linking, some, indexes, kb, report)
+    encoder = _train_retriever(settings, linking, with_concepts, indexes, kb, report)
     torch.manual_seed(settings.reader.seed)
     reader = Tagger(model, third(model), READER_TYPES)
     linker = RetrieveReadLinker(linking, kb, encoder, reader)
@@ -261,11 +267,11 @@ def run_retrieve_read(
     gold = sum(len(sample.spans) for sample in samples)
     hits = [
         candidate.score
-        for sample, found in zip(samples, retrieved, strict=True)
-        for candidate in found
+        for sample, of_sample in zip(samples, retrieved, strict=True)
+        for candidate in of_sample
         if candidate.row in sample.spans
     ]
-    # Rounded down: of few, none is left out.
+    # The percentile is rounded down, so that no concept is left out if there are few.
     least = math.floor(1000 * np.percentile(hits, _RARE, method="lower")) / 1000 if hits else 0.0
     report({"concepts of training passages that are retrieved": len(hits) / gold, "least": least})
     rng = random.Random(settings.reader.seed)
@@ -314,7 +320,7 @@ def _train_retriever(
     encoder = PassageEncoder(linking.backbone.model)
     vectors = _Vectors(indexes, kb)
     before = Retriever(encoder.eval(), indexes, kb)([s.pieces for s in samples], _HARD)
-    hard = [[int(vectors.place_of[c.name_id]) for c in found] for found in before]
+    hard = [[int(vectors.place_of[c.name_id]) for c in of_sample] for of_sample in before]
     seed = settings.retriever.seed
 
     def make(number: int) -> tuple[int, int]:
@@ -323,8 +329,8 @@ def _train_retriever(
     def collate_passages(rows: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
         rng = random.Random(f"{seed}:{rows[0][0]}")
         return _retriever_batch(
-            [samples[place] for _, place in rows],
-            [hard[place] for _, place in rows],
+            [samples[index] for _, index in rows],
+            [hard[index] for _, index in rows],
             vectors,
             encoder,
             rng,

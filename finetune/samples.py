@@ -1,4 +1,4 @@
-"""Fine-tuning samples from annotated documents: the mention in its context, and its concepts."""
+"""Samples for fine-tuning from annotated documents: mentions in their context with concepts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class MentionSample:
     Attributes
     ----------
     source, mention
-        As in :class:`biolink.pretrain.kb_guided.Sample`; abbreviations are written out.
+        As in :class:`biolink.pretrain.kb_guided.Sample`, with abbreviations expanded.
     rows
-        Rows of the gold concepts; empty when the knowledge base has none of them.
+        Rows of the gold concepts; empty if the knowledge base has none of them.
     type
         Type of the mention.
     document, start, end
-        Where it stands.
+        Id of the document, and offsets of the mention in it.
     """
 
     source: str
@@ -50,20 +50,21 @@ def mention_samples(
     *,
     distinct: bool = False,
 ) -> list[MentionSample]:
-    """Samples of all mentions that have a gold id.
+    """Return samples for all mentions that have a gold id.
 
     Parameters
     ----------
     documents
-        With gold mentions.
+        Annotated documents.
     kb
-        Decides the rows.
+        Knowledge base of the rows.
     form
-        Prompt form.
+        Prompt form of the model.
     find
-        Abbreviation finder, or None to leave mentions as they are.
+        Function that finds abbreviations, or None to leave mentions as they are.
     distinct
-        One sample per document, mention and gold; repeats teach nothing new.
+        Whether a mention that occurs again in a document with the same concepts is left out.
+        Default: False.
     """
     samples: list[MentionSample] = []
     seen: set[tuple[str, str, tuple[int, ...]]] = set()
@@ -73,8 +74,8 @@ def mention_samples(
         for mention in document.mentions:
             if not mention.concept_ids:
                 continue
-            found = (kb.row_of(i) for i in mention.concept_ids)
-            rows = tuple(dict.fromkeys(row for row in found if row is not None))
+            known = (kb.row_of(i) for i in mention.concept_ids)
+            rows = tuple(dict.fromkeys(row for row in known if row is not None))
             written = mention.long_form or mention.text
             key = (document.id, written.lower(), rows)
             if distinct and key in seen:
@@ -95,7 +96,7 @@ def mention_samples(
 
 
 def no_gold(train: Sequence[Path]) -> ConfigError:
-    """The error of training files that annotate nothing that the knowledge base has."""
+    """Return the error for training files without annotated concepts of the knowledge base."""
     files = [str(file) for file in train]
     return ConfigError(f"train = {files}; expected mentions with ids of the knowledge base")
 
@@ -103,9 +104,9 @@ def no_gold(train: Sequence[Path]) -> ConfigError:
 def named_mentions(
     documents: Iterable[Document], find: Finder = find_abbreviations
 ) -> list[tuple[str, str]]:
-    """(concept id, mention) pairs of gold mentions with one id, abbreviations written out.
+    """Return (concept id, mention) pairs of gold mentions with one id, abbreviations expanded.
 
-    What the ``biosyn`` protocol adds to a knowledge base
+    The ``biosyn`` protocol adds these mentions to a knowledge base
     (:meth:`biolink.kb.KnowledgeBase.with_names`).
     """
     return [
@@ -119,9 +120,9 @@ def named_mentions(
 def annotation_counts(
     documents: Iterable[Document], kb: KnowledgeBase, find: Finder = find_abbreviations
 ) -> Annotations:
-    """How often documents link each mention to each concept, abbreviations written out.
+    """Count how often documents link each mention to each concept, abbreviations expanded.
 
-    What a linking model remembers of its training documents (``annotations.json``).
+    A linking model keeps these counts for its training documents (``annotations.json``).
     """
     counts: dict[str, Counter[str]] = {}
     for document in documents:

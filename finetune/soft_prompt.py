@@ -1,8 +1,8 @@
-"""Prompt tuning: a few new tokens before source and decoder prompt, and nothing else learns.
+"""Prompt tuning: only a few new tokens before the source and the decoder prompt are trained.
 
-The soft prompts are tokens of the vocabulary, so a tuned model is an ordinary model: the trie,
-the decoder and every other program read it as it is. Source: prompt tuning (EMNLP 2021), as
-GenBioEL's code offers it on encoder and decoder.
+The soft prompts are tokens of the vocabulary, so a tuned model is an ordinary model that every
+other part of biolink can use. Source: prompt tuning (EMNLP 2021), on encoder and decoder as in
+GenBioEL's code.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["add_soft_prompts"]
 def add_soft_prompts(
     model: Any, tokenizer: Any, form: PromptForm, count: int, seed: int = 0
 ) -> PromptForm:
-    """Add ``count`` prompt tokens to each side and freeze all other weights, in place.
+    """Add ``count`` prompt tokens to encoder and decoder, and freeze all other weights, in place.
 
-    The new rows of the embedding start as those of random tokens. Train without weight decay,
-    which would shrink frozen rows.
+    The embeddings of the new tokens start as those of random tokens. The training must not use
+    weight decay, which would shrink the frozen embeddings.
 
     Returns
     -------

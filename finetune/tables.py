@@ -1,6 +1,6 @@
-"""What the default's training draws from: token ids of names, mentions and texts, made once.
+"""Tables for the default's training: token ids of names, mentions and texts, which are made once.
 
-Batches are then array look-ups, so that a fast device does not wait for text to be prepared.
+Batches are made by look-ups in these arrays, so a fast device does not wait for tokenisation.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ __all__ = [
     "save_arrays",
 ]
 
-_NAME_LIMIT = 23  # tokens beside the end token; longer names are rare systematic chemical names
+#: The most tokens of a name without the end token; longer names are rare systematic chemical names.
+_NAME_LIMIT = 23
 SOURCE_LIMIT = 160
 _POSITIVES = 8
 _MISSES = 24
-#: Shorter names are shared by chance too often to say that two concepts are one.
+#: Names with fewer characters are shared by chance too often to show that two concepts are one.
 _TELLING = 5
 
 
@@ -57,11 +58,11 @@ class Ragged:
         return len(self.offsets) - 1
 
     def __getitem__(self, row: int) -> list[int]:
-        found: list[int] = self.flat[self.offsets[row] : self.offsets[row + 1]].tolist()
-        return found
+        items: list[int] = self.flat[self.offsets[row] : self.offsets[row + 1]].tolist()
+        return items
 
     def padded(self) -> np.ndarray:
-        """[rows, longest], filled up with -1."""
+        """Return the rows as an array [rows, longest], padded with -1."""
         sizes = np.diff(self.offsets)
         result = np.full((len(self), max(1, int(sizes.max(initial=0)))), -1, self.flat.dtype)
         result[np.arange(result.shape[1])[None] < sizes[:, None]] = self.flat
@@ -69,7 +70,7 @@ class Ragged:
 
 
 def save_arrays(file: Path, **arrays: np.ndarray) -> None:
-    """Write an ``.npz`` file, whole or not at all."""
+    """Write an ``.npz`` file, completely or not at all."""
     with replace_file(file) as stream:
         np.savez(stream.buffer, **arrays)  # type: ignore[attr-defined, arg-type]
 
@@ -107,15 +108,15 @@ class Names(_Stored):
     Attributes
     ----------
     tokens
-        Token ids without special ones.
+        Token ids without special tokens.
     families
-        Families of the owners (:func:`families`).
+        Families of the owners of each name (:func:`families`).
     members
         Family -> name ids.
     kinds
-        int8 [names]: what types take turns by in the contrast.
+        int8 [names]: the kind of each name; in the contrast, kinds are drawn equally often.
     candidate
-        bool [names]: what a mention may be linked to.
+        bool [names]: whether a mention may be linked to the name.
     """
 
     tokens: Ragged
@@ -132,19 +133,19 @@ class Mentions(_Stored):
     Attributes
     ----------
     sources, texts, prompts
-        Token ids: the encoder's input with its special tokens, the bare mention and the decoder's
-        prompt without them.
+        Token ids of the encoder's input with special tokens, and of the bare mention and the
+        decoder's prompt without special tokens.
     spans
-        int32 [mentions, 2]: where the marked mention stands in the source, in tokens.
+        int32 [mentions, 2]: span of the marked mention in the source, in tokens.
     families
-        Of the gold concepts.
+        Families of the gold concepts.
     right
         Name ids of the gold concepts, the most similar to the mention first.
     misses
         Name ids of other concepts, the most similar by n-grams first.
     own
-        int32 [mentions]: the name that the knowledge base knows from this mention alone, or -1.
-        It is no name to learn from.
+        int32 [mentions]: the name that is in the knowledge base only because of this mention, or
+        -1. The mention is not trained with this name.
     """
 
     sources: Ragged
@@ -161,9 +162,9 @@ class Mentions(_Stored):
 
 
 def marked_span(ids: Sequence[int], tokenizer: Any, form: PromptForm) -> tuple[int, int]:
-    """Where the marked mention stands in a source, its markers included, in tokens.
+    """Return the span of the marked mention in a source, with its markers, in tokens.
 
-    A source that was cut before its end marker is marked to its end.
+    If the source was cut before the end marker, the span ends with the source.
     """
     start, end = map(tokenizer.convert_tokens_to_ids, (form.start_marker, form.end_marker))
     return (
@@ -173,9 +174,9 @@ def marked_span(ids: Sequence[int], tokenizer: Any, form: PromptForm) -> tuple[i
 
 
 def families(kb: KnowledgeBase) -> np.ndarray:
-    """int32 [rows]: concepts that are one across sources have one number.
+    """int32 [rows]: the family of each concept; concepts of several sources that are one share it.
 
-    Two concepts are one where a name that is preferred by one of them belongs to both.
+    Two concepts count as one if both have a name that is the preferred name of one of them.
     """
     parent = np.arange(kb.data.table.num_rows, dtype=np.int64)
 
@@ -203,21 +204,23 @@ def name_tables(
     candidates: Iterable[str],
     kind: Callable[[tuple[str, ...]], int],
 ) -> Names:
-    """Tables of all names.
+    """Make the tables of all names.
 
     Parameters
     ----------
+    kb, tokenizer
+        The knowledge base and the tokeniser.
     candidates
-        Normalised names that a mention may be linked to; others serve the contrast and the
-        KB-guided samples only.
+        Normalised names to which a mention may be linked. The other names are used only in the
+        contrast and in KB-guided samples.
     kind
-        Semantic types of a concept -> a small number.
+        A function from the semantic types of a concept to a small number.
     """
     texts = kb.normalised_names()
     rows: list[list[int]] = []
     for begin in range(0, len(texts), 65_536):
-        found = tokenizer(texts[begin : begin + 65_536], add_special_tokens=False)["input_ids"]
-        rows += [ids[:_NAME_LIMIT] for ids in found]
+        block = tokenizer(texts[begin : begin + 65_536], add_special_tokens=False)["input_ids"]
+        rows += [ids[:_NAME_LIMIT] for ids in block]
     indptr, owners, _ = kb.ownership
     of_row = families(kb)
     of_name = Ragged(of_row[owners], np.asarray(indptr, dtype=np.int64))
@@ -241,17 +244,21 @@ def mention_tables(
     tokenizer: Any,
     form: PromptForm,
 ) -> Mentions:
-    """Tables of mentions with a concept in the knowledge base.
+    """Make the tables of mentions with a concept in the knowledge base.
 
     Parameters
     ----------
     samples, kb, index
-        The mentions, the knowledge base that they are linked to (training mentions may be names
-        in it) and its n-grams. The samples' rows are of this base.
+        The mentions, the knowledge base to which they are linked (training mentions may be names
+        in it) and its n-gram index. The rows of the samples are those of this knowledge base.
     plain
-        The same base without mentions as names: tells which names are mentions only.
+        The same knowledge base without mentions as names, which shows the names that are only
+        mentions.
     whole, names
-        The base that ``names`` was made of. It begins with the concepts of ``kb``.
+        The knowledge base from which ``names`` was made, and these tables. It begins with the
+        concepts of ``kb``.
+    tokenizer, form
+        The tokeniser and the prompt form of the model.
     """
     samples = [sample for sample in samples if sample.rows]
     of_row = families(whole)
@@ -265,14 +272,14 @@ def mention_tables(
         own.append(-1 if known else int(name_id or 0))
     vectors = index.vectors(texts)
     right: list[list[int]] = []
-    for place, sample in enumerate(samples):
+    for number, sample in enumerate(samples):
         written = dict.fromkeys(n for row in sample.rows for n in kb.concept_at(row).names)
-        found = [(n, whole.name_id(n)) for n in written]
-        kept = [(n, i) for n, i in found if i is not None and i != own[place]]
-        kept = kept or [(n, i) for n, i in found if i is not None]
-        cosines = (index.vectors([n for n, _ in kept]) @ vectors[place].T).toarray()[:, 0]
+        ids = ((n, whole.name_id(n)) for n in written)
+        known_names = [(n, name_id) for n, name_id in ids if name_id is not None]
+        others = [(n, i) for n, i in known_names if i != own[number]] or known_names
+        cosines = (index.vectors([n for n, _ in others]) @ vectors[number].T).toarray()[:, 0]
         order = np.argsort(-cosines, kind="stable")[:_POSITIVES]
-        right.append(list(dict.fromkeys(int(kept[i][1] or 0) for i in order)))
+        right.append(list(dict.fromkeys(others[i][1] for i in order)))
     wrong = near_misses(texts, [s.rows for s in samples], kb, index, _MISSES)
     translated = [[whole.name_id(kb.name_at(i)) for i in of_mention] for of_mention in wrong]
     bare = tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -285,8 +292,8 @@ def mention_tables(
         Ragged.of([sorted({int(of_row[row]) for row in s.rows}) for s in samples]),
         Ragged.of(right),
         Ragged.of([
-            [i for i in ids if i is not None and i != own[place] and names.candidate[i]]
-            for place, ids in enumerate(translated)
+            [i for i in ids if i is not None and i != own[number] and names.candidate[i]]
+            for number, ids in enumerate(translated)
         ]),
         np.array(own, dtype=np.int32),
     )  # fmt: skip

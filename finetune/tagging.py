@@ -48,28 +48,29 @@ __all__ = [
     "train_tagger",
 ]
 
-_SAVED = 100  # steps between checkpoints
+_SAVED = 100  # The number of steps between checkpoints.
 
 
 @dataclass(frozen=True, slots=True)
 class Recognising:
-    """Training a recogniser on annotated documents.
+    """Settings for training a recogniser on annotated documents.
 
     Attributes
     ----------
     out
-        The linking model with the recogniser beside it goes to ``out/model``, checkpoints to
-        ``out/run``.
+        Output folder; a copy of the linking model with the recogniser is written to ``out/model``,
+        checkpoints to ``out/run``.
     model
-        Linking model to build on; it stays as it is.
+        Linking model on which the recogniser is built; it is not changed.
     kb
         Knowledge base whose names are the recogniser's dictionary.
     train
-        Annotated documents in any readable format.
+        Annotated documents in any format that can be read.
     types
-        That are recognised. A single one stands for all mentions, whatever their types.
+        The types to recognise. A single type stands for all mentions, whatever their types.
     steps, batch_size, lr, seed
-        Of the training. What is new in the recogniser learns ten times as fast.
+        Number of steps, windows of a step, learning rate and seed. New weights, which the model
+        does not have, are trained with ten times the learning rate. Defaults: 600, 32, 3e-4, 0.
     """
 
     out: Path
@@ -95,15 +96,16 @@ class Recognising:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A document's word pieces with what each may be.
+    """The word pieces of a document, with the labels that each may have.
 
     Attributes
     ----------
     pieces
-        The text.
+        The word pieces.
     allowed
-        bool [pieces, labels]: one label where the corpus says it; outside the mentions of a corpus
-        that marks one type only, also the labels of the other.
+        bool [pieces, labels]: the labels that a piece may have. It is one label, except outside the
+        mentions of a corpus that does not mark all types; there the labels of the types that it
+        does not mark are allowed as well.
     """
 
     pieces: Pieces
@@ -117,14 +119,20 @@ def tagged(
     dictionary: Callable[[Document], Document],
     types: Sequence[str] = TYPES,
 ) -> list[Tagged]:
-    """Training texts of a corpus.
+    """Return the documents of a corpus as training texts.
 
     Parameters
     ----------
+    documents
+        The documents.
     marked
-        Types that the corpus marks.
+        The types that the corpus marks.
+    tokenizer
+        The tokeniser of the model.
+    dictionary
+        The recogniser whose mentions are features of the pieces.
     types
-        That are recognised.
+        The types to recognise.
     """
     labels = labels_of(types)
     unmarked = [i for i, label in enumerate(labels) if label != "O" and label[2:] not in marked]
@@ -132,24 +140,24 @@ def tagged(
     for document in documents:
         pieces = pieces_of(document, tokenizer, dictionary, types)
         spans = typed_spans(document.mentions, types)
-        said = label_spans(pieces.offsets, spans, types)
-        allowed = np.zeros((len(said), len(labels)), dtype=bool)
-        allowed[np.arange(len(said)), said] = True
-        outside = np.flatnonzero(said == 0)
+        annotated = label_spans(pieces.offsets, spans, types)
+        allowed = np.zeros((len(annotated), len(labels)), dtype=bool)
+        allowed[np.arange(len(annotated)), annotated] = True
+        outside = np.flatnonzero(annotated == 0)
         allowed[np.ix_(outside, np.array(unmarked, dtype=int))] = True
         result.append(Tagged(pieces, allowed))
     return result
 
 
 def partial_nll(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Negative log-likelihood of the labels that a token may have, mean over tokens.
+    """Return the negative log-likelihood of the labels that tokens may have, as a mean over tokens.
 
     Parameters
     ----------
     scores
         [tokens, labels].
     allowed
-        bool of the same shape; tokens without any are left out.
+        bool [tokens, labels]; tokens without an allowed label are left out.
     """
     known = allowed.any(1)
     scores, allowed = scores[known].float(), allowed[known]
@@ -168,18 +176,27 @@ def train_tagger(
     stage: Any = None,
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Tagger:
-    """Train on windows of the texts, or go on after an interruption; on the device of the model.
+    """Train a tagger on windows of texts, or continue after an interruption.
+
+    The tagger is trained on the device of the model.
 
     Parameters
     ----------
+    model
+        The model whose encoder the tagger uses.
+    texts
+        The training texts.
     folder
-        For the checkpoints.
+        The folder of the checkpoints.
     settings
-        How long and how fast. What is new in the tagger learns ten times as fast.
+        Length and speed of the training. New weights, which the model does not have, are trained
+        with ten times the learning rate.
     shared, types
-        As in :class:`biolink.infer.tagger.Tagger`.
+        As in :class:`biolink.infer.mentions.tagger.Tagger`.
     stage
-        All settings; ``settings`` when None.
+        A dataclass with all settings. Default: ``settings``.
+    report
+        Called with each line of the log.
     """
     torch.manual_seed(settings.seed)
     device = next(model.parameters()).device
@@ -211,7 +228,7 @@ def train_tagger(
 
 
 def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """The objective of taggers and readers: likely labels among those that a token may have."""
+    """Compute the loss of taggers and readers on a batch; see :func:`partial_nll`."""
     scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
     return partial_nll(scores.flatten(0, 1), batch["allowed"].flatten(0, 1)), {}
 
@@ -219,7 +236,7 @@ def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, 
 def recogniser_optimisation(
     steps: int, batch_size: int, lr: float, seed: int, device: str
 ) -> Optimisation:
-    """How recognisers are trained; in bfloat16 on a GPU."""
+    """Return the length and speed of a recogniser's training, which uses bfloat16 on a GPU."""
     return Optimisation(
         steps=steps,
         batch_size=batch_size,
@@ -235,7 +252,7 @@ def recogniser_optimisation(
 
 
 def third(model: Any) -> int:
-    """A third of a model's encoder layers: what a classifier on it shares with it."""
+    """Return a third of a model's encoder layers, the number that a classifier on it shares."""
     return len(model.get_encoder().layers) // 3
 
 
@@ -244,12 +261,16 @@ def run_recognising(
     documents: Sequence[Document],
     report: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> Path:
-    """Train a recogniser, or go on; returns the folder of the model that has it.
+    """Train a recogniser, or continue its training, and return the folder of the model with it.
 
     Parameters
     ----------
+    settings
+        All settings of the training.
     documents
-        The content of ``settings.train``. All of their mentions are taken to be marked.
+        The documents of ``settings.train``, in which all mentions of the types must be annotated.
+    report
+        Called with each line of the log.
     """
     check_model_target(settings.out / "model")
     linking = load_model(settings.model)

@@ -1,4 +1,4 @@
-"""Which name of the gold concept the model is taught to say.
+"""The choice of the name of the gold concept that the model is taught to generate.
 
 Source: GenBioEL (NAACL 2022), section 3.2, and its ablation.
 """
@@ -16,8 +16,9 @@ from biolink.kb.lexical import LexicalIndex
 
 __all__ = ["Target", "choose_target"]
 
-#: ``tfidf``: most similar to the mention. ``shortest``, ``preferred``: of the concept.
-#: ``random``. ``sampled``: in proportion to the similarity.
+#: ``tfidf``: the name most similar to the mention. ``shortest``: the shortest name of the concept.
+#: ``preferred``: its preferred name. ``random``: any name. ``sampled``: a name drawn in proportion
+#: to its similarity to the mention.
 Target = Literal["tfidf", "shortest", "preferred", "random", "sampled"]
 
 
@@ -29,17 +30,23 @@ def choose_target(
     index: LexicalIndex | None,
     rng: random.Random,
 ) -> tuple[str, int]:
-    """A name of the gold concepts, and its concept's row.
+    """Return a name of the gold concepts, and the row of its concept.
 
     Parameters
     ----------
+    kind
+        How the name is chosen.
+    mention
+        The mention.
     rows
-        Of the gold concepts.
+        Rows of the gold concepts.
+    kb
+        The knowledge base.
     index
-        Of the names; only ``tfidf`` and ``sampled`` look at it.
+        Index of the names, which only ``tfidf`` and ``sampled`` need.
     rng
-        Decides ``random`` and ``sampled``, and which of several gold concepts counts for
-        ``preferred``.
+        Random numbers for ``random`` and ``sampled``, and for the choice among several gold
+        concepts with ``preferred``.
     """
     if kind == "preferred":
         row = rng.choice(list(rows))

@@ -1,7 +1,7 @@
 """The default's training: denoising, generation, near-misses and synonym contrast in each step.
 
-The loop is that of all trainings (:mod:`biolink.pretrain.running`): a run that is interrupted and
-resumed gives the weights that an uninterrupted one gives (on one kind of device).
+The loop is that of all trainings (:mod:`biolink.pretrain.running`). A run that was interrupted and
+resumed gives the same weights as one without interruption, on the same kind of device.
 """
 
 from __future__ import annotations
@@ -44,16 +44,18 @@ class Trainer:
     Parameters
     ----------
     model, tokenizer, form
-        What is trained; changed in place. It trains on the device that it is on, in bfloat16
-        where that is a GPU.
+        The model, which is changed in place, its tokeniser and its prompt form. The model is
+        trained on its device, in bfloat16 if that is a GPU.
     kb
         The knowledge base of the KB-guided samples and of ``names``.
     names, mentions, texts
         Tables (:mod:`biolink.finetune.tables`); texts are packed sequences of token ids.
     folder
-        For near-misses and, in a folder for each stage, checkpoints and ``log.jsonl``.
+        The folder of the near-misses; checkpoints and ``log.jsonl`` are in a folder for each stage.
+    seed
+        Seed of the batches and of dropout.
     workers
-        Processes that make batches.
+        The number of processes that make batches.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Trainer:
 
     @property
     def device(self) -> torch.device:
+        """The device of the model."""
         return self.backbone.device
 
     def _precision(self) -> Any:
@@ -95,12 +98,12 @@ class Trainer:
     # ------------------------------------------------------------------ embeddings
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors of names or mentions [texts, d]."""
+        """Return unit vectors of names or mentions [texts, d]."""
         return pooled(self.backbone.encode(ids, mask), mask)
 
     @torch.inference_mode()
     def embed_fixed(self, rows: Ragged, batch: int = 256) -> Tensor:
-        """Unit vectors [rows, d] of token ids, without dropout; equal lengths run together."""
+        """Return unit vectors [rows, d] of token ids, without dropout, batched by length."""
         training = self.model.training
         self.model.eval()
         if self.device.type == "cuda":
@@ -109,20 +112,20 @@ class Trainer:
         special = self.special
         vectors = torch.empty(len(rows), self.backbone.config.d_model, device=self.device)
         for begin in range(0, len(order), batch):
-            part = order[begin : begin + batch]
-            bare = [[special.begin, *rows[int(i)], special.end] for i in part]
+            numbers = order[begin : begin + batch]
+            bare = [[special.begin, *rows[int(i)], special.end] for i in numbers]
             ids = padded(bare, special.pad).to(self.device)
             lengths = torch.tensor([len(row) for row in bare], device=self.device)
             mask = torch.arange(ids.shape[1], device=self.device)[None] < lengths[:, None]
             with self._precision():
-                vectors[torch.from_numpy(part).to(self.device)] = self.embed(ids, mask.long())
+                vectors[torch.from_numpy(numbers).to(self.device)] = self.embed(ids, mask.long())
         self.model.train(training)
         return vectors
 
     def mine(self, stage: Stage) -> Mined | None:
-        """Near-misses by the model as it is when the stage begins.
+        """Find near-misses by the embeddings of the model at the beginning of the stage.
 
-        They are kept beside the checkpoint, so that a resumed stage sees the same.
+        They are stored in a file, so that a resumed stage uses the same.
         """
         if not (stage.negatives or stage.pairs):
             return None
@@ -148,20 +151,20 @@ class Trainer:
                 return Mined(stored["names"], stored["mentions"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise ModelError(
-                f"{file} is damaged ({error}): remove it, and the near-misses are mined again"
+                f"{file} is damaged ({error}); remove it to have the near-misses mined again"
             ) from None
 
     # ------------------------------------------------------------------ steps
 
     def batches(self, stage: Stage, mined: Mined | None) -> Batches:
-        """The batches of a stage, by step."""
+        """Return the batches of a stage."""
         return Batches(
             stage, self.seed, self.names, self.mentions, self.texts, self.kb, self.form,
             self.tokenizer, self.special, mined,
         )  # fmt: skip
 
     def losses(self, stage: Stage, batch: Batch) -> dict[str, Tensor]:
-        """The losses of one step, to be added up."""
+        """Return the losses of one step, whose sum is minimised."""
         losses: dict[str, Tensor] = {}
         if batch.texts is not None:
             logits = self.model(
@@ -207,16 +210,18 @@ class Trainer:
         return losses
 
     def run(self, stage: Stage, *, checkpoint_every: int | None = 100) -> None:
-        """Run a stage, or the rest of it where a checkpoint of it exists.
+        """Run a stage, or the rest of it if it has a checkpoint.
 
         Parameters
         ----------
+        stage
+            The stage.
         checkpoint_every
-            Steps between checkpoints; None for none.
+            Number of steps between checkpoints, or None for no checkpoints. Default: 100.
         """
         settings = Optimisation(
             steps=stage.steps,
-            batch_size=1,  # of what Batches gives, which is a step's whole batch
+            batch_size=1,  # An item of Batches is the whole batch of a step.
             lr=stage.lr,
             schedule="linear",
             warmup=0.05,
@@ -247,7 +252,7 @@ class Trainer:
 
     def _objective(self, stage: Stage) -> Objective:
         def objective(model: Any, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-            # Parts of the model are called by themselves, which accelerate does not cover.
+            # Parts of the model are called directly, where accelerate does not set the precision.
             with self._precision():
                 losses = self.losses(stage, batch["batch"])
             return torch.stack(list(losses.values())).sum(), losses

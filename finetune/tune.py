@@ -50,18 +50,20 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Negatives:
-    """The second stage: preference over the model's own wrong names (ANGEL, section 3.3).
+    """Settings of the second stage, which prefers right names to the model's own wrong names.
+
+    Source: ANGEL (ACL Findings 2025), section 3.3.
 
     Attributes
     ----------
     top_k
-        Decoded names that are looked through for wrong ones.
+        Number of decoded names among which wrong ones are looked for. Default: 5.
     wrong_names
-        Pairs made of a mention at the most.
+        The most pairs for a mention. Default: 2.
     beta
-        See :func:`biolink.pretrain.losses.preference`.
+        See :func:`biolink.pretrain.losses.preference`. Default: 0.1.
     likelihood
-        Weight of the right names' likelihood beside the preference.
+        Weight of the likelihood of the right names, which is added to the preference. Default: 0.
     """
 
     top_k: int = 5
@@ -78,45 +80,49 @@ class Negatives:
 
 @dataclass(frozen=True, slots=True)
 class FineTuning:
-    """Fine-tuning on annotated documents.
+    """Settings of fine-tuning on annotated documents.
 
     Attributes
     ----------
     out
-        The best model goes to ``out/model``, checkpoints to ``out/run``.
+        Output folder; the best model is written to ``out/model``, checkpoints to ``out/run``.
     model
-        Checkpoint to start from, BART or T5.
+        Model folder from which the training starts, a BART or T5 model.
     kb
-        Knowledge base: stored, or any readable. Of a disambiguated one (``biolink kb
-        disambiguate``) the model learns the names with their distinguishing strings.
+        Knowledge base, stored or in any readable format. If it is disambiguated (``biolink kb
+        disambiguate``), the model learns the names with their distinguishing strings.
     train, dev
-        Annotated documents in any readable format.
+        Annotated training and development documents in any format that can be read.
     prompt
         Fields of :class:`biolink.kb.prompt.PromptForm` to change; ``decoder_prompt = ""`` trains
         without a decoder prompt.
     target
-        Which synonym is taught; see :data:`biolink.finetune.targets.Target`.
+        The synonym that is taught; see :data:`biolink.finetune.targets.Target`. Default: ``tfidf``.
     abbreviations
-        ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``: expansion in training and
-        development documents.
+        How abbreviations are expanded in training and development documents:
+        ``schwartz-hearst`` (the default), ``scispacy``, ``auto`` or ``none``.
     label_smoothing, smoothing_form
         See :func:`biolink.pretrain.losses.smoothed_nll`.
     r_drop
-        Weight of R-Drop; 0 for one pass.
+        Weight of R-Drop; with 0, the default, there is only one pass.
     unlikelihood
-        Weight of the unlikelihood of wrong continuations in the trie.
+        Weight of the unlikelihood of wrong continuations in the trie. Default: 0.
     hidden_noise, hidden_noise_scale
-        HyPe: ``none``, ``normal`` or ``uniform``.
+        Noise of HyPe, ``none`` (the default), ``normal`` or ``uniform``, and its scale.
     soft_prompt
-        New prompt tokens on each side, everything else frozen; 0 for none.
+        Number of new prompt tokens for encoder and decoder each; all other weights are frozen.
+        With 0, the default, there is no soft prompt.
     freeze_decoder
-        Train the encoder (and what it shares) only.
+        Whether only the encoder is trained, with the weights that it shares. Default: False.
     dropout
-        Of hidden states and attention.
-    evaluate_every, patience
-        Steps between looks at the development set; looks without gain before it stops (0: never).
+        Dropout of hidden states and attention. Default: 0.1.
+    evaluate_every
+        Number of steps between evaluations on the development documents. Default: 500.
+    patience
+        Number of evaluations without improvement after which training stops. With 0, the default,
+        it does not stop early.
     negatives
-        Of the second stage (``biolink finetune --negatives``).
+        Settings of the second stage (``biolink finetune --negatives``).
     training, trainer
         As for :class:`biolink.pretrain.stages.Denoising`.
     """
@@ -153,12 +159,12 @@ class FineTuning:
         if not self.train:
             raise ConfigError("train is empty; expected one file or more")
         if self.freeze_decoder and self.soft_prompt:
-            raise ConfigError("freeze_decoder goes without soft_prompt; expected one of them")
+            raise ConfigError("freeze_decoder and soft_prompt exclude each other; expected one")
 
 
 @dataclass
 class _Parts:
-    """What both stages need."""
+    """The model, data and linker that both stages need."""
 
     settings: FineTuning
     model: Any
@@ -252,15 +258,18 @@ def run_fine_tuning(
     measure: Measure,
     report: Report = lambda record: None,
 ) -> Path:
-    """Fine-tune, or go on after an interruption; returns the folder of the best model.
+    """Fine-tune, or continue after an interruption, and return the folder of the best model.
 
     Parameters
     ----------
+    settings
+        All settings of the training.
     documents, development
-        The content of ``settings.train`` and ``settings.dev``.
+        The documents of ``settings.train`` and ``settings.dev``.
     measure
-        Linked development documents, knowledge base -> the figure that decides, strict Recall@1
-        say. Without development documents the last model is kept.
+        A function from linked development documents and the knowledge base to the figure by which
+        the best model is chosen, such as strict Recall@1. Without development documents the last
+        model is written.
     report
         Called with each line of the log.
     """
@@ -273,9 +282,9 @@ def run_fine_tuning(
     samples, seed = parts.samples, training.seed
 
     def make(number: int) -> tuple[MentionSample, str]:
-        place = shuffled(number, len(samples), seed)
-        sample = samples[place]
-        rng = random.Random(f"{seed}:{number // len(samples)}:{place}")
+        index = shuffled(number, len(samples), seed)
+        sample = samples[index]
+        rng = random.Random(f"{seed}:{number // len(samples)}:{index}")
         kind, kb = settings.target, parts.kb
         name, _ = choose_target(kind, sample.mention, sample.rows, kb, parts.index, rng)
         return sample, name
@@ -312,9 +321,10 @@ def run_negatives(
     measure: Measure,
     report: Report = lambda record: None,
 ) -> Path:
-    """The second stage, from ``settings.model`` as the first left it.
+    """Run the second stage; ``settings.model`` is the model of the first stage.
 
-    The pairs are decoded once and kept in ``out/pairs.jsonl``.
+    The pairs are decoded once and stored in ``out/pairs.jsonl``. The parameters are those of
+    :func:`run_fine_tuning`.
     """
     parts = _prepare(settings, documents, development)
     file = settings.out / "pairs.jsonl"
@@ -337,7 +347,9 @@ def run_negatives(
         )
     pairs = read_pairs(file)
     if not pairs:
-        raise ConfigError("the model makes no mistake on the training mentions: nothing to learn")
+        raise ConfigError(
+            "the model makes no mistake on the training mentions, so there is nothing to learn"
+        )
     report({"pairs": len(pairs)})
     seed = settings.training.seed
 

@@ -1,4 +1,4 @@
-"""Early stopping on what counts: strict Recall@1 of constrained decoding, not the loss."""
+"""Early stopping by a measure of links such as strict Recall@1, not by the loss."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ from biolink.kb.model_files import json_of
 
 __all__ = ["Validation"]
 
-#: Linked documents, knowledge base -> the figure that decides; higher is better.
+#: A function from linked documents and a knowledge base to a figure; a higher one is better.
 Measure = Callable[[Iterable[Document], KnowledgeBase], float]
 
 
 @dataclass
 class Validation(TrainerCallback):
-    """Links the development documents now and then, keeps the best weights, and stops.
+    """Evaluates on development documents at regular steps, saves the best model, and stops early.
 
-    Every process does the same, so all of them stop together.
+    Every process does the same, so all processes stop together.
 
     Attributes
     ----------
     linker
-        Over the model that is trained.
+        A linker with the model that is trained.
     documents
-        With gold mentions.
+        The development documents, with gold mentions.
     measure
-        Strict Recall@1, say.
+        The measure, such as strict Recall@1.
     every
-        Steps between two looks.
+        Number of steps between evaluations.
     patience
-        Looks without a better figure before training stops; 0 to go on to the end.
+        Number of evaluations without a better figure after which training stops; 0 for never.
     file
-        Where the figures are kept, so that a resumed run knows them.
+        The file of the figures, which a resumed run reads.
     save
-        Writes the best model.
+        A function that writes the best model.
+    report
+        Called with each figure.
     """
 
     linker: Linker
@@ -65,8 +67,8 @@ class Validation(TrainerCallback):
             return [entry for entry in history if entry["step"] < step and entry["figure"] > -2]
         except (TypeError, KeyError):
             raise ModelError(
-                f"{self.file} is damaged; expected a list of steps and figures: remove it, and the "
-                "next look counts as the best"
+                f"{self.file} is damaged; expected a list of steps and figures: remove it to let "
+                "the next evaluation count as the best"
             ) from None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -1,8 +1,8 @@
-"""Checkpoints that are known to be whole.
+"""Checkpoints with a seal, which shows that they are complete.
 
-The last thing that is written into a checkpoint is its seal: the size and the checksum of each of
-its files. A run that was killed in the middle of writing leaves none, and a file that was damaged
-later does not fit it. Training goes on from the last checkpoint that fits.
+The seal is the last file that is written into a checkpoint; it has the size and the checksum of all
+other files. A run that was killed while it wrote leaves no seal, and a file that was damaged later
+does not match it. Training continues from the last checkpoint that matches its seal.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from biolink.kb.model_files import json_of
 
 __all__ = ["SEAL", "check_stage", "damage_of", "last_whole", "note_stage", "seal"]
 
-#: File that says what the other files of a checkpoint are.
+#: The file that has the sizes and checksums of the other files of a checkpoint.
 SEAL = "whole.json"
 _ASIDE = "damaged"
 _STAGE = "stage.json"
-#: Settings that may change between an interruption and the next run.
+#: Settings that may differ when a run is resumed.
 _FREE = {"out", "trainer", "save_every", "log_every", "keep", "evaluate_every", "patience"}
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    found = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {file.relative_to(folder).as_posix(): file for file in found if file.name != SEAL}
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): file for file in files if file.name != SEAL}
 
 
 def seal(folder: Path) -> None:
-    """Say that a checkpoint is whole, once everything else in it is written."""
+    """Write the seal of a checkpoint, after all its other files are written."""
     files = {
         name: {"size": file.stat().st_size, "sha256": sha256_of(file)}
         for name, file in _files(folder).items()
@@ -44,7 +44,7 @@ def seal(folder: Path) -> None:
 
 
 def damage_of(folder: Path) -> str | None:
-    """What is wrong with a checkpoint; None for one that is as it was written."""
+    """Return what is wrong with a checkpoint, or None if it matches its seal."""
     if not (folder / SEAL).is_file():
         return f"half written (it has no {SEAL})"
     try:
@@ -53,7 +53,7 @@ def damage_of(folder: Path) -> str | None:
         for name, about in sealed.items():
             if name not in present:
                 return f"{name} is missing"
-            # The size first: that of a truncated file takes no reading.
+            # The size is compared first, since a truncated file then need not be read.
             if present[name].stat().st_size != about["size"]:
                 return f"{name} has another size than when it was written"
             if sha256_of(present[name]) != about["sha256"]:
@@ -71,14 +71,16 @@ def last_whole(
     report: Callable[[dict[str, Any]], None] = lambda record: None,
     aside: bool = True,
 ) -> Path | None:
-    """The last whole checkpoint ``prefix-N`` in a folder; None where there is none.
+    """Return the last complete checkpoint ``prefix-N`` in a folder, or None if there is none.
 
     Parameters
     ----------
+    folder, prefix
+        The folder of the checkpoints, and the part of their names before the step.
     report
-        Told about those that are damaged, and what is gone on from instead.
+        Called with each damaged checkpoint, and with the one from which training continues.
     aside
-        Rename damaged ones, so that they do not count among the checkpoints that are kept.
+        Whether damaged checkpoints are renamed, so that they do not count among those to keep.
     """
     pattern = re.compile(rf"{re.escape(prefix)}-(\d+)")
     steps = {
@@ -91,38 +93,38 @@ def last_whole(
         wrong = damage_of(steps[step])
         if wrong is None:
             if rejected:
-                report({"goes on from": steps[step].name})
+                report({"continues from": steps[step].name})
             return steps[step]
         rejected = True
         report({"damaged checkpoint": steps[step].name, "why": wrong})
         if aside:
             _put_aside(steps[step])
     if rejected:
-        report({"goes on from": "the start"})
+        report({"continues from": "the start"})
     return None
 
 
 def _put_aside(checkpoint: Path) -> None:
     number = 1
-    # transformers counts, and removes, whatever begins with the name of a checkpoint.
+    # transformers counts and removes every folder whose name begins like that of a checkpoint.
     while (target := checkpoint.with_name(f"{_ASIDE}-{number}-{checkpoint.name}")).exists():
         number += 1
     checkpoint.rename(target)
 
 
 def note_stage(folder: Path, stage: Any) -> None:
-    """Write down with which settings the checkpoints in a folder are made."""
+    """Write the settings with which the checkpoints in a folder are made."""
     with replace_file(folder / _STAGE) as stream:
         stream.write(json.dumps(_telling(dataclasses.asdict(stage)), indent=1) + "\n")
 
 
 def check_stage(folder: Path, stage: Any) -> None:
-    """Refuse to go on from checkpoints that were made with other settings.
+    """Raise an error if the checkpoints in a folder were made with other settings.
 
     Raises
     ------
     ConfigError
-        Naming the settings that differ.
+        The message names the settings that differ.
     """
     if not (folder / _STAGE).is_file():
         return
@@ -131,8 +133,8 @@ def check_stage(folder: Path, stage: Any) -> None:
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if changed:
         raise ConfigError(
-            f"{folder} holds checkpoints of other settings ({', '.join(changed)}); expected the "
-            "same ones: remove the folder to start anew, or take another out"
+            f"{folder} has checkpoints of other settings ({', '.join(changed)}); expected the same "
+            "settings: remove the folder to start again, or choose another out"
         )
 
 

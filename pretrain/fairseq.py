@@ -1,7 +1,7 @@
-"""fairseq's BART and GENRE checkpoints, converted to the Hugging Face layout.
+"""Conversion of fairseq's BART and GENRE checkpoints to the Hugging Face layout.
 
-Read under torch's restricted unpickler: tensors and plain values load, and the few classes that
-fairseq's checkpoints hold are replaced by empty ones; code in a checkpoint never runs.
+Checkpoints are read with torch's restricted unpickler, which loads tensors and plain values and
+never runs code from a checkpoint.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from biolink.pretrain.vocabulary import barts_tokenizer, byte_level
 
 __all__ = ["convert", "fairseq_ids", "read_checkpoint", "read_dictionary"]
 
-#: What torch raises on files that are no whole pickle.
+#: The errors that torch raises for damaged files.
 _DAMAGE = (
     *(OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
     *(AssertionError, ArithmeticError, ImportError, MemoryError, struct.error, zipfile.BadZipFile),
 )
-#: Matrices that say how large the model is.
+#: Matrices from which the size of the model follows.
 _NEEDED = (
     *("encoder.embed_tokens.weight", "encoder.embed_positions.weight"),
     *("encoder.layers.0.fc1.weight", "decoder.layers.0.fc1.weight"),
     *("decoder.embed_tokens.weight", "decoder.embed_positions.weight"),
 )
 _AGAIN = " #fairseq:overwrite"
-#: fairseq's own symbols in the order of its ids; <mask> is added behind the dictionary.
+#: fairseq's own symbols in the order of its ids; <mask> comes after the dictionary.
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 _IGNORED = re.compile(
     r"(^|\.)(version|_float_tensor|embed_positions\._float_tensor)$|^classification_heads\."
@@ -46,12 +46,12 @@ _IGNORED = re.compile(
 
 
 def read_dictionary(file: Path) -> list[str]:
-    """Symbols of ``dict.txt`` in the order of fairseq's ids, special ones and <mask> included.
+    """Return the symbols of ``dict.txt`` in the order of fairseq's ids, with the special ones.
 
     Raises
     ------
     ModelError
-        When a line is not ``symbol count``, or a symbol comes twice.
+        When a line is not ``symbol count``, or a symbol occurs twice.
     """
     symbols = list(_SPECIAL)
     lines = _text(file, "fairseq's dict.txt").split("\n")
@@ -67,7 +67,9 @@ def read_dictionary(file: Path) -> list[str]:
         if not symbol or not (count.isascii() and count.isdigit()):
             raise ModelError(f"{file}:{number}: {line[:40]!r}; expected a symbol and a count")
         if symbol in known and not again:
-            raise ModelError(f"{file}:{number}: {symbol[:40]!r} again; expected each symbol once")
+            raise ModelError(
+                f"{file}:{number}: {symbol[:40]!r} occurs again; expected each symbol once"
+            )
         known.add(symbol)
         symbols.append(symbol)
     return [*symbols, "<mask>"]
@@ -83,12 +85,12 @@ def _text(file: Path, expected: str) -> str:
 
 
 def fairseq_ids(symbols: list[str], encoder: dict[str, int]) -> dict[str, int]:
-    """Token -> row of fairseq's embedding.
+    """Map each token to its row of fairseq's embedding.
 
     Parameters
     ----------
     symbols
-        Of :func:`read_dictionary`; GPT-2's BPE writes ids of its own vocabulary, as digits.
+        The symbols of :func:`read_dictionary`, which are ids of GPT-2's vocabulary in digits.
     encoder
         GPT-2's ``encoder.json`` or ``vocab.json``: token -> id.
     """
@@ -104,16 +106,16 @@ def fairseq_ids(symbols: list[str], encoder: dict[str, int]) -> dict[str, int]:
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Weights, and the arguments of the model (``args`` or ``cfg.model``) as a dict.
+    """Return the weights and the arguments of the model (``args`` or ``cfg.model``) as dicts.
 
     Raises
     ------
     ModelError
-        When the file is no fairseq checkpoint, or holds objects that may not be loaded.
+        When the file is not a fairseq checkpoint, or holds objects that may not be loaded.
     """
     try:
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            # torch's words on odd pickles; what is wrong is said below.
+            # torch's warnings about odd pickles are hidden, since errors are reported below.
             warnings.simplefilter("ignore")
             saved = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -126,7 +128,7 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{file} is damaged ({first}); expected a fairseq checkpoint") from None
     if not isinstance(saved, dict) or not isinstance(saved.get("model"), dict):
-        raise ModelError(f"{file}: has no weights under 'model'; expected a fairseq checkpoint")
+        raise ModelError(f"{file} has no weights under 'model'; expected a fairseq checkpoint")
     weights: dict[str, Tensor] = saved["model"]
     for name, tensor in weights.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
@@ -137,21 +139,22 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ModelError(f"{file}: {name!r} is not a plain tensor of numbers")
     check_weights(weights.items(), file)
     config = saved.get("cfg")
-    found = saved.get("args") or (config.get("model") if isinstance(config, dict) else None) or {}
-    if isinstance(found, argparse.Namespace):
-        found = vars(found)
-    if not isinstance(found, dict):
+    of_cfg = config.get("model") if isinstance(config, dict) else None
+    arguments = saved.get("args") or of_cfg or {}
+    if isinstance(arguments, argparse.Namespace):
+        arguments = vars(arguments)
+    if not isinstance(arguments, dict):
         raise ModelError(f"{file}: its arguments are not a table; expected a fairseq checkpoint")
-    return weights, dict(found)
+    return weights, dict(arguments)
 
 
 def _argument(arguments: dict[str, Any], name: str, default: float, file: Path) -> float:
-    """A number among the checkpoint's arguments; the default where it is not said."""
+    """A number among the checkpoint's arguments, or the default if it is missing."""
     value = arguments.get(name)
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1024:
-        raise ModelError(f"{file}: its argument {name} is {str(value)[:40]!r}, expected a number")
+        raise ModelError(f"{file}: its argument {name} is {str(value)[:40]!r}; expected a number")
     return value
 
 
@@ -159,15 +162,15 @@ def _config(weights: dict[str, Tensor], arguments: dict[str, Any], file: Path) -
     from transformers import BartConfig
 
     def layers(side: str) -> int:
-        found = {int(m[1]) for k in weights if (m := re.match(rf"{side}\.layers\.(\d+)\.", k))}
-        return len(found)
+        numbers = {int(m[1]) for k in weights if (m := re.match(rf"{side}\.layers\.(\d+)\.", k))}
+        return len(numbers)
 
     for name in _NEEDED:
         if name not in weights:
-            raise ModelError(f"{file}: has no {name!r}; expected a BART checkpoint")
+            raise ModelError(f"{file} has no {name!r}; expected a BART checkpoint")
         if weights[name].dim() != 2 or not weights[name].numel():
             shape = tuple(weights[name].shape)
-            raise ModelError(f"{file}: {name!r} has the shape {shape}, expected a matrix")
+            raise ModelError(f"{file}: {name!r} has the shape {shape}; expected a matrix")
     rows, width = weights["encoder.embed_tokens.weight"].shape
     positions = len(weights["encoder.embed_positions.weight"]) - 2
     heads = {}
@@ -177,7 +180,7 @@ def _config(weights: dict[str, Tensor], arguments: dict[str, Any], file: Path) -
         if width % heads[side]:
             raise ModelError(f"{file}: {width} dimensions are not a multiple of {name}")
     if positions < 1:
-        raise ModelError(f"{file}: has no positions; expected a BART checkpoint")
+        raise ModelError(f"{file} has no positions; expected a BART checkpoint")
     return BartConfig(
         vocab_size=rows,
         d_model=width,
@@ -187,7 +190,7 @@ def _config(weights: dict[str, Tensor], arguments: dict[str, Any], file: Path) -
         decoder_attention_heads=heads["decoder"],
         encoder_ffn_dim=weights["encoder.layers.0.fc1.weight"].shape[0],
         decoder_ffn_dim=weights["decoder.layers.0.fc1.weight"].shape[0],
-        # fairseq's positions begin behind its padding id, as Hugging Face's offset of 2 does.
+        # fairseq's positions begin after its padding id, like Hugging Face's offset of 2.
         max_position_embeddings=positions,
         activation_function=str(arguments.get("activation_fn") or "gelu"),
         dropout=min(1.0, _argument(arguments, "dropout", 0.1, file)),
@@ -210,11 +213,13 @@ def convert(
     ----------
     checkpoint
         ``model.pt``.
+    output
+        The folder to write.
     dictionary
-        ``dict.txt`` (``dict.source.txt`` of GENRE); looked for beside the checkpoint.
+        ``dict.txt`` (``dict.source.txt`` for GENRE). Default: looked for beside the checkpoint.
     tokenizer
-        Folder with ``encoder.json`` or ``vocab.json``, and ``vocab.bpe`` or ``merges.txt``; looked
-        for beside the checkpoint. Without it no tokeniser is written.
+        Folder with ``encoder.json`` or ``vocab.json``, and ``vocab.bpe`` or ``merges.txt``.
+        Default: looked for beside the checkpoint. If it is not found, no tokeniser is written.
 
     Returns
     -------
@@ -228,7 +233,7 @@ def convert(
     rows = config.vocab_size
     if config.activation_function not in ("gelu", "relu"):
         raise ModelError(
-            f"{checkpoint}: activation {config.activation_function!r}; expected gelu or relu"
+            f"{checkpoint}: the activation is {config.activation_function!r}; expected gelu or relu"
         )
     renamed = {f"model.{k}": v.float() for k, v in weights.items() if not _IGNORED.search(k)}
     head = renamed.pop("model.decoder.output_projection.weight", None)
@@ -240,14 +245,14 @@ def convert(
         "lm_head.weight": shared,
         "final_logits_bias": torch.zeros(1, rows),
     }
-    # The tokeniser first: what is wrong with it is found before the long work.
+    # The tokeniser is read first, so that its errors are found before the long work.
     read = _tokenizer(checkpoint.parent, dictionary, tokenizer, rows)
     with torch.device("meta"):
         shapes = {n: p.shape for n, p in BartForConditionalGeneration(config).state_dict().items()}
     given = {name: tensor.shape for name, tensor in renamed.items()}
     wrong = sorted(n for n in shapes | given if shapes.get(n) != given.get(n))
     if wrong:
-        raise ModelError(f"{checkpoint}: {wrong[0]!r} does not fit; expected BART's weights")
+        raise ModelError(f"{checkpoint}: {wrong[0]!r} does not fit; expected weights of BART")
     model = BartForConditionalGeneration(config).eval()
     model.load_state_dict(renamed)
     with model_folder(output) as folder:
@@ -258,24 +263,24 @@ def convert(
 
 
 def _tokenizer(beside: Path, dictionary: Path | None, folder: Path | None, rows: int) -> Any:
-    places = [p for p in (dictionary, beside / "dict.txt", beside / "dict.source.txt") if p]
-    found = next((p for p in places if p.is_file()), None)
-    if dictionary is not None and found != dictionary:
+    paths = [p for p in (dictionary, beside / "dict.txt", beside / "dict.source.txt") if p]
+    symbols = next((p for p in paths if p.is_file()), None)
+    if dictionary is not None and symbols != dictionary:
         raise ModelError(f"{dictionary}: no such file; expected fairseq's dict.txt")
-    place = folder or beside
+    holder = folder or beside
     vocabulary, merges = (
-        next((place / name for name in names if (place / name).is_file()), None)
+        next((holder / name for name in names if (holder / name).is_file()), None)
         for names in (("encoder.json", "vocab.json"), ("vocab.bpe", "merges.txt"))
     )
-    if found is None or vocabulary is None or merges is None:
+    if symbols is None or vocabulary is None or merges is None:
         if folder is not None:
             raise ModelError(f"{folder}: no BPE; expected vocab.json and merges.txt, and dict.txt")
         return None
     from tokenizers import AddedToken, models
 
-    ids = fairseq_ids(read_dictionary(found), _encoder(vocabulary))
+    ids = fairseq_ids(read_dictionary(symbols), _encoder(vocabulary))
     if len(ids) > rows:
-        raise ModelError(f"{found}: {len(ids)} symbols; expected at most the model's {rows}")
+        raise ModelError(f"{symbols}: {len(ids)} symbols; expected at most the model's {rows}")
     backend = byte_level(models.BPE(ids, _merges(merges, ids), unk_token="<unk>"))
     backend.add_special_tokens(
         [AddedToken(t, special=True, lstrip=t == "<mask>") for t in (*_SPECIAL, "<mask>")]
@@ -288,14 +293,14 @@ def _encoder(file: Path) -> dict[str, int]:
     values: dict[str, int] = json_of(file)
     wrong = next((t for t, i in values.items() if type(i) is not int or i < 0), None)
     if wrong is not None:
-        raise damaged(file, f"{wrong[:40]!r} has {str(values[wrong])[:40]!r}, expected an id")
+        raise damaged(file, f"{wrong[:40]!r} has {str(values[wrong])[:40]!r}; expected an id")
     if len(set(values.values())) < len(values):
-        raise damaged(file, "two tokens have one id")
+        raise damaged(file, "two tokens have the same id")
     return values
 
 
 def _merges(file: Path, ids: dict[str, int]) -> list[tuple[str, str]]:
-    """Merges of the tokens that the dictionary has."""
+    """The merges whose tokens the dictionary has."""
     merges = []
     for number, line in enumerate(_text(file, "GPT-2's merges").split("\n"), 1):
         line = line.removesuffix("\r")

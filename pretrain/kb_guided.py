@@ -1,8 +1,8 @@
-"""KB-guided pre-training samples: a synonym in a sentence made from the concept's own entry.
+"""KB-guided pre-training samples: a synonym in a sentence made from the entry of its concept.
 
-Source: GenBioEL (NAACL 2022), section 3.1 and its templates. There is one sample for every pair
-of a concept and one of its names. Samples are made when they are asked for and depend only on the
-seed and their number, so any number of processes can share them out.
+Source: GenBioEL (NAACL 2022), section 3.1 and its templates. There is one sample for each pair of a
+concept and one of its names. Samples are made when they are needed and depend only on the seed and
+their number, so any number of processes can share them.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ class Sample:
     Attributes
     ----------
     source
-        Encoder input (:func:`biolink.kb.prompt.source_text`).
+        Input of the encoder (:func:`biolink.kb.prompt.source_text`).
     mention
-        For the decoder prompt.
+        The mention for the decoder prompt.
     target
         The name, as the knowledge base writes it.
     row
         Row of the concept in the knowledge base.
     negative
-        The name of another concept that is most similar to the mention, where it was asked for.
+        The name of another concept that is most similar to the mention, if negatives were asked
+        for.
     """
 
     source: str
@@ -71,19 +72,21 @@ class KBGuidedSamples:
     Parameters
     ----------
     kb
-        Concepts and names; a subset gives the samples of its concepts.
+        The knowledge base; a subset gives the samples of its concepts.
     form
         Prompt form of the model. Its window cuts long definitions on the side away from the
         mention.
     seed
-        Together with a sample's number it decides everything random about it.
+        The random choices of a sample depend only on the seed and the sample's number.
     choice
         Which synonym is the mention: ``random``; ``sample``, in proportion to its similarity to
         the target (cosine of character n-grams); ``most_similar``; ``least_similar``.
     index
-        Similarities of names; needed for every choice but ``random``, and for negatives.
+        Index with the similarities of names, which ``negatives`` and all choices except ``random``
+        need.
     negatives
-        Add the most similar name of another concept (ANGEL, ACL Findings 2025, section 3.2).
+        Whether the most similar name of another concept is added (ANGEL, ACL Findings 2025,
+        section 3.2).
     """
 
     def __init__(
@@ -122,9 +125,12 @@ class KBGuidedSamples:
         return self._make(number, f"{self.seed}:{number}")
 
     def in_training(self, number: int) -> Sample:
-        """Sample ``number`` of an endless training: shuffled anew, and made anew, each epoch."""
-        place = shuffled(number, self._size, self.seed)
-        return self._make(place, f"{self.seed}:{number // self._size}:{place}")
+        """Return sample ``number`` of an endless training, which has a new order in each epoch.
+
+        The random choices of a sample are new in each epoch as well.
+        """
+        index = shuffled(number, self._size, self.seed)
+        return self._make(index, f"{self.seed}:{number // self._size}:{index}")
 
     def _make(self, number: int, key: str) -> Sample:
         pair = number if self._pairs is None else int(self._pairs[number])

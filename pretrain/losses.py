@@ -1,4 +1,4 @@
-"""Training objectives."""
+"""Losses on tensors for the training objectives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "unlikelihood",
 ]
 
-#: Label of a position that takes no part in a loss.
+#: Label of a position that a loss ignores.
 IGNORED = -100
 
 
@@ -28,7 +28,7 @@ def smoothed_nll(
     smoothing: float,
     form: Literal["fairseq", "huggingface"] = "huggingface",
 ) -> Tensor:
-    """Cross entropy with label smoothing over the vocabulary, mean over predictions.
+    """Return the mean cross entropy over predictions, with label smoothing over the vocabulary.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def smoothed_nll(
     targets
         [predictions].
     smoothing
-        epsilon, from 0 to below 1.
+        Epsilon, from 0 to below 1.
     form
-        ``huggingface``: (1 - epsilon) nll + epsilon * mean over the vocabulary. ``fairseq``: the
-        share is epsilon / (V - 1) for each other token, so the right one gets 1 - epsilon exactly.
+        ``huggingface``: (1 - epsilon) nll + epsilon * mean over the vocabulary. ``fairseq``: each
+        wrong token gets epsilon / (V - 1), so the right one gets exactly 1 - epsilon.
     """
     nll = -log_probs.gather(1, targets[:, None])[:, 0]
     if form == "fairseq":
@@ -50,7 +50,7 @@ def smoothed_nll(
 
 
 def consistency(first: Tensor, second: Tensor) -> Tensor:
-    """Symmetric KL divergence of two dropout passes, mean over predictions.
+    """Return the symmetric KL divergence of two dropout passes, as the mean over predictions.
 
     Source: R-Drop (NeurIPS 2021), equation 2.
 
@@ -65,20 +65,20 @@ def consistency(first: Tensor, second: Tensor) -> Tensor:
 
 
 def unlikelihood(log_probs: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
-    """Pushes down tokens that the trie allows but the target does not have.
+    """Return the unlikelihood loss of tokens that the trie allows but the target does not have.
 
-    Source: unlikelihood training (ICLR 2020), equation 4, over the trie as GenBioEL's code has it.
+    Source: unlikelihood training (ICLR 2020), equation 4, over the trie as in GenBioEL's code.
 
     Parameters
     ----------
     log_probs
         [predictions, vocabulary].
     rows, tokens
-        Parallel: prediction and wrong token.
+        Parallel lists of the prediction and the wrong token.
 
     Returns
     -------
-    The sum over wrong tokens of -log(1 - p), mean over predictions.
+    The sum of -log(1 - p) over wrong tokens, divided by the number of predictions.
     """
     if not len(rows):
         return log_probs.new_zeros(())
@@ -87,7 +87,7 @@ def unlikelihood(log_probs: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
 
 
 def sequence_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
-    """Sum of the log-probabilities of each row's labels [rows]; ignored labels count nothing.
+    """Return the sum of the log-probabilities of each row's labels [rows], without ignored ones.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def sequence_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
 def preference(
     right: Tensor, wrong: Tensor, right_before: Tensor, wrong_before: Tensor, beta: float
 ) -> Tensor:
-    """Direct preference optimisation: the right name over the model's own wrong one.
+    """Return the loss of direct preference optimisation of right names over wrong ones.
 
     Source: ANGEL (ACL Findings 2025), section 3.3; DPO (NeurIPS 2023), equation 7.
 
@@ -113,25 +113,25 @@ def preference(
     right, wrong
         Sequence log-probabilities [pairs] under the model.
     right_before, wrong_before
-        The same under the model as it was before this stage.
+        The same under the model before this stage.
     beta
-        How far the model may move.
+        The weight of the log-probability ratios; a smaller value lets the model move farther.
     """
     margin = (right - right_before) - (wrong - wrong_before)
     return -F.logsigmoid(beta * margin).mean()
 
 
 def listwise(scores: Tensor, right: Tensor, present: Tensor) -> Tensor:
-    """Softmax over the names of each mention: the share of those that are right.
+    """Return the negative log of the share of right names in a softmax, as the mean over mentions.
 
     Parameters
     ----------
     scores
         [mentions, names].
     right
-        bool of the same shape: names of the gold concept.
+        bool [mentions, names]: whether the name is one of the gold concept.
     present
-        bool of the same shape: False where a mention has fewer names.
+        bool [mentions, names]: False after the last name of a mention that has fewer.
     """
     lowest = torch.finfo(scores.dtype).min
     every = torch.logsumexp(scores.masked_fill(~present, lowest), 1)
@@ -139,14 +139,18 @@ def listwise(scores: Tensor, right: Tensor, present: Tensor) -> Tensor:
 
 
 def info_nce(first: Tensor, second: Tensor, owners: Tensor, temperature: float) -> Tensor:
-    """Contrast of synonym pairs within a batch, in both directions (SapBERT, NAACL 2021).
+    """Return the contrastive loss of synonym pairs in a batch, in both directions.
+
+    Source: SapBERT (NAACL 2021).
 
     Parameters
     ----------
     first, second
         Unit vectors [pairs, d].
     owners
-        [pairs]: concept of each pair; other pairs of the same concept are no negatives.
+        [pairs]: the concept of each pair; other pairs of the same concept are not negatives.
+    temperature
+        The divisor of the cosines.
     """
     scores = first @ second.T / temperature
     same = owners[:, None] == owners[None, :]

@@ -1,8 +1,8 @@
-"""A BART-shaped start from a BERT-shaped sentence encoder (all-MiniLM-L6-v2).
+"""A starting model in the form of BART, made from a BERT sentence encoder (all-MiniLM-L6-v2).
 
-The encoder's weights map onto BART's one to one; only the LayerNorm epsilon differs (1e-12 to
-1e-5). The decoder starts from some of the encoder's layers, its cross-attention from their
-self-attention. The vocabulary is pruned to the pieces that the texts at hand use.
+The encoder's weights map onto BART's one to one; only the epsilon of LayerNorm changes from 1e-12
+to 1e-5. The decoder starts from some layers of the encoder, and its cross-attention from their
+self-attention. The vocabulary is pruned to the pieces that the given texts use.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def count_pieces(tokenizer_file: Path, texts: Iterable[str]) -> Counter[int]:
-    """How often each piece id of a tokenizers file occurs in the texts."""
+    """Count how often each piece of a tokeniser occurs in texts."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
@@ -49,25 +49,33 @@ def count_pieces(tokenizer_file: Path, texts: Iterable[str]) -> Counter[int]:
 def prune_wordpiece(
     tokenizer_file: Path, keep: Iterable[int], markers: Sequence[str] = (START_MARKER, END_MARKER)
 ) -> tuple[dict[str, Any], list[int]]:
-    """A WordPiece tokenizer without the pieces that are not kept.
+    """Remove the pieces of a WordPiece tokeniser that are not to be kept.
 
-    Special tokens and all single characters stay, so every word that had a tokenisation has one
-    still.
+    Special tokens and all single characters stay, so every word that had a tokenisation still has
+    one.
+
+    Parameters
+    ----------
+    tokenizer_file
+        The tokeniser, a file of the tokenizers library.
+    keep
+        Ids of the pieces to keep.
+    markers
+        Special tokens to add after the pieces.
 
     Returns
     -------
-    The tokenizer as the JSON of the tokenizers library, and the old id of every new piece; the
-    markers follow them as special tokens.
+    The tokeniser as the JSON of the tokenizers library, and the old id of every new piece.
     """
     spec = json.loads(tokenizer_file.read_text(encoding="utf-8"))
     old = spec["model"]["vocab"]
     wanted = set(keep)
-    kept = [
+    pieces = [
         (piece, number)
         for piece, number in sorted(old.items(), key=lambda item: item[1])
         if piece in _SPECIAL or number in wanted or len(piece.removeprefix("##")) == 1
     ]
-    vocabulary = {piece: new for new, (piece, _) in enumerate(kept)}
+    vocabulary = {piece: new for new, (piece, _) in enumerate(pieces)}
     spec["model"]["vocab"] = vocabulary
     for token in spec["added_tokens"]:
         token["id"] = vocabulary[token["content"]]
@@ -92,26 +100,26 @@ def prune_wordpiece(
             processor[side][1] = vocabulary[processor[side][0]]
     spec["padding"] = None
     spec["truncation"] = None
-    return spec, [number for _, number in kept]
+    return spec, [number for _, number in pieces]
 
 
 def bart_from_bert(
     folder: Path, old_ids: Sequence[int], markers: dict[str, int], decoder_layers: Sequence[int]
 ) -> Any:
-    """``BartForConditionalGeneration`` from a BERT folder (config.json, model.safetensors).
+    """Make a ``BartForConditionalGeneration`` from a BERT folder (config.json, model.safetensors).
 
     Parameters
     ----------
     folder
-        The BERT model.
+        The folder of the BERT model.
     old_ids
-        Old id of every kept piece.
+        The old id of every piece of the new vocabulary.
     markers
-        Marker -> old id of the piece whose embedding it starts from.
+        Marker -> old id of the piece from whose embedding it starts.
     decoder_layers
-        Encoder layers that the decoder's layers start from.
+        The encoder layers from which the decoder's layers start.
     """
-    # Long because it is a list of which weight goes where.
+    # Long because it lists the target of each weight.
     from transformers import BartConfig, BartForConditionalGeneration
 
     try:
@@ -149,7 +157,8 @@ def bart_from_bert(
 
     def put(target: str, tensor: torch.Tensor) -> None:
         if state[target].shape != tensor.shape:
-            raise ModelError(f"{folder}: {target} wants {tuple(state[target].shape)}")
+            shape, expected = tuple(tensor.shape), tuple(state[target].shape)
+            raise ModelError(f"{folder}: {target} has the shape {shape}; expected {expected}")
         state[target].copy_(tensor)
 
     words = weights["embeddings.word_embeddings.weight"][torch.tensor(rows)]

@@ -1,4 +1,4 @@
-"""What a step minimises, as a function of a transformers model and a batch."""
+"""The objectives of training: functions of a transformers model and a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]
 
 
 def logits_of(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """Logits [rows, T, vocabulary] of a batch of :mod:`biolink.pretrain.seq2seq`."""
+    """Return the logits [rows, T, vocabulary] of a batch of :mod:`biolink.pretrain.seq2seq`."""
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
@@ -29,7 +29,7 @@ def logits_of(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
 
 
 def predictions(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities [predictions, vocabulary] and targets of the labels that count."""
+    """Return log-probabilities [predictions, vocabulary] and targets of labels not ignored."""
     wanted = labels != IGNORED
     return torch.log_softmax(logits[wanted].float(), -1), labels[wanted]
 
@@ -37,7 +37,7 @@ def predictions(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def generation(
     smoothing: float, form: Literal["fairseq", "huggingface"] = "huggingface"
 ) -> Objective:
-    """Label-smoothed likelihood of the target."""
+    """Return the objective of generation, the label-smoothed likelihood of the target."""
 
     def objective(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         log_probs, targets = predictions(logits_of(model, batch), batch["labels"])
@@ -49,16 +49,16 @@ def generation(
 
 
 def preferences(model: Any, beta: float, likelihood: float = 0.0) -> Objective:
-    """Preference of the first half of a batch's rows over the second.
+    """Return an objective that prefers the first half of a batch's rows to the second half.
 
     Parameters
     ----------
     model
-        As it is before the stage; a frozen copy is the reference.
+        The model before the stage; a frozen copy of it is the reference.
     beta
         See :func:`biolink.pretrain.losses.preference`.
     likelihood
-        Weight of the right names' own likelihood beside the preference.
+        The weight of the likelihood of the right names, which is added to the preference.
     """
     reference = copy.deepcopy(model).eval().requires_grad_(False)
 

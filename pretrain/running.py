@@ -1,7 +1,7 @@
-"""Running a training: transformers' Trainer over deterministic batches, with exact resume.
+"""The training loop: transformers' Trainer over deterministic batches, with exact resumption.
 
-accelerate is underneath, so several GPUs, bf16, DeepSpeed and FSDP are settings: the table
-``[trainer]`` of a TOML file goes to ``transformers.TrainingArguments`` as it is.
+The Trainer uses accelerate, so several GPUs, bf16, DeepSpeed and FSDP are settings: the table
+``[trainer]`` of a TOML file is passed to ``transformers.TrainingArguments`` as it is.
 """
 
 from __future__ import annotations
@@ -28,40 +28,42 @@ from biolink.pretrain.stream import MARKS, DenoisingStream
 
 __all__ = ["Numbered", "Objective", "Optimisation", "run_training"]
 
-#: (model, batch) -> the loss and its parts for the log.
+#: A function of a model and a batch that returns the loss, and figures for the log.
 Objective = Callable[[Any, Mapping[str, Any]], tuple[Tensor, Mapping[str, float | Tensor]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Optimisation:
-    """How long and how fast to train.
+    """Length and speed of a training.
 
     Attributes
     ----------
     steps
-        Optimiser steps.
+        Number of optimiser steps.
     batch_size
-        Samples of a step in one process; ``accumulation`` and the number of processes multiply it.
+        Number of samples of a batch in one process. The samples of a step are this number times
+        ``accumulation`` times the number of processes. Default: 8.
     accumulation
-        Batches whose gradients are added up for one step.
+        Number of batches whose gradients are added up for one step. Default: 1.
     lr
-        Peak learning rate.
+        Peak learning rate. Default: 1e-5.
     schedule
-        How it falls after the warm-up: ``linear``, ``polynomial``, ``cosine`` or ``constant``.
+        How the learning rate falls after the warm-up: ``linear``, ``polynomial``, ``cosine`` or
+        ``constant``. Default: ``polynomial``.
     warmup
-        Steps of the warm-up; a share of all steps when below 1.
+        Number of steps of the warm-up, or their share of all steps if below 1. Default: 0.02.
     weight_decay, betas, epsilon
-        AdamW's.
+        Parameters of AdamW. Defaults: 0.01, (0.9, 0.999) and 1e-6.
     clip
-        Largest norm of the gradient.
+        Largest norm of the gradient. Default: 0.1.
     seed
-        Of the order, the samples' own randomness and dropout.
+        Seed of the order, of random choices in samples and of dropout. Default: 0.
     precision
-        ``fp32``, ``bf16`` or ``fp16``.
+        ``fp32`` (the default), ``bf16`` or ``fp16``.
     save_every, log_every
-        Steps between checkpoints and between lines of the log.
+        Number of steps between checkpoints, and between lines of the log. Defaults: 500 and 50.
     keep
-        Checkpoints kept; never fewer than two, as the newest may be half written.
+        Number of checkpoints to keep, at least two since the newest may be incomplete. Default: 2.
     """
 
     steps: int
@@ -96,14 +98,14 @@ class Optimisation:
 
 
 class Numbered(Dataset):
-    """Samples by number, made when they are asked for.
+    """Samples by number, which are made when they are needed.
 
     Parameters
     ----------
     size
-        How many a training takes.
+        The number of samples.
     make
-        Number -> sample; it must depend on nothing else.
+        A function from a number to a sample, which must depend on the number alone.
     """
 
     def __init__(self, size: int, make: Callable[[int], Any]) -> None:
@@ -119,12 +121,12 @@ class Numbered(Dataset):
 def training_arguments(
     folder: Path, settings: Optimisation, extra: Mapping[str, Any]
 ) -> TrainingArguments:
-    """Settings as transformers writes them.
+    """Return the settings as ``transformers.TrainingArguments``.
 
     Raises
     ------
     ConfigError
-        When ``extra`` names what TrainingArguments does not know, or does not allow here.
+        When ``extra`` has a field that TrainingArguments does not know, or that biolink sets.
     """
     names = {"constant": "constant_with_warmup"}
     own: dict[str, Any] = {
@@ -134,7 +136,7 @@ def training_arguments(
         "gradient_accumulation_steps": settings.accumulation,
         "learning_rate": settings.lr,
         "lr_scheduler_type": names.get(settings.schedule, settings.schedule),
-        # The share of steps when below 1, as ours.
+        # As in our settings, a value below 1 is a share of all steps.
         "warmup_steps": settings.warmup if settings.warmup < 1 else int(settings.warmup),
         "weight_decay": settings.weight_decay,
         "adam_beta1": settings.betas[0],
@@ -146,22 +148,22 @@ def training_arguments(
         "fp16": settings.precision == "fp16",
         "save_steps": settings.save_every,
         "logging_steps": settings.log_every,
-        # The one before the newest stays until the newest is sealed.
+        # The checkpoint before the newest must stay until the newest has its seal.
         "save_total_limit": max(2, settings.keep),
         "remove_unused_columns": False,
         "report_to": "none",
         "disable_tqdm": True,
         "lr_scheduler_kwargs": {"lr_end": 0.0} if settings.schedule == "polynomial" else {},
-        # Said outright, or several processes without a GPU do not find one another.
+        # Without this, several processes on CPUs do not find one another.
         "use_cpu": not torch.accelerator.is_available(),
-        # Each process reads the whole stream and takes its part: batches differ in length.
+        # Each process reads the whole stream and takes its share, since batches differ in length.
         "accelerator_config": {"dispatch_batches": False},
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
     fixed = sorted(set(extra) & own.keys() & {"output_dir", "max_steps", "remove_unused_columns"})
     if fixed:
-        raise ConfigError(f"trainer.{fixed[0]} is set by biolink; expected it to be left out")
+        raise ConfigError(f"trainer.{fixed[0]} is set by biolink; expected no value for it")
     try:
         return TrainingArguments(**(own | dict(extra)))
     except (TypeError, ValueError, ImportError, OSError) as error:
@@ -170,22 +172,22 @@ def training_arguments(
 
 @contextmanager
 def _of_this_training(checkpoint: Any) -> Iterator[None]:
-    """A checkpoint that cannot be loaded, or not without running code, is an error that names it.
+    """Raise an error that names the checkpoint if it cannot be loaded in the block.
 
-    transformers reads its pickles with ``weights_only``: code in them never runs.
+    transformers reads pickles with ``weights_only``, so code in them never runs.
     """
     try:
         yield
     except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError, UnpicklingError) as e:
         first = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise ModelError(
-            f"{checkpoint} is not a checkpoint of this training ({first}); expected one that the "
-            "same settings wrote: remove it, or take another folder under out"
+            f"{checkpoint} is not a checkpoint of this training ({first}); expected one with the "
+            "same settings: remove it, or choose another folder as out"
         ) from None
 
 
 class _Trainer(Trainer):
-    """transformers' Trainer with our objective and the samples in their own order."""
+    """transformers' Trainer with our objective, which takes the samples in their order."""
 
     def __init__(self, objective: Objective, by_tokens: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -193,7 +195,7 @@ class _Trainer(Trainer):
         self.loss_is_scaled_for_ga = False
         self._parts: dict[str, float | Tensor] = {}
         self._counted = 0
-        #: Checkpoint whose random state the next step begins with.
+        #: The checkpoint with whose random state the next step begins.
         self.random_state_of: str | None = None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -214,8 +216,8 @@ class _Trainer(Trainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         if self.random_state_of is not None:
-            # A stream that skips by itself: transformers restores the state before the reader
-            # starts, and starting it draws a number.
+            # A stream skips samples itself. transformers restores the random state before it
+            # starts the reader, which draws a number, so the state is restored again here.
             self._load_rng_state(self.random_state_of)
             self.random_state_of = None
         return super().training_step(*args, **kwargs)
@@ -233,7 +235,7 @@ class _Trainer(Trainer):
             self._parts[name] = self._parts.get(name, 0.0) + value
         self._counted += 1
         if self.by_tokens and self.accelerator.num_processes > 1:
-            # Processes hold unequal numbers of tokens: the mean is that of one large batch.
+            # Processes have unequal numbers of tokens; this gives the mean of one large batch.
             tokens = (inputs["labels"] != IGNORED).sum()
             everywhere = self.accelerator.reduce(tokens, "sum")
             loss = loss * tokens * self.accelerator.num_processes / everywhere
@@ -248,7 +250,7 @@ class _Trainer(Trainer):
 
 @dataclass
 class _Marks(TrainerCallback):
-    """Writes the stream's marks beside each checkpoint."""
+    """Writes the marks of the stream into each checkpoint."""
 
     stream: DenoisingStream
 
@@ -260,18 +262,18 @@ class _Marks(TrainerCallback):
 
 @dataclass
 class _Seal(TrainerCallback):
-    """Says that a checkpoint is whole; the last of the callbacks."""
+    """Writes the seal of a checkpoint; this must be the last callback."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()  # each process writes files of its own
+            torch.distributed.barrier()  # Each process writes files of its own.
         if state.is_world_process_zero:
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 @dataclass
 class _Log(TrainerCallback):
-    """Appends each line of the log to a file, and hands it on."""
+    """Appends each line of the log to a file, and reports it."""
 
     file: Path
     report: Callable[[dict[str, Any]], None] = field(default=lambda record: None)
@@ -287,7 +289,7 @@ class _Log(TrainerCallback):
 
 
 def _adamw(groups: Sequence[dict[str, Any]], settings: Optimisation) -> tuple[Any, dict[str, Any]]:
-    """AdamW over groups of parameters, as transformers' Trainer is told of it."""
+    """AdamW over groups of parameters, in the form that transformers' Trainer takes."""
     return torch.optim.AdamW, {
         "params": list(groups),
         "lr": settings.lr,
@@ -313,39 +315,46 @@ def run_training(
     stage: Any,
     groups: Sequence[dict[str, Any]] | None = None,
 ) -> Any:
-    """Train, or go on from the last whole checkpoint in the folder.
+    """Train a model, starting from the last complete checkpoint in the folder if there is one.
 
-    One that is damaged or half written is reported, and put aside under another name.
+    A damaged or incomplete checkpoint is reported and renamed.
 
     Parameters
     ----------
     model
-        Changed in place.
+        The model, which is changed in place.
     dataset
         :class:`Numbered` samples, or a stream of texts.
     collate
-        Samples -> batch.
+        A function from samples to a batch.
     objective
-        (model, batch) -> (loss, parts of it for the log).
+        A function from the model and a batch to the loss and figures for the log.
+    settings
+        Length and speed of the training.
     folder
-        Checkpoints go to ``folder/checkpoint-N``, the log to ``folder/log.jsonl``.
+        The folder of the checkpoints ``checkpoint-N`` and of ``log.jsonl``.
     extra
         Further fields of ``transformers.TrainingArguments``.
+    callbacks
+        Callbacks of transformers' Trainer.
+    report
+        Called with each line of the log.
     by_tokens
-        The objective is a mean over predictions (else over rows): how processes are weighed.
+        Whether the objective is a mean over predictions (Default: True) or over rows, which
+        determines the weights of processes.
     stage
-        All settings of the training, a dataclass: a checkpoint of other settings is refused.
+        A dataclass with all settings of the training. A checkpoint of other settings is refused.
     groups
-        Parameters with learning rates of their own, as :class:`torch.optim.AdamW` takes them.
+        Parameters with their own learning rates, as :class:`torch.optim.AdamW` takes them.
 
     Returns
     -------
-    transformers' trainer state.
+    The state of transformers' Trainer.
 
     Raises
     ------
     ConfigError
-        When the checkpoint is one of other settings.
+        When the checkpoints were made with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(folder, settings, extra or {})
@@ -378,7 +387,7 @@ def run_training(
 def _last_checkpoint(
     folder: Path, first: bool, stage: Any, report: Callable[[dict[str, Any]], None]
 ) -> Path | None:
-    """What a run goes on from, made with these settings; ``first`` of its processes writes."""
+    """The checkpoint from which a run continues; only the ``first`` process writes files."""
     last = last_whole(folder, "checkpoint", report, aside=first)
     if last is not None:
         check_stage(folder, stage)
@@ -388,7 +397,7 @@ def _last_checkpoint(
 
 
 def _resume_stream(stream: DenoisingStream, checkpoint: Path, of_step: int) -> None:
-    """Let a stream go on behind what the steps until a checkpoint took of it."""
+    """Let a stream continue after the samples of the steps before a checkpoint."""
     done = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     marks = json.loads((checkpoint / MARKS).read_text(encoding="utf-8"))
     stream.resume(done["global_step"] * of_step, marks)

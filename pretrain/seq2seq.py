@@ -1,7 +1,7 @@
-"""Text to batches: what the encoder reads, what the decoder is fed, and what is counted.
+"""Batches from texts: inputs of the encoder, inputs of the decoder, and labels.
 
-Source: GenBioEL (NAACL 2022), section 3: the decoder is fed the prompt ``{mention} is`` and then
-the name; the prompt's positions take no part in the loss.
+Source: GenBioEL (NAACL 2022), section 3. The decoder reads the prompt ``{mention} is`` and then the
+name; the loss ignores the positions of the prompt.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["denoising_batch", "generation_batch", "padded"]
 
 
 def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    """Rows of different length as one tensor [rows, longest], filled up on the right."""
+    """Return rows of different length as one tensor [rows, longest], padded on the right."""
     result = np.full((len(rows), max(map(len, rows))), value, dtype=np.int64)
-    for place, row in enumerate(rows):
-        result[place, : len(row)] = row
+    for number, row in enumerate(rows):
+        result[number, : len(row)] = row
     return torch.from_numpy(result)
 
 
@@ -46,7 +46,7 @@ def _batch(
 def denoising_batch(
     sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], pad_id: int, start_id: int
 ) -> dict[str, Tensor]:
-    """Corrupted and original sequences; the decoder is fed the original, shifted right."""
+    """Return a batch of corrupted sources and original targets; the decoder reads the targets."""
     inputs = [[start_id, *target[:-1]] for target in targets]
     return _batch(sources, inputs, targets, pad_id)
 
@@ -62,18 +62,20 @@ def generation_batch(
     source_limit: int,
     name_limit: int = 64,
 ) -> dict[str, Tensor]:
-    """Sources, decoder prompts with names, and labels that leave the prompt out.
+    """Return a batch of sources, decoder prompts with names, and labels without the prompt.
 
     Parameters
     ----------
+    tokenizer, form
+        The tokeniser and the prompt form of the model.
     sources
-        Encoder inputs (:func:`biolink.kb.prompt.source_text`).
+        Inputs of the encoder (:func:`biolink.kb.prompt.source_text`).
     mentions, names
-        For the prompt and the target.
+        The mentions for the prompts, and the target names.
     start_id, eos_id
-        The decoder's start token and the token that ends a name.
+        The decoder's start token, and the token that ends a name.
     source_limit, name_limit
-        Tokens kept; a name that is cut keeps its end token.
+        The most tokens of a source and of a name; a name that is cut keeps its end token.
     """
     encoded = tokenizer(list(sources), truncation=True, max_length=source_limit)["input_ids"]
     prompts = form.prompt_ids(tokenizer, mentions, start_id)

@@ -18,39 +18,39 @@ T = TypeVar("T")
 
 
 def at_least(name: str, value: float, least: float) -> None:
-    """Raise :class:`ConfigError` when a number is too small."""
+    """Raise :class:`ConfigError` if a number is too small."""
     if value < least:
         raise ConfigError(f"{name} = {value}; expected {least} or more")
 
 
 def share(name: str, value: float) -> None:
-    """Raise :class:`ConfigError` when a number is not in [0, 1]."""
+    """Raise :class:`ConfigError` if a number is not in [0, 1]."""
     if not 0 <= value <= 1:
         raise ConfigError(f"{name} = {value}; expected a number from 0 to 1")
 
 
 class _FromHere(str):
-    """Text of an override."""
+    """A string of an override, in which paths are relative to the current folder."""
 
 
 def read_settings(cls: type[T], file: str | Path, overrides: Sequence[str] = ()) -> T:
-    """Read settings.
+    """Read settings from a TOML file.
 
     Parameters
     ----------
     cls
-        A dataclass whose fields are str, int, float, bool, literals, tuples of str, tables
-        (``dict``), other such dataclasses, or one of these or None.
+        A dataclass. The type of a field is str, int, float, bool, a path, a literal, a tuple of
+        these, a table (``dict``) or another such dataclass; it may be optional.
     file
-        TOML; paths in it count from its folder (fields of type :class:`~pathlib.Path`).
+        The file; paths in it (fields of type :class:`~pathlib.Path`) are relative to its folder.
     overrides
-        ``table.key=value``, the value as TOML writes it or a bare word; they win over the file,
-        and paths in them count from the current folder.
+        Settings as ``table.key=value``, with the value in TOML or as a bare word. They override
+        the file, and paths in them are relative to the current folder.
 
     Raises
     ------
     ConfigError
-        Names the file, the line and what was expected.
+        When a setting is not valid; the message names the file, the line and what was expected.
     """
     file = Path(file)
     try:
@@ -58,7 +58,7 @@ def read_settings(cls: type[T], file: str | Path, overrides: Sequence[str] = ())
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}); expected TOML") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{file}: not a text file; expected TOML in UTF-8") from None
+        raise ConfigError(f"{file} is not a text file; expected TOML in UTF-8") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -68,10 +68,10 @@ def read_settings(cls: type[T], file: str | Path, overrides: Sequence[str] = ())
         if not sign:
             raise ConfigError(f"override {override!r}; expected key=value")
         *tables, key = path.strip().split(".")
-        place = values
+        inner = values
         for table in tables:
-            place = place.setdefault(table, {})
-        place[key] = _value(written.strip())
+            inner = inner.setdefault(table, {})
+        inner[key] = _value(written.strip())
     folder = file.parent
 
     def fail(key: str, message: str) -> ConfigError:
@@ -167,13 +167,13 @@ def _written(hint: Any) -> str:
         return f"a list, each {_written(arguments[0])}"
     if origin is dict or hint is dict or dataclasses.is_dataclass(hint):
         return "a table"
-    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(
+    return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}.get(
         hint, "a path"
     )
 
 
 def field_table(settings: Any) -> dict[str, Any]:
-    """Settings as plain values for JSON or TOML, paths as text."""
+    """Return settings as plain values for JSON or TOML, with paths as strings."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Path):

@@ -1,4 +1,4 @@
-"""The two pre-training stages: denoising and KB-guided, from settings to a model folder."""
+"""The two pre-training stages, denoising and KB-guided, from settings to a model folder."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Denoising:
     Attributes
     ----------
     out
-        The model goes to ``out/model``, checkpoints to ``out/run``.
+        Output folder; the model is written to ``out/model``, checkpoints to ``out/run``.
     text
-        Files of text, JSONL, MEDLINE or PubMed XML; each is a shard.
+        Files of text, JSON Lines, MEDLINE or PubMed XML; each file is a shard.
+    training
+        Length and speed of the training.
     model
-        Checkpoint to go on from; None to start from ``config``.
+        Model folder from which the training starts. Default: a new model with ``config``.
     config
-        transformers' configuration of a new model, or values to change in the checkpoint's.
+        transformers' configuration of a new model, or values to change in that of ``model``.
     tokenizer
-        Folder of the tokeniser, when it is not the model's.
+        Folder of the tokeniser. Default: that of the model.
     length
-        Tokens of a packed sequence.
+        Number of tokens of a packed sequence. Default: 512.
     noise
         How text is corrupted.
     dropout
-        Of hidden states and attention.
-    training
-        How long and how fast.
+        Dropout of hidden states and attention. Default: 0.1.
     trainer
         Further fields of ``transformers.TrainingArguments`` (DeepSpeed, FSDP).
     """
@@ -88,7 +88,7 @@ class KBGuided:
     out, model, config, tokenizer, dropout, training, trainer
         As for :class:`Denoising`.
     kb
-        Knowledge base: stored, or any readable.
+        Knowledge base, stored or in any readable format.
     prompt
         Fields of :class:`biolink.kb.prompt.PromptForm` to change.
     choice
@@ -96,10 +96,10 @@ class KBGuided:
     label_smoothing, smoothing_form
         See :func:`biolink.pretrain.losses.smoothed_nll`.
     negatives
-        Prefer the right name to the most similar name of another concept (ANGEL, section 3.2),
-        instead of plain generation.
+        Whether the model learns to prefer the right name to the most similar name of another
+        concept (ANGEL, section 3.2), in place of plain generation. Default: False.
     beta
-        Of the preference.
+        See :func:`biolink.pretrain.losses.preference`. Default: 0.1.
     """
 
     out: Path
@@ -124,12 +124,14 @@ class KBGuided:
 
 
 def run_denoising(settings: Denoising, read: Reader, report: Report = lambda record: None) -> Path:
-    """Train, or go on; returns the model folder.
+    """Run the stage, or continue it after an interruption, and return the model folder.
 
     Parameters
     ----------
+    settings
+        All settings of the stage.
     read
-        Gives the texts of files (:func:`biolink.texts.read_texts`).
+        A function that reads the texts of files (:func:`biolink.texts.read_texts`).
     report
         Called with each line of the log.
     """
@@ -164,7 +166,7 @@ def run_denoising(settings: Denoising, read: Reader, report: Report = lambda rec
 
 
 def kb_guided_samples(settings: KBGuided) -> KBGuidedSamples:
-    """The samples of a stage, for training and for a person to read."""
+    """Return the samples of a stage, for training and for a preview."""
     kb = KnowledgeBase.read(settings.kb)
     index = None
     if settings.negatives or settings.choice != "random":
@@ -176,7 +178,7 @@ def kb_guided_samples(settings: KBGuided) -> KBGuidedSamples:
 
 
 def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> Path:
-    """Train, or go on; returns the model folder."""
+    """Run the stage, or continue it after an interruption, and return the model folder."""
     check_model_target(settings.out / "model")
     model, tokenizer = start_from(
         settings.model,
@@ -196,7 +198,7 @@ def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> P
         rows = list(batch)
         names = [s.target for s in rows]
         if settings.negatives:
-            # A concept that nothing resembles is its own opponent: it moves nothing.
+            # A concept that resembles no other is compared with itself, which changes nothing.
             names += [s.negative or s.target for s in rows]
             rows += rows
         return generation_batch(
@@ -210,7 +212,7 @@ def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> P
             source_limit(config),
         )
 
-    # The Trainer takes whole batches in turn, so processes share out what one would see.
+    # Processes take whole batches in turn, so together they see the same as one process.
     dataset = Numbered(2**62, samples.in_training)
     run_training(
         model, dataset, collate, objective, training, settings.out / "run", settings.trainer,

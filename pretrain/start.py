@@ -1,4 +1,4 @@
-"""What a training starts from, and what it leaves behind."""
+"""The model from which a training starts, and the model folder that it writes."""
 
 from __future__ import annotations
 
@@ -42,39 +42,40 @@ def start_from(
     dropout: float | None = None,
     seed: int = 0,
 ) -> tuple[Any, Any]:
-    """A model and its tokeniser: a checkpoint, or random weights from a configuration.
+    """Return a model and its tokeniser, from a folder or with random weights.
 
     Parameters
     ----------
     model
-        Folder in the Hugging Face layout; None to start from ``config``.
+        Folder in the Hugging Face layout. If it is None, the model gets random weights.
     config
-        ``transformers`` configuration with its ``model_type`` (``bart`` unless given); its
-        vocabulary and special ids follow the tokeniser. Beside ``model``: values to change.
+        With ``model``, the values to change in its configuration. Without it, the ``transformers``
+        configuration, with ``model_type`` (default: ``bart``); the vocabulary and special ids
+        follow from the tokeniser.
     tokenizer
-        Folder of the tokeniser; the model's own when None.
+        Folder of the tokeniser. Default: that of the model.
     dropout
-        Of hidden states and attention; the configuration's when None.
+        Dropout of hidden states and attention. Default: that of the configuration.
     seed
-        Of random weights.
+        Seed of random weights.
     """
     import torch
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    place = tokenizer or model
-    if place is None:
+    source = tokenizer or model
+    if source is None:
         raise ConfigError(
             "tokenizer is missing; expected the folder of one, since no model is given"
         )
-    for folder in {place, model or place}:
+    for folder in {source, model or source}:
         check_model(folder)
     if model is not None:
         config_values(model)
-    if not any((place / name).is_file() for name in (TOKENISER, "vocab.json")):
-        raise ModelError(f"{place} has no tokeniser; expected {TOKENISER} in it")
-    read = tokeniser_of_transformers(place)
+    if not any((source / name).is_file() for name in (TOKENISER, "vocab.json")):
+        raise ModelError(f"{source} has no tokeniser; expected {TOKENISER} in it")
+    read = tokeniser_of_transformers(source)
     changes = dict(config)
     if dropout is not None:
         changes |= {"dropout": dropout, "attention_dropout": dropout, "dropout_rate": dropout}
@@ -116,13 +117,13 @@ def _check_known(settings: Any, keys: Iterable[str]) -> None:
 
 
 def prompt_of(model: Path | None, changes: dict[str, Any]) -> PromptForm:
-    """The prompt form that a checkpoint was trained with, with some values changed."""
+    """Return the prompt form with which a model was trained, with some values changed."""
     form = PromptForm() if model is None else settings_of(model).prompt
     return checked_form(form.to_dict() | changes)
 
 
 def source_limit(config: Any) -> int:
-    """How many tokens the encoder reads."""
+    """Return the number of tokens that the encoder reads."""
     return int(getattr(config, "max_position_embeddings", 512) or 512)
 
 
@@ -136,19 +137,23 @@ def save_model(
     write: Callable[[Path], object] = lambda folder: None,
     **further: Any,
 ) -> None:
-    """Write a model folder: weights, tokeniser and ``biolink.json``, all or nothing.
+    """Write a model folder with weights, tokeniser and ``biolink.json``, completely or not at all.
 
     Parameters
     ----------
+    folder
+        The folder to write.
+    model, tokenizer, form
+        The model, its tokeniser and its prompt form.
     stage
-        The settings that made it.
+        The settings of the training.
     before
-        The model that it started from, whose stages are listed first and whose documents count
-        as its own.
+        The model from which the training started. Its stages are listed first, and its training
+        documents count as those of the new model, too.
     write
-        Writes further files into the folder it is given.
+        A function that writes further files into the folder that it is given.
     further
-        More entries of ``biolink.json``.
+        Further entries of ``biolink.json``.
     """
     earlier = [] if before is None else settings_of(before).stages
     settings = ModelSettings(form, training=[*earlier, stage], **further)
@@ -168,18 +173,20 @@ def extend_model(
     write: Callable[[Path], object],
     **further: Any,
 ) -> None:
-    """Copy a model folder and add to it, all or nothing.
+    """Copy a model folder and add files to the copy, completely or not at all.
 
-    The weights are the same file, so indexes that were made with them fit.
+    The weights stay the same, so indexes that were made with them remain valid.
 
     Parameters
     ----------
+    folder
+        The folder to write.
     before
-        The model.
+        The folder to copy.
     stage
-        The settings of what is added.
+        The settings of the training that made the new files.
     write
-        Writes the new files into the folder it is given.
+        A function that writes the new files into the folder that it is given.
     further
         Entries of ``biolink.json`` to set.
     """

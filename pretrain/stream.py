@@ -1,7 +1,6 @@
-"""Texts to packed token sequences, streamed with Hugging Face datasets and resumable.
+"""Packed token sequences from texts, as a stream of Hugging Face datasets that can be resumed.
 
-Files are the shards: several readers share them out, and nothing is held but one batch of
-documents.
+The files are the shards, which several readers share. Only one batch of documents is in memory.
 """
 
 from __future__ import annotations
@@ -19,24 +18,26 @@ from biolink.pretrain.denoising import Noise, noised, pack_documents, sentence_e
 __all__ = ["MARKS", "DenoisingStream", "packed_dataset"]
 
 MARKS = "stream_marks.json"
-_DOCUMENTS = 64  # documents that are packed together
-_MARK_EVERY = 256  # sequences
+_DOCUMENTS = 64  # The number of documents that are packed together.
+_MARK_EVERY = 256  # The number of sequences between two marks.
 
-#: Paths of files -> their texts, one file after the other; a function of a module.
+#: A function of a module from paths of files to their texts, one file after another.
 Reader = Callable[[Sequence[str]], Iterator[str]]
 
 
 def packed_dataset(files: Sequence[str], read: Reader, tokenizer: Any, length: int) -> Any:
-    """A ``datasets.IterableDataset`` of packed sequences: ``tokens`` and the ``file`` they are of.
+    """Return a ``datasets.IterableDataset`` of packed sequences, with the column ``tokens``.
 
     Parameters
     ----------
     files
         The shards.
     read
-        Gives a file's texts; a function of a module, so that workers can load it.
+        A function that reads the texts of files, in a module so that workers can load it.
+    tokenizer
+        The tokeniser.
     length
-        Tokens of a sequence at the most.
+        The most tokens of a sequence.
     """
     from datasets import IterableDataset as Streamed
 
@@ -46,7 +47,7 @@ def packed_dataset(files: Sequence[str], read: Reader, tokenizer: Any, length: i
         encoded = tokenizer(batch["text"], add_special_tokens=False)["input_ids"]
         return {"tokens": list(pack_documents(encoded, length, begin_id, end_id))}
 
-    # datasets shares a list of gen_kwargs out: each file is a shard.
+    # datasets distributes a list in gen_kwargs among its readers, so each file is a shard.
     texts = Streamed.from_generator(_texts, gen_kwargs={"files": list(files), "read": read})
     return texts.map(packed, batched=True, batch_size=_DOCUMENTS, remove_columns=["text"])
 
@@ -57,10 +58,10 @@ def _texts(files: Sequence[str], read: Reader) -> Iterator[dict[str, str]]:
 
 
 class DenoisingStream(IterableDataset):
-    """Endless (corrupted, original) sequences, epoch after epoch in the order of the files.
+    """An endless stream of corrupted and original sequences, in the order of the files.
 
-    The position is a number; now and then the state of the underlying dataset is noted, so that
-    :meth:`resume` skips at most a few hundred sequences.
+    The state of the underlying dataset is noted at regular intervals, so :meth:`resume` skips at
+    most a few hundred sequences.
     """
 
     def __init__(self, packed: Any, tokenizer: Any, noise: Noise, seed: int) -> None:
@@ -74,12 +75,14 @@ class DenoisingStream(IterableDataset):
         self._skip = 0
 
     def resume(self, consumed: int, marks: Sequence[dict[str, Any]]) -> None:
-        """Go on after ``consumed`` sequences.
+        """Continue after ``consumed`` sequences.
 
         Parameters
         ----------
+        consumed
+            The number of sequences to skip.
         marks
-            What :attr:`marks` held when the checkpoint was written.
+            The value of :attr:`marks` when the checkpoint was written.
         """
         earlier = [mark for mark in marks if mark["number"] <= consumed]
         self._start = earlier[-1] if earlier else {"number": 0, "state": None}
@@ -114,7 +117,7 @@ class DenoisingStream(IterableDataset):
                     yield {"source": source, "target": tokens}
                 if number % _MARK_EVERY == 0:
                     self.marks.append({"number": number, "state": self.packed.state_dict()})
-                    # Batches are read ahead, never by more than the last few marks.
+                    # Batches are read ahead, but not by more than the last few marks.
                     del self.marks[:-8]
             if number == seen:
                 raise ConfigError("the text to train on is empty")

@@ -1,7 +1,7 @@
 """Tokenisers: byte-level BPE from text, and BioBART-v2's extension of a model's vocabulary.
 
-Source: BioBART-v2's note: the union of BART's vocabulary and one learned on PubMed; a new token's
-embedding starts as the mean of those of its pieces under the old vocabulary.
+Source: the description of BioBART-v2. Its vocabulary is the union of BART's and one learned on
+PubMed. The embedding of a new token starts as the mean of the embeddings of its old pieces.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
     Parameters
     ----------
     texts
-        Streamed once.
+        The texts, which are read once.
     size
-        Tokens of the vocabulary, the special ones included.
+        Number of tokens in the vocabulary, with the special ones.
     least
-        How often a pair must occur to be merged.
+        The least number of occurrences of a pair that is merged. Default: 2.
     """
     from tokenizers import AddedToken, models, pre_tokenizers
     from tokenizers.trainers import BpeTrainer
@@ -50,7 +50,7 @@ def train_bpe(texts: Iterable[str], size: int, least: int = 2) -> Any:
 
 
 def byte_level(model: Any) -> Any:
-    """A ``tokenizers.Tokenizer`` that cuts text into bytes, as BART's does, over a BPE model."""
+    """Return a ``tokenizers.Tokenizer`` over a BPE model that cuts text into bytes, as in BART."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers
 
     tokenizer = Tokenizer(model)
@@ -60,7 +60,7 @@ def byte_level(model: Any) -> Any:
 
 
 def barts_tokenizer(tokenizer: Any) -> Any:
-    """A :func:`byte_level` tokeniser as transformers', with BART's special tokens and their ids."""
+    """Return a :func:`byte_level` tokeniser as one of transformers, with BART's special tokens."""
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast
 
@@ -94,18 +94,17 @@ def _pair(merge: Any) -> tuple[str, str]:
 
 
 def union_tokenizer(old: Any, new: Any) -> Any:
-    """The old tokeniser with the new one's tokens and merges behind its own.
+    """Return the old tokeniser with the tokens and merges of the new one added after its own.
 
-    Old tokens keep their ids. The old merges run first, so a text is cut as before and then
-    joined further where the new vocabulary knows the join; a text in which it does not keeps its
-    tokens.
+    Old tokens keep their ids. The old merges are applied first, so a text is cut as before; then
+    tokens are merged further if the new vocabulary has the merge.
     """
     from tokenizers import Tokenizer
 
     spec, other = _bpe(old), _bpe(new)
     vocabulary = dict(spec["model"]["vocab"])
     special = set(new.all_special_tokens)
-    # Ids of added tokens (<mask>) lie behind the vocabulary; the new ones come after both.
+    # Ids of added tokens (<mask>) come after the vocabulary; the new tokens come after both.
     following = max(old.get_vocab().values()) + 1
     known = set(old.get_vocab())
     for token, _ in sorted(other["model"]["vocab"].items(), key=lambda item: item[1]):
@@ -132,14 +131,16 @@ def union_tokenizer(old: Any, new: Any) -> Any:
 
 @torch.no_grad()
 def extend_vocabulary(model: Any, old: Any, new: Any) -> Any:
-    """Give a model the union of two vocabularies; changed in place.
+    """Give a model the union of two vocabularies; the model is changed in place.
 
     Parameters
     ----------
     model
-        A BART whose tokeniser is ``old``.
+        A BART model.
+    old
+        The tokeniser of the model.
     new
-        A byte-level BPE tokeniser learned on other text (:func:`train_bpe`).
+        A byte-level BPE tokeniser that was learned on other text (:func:`train_bpe`).
 
     Returns
     -------
@@ -158,7 +159,7 @@ def extend_vocabulary(model: Any, old: Any, new: Any) -> Any:
         if token is None or token in known:
             continue
         text = tokenizer.convert_tokens_to_string([token])
-        # As the old merges cut the token itself, not the text around it.
+        # The pieces are those of the token itself, without the text around it.
         pieces = [piece.id for piece in old.backend_tokenizer.model.tokenize(token)]
         if not pieces:
             raise ModelError(f"the old vocabulary cannot write {text!r}")

@@ -70,7 +70,7 @@ def parts(kb: KnowledgeBase) -> tuple[Part, Part]:
     return Part.of("diseases", kb, ["D1", "D3", "D4", "D5", "D6", "D9"])
 
 
-def test_parts_share_out_the_annotations(parts: tuple[Part, Part], kb: KnowledgeBase) -> None:
+def test_each_annotation_belongs_to_one_part(parts: tuple[Part, Part], kb: KnowledgeBase) -> None:
     part, complement = parts
     assert len(part.kb) + len(complement.kb) == len(kb)
     # D9 is in the list but not in the knowledge base: asked for all the same. D8 is in neither.
@@ -85,7 +85,7 @@ def test_parts_share_out_the_annotations(parts: tuple[Part, Part], kb: Knowledge
     assert len(gold_of(gold_document(), complement)) == 1
 
 
-def test_scores_by_hand(parts: tuple[Part, Part]) -> None:
+def test_scores_equal_those_counted_by_hand(parts: tuple[Part, Part]) -> None:
     document = gold_document()
 
     def guess(word: str, concept: str) -> Guess:
@@ -112,7 +112,9 @@ def test_scores_by_hand(parts: tuple[Part, Part]) -> None:
     assert found.interval == (found.f1, found.f1)  # one document
 
 
-def test_parts_together_are_parts_alone(linker: Linker, parts: tuple[Part, Part]) -> None:
+def test_linking_to_several_parts_at_once_equals_each_alone(
+    linker: Linker, parts: tuple[Part, Part]
+) -> None:
     """One pass over several parts links as a linker over each does."""
     documents = [gold_document(), gold_document("2", TEXT.replace(" and a cold", ", cold"))]
     kbs = [linker.kb, *(part.kb for part in parts)]
@@ -133,7 +135,7 @@ def test_parts_together_are_parts_alone(linker: Linker, parts: tuple[Part, Part]
 @pytest.mark.parametrize(
     "policy", [PostPruning(), Margin(0.5), Combination((0.1, 0.5, 0.2, -0.3, 0.1, 0.2), 0.6)]
 )
-def test_policies_over_kept_predictions(
+def test_policies_decide_the_same_over_stored_predictions(
     linker: Linker, parts: tuple[Part, Part], policy: NilPolicy
 ) -> None:
     """A policy over cached links of the whole base decides as a linker over the part does."""
@@ -151,7 +153,7 @@ def test_policies_over_kept_predictions(
         assert kept == expected
 
 
-def test_the_benchmark_knows_what_a_served_policy_knows(
+def test_the_benchmark_gives_a_policy_the_evidence_of_a_linker(
     linker: Linker, parts: tuple[Part, Part]
 ) -> None:
     """A policy that the benchmark fits is asked the same when a linker over the part serves it."""
@@ -168,7 +170,7 @@ def test_best_threshold() -> None:
     assert best_threshold([], [], 3) == 0.0
 
 
-def test_predictions_are_kept_and_go_on(tmp_path: Path) -> None:
+def test_predictions_are_stored_and_resumed(tmp_path: Path) -> None:
     documents = [gold_document(str(i)) for i in range(40)]
     asked: list[int] = []
 
@@ -225,7 +227,7 @@ def test_every_setting(linker: Linker, parts: tuple[Part, Part], tmp_path: Path)
     assert len(record["results"]) == len(results) and record["published"] == {}
 
 
-def test_published_rows_are_whole() -> None:
+def test_published_rows_are_complete() -> None:
     for rows in PUBLISHED.values():
         assert len(rows) == 11
         for row in rows:
@@ -273,7 +275,7 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
     assert not set(kbs["part"]) & set(kbs["complement"])
 
 
-def test_only_bc5cdr_is_compared() -> None:
+def test_only_bc5cdr_is_compared_with_published_results() -> None:
     assert not is_published_test([gold_document()])
 
 
@@ -291,7 +293,7 @@ def test_parts_of_another_base_are_refused(linker: Linker, kb: KnowledgeBase) ->
 
 @pytest.mark.corpus
 @pytest.mark.parametrize("subset", ["T038", "T058"])
-def test_medmentions_in_its_derived_form(
+def test_the_command_runs_on_medmentions(
     data_folder: Path, model_folder: Path, tmp_path: Path, subset: str
 ) -> None:
     """The command runs on what there is of MedMentions, and says that it is not comparable."""

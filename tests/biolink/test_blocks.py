@@ -39,14 +39,14 @@ class Poisoned:
         return block
 
 
-def test_a_poison_document_is_left_out() -> None:
+def test_a_document_that_cannot_be_linked_is_left_out() -> None:
     done = BlockLinker(Poisoned())(documents(4))  # type: ignore[arg-type]
     assert [d.id for d in done.documents] == ["0", "1", "3"]
     assert done.problems == ["document '2' cannot be linked: it is poison"]
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError("x")])
-def test_errors_of_a_recogniser_cost_their_document(error: Exception) -> None:
+def test_an_error_of_a_recogniser_leaves_out_only_its_document(error: Exception) -> None:
     class Failing:
         def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
             if any(document.id == "1" for document in block):
@@ -59,7 +59,7 @@ def test_errors_of_a_recogniser_cost_their_document(error: Exception) -> None:
     assert problem.startswith(f"document '1' cannot be linked: {type(error).__name__}: ")
 
 
-def test_processes_give_what_one_gives_in_order(settings: LinkSettings) -> None:
+def test_several_processes_give_the_results_of_one_in_order(settings: LinkSettings) -> None:
     given = documents(11)
     here = BlockLinker(settings.linker())
     wanted = [d for block in blocks_of(given, 3) for d in here(block).documents]
@@ -130,7 +130,7 @@ def test_no_more_blocks_are_read_than_workers_need(settings: LinkSettings) -> No
     assert read == 2
 
 
-def test_what_loading_raises_is_told(tmp_path: Path) -> None:
+def test_an_error_of_loading_is_raised(tmp_path: Path) -> None:
     wrong = LinkSettings(model=str(tmp_path))
     with pytest.raises(ModelError, match="is not a model"):
         list(link_in_processes(wrong, blocks_of(documents(2), 1), workers=1))
@@ -142,7 +142,7 @@ class Deadly(LinkSettings):
         os._exit(3)
 
 
-def test_a_worker_that_dies_while_it_loads_is_told() -> None:
+def test_a_worker_that_dies_while_it_loads_is_reported() -> None:
     with pytest.raises(BiolinkError, match="a worker process died while it loaded the model"):
         list(link_in_processes(Deadly(), blocks_of(documents(4), 2), workers=1))
 
@@ -170,7 +170,7 @@ class Killed(LinkSettings):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_document_with_which_each_process_dies_is_left_out(workers: int, tmp_path: Path) -> None:
+def test_a_document_that_kills_every_process_is_left_out(workers: int, tmp_path: Path) -> None:
     given = [*documents(9), Document("once", "x"), Document("last", "x")]
     settings = Killed("2 7", str(tmp_path / "once"))
     done = list(link_in_processes(settings, blocks_of(given, 3), workers))
@@ -182,7 +182,7 @@ def test_a_document_with_which_each_process_dies_is_left_out(workers: int, tmp_p
     ]
 
 
-def test_processes_that_die_whatever_they_link_are_told(
+def test_processes_that_die_with_every_document_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("biolink.scale.blocks._DEATHS", 2)
@@ -193,7 +193,7 @@ def test_processes_that_die_whatever_they_link_are_told(
         next(linked)
 
 
-def test_errors_travel_between_processes() -> None:
+def test_errors_can_be_pickled() -> None:
     import pickle
 
     for error in (

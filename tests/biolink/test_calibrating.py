@@ -49,7 +49,7 @@ def documents(count: int = 60) -> list[Document]:
 
 
 @pytest.mark.parametrize("kind", ["isotonic", "platt"])
-def test_calibration_mends_what_is_said(kind: str) -> None:
+def test_calibration_corrects_the_probabilities(kind: str) -> None:
     found = calibrate(documents(), KB, kind)  # type: ignore[arg-type]
     assert found.error_before > 0.12 and found.error_after < 0.05
     for p in (0.2, 0.5, 0.8):
@@ -65,7 +65,7 @@ def test_expected_error_by_hand() -> None:
     assert expected_error([], []) == 0
 
 
-def test_it_is_stored(tmp_path: Path) -> None:
+def test_a_calibration_is_stored(tmp_path: Path) -> None:
     calibration = fit_calibration([0.1, 0.4, 0.6, 0.9], [False, True, False, True])
     calibration.save(tmp_path / "c.json")
     assert Calibration.read(tmp_path / "c.json") == calibration
@@ -79,7 +79,9 @@ def test_it_is_stored(tmp_path: Path) -> None:
         fit_calibration([0.5], [True])
 
 
-def test_a_linker_applies_it(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_a_linker_applies_its_calibration(
+    model_folder: Path, kb: KnowledgeBase, tmp_path: Path
+) -> None:
     text = "breast tumor"
     document = Document("1", text, mentions=(Mention(0, len(text), text),))
     plain = Linker(load_model(model_folder), kb)
@@ -105,7 +107,7 @@ def test_a_linker_applies_it(model_folder: Path, kb: KnowledgeBase, tmp_path: Pa
         load(model=tmp_path / "model", kb=kb)
 
 
-def test_the_combination_learns_what_counts() -> None:
+def test_the_combination_learns_the_features_that_matter() -> None:
     rng = random.Random(0)
     seen, right = [], []
     for _ in range(400):
@@ -130,7 +132,7 @@ def test_log_odds_are_finite() -> None:
     assert np.isfinite([log_odds(0), log_odds(1)]).all()
 
 
-def test_the_diagram_shows_both(tmp_path: Path) -> None:
+def test_the_diagram_shows_both_series(tmp_path: Path) -> None:
     figure = reliability({"before": [(0.1, False), (0.9, True)], "after": [(0.5, True)]})
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
         "before", "after",

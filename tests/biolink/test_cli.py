@@ -250,7 +250,7 @@ def test_evaluation_with_everything(tmp_path: Path) -> None:
     assert "expected a report of biolink evaluate" in done.stderr
 
 
-def test_what_is_half_written_goes_when_the_command_is_ended(tmp_path: Path) -> None:
+def test_partial_files_are_removed_when_the_command_is_ended(tmp_path: Path) -> None:
     target = tmp_path / "out.jsonl"
     command = [
         sys.executable, "-c", "from biolink.cli import main; main()",

@@ -84,7 +84,7 @@ def test_parquet_is_read(tmp_path: Path) -> None:
         list(read(file))
 
 
-def test_blocks_have_names_of_their_own_and_those_that_are_there_are_left_out(
+def test_blocks_have_distinct_names_and_existing_ones_are_skipped(
     tmp_path: Path,
 ) -> None:
     file = lines(tmp_path / "a.jsonl", ["one", "two", "three", "four"])
@@ -115,7 +115,7 @@ def test_a_folder_serves_one_job(tmp_path: Path) -> None:
         Shards(tmp_path).begin({})
 
 
-def test_a_document_that_kills_twice_is_left_out(tmp_path: Path) -> None:
+def test_a_document_with_which_two_processes_die_is_left_out(tmp_path: Path) -> None:
     shards = Shards(tmp_path / "out")
     shards.begin({})
     block = Block("part-00000-000000", [Document(str(i), str(i)) for i in range(3)])
@@ -224,7 +224,7 @@ def test_a_small_corpus_is_spread_over_all_workers(tmp_path: Path) -> None:
     assert told == [(6, 12), (12, 12)]
 
 
-def test_ray_itself_says_nothing(tmp_path: Path) -> None:
+def test_messages_of_ray_are_not_printed(tmp_path: Path) -> None:
     file = lines(tmp_path / "a.jsonl", ["Text."])
     command = [sys.executable, "-c", _DRIVER, file, str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -240,7 +240,7 @@ link_on_ray(ClusterJob((sys.argv[1],), sys.argv[2], MarkingSettings(slow=0.05), 
 """
 
 
-def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+def test_a_killed_run_can_be_resumed(tmp_path: Path) -> None:
     file = lines(tmp_path / "a.jsonl", [f"Text {i}." for i in range(90)])
     out = tmp_path / "out"
     command = [sys.executable, "-c", _DRIVER, file, str(out)]

@@ -141,7 +141,7 @@ def sliced_mentions() -> tuple[Mention, ...]:
     return (Mention(0, 5, "fever", "", ("D1",)),)
 
 
-def test_a_report_survives_json() -> None:
+def test_a_report_can_be_stored_as_json() -> None:
     report = sliced()
     assert Report.from_json(report.to_json()) == report
 
@@ -180,7 +180,7 @@ def test_other_systems_predictions() -> None:
     assert (report.strict.recall_at_1, report.nil) == (0.5, 1)
 
 
-def test_pages() -> None:
+def test_reports_as_pages() -> None:
     reports = {"ours": sliced(), "other | system": replace(sliced(), protocol="biosyn")}
     comparisons = [("ours", "other | system", compare(*reports.values()))]
     text = to_markdown(reports, comparisons)

@@ -144,7 +144,7 @@ def test_links_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ncbi_disease.PubTator", "bc5cdr.PubTator"])
-def test_pubtator_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
+def test_pubtator_files_are_written_as_they_were_read(name: str, tmp_path: Path) -> None:
     write(read(DATA / name), tmp_path / "x.PubTator")
     assert (tmp_path / "x.PubTator").read_text() == (DATA / name).read_text()
 
@@ -313,7 +313,7 @@ def test_align() -> None:
     assert align("x", 5, 9, "  ") is None
 
 
-def test_documents_refuse_wrong_offsets() -> None:
+def test_documents_reject_wrong_offsets() -> None:
     with pytest.raises(ValueError, match="says 'cold' but the text there is 'feve'"):
         Document("1", "fever", mentions=(Mention(0, 4, "cold"),))
     with pytest.raises(ValueError, match="outside the text"):
@@ -323,7 +323,7 @@ def test_documents_refuse_wrong_offsets() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_what_it_is(name: str) -> None:
+def test_every_format_has_a_label(name: str) -> None:
     assert load(name).LABEL
 
 

@@ -43,7 +43,7 @@ def documents_in(file: Path, content: Any) -> list[Document]:
     return list(read(file))
 
 
-def test_what_a_bioc_document_says_of_itself_becomes_metadata(tmp_path: Path) -> None:
+def test_infons_and_keys_of_a_bioc_document_become_metadata(tmp_path: Path) -> None:
     record = bioc(relations=[RELATION], journal="J. Asthma", pmid=12, metadata={"x": [1]})
     (document,) = documents_in(tmp_path / "x.json", {"documents": [record]})
     assert document.id == "1"
@@ -58,7 +58,7 @@ def test_what_a_bioc_document_says_of_itself_becomes_metadata(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.xml", "x.jsonl"])
-def test_infons_and_relations_come_back(name: str, tmp_path: Path) -> None:
+def test_infons_and_relations_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
     passage = bioc()["passages"][0]
     inner = {**passage, "relations": [{"id": "R2", "infons": {}, "nodes": []}]}
     second = {"offset": 8, "infons": {}, "text": "Gout."}
@@ -69,7 +69,7 @@ def test_infons_and_relations_come_back(name: str, tmp_path: Path) -> None:
     assert list(read(tmp_path / name)) == [document]
 
 
-def test_infons_that_are_no_texts_are_written_to_xml(tmp_path: Path) -> None:
+def test_infons_that_are_not_strings_are_written_to_xml(tmp_path: Path) -> None:
     odd = {"a": 5, "b": None, "c": ["x"], "d": "\x00", "e": True}
     write(Document("1", "x", metadata={"infons": odd, "passage_infons": 5}), tmp_path / "x.xml")
     (document,) = read(tmp_path / "x.xml")
@@ -79,7 +79,7 @@ def test_infons_that_are_no_texts_are_written_to_xml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.json", "x.xml", "x.jsonl"])
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])
-def test_metadata_that_cannot_be_written_cost_their_document(
+def test_a_document_whose_metadata_cannot_be_written_is_left_out(
     name: str, value: Any, tmp_path: Path
 ) -> None:
     documents = [Document("1", "x", metadata={"infons": {"a": value}}), Document("2", "y")]
@@ -91,7 +91,7 @@ def test_metadata_that_cannot_be_written_cost_their_document(
         write(documents, tmp_path / name)
 
 
-def test_relations_go_from_pubtator_to_bioc_and_back(tmp_path: Path) -> None:
+def test_relations_are_converted_from_pubtator_to_bioc_and_back(tmp_path: Path) -> None:
     content = "1|t|Asthma\n1|a|here\n1\tCID\tD1\tD2\n1\tAssociation\tD1\tD2\tNovel\n\n"
     (tmp_path / "x.PubTator").write_text(content)
     write(read(tmp_path / "x.PubTator"), tmp_path / "x.json")
@@ -112,7 +112,7 @@ def test_relations_go_from_pubtator_to_bioc_and_back(tmp_path: Path) -> None:
         ({"relations": ["x", 5]}, "a relation that is a string (1), a relation that is a number"),
     ],
 )
-def test_odd_infons_and_relations_are_told(
+def test_odd_infons_and_relations_are_reported(
     change: dict[str, Any], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (document,) = documents_in(tmp_path / "x.json", bioc(**change))
@@ -136,7 +136,7 @@ def test_identifiers_that_are_objects_and_lists(infons: dict[str, Any], ids: Any
 
 
 @pytest.mark.parametrize("odd", [{"who": "knows"}, [{"x": 1}], 1.5])
-def test_identifiers_that_cannot_be_read_are_told(
+def test_identifiers_that_cannot_be_read_are_reported(
     odd: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     record = bioc()
@@ -148,7 +148,7 @@ def test_identifiers_that_cannot_be_read_are_told(
     assert "database" not in caplog.text.split("not kept")[1].split("no concept id")[0]
 
 
-def test_other_keys_of_json_lines_are_kept_or_told(
+def test_other_keys_of_json_lines_are_kept_or_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mention = {"start": 0, "end": 6, "label": "Disease", "mesh": "D1"}
@@ -175,7 +175,7 @@ def test_many_odd_keys_give_one_short_warning(
     assert "other keys (480)" in told[0]
 
 
-def test_columns_behind_the_seventh_are_told(
+def test_columns_after_the_seventh_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "x.PubTator"
@@ -211,7 +211,9 @@ ONE = (
 
 @pytest.mark.parametrize("kind", ["Chemical", "Disease", "Gene"])
 @pytest.mark.parametrize("written", SEVERAL)
-def test_separators_of_ids_are_one_rule(written: str, kind: str, tmp_path: Path) -> None:
+def test_every_format_separates_ids_by_the_same_rule(
+    written: str, kind: str, tmp_path: Path
+) -> None:
     (tmp_path / "x.PubTator").write_text(f"1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\t{kind}\t{written}\n")
     write(read(tmp_path / "x.PubTator"), tmp_path / "y.PubTator")
     for name in ("x.PubTator", "y.PubTator"):
@@ -220,7 +222,7 @@ def test_separators_of_ids_are_one_rule(written: str, kind: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("written", ONE)
-def test_ids_of_variants_are_one(written: str, tmp_path: Path) -> None:
+def test_the_id_of_a_variant_is_one_id(written: str, tmp_path: Path) -> None:
     (tmp_path / "x.PubTator").write_text(f"1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\tSNP\t{written}\n")
     for name in ("y.PubTator", "y.json", "y.tsv", "y.jsonl"):
         write(read(tmp_path / "x.PubTator"), tmp_path / name)
@@ -234,7 +236,9 @@ IDS = st.text("aD1|+,;\\:rs c.#V", min_size=1, max_size=8).map(str.strip)
 @given(st.lists(IDS.filter(bool), min_size=1, max_size=3).map(tuple), st.sampled_from("|+,;/"))
 @example(("a", "DEL", "1"), "|")
 @example(("x\\", "y"), "|")
-def test_any_ids_come_back_from_one_field(ids: tuple[str, ...], joiner: str) -> None:
+def test_any_ids_can_be_read_from_the_field_they_are_joined_into(
+    ids: tuple[str, ...], joiner: str
+) -> None:
     assert split_ids(join_ids(ids, joiner))[0] == ids
 
 
@@ -246,7 +250,7 @@ def test_a_joiner_that_separates_nothing_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.xml"])
-def test_ids_of_annotations_stay_and_new_ones_are_free(name: str, tmp_path: Path) -> None:
+def test_ids_of_annotations_are_kept_and_new_ones_are_distinct(name: str, tmp_path: Path) -> None:
     given_ids = ("", "0", "x", "", "x", "2")
     mentions = tuple(Mention(0, 1, "a", id=one) for one in given_ids)
     write(Document("1", "a", mentions=mentions), tmp_path / name)

@@ -50,7 +50,7 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
-def test_a_bad_line_of_json_costs_itself_alone(bad: str, tmp_path: Path) -> None:
+def test_a_bad_line_of_json_does_not_affect_others(bad: str, tmp_path: Path) -> None:
     lines = [json.dumps(GOOD[0]), bad, json.dumps(GOOD[1])]
     file = tmp_path / "x.jsonl"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
@@ -92,7 +92,7 @@ BAD_BIOC = [
 
 
 @pytest.mark.parametrize("bad", BAD_BIOC, ids=range(len(BAD_BIOC)))
-def test_a_bad_bioc_document_costs_itself_alone(bad: Any, tmp_path: Path) -> None:
+def test_a_bad_bioc_document_does_not_affect_others(bad: Any, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text(json.dumps({"documents": [bioc("g1"), bad, bioc("g2")]}))
     problems: list[InputError] = []
@@ -101,7 +101,7 @@ def test_a_bad_bioc_document_costs_itself_alone(bad: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("bad", [DEEP, '{"id": "b", "passages": [', "{"])
-def test_a_broken_bioc_document_costs_itself_alone(bad: str, tmp_path: Path) -> None:
+def test_a_broken_bioc_document_does_not_affect_others(bad: str, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     entries = ",\n".join((json.dumps(bioc("g1")), bad, json.dumps(bioc("g2"))))
     file.write_text('{"documents": [\n' + entries + "\n]}\n")
@@ -123,7 +123,7 @@ BAD_XML = [
 
 
 @pytest.mark.parametrize("bad", BAD_XML, ids=range(len(BAD_XML)))
-def test_a_bad_record_of_xml_costs_itself_alone(bad: bytes, tmp_path: Path) -> None:
+def test_a_bad_record_of_xml_does_not_affect_others(bad: bytes, tmp_path: Path) -> None:
     file = tmp_path / "x.xml"
     good = [PIECE.format(i, 0, "Asthma.").encode() for i in ("g1", "g2", "g3")]
     file.write_bytes(b"<collection>" + b"\n".join((good[0], bad, *good[1:])) + b"</collection>")
@@ -136,7 +136,7 @@ def test_a_bad_record_of_xml_costs_itself_alone(bad: bytes, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", ["²", "9" * 5000, "-1", "1.5", "NaN", "True", "1e3", "٣", ""])
-def test_pubtator_numbers_that_are_no_offsets(number: str, tmp_path: Path) -> None:
+def test_pubtator_numbers_that_are_not_offsets(number: str, tmp_path: Path) -> None:
     file = tmp_path / "x.PubTator"
     for row in (f"1\t{number}\t7\tAspirin\tChemical\tD1", f"1\t0\t{number}\tAspirin\tChemical"):
         file.write_text(f"1|t|Aspirin works\n1|a|well.\n{row}\n\n2|t|Asthma\n2|a|here.\n\n")
@@ -159,7 +159,7 @@ def test_bioc_by_sentences(tmp_path: Path) -> None:
         assert [(m.start, m.concept_ids) for m in found.mentions] == [(23, ("C1",))]
 
 
-def test_huge_offsets_take_no_room_and_mentions_keep_their_words(tmp_path: Path) -> None:
+def test_huge_offsets_take_no_memory_and_mentions_keep_their_words(tmp_path: Path) -> None:
     record = bioc("1", locations=[{"offset": 10**12, "length": 6}])
     record["passages"][0]["offset"] = 10**12
     (tmp_path / "x.json").write_text(json.dumps({"documents": [record]}))
@@ -179,7 +179,7 @@ def test_ids_under_the_keys_of_other_tools(key: str, value: Any) -> None:
     assert ids_under({"type": "Disease", key: value}) == ((wanted,), "|")
 
 
-def test_ids_that_are_one_and_ids_that_are_several() -> None:
+def test_fields_with_one_id_and_with_several() -> None:
     for one in ("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:1", "c|DEL||32", "|SUB|E|5|K", "a|b"):
         assert split_ids(join_ids((one,))) == ((one,), "|")
     assert split_ids("D001943|D010051")[0] == ("D001943", "D010051")
@@ -187,7 +187,7 @@ def test_ids_that_are_one_and_ids_that_are_several() -> None:
     assert split_ids(join_ids(("a|b", "c"))) == (("a|b", "c"), "|")
 
 
-def test_a_file_without_ids_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_without_ids_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = bioc(infons={"type": "Disease", "strange_key": "D1"})
     (tmp_path / "x.json").write_text(json.dumps({"documents": [record]}))
     with caplog.at_level(logging.WARNING):
@@ -214,7 +214,7 @@ def test_pubtator_with_blank_lines_anywhere(blanks: tuple[str, ...], tmp_path: P
     [("TNF-α", "TNF-a"), ("IL‑1β", "IL-1b"), ("5′-end", "5'-end"), ("“x”", '"x"'), ("ＤＭ", "dm"),
      ("Ménière", "Meniere"), ("μ-opioid", "u-opioid"), ("a\u00a0b", "a b"), ("β-x", "?-x")],
 )  # fmt: skip
-def test_folded_words_are_those_of_the_text(text: str, words: str) -> None:
+def test_words_with_folded_characters_match_the_text(text: str, words: str) -> None:
     assert align(f"the {text} here", 4, 4 + len(text), words) == (4, 4 + len(text))
     assert align("the fever", 4, 9, "gouty") is None
 
@@ -245,7 +245,7 @@ def test_plain_text_with_signs_is_text(text: str, tmp_path: Path) -> None:
     assert [d.text for d in read(tmp_path / "x.txt")] == [text]
 
 
-def test_names_outrank_contents(tmp_path: Path) -> None:
+def test_the_name_of_a_file_decides_before_its_content(tmp_path: Path) -> None:
     for name, text, wanted in (
         ("x.jsonl", '{"text": "a", "type": "9|t|x"}', "jsonl"),
         ("x.PubTator", 'x"text": |t|a', "pubtator"),
@@ -267,7 +267,7 @@ def test_tables_of_texts(comma: str, header: tuple[str, str], tmp_path: Path) ->
     assert [(d.id, d.text) for d in read(file)] == [("11", "Aspirin"), ("12", "Gout")]
 
 
-def test_columns_are_named_and_missed(tmp_path: Path) -> None:
+def test_text_columns_are_named_or_missing(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text('id,words\n1,"a, ""b""\nc"\n2,open "quote\n3,"broken" x\n4,last\n')
     with pytest.raises(InputError, match="id, words"):
@@ -287,7 +287,7 @@ ODD = ("x\ty\n9|t|inj", "a|b", "=1+1", "back\\slash", "\\t", "", "é\u2028x", "<
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("name", ["pubtator", "tsv", "csv", "jsonl", "bioc-json"])
-def test_no_field_breaks_an_output(name: str, odd: str, tmp_path: Path) -> None:
+def test_odd_characters_in_a_field_break_no_output(name: str, odd: str, tmp_path: Path) -> None:
     mentions = (Mention(0, 6, "asthma", odd, (f"D{odd}", "D2"), parts=(f"p{odd}", "q")),)
     documents = [Document(f"d{odd}", "asthma here", mentions=mentions), Document("2", "gout")]
     write(documents, tmp_path / "x", name)
@@ -321,7 +321,7 @@ def test_html_shows_all_and_is_escaped(tmp_path: Path) -> None:
     assert (tmp_path / "x.html").read_text() == page
 
 
-def test_csv_opens_in_spreadsheets(tmp_path: Path) -> None:
+def test_csv_is_safe_in_spreadsheets(tmp_path: Path) -> None:
     write([shown(), Document("=cmd()", "+1 -2 @x")], tmp_path / "x.csv")
     with (tmp_path / "x.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -341,14 +341,14 @@ def test_dataframe() -> None:
     assert table.loc[1, "nil_reason"] == 'below "0.5"'
 
 
-def test_json_lines_give_back_equal_documents(tmp_path: Path) -> None:
+def test_json_lines_are_read_as_equal_documents(tmp_path: Path) -> None:
     documents = [Document("", ""), Document(" ", "x\r\n\u2028"), shown()]
     documents += [Document("m", "x", metadata={"a": [1, {"b": None}]})]
     write(documents, tmp_path / "x.jsonl")
     assert list(read(tmp_path / "x.jsonl")) == documents
 
 
-def test_what_json_cannot_hold_costs_itself_alone(tmp_path: Path) -> None:
+def test_a_document_that_json_cannot_hold_does_not_affect_others(tmp_path: Path) -> None:
     documents = [Document("1", "x", metadata={"a": object()}), Document("2", "y")]
     problems: list[InputError] = []
     write(documents, tmp_path / "x.jsonl", on_problem=problems.append)
@@ -359,7 +359,7 @@ def test_what_json_cannot_hold_costs_itself_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "y.jsonl").exists()
 
 
-def test_documents_refuse_wrong_types() -> None:
+def test_documents_reject_wrong_types() -> None:
     for bad in ({"id": 5}, {"text": 5}, {"text": "a\ud800"}, {"mentions": "x"}, {"metadata": []}):
         with pytest.raises(ValueError, match=r"document|text"):
             Document(**{"id": "1", "text": "x", **bad})  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ def test_the_command_measures_end_to_end(
     assert "| spans | 50.0% (50.0% to 50.0%) | 100.0%" in capsys.readouterr().out
 
 
-def test_a_bad_document_costs_itself_alone(
+def test_a_bad_document_does_not_affect_others(
     settings: LinkSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = run_evaluate(job(settings, corpus(tmp_path, bad=True)))
@@ -141,7 +141,7 @@ def test_a_bad_document_costs_itself_alone(
     assert "gold.jsonl:4" in capsys.readouterr().err
 
 
-def test_mistakes_are_told_before_the_work(
+def test_mistakes_are_reported_before_the_work(
     settings: LinkSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gold = corpus(tmp_path)
@@ -178,7 +178,7 @@ def test_mistakes_are_told_before_the_work(
         run_compare(tmp_path / "a.json", tmp_path / "b.json", (str(tmp_path / "x.html"),))
 
 
-def test_what_can_be_written_is_kept_when_one_output_fails(
+def test_other_outputs_are_kept_when_one_fails(
     settings: LinkSettings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -212,7 +212,7 @@ def test_outputs_are_checked_and_written_one_by_one(tmp_path: Path) -> None:
     assert (tmp_path / "c").is_file()
 
 
-def test_documents_of_the_training_are_told(
+def test_documents_of_the_training_are_reported(
     settings: LinkSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gold = corpus(tmp_path)

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def test_a_folder_stands_for_the_files_in_it(folder: Path) -> None:
+def test_a_folder_is_read_as_the_files_in_it(folder: Path) -> None:
     problems: list[BiolinkError] = []
     found = files_of([str(folder), "x.txt", "-"], problems.append)
     names = ["a.txt", "b.txt", "broken.txt", "picture.txt", "sub/c.txt"]
@@ -50,7 +50,7 @@ def test_a_folder_stands_for_the_files_in_it(folder: Path) -> None:
     )
 
 
-def test_what_cannot_be_read_in_a_folder_is_told(folder: Path) -> None:
+def test_files_of_a_folder_that_cannot_be_read_are_reported(folder: Path) -> None:
     problems: list[BiolinkError] = []
     documents = list(read_all([str(folder)], None, problems.append))
     assert [d.text for d in documents] == ["aspirin", "A fever.", "Nothing."]
@@ -105,7 +105,7 @@ def test_one_and_two_workers_write_the_same_bytes(
 
 
 @pytest.mark.parametrize("name", ["none.txt", "empty", "picture.txt"])
-def test_when_nothing_can_be_read_nothing_is_written_and_that_is_said(
+def test_when_nothing_can_be_read_nothing_is_written_and_a_message_says_so(
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

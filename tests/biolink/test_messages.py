@@ -117,7 +117,7 @@ def test_a_search_that_finds_nothing_says_so(run) -> None:  # type: ignore[no-un
     assert status == 0 and "T:1" in out and not err
 
 
-def test_a_bad_row_of_a_base_is_told_and_the_rest_is_built(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_row_of_a_base_is_reported_and_the_rest_is_built(run) -> None:  # type: ignore[no-untyped-def]
     Path("a.csv").write_text("id,name\n1,asthma\n2\n3,gout\n")
     status, _, err = run("kb", "build", "a.csv", "-o", "a.kb")
     assert status == 1
@@ -138,7 +138,7 @@ def test_a_bad_row_of_a_base_is_told_and_the_rest_is_built(run) -> None:  # type
     assert not Path("b.kb").exists()
 
 
-def test_one_is_singular(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_count_of_one_has_a_singular_noun(run) -> None:  # type: ignore[no-untyped-def]
     Path("a.csv").write_text("id,name\n1,asthma\n")
     assert run("kb", "build", "a.csv", "-o", "a.kb")[2] == "a.kb: 1 concept, 1 name\n"
 
@@ -151,7 +151,7 @@ def test_an_empty_choice_of_types_is_refused_with_those_that_exist(types: object
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with a GPU has the device")
-def test_a_device_that_is_not_there_is_told_without_contradiction() -> None:
+def test_a_missing_device_is_reported_without_contradiction() -> None:
     for device in ("cuda", "cuda:7", "mps", "nonsense"):
         with pytest.raises(ConfigError) as raised:
             check_device(device)

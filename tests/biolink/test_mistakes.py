@@ -423,13 +423,13 @@ def test_a_mistake_is_one_clear_error(
     assert "\n" not in str(caught.value)
 
 
-def test_what_fails_leaves_no_file(it: SimpleNamespace) -> None:
+def test_a_failure_leaves_no_file(it: SimpleNamespace) -> None:
     with pytest.raises(ConfigError):
         biolink.write([GOLD, 3], it.folder / "half.jsonl")  # type: ignore[list-item]
     assert not list(it.folder.glob("*half*"))
 
 
-def test_errors_are_those_of_python_too(kb: KnowledgeBase) -> None:
+def test_errors_are_python_errors_as_well(kb: KnowledgeBase) -> None:
     with pytest.raises(KeyError):
         kb["X9"]
     with pytest.raises(ValueError):
@@ -457,14 +457,14 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
         list(biolink.read(tmp_path / "empty"))
 
 
-def test_one_document_is_taken_for_several(tmp_path: Path) -> None:
+def test_one_document_is_accepted_in_place_of_several(tmp_path: Path) -> None:
     biolink.write(GOLD, tmp_path / "x.jsonl")
     assert list(biolink.read(tmp_path / "x.jsonl")) == [GOLD]
     assert "Fever" in biolink.to_html(iter([GOLD])) and "Fever" in biolink.to_html(GOLD)
     assert GivenMentions(GOLD)(Document("1", TEXT)).mentions == GOLD.mentions
 
 
-def test_one_text_is_taken_for_several(kb: KnowledgeBase) -> None:
+def test_one_text_is_accepted_in_place_of_several(kb: KnowledgeBase) -> None:
     assert len(kb.subset(types="Chemical")) == 2
     assert kb.subset(types=["chemical "]).fingerprint == kb.subset(types="Chemical").fingerprint
     assert [concept.id for concept in kb.subset(ids="D2")] == ["D2"]
@@ -484,7 +484,9 @@ def test_unknown_ids_are_counted(kb: KnowledgeBase, caplog: pytest.LogCaptureFix
     assert not caplog.text
 
 
-def test_ids_as_written_are_told(kb: KnowledgeBase, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_says_that_ids_are_compared_as_written(
+    kb: KnowledgeBase, caplog: pytest.LogCaptureFixture
+) -> None:
     """Without a knowledge base a miss may be an alternative id."""
     link = Link("D9", "Fever", -1.0, 0.9, 1)
     linked = GOLD.with_mentions([Mention(0, 5, "Fever", "", ("D1",), links=(link,))])
@@ -561,6 +563,6 @@ def test_a_recogniser_without_a_name_cannot_be_pickled(
     assert pickle.loads(pickle.dumps(inner)).recogniser.result == []
 
 
-def test_a_wrong_setting_of_the_component_is_told_by_spacy() -> None:
+def test_spacy_reports_a_wrong_setting_of_the_component() -> None:
     with pytest.raises(ValueError, match="nils"):
         spacy.blank("en").add_pipe("biolink", config={"nils": "none"})

@@ -40,7 +40,7 @@ def test_ids_of_several_genes_are_still_several(tmp_path: Path) -> None:
     assert next(iter(read(file))).mentions[0].concept_ids == ("672", "675")
 
 
-def test_csv_has_the_columns_of_tsv_and_gives_the_score_back(tmp_path: Path) -> None:
+def test_csv_has_the_columns_of_tsv_and_keeps_the_score(tmp_path: Path) -> None:
     for name, separator in (("x.tsv", "\t"), ("x.csv", ",")):
         write([LINKED], tmp_path / name)
         assert "score" in (tmp_path / name).read_text().splitlines()[0].split(separator)
@@ -77,7 +77,7 @@ def test_a_document_without_an_id_has_no_heading() -> None:
     assert "<h2>1</h2>" in biolink.to_html(Document("1", "Asthma."))
 
 
-def test_missing_ids_of_pubtator_are_told_in_a_sentence(
+def test_missing_ids_of_pubtator_are_reported_in_a_sentence(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "x.PubTator").write_text("1|t|Asthma\n1|a|\n1\t0\t6\tAsthma\tDisease\n")
@@ -110,7 +110,7 @@ def test_missing_ids_of_pubtator_are_told_in_a_sentence(
         ("x.json", '{"id": [1], "passages": []}', '"id" is a list, not a string'),
     ],
 )
-def test_what_is_wrong_in_a_record_is_said_in_words(
+def test_the_fault_of_a_record_is_described_in_words(
     name: str, text: str, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(text + "\n")
@@ -122,7 +122,7 @@ def test_what_is_wrong_in_a_record_is_said_in_words(
     assert "Error" not in message and message.count("expected") == 1
 
 
-def test_columns_that_are_not_known_are_named_with_what_is_expected(tmp_path: Path) -> None:
+def test_unknown_columns_are_named_with_the_expected_ones(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("code,words\n1,Asthma\n")
     with pytest.raises(InputError) as raised:
         list(read(tmp_path / "x.csv"))
@@ -136,6 +136,6 @@ def test_a_table_for_reading_is_not_written_to_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "t.txt").exists()
 
 
-def test_a_model_folder_that_does_not_exist_is_said() -> None:
+def test_a_missing_model_folder_is_reported() -> None:
     done = run("link", "--text", "Aspirin.", "--model", "/nowhere/model")
     assert done.returncode == 1 and "/nowhere/model is not a folder" in done.stderr

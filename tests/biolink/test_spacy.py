@@ -49,7 +49,7 @@ def said(doc: Any) -> list[tuple[str, str, str, list[str]]]:
     return [(e.text, e.label_, e.kb_id_, [link.concept_id for link in e._.links]) for e in doc.ents]
 
 
-def test_it_finds_and_links(folders: dict[str, str]) -> None:
+def test_the_component_finds_and_links(folders: dict[str, str]) -> None:
     nlp = pipeline(folders)
     docs = list(nlp.pipe(TEXTS))
     assert [[e.text for e in doc.ents] for doc in docs] == [
@@ -86,7 +86,7 @@ def test_nil_has_a_reason(folders: dict[str, str]) -> None:
     assert "below threshold" in ent._.nil_reason
 
 
-def test_two_processes_give_what_one_gives(folders: dict[str, str]) -> None:
+def test_two_processes_give_the_results_of_one(folders: dict[str, str]) -> None:
     nlp = pipeline(folders)
     texts = TEXTS * 3
     alone = [said(doc) for doc in nlp.pipe(texts)]
@@ -104,7 +104,7 @@ def test_documents_keep_their_links(folders: dict[str, str]) -> None:
     assert links_of(copy.ents[0]) == links_of(docs[2].ents[0])
 
 
-def test_a_stored_pipeline_needs_nothing_beside_it(folders: dict[str, str], tmp_path: Path) -> None:
+def test_a_stored_pipeline_is_complete(folders: dict[str, str], tmp_path: Path) -> None:
     nlp = pipeline(folders, types=["Disease"], top_k=2)
     nlp.to_disk(tmp_path / "pipeline")
     again = spacy.load(tmp_path / "pipeline")
@@ -127,7 +127,7 @@ def test_another_package_keeps_its_extension(
     assert links_of(ent)[0].concept_id == ent.kb_id_ and nil_reason_of(ent) is None
 
 
-def test_it_is_pickled_without_its_linker(folders: dict[str, str]) -> None:
+def test_the_component_is_pickled_without_its_linker(folders: dict[str, str]) -> None:
     nlp = pipeline(folders)
     component = nlp.get_pipe("biolink")
     assert component.linker is component.linker
@@ -149,7 +149,7 @@ def ruled(folders: dict[str, str], patterns: list[dict[str, str]], **config: Any
     return nlp
 
 
-def test_links_go_with_parts_of_a_document_and_with_documents_made_of_several(
+def test_links_are_kept_in_parts_of_a_document_and_in_merged_documents(
     folders: dict[str, str],
 ) -> None:
     nlp = spacy.blank("en")
@@ -191,7 +191,7 @@ def test_two_components_add_to_each_other(folders: dict[str, str], order: tuple[
         assert all(e._.links[0].concept_id == e.kb_id_ for e in doc.ents)
 
 
-def test_what_one_component_left_nil_another_links(folders: dict[str, str]) -> None:
+def test_one_component_links_mentions_that_another_left_nil(folders: dict[str, str]) -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("biolink", name="strict", config={**folders, "nil": "threshold=1"})
     nlp.add_pipe("biolink", name="lenient", config=folders)
@@ -204,7 +204,7 @@ def test_what_one_component_left_nil_another_links(folders: dict[str, str]) -> N
     assert ent.kb_id_ == ent._.links[0].concept_id and ent._.nil_reason is None
 
 
-def test_a_concept_that_is_set_stays_unless_asked(folders: dict[str, str]) -> None:
+def test_a_concept_that_is_set_stays_unless_overwritten(folders: dict[str, str]) -> None:
     def preset(doc: Doc) -> Doc:
         doc.ents = [Span(doc, 1, 2, "THING", kb_id="mine"), Span(doc, 4, 5, "THING")]
         return doc
@@ -279,7 +279,9 @@ def test_settings_are_stored(folders: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("types", ["Disease", "disease, Chemical", ["Disease"], ("Disease",)])
-def test_types_are_given_by_the_rule_of_subset(folders: dict[str, str], types: Any) -> None:
+def test_types_of_the_component_follow_the_rule_of_subset(
+    folders: dict[str, str], types: Any
+) -> None:
     nlp = pipeline(folders, types=types)
     kinds = {ent.label_ for ent in nlp("Fever and aspirin.").ents}
     assert kinds == {"Disease"} | ({"Chemical"} if "Chemical" in types else set())

@@ -34,7 +34,7 @@ def lines(text: str) -> list[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
-def test_a_stdout_that_takes_nothing_is_one_line(command: str, redirect: str) -> None:
+def test_a_stdout_that_cannot_be_written_gives_one_line(command: str, redirect: str) -> None:
     done = shell(command, redirect)
     assert done.returncode == 1
     (line,) = lines(done.stderr)
@@ -42,13 +42,13 @@ def test_a_stdout_that_takes_nothing_is_one_line(command: str, redirect: str) ->
 
 
 @pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
-def test_what_goes_to_a_file_needs_no_stdout(redirect: str, tmp_path: Path) -> None:
+def test_output_to_a_file_needs_no_stdout(redirect: str, tmp_path: Path) -> None:
     done = shell(f"convert - --to jsonl -o {tmp_path / 'x.jsonl'}", redirect)
     assert (done.returncode, done.stderr) == (0, "")
     assert [d.text for d in biolink.read(tmp_path / "x.jsonl")] == ["asthma\n"]
 
 
-def test_a_closed_stdin_is_told_and_others_do_without() -> None:
+def test_a_closed_stdin_is_reported_only_if_it_is_read() -> None:
     done = shell("convert - --to jsonl", "<&-")
     assert done.returncode == 1
     assert "<stdin>: closed" in done.stderr
@@ -65,7 +65,7 @@ def test_stderr_may_be_closed_or_full(redirect: str) -> None:
     assert shell("convert - --to word", redirect).returncode == 1
 
 
-def test_a_reader_that_goes_away_ends_the_command(tmp_path: Path) -> None:
+def test_the_command_ends_when_its_reader_goes_away(tmp_path: Path) -> None:
     (tmp_path / "x.lines").write_text("a line of text\n" * 50_000)
     done = shell(f"convert {tmp_path / 'x.lines'} --format lines --to jsonl", "| head -1")
     assert (done.returncode, done.stderr) == (141, "")
@@ -109,7 +109,9 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
-def test_damaged_compression_is_an_error_of_the_file(compress: object, tmp_path: Path) -> None:
+def test_damaged_compression_is_an_error_that_names_the_file(
+    compress: object, tmp_path: Path
+) -> None:
     text = "".join(f"{i}|t|Aspirin {i * i}\n{i}|a|well.\n\n" for i in range(1500))
     whole = compress(text.encode())  # type: ignore[operator]
     rng = random.Random(7)
@@ -142,7 +144,7 @@ def _text(file: Path) -> str:
         return stream.read()
 
 
-def test_stdin_is_seen_without_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_is_sniffed_without_being_consumed(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "1|t|Asthma\n1|a|\n\n"
     for data in (text.encode(), gzip.compress(text.encode()), lzma.compress(text.encode())):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
@@ -150,7 +152,7 @@ def test_stdin_is_seen_without_being_read(monkeypatch: pytest.MonkeyPatch) -> No
         assert [line for _, line in numbered_lines("-")] == text.splitlines()
 
 
-def test_lines_of_a_stream_are_there_when_they_are_written() -> None:
+def test_lines_are_flushed_to_a_stream() -> None:
     program = "from biolink.kb.files import numbered_lines\n" + (
         "for number, line in numbered_lines('-'): print(number, line, flush=True)"
     )

@@ -39,7 +39,7 @@ CASES = document(
 )
 
 
-def test_curve_is_what_counting_says() -> None:
+def test_the_curve_equals_counting() -> None:
     curve = find_threshold([CASES], KB)
     found = {p.threshold: (p.precision, p.recall, p.linked) for p in curve.points}
     assert found == {

@@ -61,7 +61,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> EndToEnd:
     return settings
 
 
-def test_it_says_what_it_was_taught(trained: EndToEnd) -> None:
+def test_the_model_generates_what_it_was_taught(trained: EndToEnd) -> None:
     linker = load(model=trained.out / "model", kb=trained.kb)
     assert isinstance(linker, EndToEndLinker)
     assert linker.options.chunk_words == 8
@@ -103,7 +103,7 @@ def test_a_part_of_the_base(trained: EndToEnd) -> None:
         list(linker.pipe([TEXT], recognise=False))
 
 
-def test_training_goes_on_where_it_was(trained: EndToEnd) -> None:
+def test_training_continues_where_it_was(trained: EndToEnd) -> None:
     before = (trained.out / "model" / "model.safetensors").read_bytes()
     run_end_to_end(trained, documents())
     assert (trained.out / "model" / "model.safetensors").read_bytes() == before
@@ -117,7 +117,7 @@ def test_the_model_knows_its_documents(trained: EndToEnd) -> None:
     assert Document("2", "Gout and asthma.") not in seen
 
 
-def test_nested_mentions_give_way_to_the_longest(tmp_path: Path) -> None:
+def test_only_the_longest_of_nested_mentions_is_kept(tmp_path: Path) -> None:
     kb = KnowledgeBase.from_concepts(CONCEPTS)
     tokenizer = wordpiece(tmp_path)
     (chunk,) = marked_chunks(documents(), kb, tokenizer, lambda m, rows: m, 50, 128)
@@ -138,7 +138,7 @@ def test_without_known_concepts_there_is_nothing_to_learn(trained: EndToEnd) -> 
 
 
 @torch.inference_mode()
-def test_scores_are_the_model_s(trained: EndToEnd) -> None:
+def test_scores_are_those_of_the_model(trained: EndToEnd) -> None:
     """The mean log-probability from the opening to the end mark, by transformers' own pass."""
     model = load_model(trained.out / "model")
     kb = KnowledgeBase.open(trained.kb)
@@ -163,7 +163,7 @@ def test_scores_are_the_model_s(trained: EndToEnd) -> None:
     assert state.kind == DONE
 
 
-def test_random_weights_still_give_the_text_back(tmp_path: Path) -> None:
+def test_the_text_is_kept_with_random_weights(tmp_path: Path) -> None:
     """Nothing is lost, whatever a model says: positions, borders and names are always valid."""
     tokenizer = wordpiece(tmp_path)
     bart(len(tokenizer), max_position_embeddings=96).save_pretrained(tmp_path)

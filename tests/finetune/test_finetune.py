@@ -88,7 +88,7 @@ def test_target_choices(kb: KnowledgeBase, index: LexicalIndex) -> None:
     assert drawn.keys() == names
 
 
-def test_near_misses_belong_to_others(kb: KnowledgeBase, index: LexicalIndex) -> None:
+def test_near_misses_belong_to_other_concepts(kb: KnowledgeBase, index: LexicalIndex) -> None:
     row = kb.row_of("D3")
     assert row is not None
     (misses,) = near_misses(["breast cancer"], [[row]], kb, index, 4)
@@ -259,7 +259,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "half written"])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt"])
-def test_the_loop_goes_on_from_the_last_whole_checkpoint(
+def test_the_loop_continues_from_the_last_complete_checkpoint(
     kb: KnowledgeBase,
     index: LexicalIndex,
     tmp_path: Path,
@@ -288,7 +288,7 @@ def test_the_loop_goes_on_from_the_last_whole_checkpoint(
     after = dict(again.model.named_parameters())
     assert all(torch.equal(p, after[n]) for n, p in whole.model.named_parameters())
     assert newest.name in caplog.text
-    assert "goes on from" in caplog.text
+    assert "continues from" in caplog.text
     # The damaged one is kept, but not counted.
     assert (tmp_path / "whole/both/damaged-1-checkpoint-6").is_dir()
 
@@ -363,7 +363,7 @@ def made_up(count: int, seed: int, noise: float) -> tuple[list[Candidates], list
     return candidates, gold
 
 
-def test_fit_finds_what_tells_candidates_apart() -> None:
+def test_the_fit_finds_the_features_that_distinguish_candidates() -> None:
     candidates, gold = made_up(200, 0, 0.2)
     fit = fit_weights(candidates, gold, [i % 2 for i in range(200)], [1] * 200)
     assert fit.held_out > fit.candidate_order

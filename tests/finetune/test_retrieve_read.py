@@ -54,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RetrieveRead:
     return settings
 
 
-def test_it_finds_what_it_was_taught(trained: RetrieveRead) -> None:
+def test_the_linker_finds_what_it_was_taught(trained: RetrieveRead) -> None:
     linker = load(model=trained.out / "model", kb=trained.kb)
     assert isinstance(linker, RetrieveReadLinker) and linker.options.concepts == 5
     found = linker(Document("1", TEXT))
@@ -120,9 +120,7 @@ def test_a_long_passage_is_cut_and_the_names_are_not(trained: RetrieveRead) -> N
     assert ids[-3:].tolist() == [9, 9, 3] and told[1] == 2 and told[-2] == 1
 
 
-def test_what_was_trained_for_another_model_is_refused(
-    trained: RetrieveRead, tmp_path: Path
-) -> None:
+def test_files_trained_for_another_model_are_refused(trained: RetrieveRead, tmp_path: Path) -> None:
     shutil.copytree(trained.out / "model", tmp_path / "model")
     (tmp_path / "model" / RETRIEVER).write_bytes(b"x")
     with pytest.raises(ModelError, match=r"retriever.*has 1 bytes"):

@@ -54,7 +54,7 @@ def test_an_unmarked_type_is_left_open(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_partial_nll_is_the_nll_of_what_may_be() -> None:
+def test_partial_nll_is_the_nll_of_the_allowed_labels() -> None:
     scores = torch.randn(3, 5)
     allowed = torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
     probabilities = scores.softmax(1)
@@ -62,7 +62,7 @@ def test_partial_nll_is_the_nll_of_what_may_be() -> None:
     assert partial_nll(scores, allowed) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_it_learns_what_is_marked(tmp_path: Path) -> None:
+def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
     tokenizer = wordpiece(tmp_path)
     # Nothing of the dictionary helps: it knows other words.
     dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("X", "kennedy")]))
@@ -143,7 +143,7 @@ def test_an_interrupted_run_gives_the_bytes_of_an_uninterrupted_one(
     assert (model / TAGGER).read_bytes() == (whole / TAGGER).read_bytes()
     if damage:
         assert lines[0]["damaged checkpoint"] == "checkpoint-8"
-        assert lines[1] == {"goes on from": "checkpoint-4"}
+        assert lines[1] == {"continues from": "checkpoint-4"}
     # A finished run gives the same again, whatever is done beside the weights.
     again = run_recognising(broken, documents())
     assert (again / TAGGER).read_bytes() == (whole / TAGGER).read_bytes()
@@ -155,7 +155,7 @@ def test_checkpoints_of_other_settings_are_refused(
     monkeypatch.setattr(tagging, "_SAVED", 2)
     settings = replace(settings, steps=4)
     interrupted(monkeypatch, 3, lambda: run_recognising(settings, documents()))
-    with pytest.raises(ConfigError, match=r"run holds checkpoints of other settings \(lr, steps\)"):
+    with pytest.raises(ConfigError, match=r"run has checkpoints of other settings \(lr, steps\)"):
         run_recognising(replace(settings, steps=5, lr=1e-3), documents())
     moved = settings.out.with_name("moved")
     settings.out.rename(moved)

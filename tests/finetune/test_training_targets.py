@@ -41,7 +41,7 @@ RUNS: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_what_is_no_model_is_spared(name: str, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_model_is_not_replaced(name: str, tmp_path: Path) -> None:
     (tmp_path / "out" / "model").mkdir(parents=True)
     thesis = tmp_path / "out" / "model" / "thesis.tex"
     thesis.write_text("x")

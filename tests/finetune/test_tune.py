@@ -179,7 +179,7 @@ def test_the_decoder_can_be_frozen(folder: Path) -> None:
     assert not {k for k in moved - shared if "decoder" in k}
 
 
-def test_soft_prompts_are_all_that_learns(folder: Path) -> None:
+def test_only_soft_prompts_are_trained(folder: Path) -> None:
     model = run(folder, "soft_prompt=3", "training.steps=4")
     before, after = start(folder), trained(model)
     linking = load_model(model)
@@ -274,7 +274,7 @@ def test_commands(folder: Path) -> None:
     assert "[START] fever [END]" in sources[2]
 
 
-def test_a_bad_document_costs_itself_alone(folder: Path) -> None:
+def test_a_bad_document_does_not_affect_others(folder: Path) -> None:
     runner, toml, corpus = CliRunner(), str(folder / "tune.toml"), folder / "train.jsonl"
     short = ["--set", "training.steps=1", "--set", "evaluate_every=1"]
     good = corpus.read_text()

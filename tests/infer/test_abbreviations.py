@@ -51,7 +51,7 @@ def test_the_definition_nearest_before_holds(find: Finder) -> None:
     assert all(TWICE[m.start : m.end] == "MS" for m in expanded.mentions)
 
 
-def test_places_of_definitions(find: Finder) -> None:
+def test_definitions_at_many_places_are_found(find: Finder) -> None:
     text = "A.\n\nMultiple sclerosis (MS) here."
     (found,) = find(text).found
     assert (found.short, found.long) == ("MS", "Multiple sclerosis")
@@ -90,7 +90,7 @@ def test_letters_are_matched_in_one_form(find: Finder) -> None:
     assert expand_mention("CO2R test", forms) == "carbon dioxide response test"
 
 
-def test_short_forms_in_long_forms_are_left() -> None:
+def test_short_forms_inside_long_forms_are_not_expanded() -> None:
     forms = {"AB": "alpha BC", "BC": "beta carotene"}
     assert expand_mention("AB and BC", forms) == "alpha BC and beta carotene"
     assert expand_mention("ABs", forms) == "alpha BC"
@@ -135,6 +135,6 @@ def test_two_meanings_are_two_tasks(model_folder: Path) -> None:
     assert [m.best and m.best.long_form for m in linked.mentions][-1] == "mitral stenosis"
 
 
-def test_scispacys_rules_are_asked_for_by_name() -> None:
+def test_the_rules_of_scispacy_are_selected_by_name() -> None:
     assert finder("none") is None and finder(None) is None
     assert abbreviations.finder("schwartz-hearst") is find_abbreviations

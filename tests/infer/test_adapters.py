@@ -134,7 +134,7 @@ def test_given_mentions() -> None:
         given(Document("1", "another text"))
 
 
-def test_as_the_command_line_writes_them(classifier: Path) -> None:
+def test_recognisers_written_as_on_the_command_line(classifier: Path) -> None:
     found = recogniser_written(f"hf:{classifier}=Chemical")
     assert [m.text for m in found(Document("1", TEXT)).mentions] == ["aspirin"]
     for wrong in ("spacy", "spacy:", "bert:x", f"gliner:{classifier}"):

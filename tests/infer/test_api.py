@@ -121,7 +121,7 @@ def test_nil_in_every_form() -> None:
         (Threshold, "expected a NIL policy"),
     ],
 )
-def test_what_is_no_nil_policy(nil: Any, message: str) -> None:
+def test_values_that_are_not_nil_policies(nil: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
         biolink.load(nil=nil)
     assert "__init__" not in str(error.value)
@@ -174,7 +174,7 @@ def test_short_representations(linker: Linker) -> None:
     assert repr(Document("1", "fever")) == "<Document '1': 'fever', 0 mentions>"
 
 
-def test_knowledge_bases_travel(tmp_path: Path, kb: KnowledgeBase) -> None:
+def test_knowledge_bases_can_be_pickled(tmp_path: Path, kb: KnowledgeBase) -> None:
     part = kb.subset(types={"Chemical"})
     kb.save(tmp_path / "a.kb")
     stored = KnowledgeBase.open(tmp_path / "a.kb")
@@ -190,7 +190,7 @@ def test_knowledge_bases_travel(tmp_path: Path, kb: KnowledgeBase) -> None:
         pickle.loads(away)
 
 
-def test_linkers_travel(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_linkers_can_be_pickled(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -> None:
     kb.save(tmp_path / "a.kb")
     stored = KnowledgeBase.open(tmp_path / "a.kb")
     text = "Fever, breast tumors and aspirin."
@@ -203,14 +203,16 @@ def test_linkers_travel(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
                 assert other.recogniser.kb.base is other.kb.base is other.indexes.kb
 
 
-def test_an_index_in_memory_travels_with_its_linker(model_folder: Path, kb: KnowledgeBase) -> None:
+def test_an_index_in_memory_is_pickled_with_its_linker(
+    model_folder: Path, kb: KnowledgeBase
+) -> None:
     linker = Linker(load_model(model_folder), kb, LinkerOptions(method="candidates"))
     linker.prepare()
     other = pickle.loads(pickle.dumps(linker))
     assert "lexical" in vars(other.indexes)
 
 
-def test_what_is_found_does_not_depend_on_what_was_linked_before(
+def test_results_do_not_depend_on_what_was_linked_before(
     model_folder: Path, kb: KnowledgeBase
 ) -> None:
     texts = [f"{'and ' * n}fever with ill breast tumors {n} and cold aspirin" for n in range(9)]

@@ -117,14 +117,16 @@ def test_a_damaged_seal_is_noticed(sealed: Path, kb: KnowledgeBase) -> None:
     linked(sealed, kb)  # as folders of older versions
 
 
-def test_a_folder_without_settings_is_no_other_model(folder: Path, kb: KnowledgeBase) -> None:
+def test_a_folder_without_settings_is_not_taken_for_another_model(
+    folder: Path, kb: KnowledgeBase
+) -> None:
     (folder / "biolink.json").unlink()
     assert "it is missing" in refused(folder, kb, "biolink.json is damaged")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[[[1]]]", b"5", b"null", b"{}"])
 @pytest.mark.parametrize("name", FILES)
-def test_other_content_is_refused_or_means_nothing(
+def test_other_content_is_refused_or_has_no_effect(
     folder: Path, kb: KnowledgeBase, name: str, content: bytes
 ) -> None:
     (folder / name).write_bytes(content)
@@ -266,7 +268,7 @@ def test_a_wrong_value_is_named(folder: Path, kb: KnowledgeBase, number: int) ->
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("light", [True, False])
-def test_weights_that_are_no_numbers(folder: Path, value: float, light: bool) -> None:
+def test_weights_that_are_not_numbers(folder: Path, value: float, light: bool) -> None:
     file = folder / "model.safetensors"
     weights = load_file(file)
     for name in ("model.decoder.layers.1.fc2.weight", "model.encoder.layernorm_embedding.bias"):
@@ -290,7 +292,7 @@ def test_missing_and_misshapen_weights(folder: Path, light: bool) -> None:
         assert str(folder) in str(caught.value)
 
 
-def test_a_tagger_with_weights_that_are_no_numbers(folder: Path, kb: KnowledgeBase) -> None:
+def test_a_tagger_with_weights_that_are_not_numbers(folder: Path, kb: KnowledgeBase) -> None:
     from safetensors import safe_open
 
     file = folder / "tagger.safetensors"
@@ -306,7 +308,7 @@ def test_a_tagger_with_weights_that_are_no_numbers(folder: Path, kb: KnowledgeBa
         refused(folder, kb, "tagger.safetensors")
 
 
-def test_scores_that_are_no_numbers_are_an_error(folder: Path, kb: KnowledgeBase) -> None:
+def test_scores_that_are_not_numbers_are_an_error(folder: Path, kb: KnowledgeBase) -> None:
     linker = biolink.load(folder, kb)
     model = linker.model.backbone.model
     with torch.inference_mode():
@@ -364,7 +366,7 @@ def test_a_form_is_checked() -> None:
         ("nil", "unmarked", "stop_names.json", "[]"),
     ],
 )
-def test_a_file_that_a_weight_needs_is_missed(
+def test_a_missing_file_that_a_weight_needs_is_noticed(
     folder: Path, kb: KnowledgeBase, weights: str, feature: str, name: str, empty: str
 ) -> None:
     settings = json.loads((folder / "biolink.json").read_text())

@@ -82,7 +82,7 @@ def test_scores_of_given_names_equal_the_models_own(setting: Setting) -> None:
             assert float(setting.sums[mention, number]) == pytest.approx(expected, abs=1e-3)
 
 
-def test_sums_need_not_all_log_probabilities(setting: Setting) -> None:
+def test_sums_can_be_computed_without_all_log_probabilities(setting: Setting) -> None:
     packed = pack(setting.prompts, [setting.names, *[setting.names[:7]] * (MENTIONS - 1)], 0)
     with torch.inference_mode():
         wanted = name_log_probs(setting.backbone, setting.memory, packed)
@@ -109,7 +109,7 @@ def test_wide_beam_equals_exhaustive_scoring(setting: Setting, penalty: float, s
 
 @pytest.mark.parametrize("wrong", ["tokens", "nodes"])
 @torch.inference_mode()
-def test_what_is_no_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -> None:
+def test_a_result_that_is_not_a_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -> None:
     search = beam_search._Search(
         setting.backbone, setting.trie, setting.memory, setting.prompts, DecodingOptions(beam=400)
     )
@@ -192,9 +192,7 @@ def test_results_do_not_depend_on_the_batch(setting: Setting, options: DecodingO
             assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_cutting_rows_down_changes_nothing(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fewer_rows_change_nothing(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = setting.search(EXACT)
     cut: list[int] = []
     partition = np.partition

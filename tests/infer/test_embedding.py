@@ -67,7 +67,7 @@ def test_t5_embeds_in_batches_by_length(tmp_path: Path, names: list[str]) -> Non
     np.testing.assert_allclose(model.embed(names)[:20], alone, atol=1e-5)
 
 
-def test_nothing_is_embedded_as_nothing(model: LinkingModel) -> None:
+def test_no_names_give_no_embeddings(model: LinkingModel) -> None:
     assert model.embed([]).shape == (0, model.width)
 
 
@@ -94,7 +94,7 @@ def test_an_error_in_one_piece_is_raised_and_threads_come_back(threads: int) -> 
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_is_shown_how_far_a_long_build_is(
+def test_a_terminal_shows_the_progress_of_a_long_build(
     model: LinkingModel,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

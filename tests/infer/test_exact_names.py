@@ -37,6 +37,6 @@ def test_an_exact_name_wins(linker: Linker, text: str, concept: str, sentence: s
     assert linked.best is not None and linked.best.concept_id == concept
 
 
-def test_a_stop_word_is_no_mention() -> None:
+def test_a_stop_word_is_not_a_mention() -> None:
     """The recogniser marks "and" here, since AND is a name of the embedded base."""
     assert [m.text for m in load()("She had a cold and flu.").mentions] == ["flu"]

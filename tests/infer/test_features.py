@@ -80,7 +80,7 @@ def test_nil_sees_the_best_candidate() -> None:
     assert {n for n, v in zip(NIL_FEATURES, nothing, strict=True) if v} == {"one"}
 
 
-def test_weights_return_as_they_were() -> None:
+def test_weights_are_read_as_they_were_written() -> None:
     ranker = Ranker.from_dict(WEIGHTS, {}, {})
     assert ranker.to_dict() == WEIGHTS
 

@@ -99,7 +99,7 @@ def test_a_name_that_the_document_shortens(kb: KnowledgeBase) -> None:
     assert recognised(kb, "The <MEN>-T1 gene.", "Disease") == ["MEN"]
 
 
-def test_a_code_of_another_passage_is_none(kb: KnowledgeBase) -> None:
+def test_a_code_of_another_passage_is_ignored(kb: KnowledgeBase) -> None:
     passages = (Passage(0, 6, "title"), Passage(6, 8, "abstract"))
     document = Document("1", "COVID-19", passages)
     marks = Marks("<COVID>-19", "Disease")
@@ -107,7 +107,7 @@ def test_a_code_of_another_passage_is_none(kb: KnowledgeBase) -> None:
     assert "COVID-19" not in [m.text for m in recogniser(document).mentions]
 
 
-def test_the_more_probable_says_what_the_whole_is(kb: KnowledgeBase) -> None:
+def test_the_more_probable_part_gives_the_type_of_the_whole(kb: KnowledgeBase) -> None:
     parts = [
         Mention(0, 4, "SARS", "Chemical", probability=0.4),
         Mention(9, 10, "2", "Disease", probability=0.8),
@@ -131,7 +131,7 @@ def test_mentions_never_overlap_or_shrink(parts: list[str], data: st.DataObject)
     assert all(any(m.start <= a and b <= m.end for m in whole) for a, b in spans)
 
 
-def test_a_token_of_very_many_parts_is_not_read_to_its_end(kb: KnowledgeBase) -> None:
+def test_only_the_beginning_of_a_token_with_very_many_parts_is_read(kb: KnowledgeBase) -> None:
     asked = []
 
     def names(text: str, kind: str) -> bool:
@@ -144,7 +144,7 @@ def test_a_token_of_very_many_parts_is_not_read_to_its_end(kb: KnowledgeBase) ->
     assert len(asked) < 100
 
 
-def test_the_default_takes_no_virus_for_another_disease() -> None:
+def test_the_default_does_not_confuse_a_virus_with_another_disease() -> None:
     linker = load()
     virus, disease = linker("SARS‑CoV‑2 causes COVID-19.").mentions
     assert (virus.text, disease.text) == ("SARS‑CoV‑2", "COVID-19")

@@ -25,7 +25,7 @@ def stored(kb: KnowledgeBase, model_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "x.kb"
 
 
-def test_what_was_built_and_what_was_cached_find_the_same_bytes(
+def test_built_and_cached_indexes_find_the_same(
     kb: KnowledgeBase, stored: Path, model_folder: Path
 ) -> None:
     model = load_model(model_folder)
@@ -44,7 +44,7 @@ def test_what_was_built_and_what_was_cached_find_the_same_bytes(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["flipped", "removed", "manifest", "foreign"])
-def test_a_damaged_index_is_built_anew_or_refused(
+def test_a_damaged_index_is_built_again_or_refused(
     stored: Path,
     model_folder: Path,
     caplog: pytest.LogCaptureFixture,

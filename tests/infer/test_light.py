@@ -51,7 +51,9 @@ def test_weights_and_tokens_are_the_same(model_folder: Path) -> None:
         torch.testing.assert_close(inner, a)
 
 
-def test_what_is_not_said_is_left_to_transformers(model_folder: Path, tmp_path: Path) -> None:
+def test_files_without_all_settings_are_left_to_transformers(
+    model_folder: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
     config = json.loads((folder / "config.json").read_text())
@@ -65,7 +67,7 @@ def test_what_is_not_said_is_left_to_transformers(model_folder: Path, tmp_path: 
     assert not isinstance(load_model(folder, light=True).backbone.model, Bart)
 
 
-def test_damaged_weights_are_told(model_folder: Path, tmp_path: Path) -> None:
+def test_damaged_weights_are_reported(model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
     (folder / "model.safetensors").write_bytes(b"no tensors")
@@ -78,7 +80,7 @@ def test_damaged_weights_are_told(model_folder: Path, tmp_path: Path) -> None:
         load_model(folder, light=True)
 
 
-def test_linking_starts_without_what_it_does_not_need() -> None:
+def test_linking_starts_without_packages_it_does_not_need() -> None:
     code = (
         "import sys, biolink; biolink.link('Aspirin for asthma.')\n"
         "heavy = ('transformers', 'sklearn', 'spacy', 'pandas', 'datasets', 'torch._dynamo')\n"

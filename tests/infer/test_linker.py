@@ -248,9 +248,7 @@ def test_another_kb_takes_over_known_embeddings(model: LinkingModel, kb: Knowled
     assert np.abs(a.similarities(queries) - b.similarities(queries)).max() < 0.05
 
 
-def test_mentions_of_the_training_data_are_remembered(
-    model: LinkingModel, kb: KnowledgeBase
-) -> None:
+def test_mentions_of_the_training_data_count(model: LinkingModel, kb: KnowledgeBase) -> None:
     linker = Linker(model, kb)
     seen = document("pulmonary growth", text="a pulmonary growth")
     links = linker(seen).mentions[0].links
@@ -260,7 +258,7 @@ def test_mentions_of_the_training_data_are_remembered(
     assert part(seen).mentions[0].best.concept_id == "D5"
 
 
-def test_an_apposition_tells_what_a_code_means(model: LinkingModel, kb: KnowledgeBase) -> None:
+def test_an_apposition_gives_the_meaning_of_a_code(model: LinkingModel, kb: KnowledgeBase) -> None:
     text = "Kennedy disease (KX-77) is rare. We saw KX-77 here."
     spans = [(0, 15), (17, 22), (40, 45)]
     mentions = [Mention(a, b, text[a:b], "Disease") for a, b in spans]
@@ -286,7 +284,7 @@ def test_a_short_mention_stands_for_one_with_its_letters(
     assert linked.mentions[0].best.concept_id == "D6"
 
 
-def test_other_documents_say_what_a_short_form_means(
+def test_other_documents_give_the_meaning_of_a_short_form(
     model: LinkingModel, kb: KnowledgeBase
 ) -> None:
     assert model.ranker is not None
@@ -323,9 +321,7 @@ def test_threshold_gives_nil_with_a_reason(model: LinkingModel, kb: KnowledgeBas
         Threshold(1.5)
 
 
-def test_a_found_mention_is_nil_where_that_is_likelier(
-    model: LinkingModel, kb: KnowledgeBase
-) -> None:
+def test_a_found_mention_is_nil_if_that_is_likelier(model: LinkingModel, kb: KnowledgeBase) -> None:
     def recogniser(document: Document) -> Document:
         return document.with_mentions([Mention(0, 3, "ill"), Mention(4, 11, "aspirin")])
 
@@ -340,7 +336,7 @@ def test_a_found_mention_is_nil_where_that_is_likelier(
     assert always("ill aspirin").mentions[0].best is not None
 
 
-def test_a_part_is_pruned_by_the_whole(model: LinkingModel, kb: KnowledgeBase) -> None:
+def test_links_to_a_part_are_pruned_by_the_whole(model: LinkingModel, kb: KnowledgeBase) -> None:
     part = kb.subset(ids=["D3", "D5"])
     given = document("breast tumor", "aspirin")
 
@@ -394,7 +390,7 @@ def test_pipe_streams_and_keeps_order(model: LinkingModel, kb: KnowledgeBase) ->
         list(Linker(model, kb).pipe(["x"], recognise=True))
 
 
-def test_offsets_survive(model: LinkingModel, kb: KnowledgeBase) -> None:
+def test_offsets_stay_the_same(model: LinkingModel, kb: KnowledgeBase) -> None:
     text = "𝛼\u0301 SBMA\r\n(fever\u00a0) 😀 breast-tumors"
     linked = Linker(model, kb, recogniser=DictionaryRecogniser(kb))(text)
     assert linked.text == text
@@ -505,7 +501,7 @@ def test_padding_does_not_change_embeddings(model: LinkingModel) -> None:
     assert torch.is_inference_mode_enabled() is False
 
 
-def test_generation_scores_what_it_can_bring_to_the_top(
+def test_generation_scores_candidates_it_can_bring_to_the_top(
     model: LinkingModel, kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     linker = Linker(model, kb, LinkerOptions(method="combined"))
@@ -531,7 +527,7 @@ def test_generation_scores_what_it_can_bring_to_the_top(
 
 
 @pytest.mark.parametrize("size", [5, 70, 5000, 5001])
-def test_the_best_scores_are_the_best(size: int) -> None:
+def test_the_best_scores_are_selected(size: int) -> None:
     rng = np.random.default_rng(size)
     for scores in (rng.random(size), rng.integers(0, 3, size), np.zeros(size), np.arange(size)):
         found = highest(scores.astype(np.float32), 7)

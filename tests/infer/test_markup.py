@@ -62,7 +62,7 @@ def test_chunks_end_with_sentences() -> None:
 
 @given(TEXTS, st.data())
 @settings(max_examples=60, deadline=None)
-def test_markup_comes_off(text: str, data: st.DataObject) -> None:
+def test_markup_can_be_removed(text: str, data: st.DataObject) -> None:
     places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))
     links = [(a, b, "a [name]") for a, b in zip(places[::2], places[1::2], strict=False) if a < b]
     assert unmarked(marked(text, links)) == without_brackets(text)
@@ -86,7 +86,7 @@ def walk(machine: Machine, rng: random.Random) -> list[int]:
 
 @given(TEXTS, st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_every_walk_gives_back_the_source(
+def test_every_allowed_output_contains_the_source(
     tokenizer: Any, trie: NameTrie, text: str, seed: int
 ) -> None:
     source = source_of(text, tokenizer)
@@ -120,7 +120,7 @@ def test_mentions_end_at_words_only(tokenizer: Any, trie: NameTrie) -> None:
     assert Marks.of(tokenizer).close not in machine.allowed(begun, 1)
 
 
-def test_there_is_room_for_what_is_opened(tokenizer: Any, trie: NameTrie) -> None:
+def test_there_is_room_to_close_every_mention(tokenizer: Any, trie: NameTrie) -> None:
     source = source_of("fever", tokenizer)
     with pytest.raises(ValueError, match="does not fit"):
         Machine(source, trie, Marks.of(tokenizer), 3, 1)
@@ -130,7 +130,7 @@ def test_there_is_room_for_what_is_opened(tokenizer: Any, trie: NameTrie) -> Non
     assert empty.allowed(State(), 0).tolist() == list(source.ids)
 
 
-def test_what_is_taught_is_allowed(tokenizer: Any, trie: NameTrie) -> None:
+def test_training_targets_are_allowed(tokenizer: Any, trie: NameTrie) -> None:
     source = source_of("fever and breast tumor.", tokenizer)
     marks = Marks.of(tokenizer)
     name = tokenizer("breast cancer", add_special_tokens=False)["input_ids"]

@@ -64,7 +64,7 @@ def whole(text: str) -> list[Mention]:
 @pytest.mark.parametrize(
     "gap", ["\t", "\n", "\r\n", "   ", "\n\n", " \t ", "\u2028", "\x0b", "\x85", "      "]
 )
-def test_breaks_part_mentions_for_every_recogniser(names: KnowledgeBase, gap: str) -> None:
+def test_breaks_separate_mentions_for_every_recogniser(names: KnowledgeBase, gap: str) -> None:
     text = gap.join(["asthma", "hypertension", "gout"])
     expected = ["asthma", "hypertension", "gout"]
     nlp = spacy.blank("en")
@@ -89,7 +89,7 @@ def test_a_name_is_not_found_over_a_break(names: KnowledgeBase, gap: str) -> Non
     assert [m.text for m in dictionary(Document("1", "the breast  cancer")).mentions]
 
 
-def test_the_end_of_a_passage_parts_mentions(names: KnowledgeBase) -> None:
+def test_the_end_of_a_passage_separates_mentions(names: KnowledgeBase) -> None:
     text = "of the breast cancer was"
     passages = (Passage(0, 13, "title"), Passage(14, 24, "abstract"))
     document = Document("1", text, passages)
@@ -125,7 +125,7 @@ def test_spans_are_balanced_and_end_with_letters(text: str, expected: list[str])
     assert found == expected
 
 
-def test_a_bracket_beside_a_span_is_taken_in_where_it_belongs_to_the_word() -> None:
+def test_a_bracket_beside_a_span_is_included_if_it_belongs_to_the_word() -> None:
     text = "of poly(ethylene glycol) and (R)-warfarin"
     document = Document("1", text)
     cut = [Mention(3, 23, text[3:23]), Mention(30, 41, text[30:41])]
@@ -221,7 +221,7 @@ def test_a_given_mention_with_no_letter_of_any_name_is_nil(
     assert linked.mentions[1].best is not None
 
 
-def test_what_is_like_the_names_of_a_base() -> None:
+def test_mentions_that_resemble_the_names_of_a_base() -> None:
     kb = KnowledgeBase.from_concepts(
         [Concept("1", "Рак", ("糖尿病", "5-10")), Concept("2", "Δ9-THC", ("καρκίνος",))]
     )
@@ -276,7 +276,7 @@ def test_mentions_do_not_end_within_a_word() -> None:
     assert all(text[m.start : m.end] == m.text for m in found)
 
 
-def test_mentions_within_one_another_stay() -> None:
+def test_nested_mentions_are_kept() -> None:
     text = "lung cancer cells"
     nested = [Mention(0, 11, "lung cancer"), Mention(0, 4, "lung"), Mention(5, 11, "cancer")]
     found = tidied(Document("", text), nested)

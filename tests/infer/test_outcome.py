@@ -52,7 +52,7 @@ def test_links_are_ranked_and_kept(kb: KnowledgeBase) -> None:
     assert mention.nil_reason is None
 
 
-def test_a_linker_without_nil_says_no_probability_of_it(kb: KnowledgeBase) -> None:
+def test_a_linker_without_nil_gives_no_probability_of_nil(kb: KnowledgeBase) -> None:
     mention = decided(kb, Likelier(), ("D2", 0.1), nil=False)
     assert mention.nil_probability is None and mention.best is not None
 
@@ -64,7 +64,7 @@ def test_calibration_scales_what_is_left_for_nil(kb: KnowledgeBase) -> None:
     assert found.nil_probability == pytest.approx(0.7)
 
 
-def test_what_is_outside_is_not_linked(kb: KnowledgeBase) -> None:
+def test_concepts_outside_are_not_linked(kb: KnowledgeBase) -> None:
     part = kb.subset(types={"Chemical"})
     only_outside = decided(part, NoNil(), ("D1", 0.5))
     assert only_outside.nil_reason == "pruned: D1 is outside, nothing is inside"
@@ -89,7 +89,7 @@ def test_evidence_of_one_link_of_probability_06(kb: KnowledgeBase) -> None:
     assert odds[1:4] == pytest.approx((0.405, 0.405, -13.816), abs=1e-3)
 
 
-def test_an_exact_name_that_was_marked_stands(kb: KnowledgeBase) -> None:
+def test_an_exact_name_that_was_marked_is_linked(kb: KnowledgeBase) -> None:
     assert decided(kb, Likelier(), ("D1", 0.2), probability=0.9).best is not None
     assert decided(kb, Likelier(), ("D1", 0.2), probability=0.4).best is None
     assert decided(kb, Likelier(), ("D2", 0.2), probability=0.9).best is None
@@ -114,7 +114,7 @@ def test_a_word_is_not_the_acronym_that_is_spelt_like_it(
     assert is_name_of(kb, mention, name_id, row) is expected
 
 
-def test_a_policy_sees_the_two_best_where_one_is_kept(kb: KnowledgeBase) -> None:
+def test_a_policy_sees_the_two_best_links_even_if_one_is_kept(kb: KnowledgeBase) -> None:
     asked: list[int] = []
 
     class Counting:

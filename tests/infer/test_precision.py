@@ -31,7 +31,7 @@ from biolink.kb.trie import NameTrie
 from tests.infer.conftest import bart, t5
 
 
-def test_int8_is_near_and_each_row_is_its_own() -> None:
+def test_int8_is_accurate_and_rows_are_independent() -> None:
     torch.manual_seed(0)
     linear = nn.Linear(96, 80)
     rows = torch.randn(50, 96) * torch.logspace(-3, 3, 50)[:, None]
@@ -73,7 +73,7 @@ def test_matrix_products_come_in_few_sizes() -> None:
     assert all(whole_rows(size) == size for size in sizes)
 
 
-def test_without_the_kernels_layers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_stay_the_same_without_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_packs", lambda kind: False)
     model = bart(60)
     assert in_precision(model, "fp32") is model
@@ -160,7 +160,7 @@ def test_weights_keep_their_fingerprint(model_folder: Path) -> None:
     assert model.in_precision("fp32").weights_fingerprint == wanted
 
 
-def test_what_was_linked_is_remembered(model_folder: Path, kb: KnowledgeBase) -> None:
+def test_linked_mentions_are_cached(model_folder: Path, kb: KnowledgeBase) -> None:
     linker = biolink.load(model_folder, kb, method="generate")
     assert isinstance(linker, biolink.Linker)
     first = linker("Fever and lung cancer.")

@@ -36,7 +36,7 @@ def test_a_document_is_known_in_other_forms(tmp_path: Path) -> None:
         assert other not in seen, other
 
 
-def test_short_titles_say_nothing(tmp_path: Path) -> None:
+def test_short_titles_identify_no_document(tmp_path: Path) -> None:
     write_seen_documents(tmp_path, [Document("1", "Case report.\nA man came with a fever.")])
     assert Document("2", "Case report.\nA woman went away.") not in SeenDocuments(tmp_path)
     assert len(fingerprints(Document("1", "Case report.\nA man came with a fever."))) == 1
@@ -54,7 +54,7 @@ def test_later_training_adds_and_the_file_is_the_same_whatever_the_order(tmp_pat
     assert all(document in SeenDocuments(tmp_path) for document in documents)
 
 
-def test_models_without_the_file_have_seen_nothing_and_damage_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_means_no_documents_and_damage_is_named(tmp_path: Path) -> None:
     assert WHOLE not in SeenDocuments(tmp_path)
     assert WHOLE not in SeenDocuments(None)
     for text in (

@@ -39,7 +39,7 @@ def model(tokenizer: Any) -> Any:
     return bart(len(tokenizer), max_position_embeddings=512)
 
 
-def test_nested_mentions_give_way_to_the_outermost() -> None:
+def test_only_the_outermost_of_nested_mentions_is_kept() -> None:
     text = "lung cancer pain"
     offsets = np.array([[0, 4], [5, 11], [12, 16]])
     labels = label_spans(offsets, [(0, 11, "Disease"), (5, 11, "Disease")])

@@ -56,7 +56,7 @@ def test_other_weights_in_the_folder_are_noticed(model_folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "bf16"])
-def test_a_model_without_a_folder_goes_with_its_weights(
+def test_a_model_without_a_folder_is_pickled_with_its_weights(
     model_folder: Path, precision: Precision
 ) -> None:
     found = load_model(model_folder)
@@ -69,7 +69,7 @@ def test_a_model_without_a_folder_goes_with_its_weights(
     np.testing.assert_array_equal(other.embed(NAMES), model.embed(NAMES))
 
 
-def test_a_model_in_training_goes_with_its_weights(model_folder: Path) -> None:
+def test_a_model_in_training_is_pickled_with_its_weights(model_folder: Path) -> None:
     model = load_model(model_folder)
     with torch.no_grad():
         model.backbone.model.model.encoder.layers[0].fc1.weight.mul_(1.5)
@@ -79,7 +79,7 @@ def test_a_model_in_training_goes_with_its_weights(model_folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", [PackedLinear, Int8Linear])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_comes_back_as_it_was(kind: Any, bias: bool) -> None:
+def test_a_layer_is_unpickled_as_it_was(kind: Any, bias: bool) -> None:
     layer = kind(nn.Linear(96, 160, bias=bias))
     states = torch.randn(7, 96)
     other = pickle.loads(pickle.dumps(layer))
@@ -89,7 +89,7 @@ def test_a_layer_comes_back_as_it_was(kind: Any, bias: bool) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_a_tagger_comes_back_as_it_was(model_folder: Path, precision: Precision) -> None:
+def test_a_tagger_is_unpickled_as_it_was(model_folder: Path, precision: Precision) -> None:
     model = load_model(model_folder, light=True)
     tagger = in_precision(Tagger(model.backbone.model, 1).eval(), precision)
     other = pickle.loads(pickle.dumps(tagger))
@@ -101,7 +101,7 @@ def test_a_tagger_comes_back_as_it_was(model_folder: Path, precision: Precision)
 
 
 @pytest.mark.parametrize("device", ["cuda:77", "nowhere", "", "meta", "cpu:x", None, 3.5])
-def test_a_device_that_does_not_exist_is_said(model_folder: Path, device: Any) -> None:
+def test_a_device_that_does_not_exist_is_reported(model_folder: Path, device: Any) -> None:
     with pytest.raises(ConfigError, match=r"device .* expected cpu"):
         check_device(device)
     with pytest.raises(ConfigError, match="device"):

@@ -91,7 +91,7 @@ def put(format: str, folder: Path) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("format", READERS)
-def test_a_bad_row_costs_itself_alone(format: str, tmp_path: Path) -> None:
+def test_a_bad_row_does_not_affect_others(format: str, tmp_path: Path) -> None:
     path, message = put(format, tmp_path)
     problems: list[BiolinkError] = []
     kb = KnowledgeBase.read(path, format, on_problem=problems.append)
@@ -105,7 +105,7 @@ def test_a_bad_row_costs_itself_alone(format: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["biosyn", "jsonl", "table", "ctd", "sssom", "obo"])
-def test_a_line_that_is_not_utf8_costs_itself_alone(format: str, tmp_path: Path) -> None:
+def test_a_line_that_is_not_utf8_does_not_affect_others(format: str, tmp_path: Path) -> None:
     path, _ = put(format, tmp_path)
     text = path.read_bytes()
     last = text.rstrip(b"\n").rsplit(b"\n", 1)
@@ -115,7 +115,7 @@ def test_a_line_that_is_not_utf8_costs_itself_alone(format: str, tmp_path: Path)
     assert any("not UTF-8" in str(problem) for problem in problems)
 
 
-def test_an_open_quote_costs_its_line_alone(tmp_path: Path) -> None:
+def test_an_open_quote_affects_only_its_line(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text('id,name\n1,"fever\n2,cold\n3,"gout, ""acute"""\n4,"a" b\n')
     problems: list[InputError] = []
@@ -134,7 +134,7 @@ def test_only_bad_rows_are_an_error(tmp_path: Path) -> None:
     assert [problem.line for problem in problems] == [2, 3]
 
 
-def test_unknown_columns_are_told_with_those_expected(tmp_path: Path) -> None:
+def test_unknown_columns_are_reported_with_the_expected_ones(tmp_path: Path) -> None:
     file = tmp_path / "x.tsv"
     file.write_text("code\ttitle\n1\tfever\n")
     for format in (None, "table"):

@@ -38,7 +38,7 @@ def test_normalising_twice_changes_nothing(name: str) -> None:
     assert once == once.strip()
 
 
-def test_lookup_keeps_every_owner_preferred_first(kb: KnowledgeBase) -> None:
+def test_lookup_gives_every_owner_preferred_ones_first(kb: KnowledgeBase) -> None:
     assert [c.id for c in kb.lookup("FEVER")] == ["D1", "D2"]
     assert [c.id for c in kb.lookup("heat body")] == ["D1"]
     assert kb.lookup("nothing") == []
@@ -226,7 +226,7 @@ def test_lexical_index_finds_close_names_and_survives_storage(
         LexicalIndex.load(tmp_path)
 
 
-def test_queries_are_written_as_scikit_learn_writes_them(kb: KnowledgeBase) -> None:
+def test_vectors_of_queries_equal_those_of_scikit_learn(kb: KnowledgeBase) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     names = kb.normalised_names()
@@ -239,7 +239,7 @@ def test_queries_are_written_as_scikit_learn_writes_them(kb: KnowledgeBase) -> N
     assert LexicalIndex.build(kb).vectors([]).shape == (0, wanted.shape[1])
 
 
-def test_homonyms_are_told_apart(tmp_path: Path) -> None:
+def test_homonyms_are_disambiguated(tmp_path: Path) -> None:
     base = KnowledgeBase.from_concepts(
         [
             Concept("1", "Cold", ("Chill",), types=("Sign",)),
@@ -279,7 +279,7 @@ def test_types_are_the_first_of_each_concept() -> None:
     assert kb.subset(ids=["3"]).types == frozenset()
 
 
-def test_what_a_part_leaves() -> None:
+def test_the_complement_of_a_part() -> None:
     base = KnowledgeBase.from_concepts([Concept("A", "a"), Concept("B", "b"), Concept("C", "c")])
     part = base.subset(ids=["A"])
     left = base.without(part)
@@ -332,7 +332,7 @@ def test_rules_of_prefixes_are_checked(rule: object) -> None:
         unique_by=normalise_name,
     )
 )
-def test_names_are_weighed_as_scikit_learn_weighs_them(names: list[str]) -> None:
+def test_weights_of_names_equal_those_of_scikit_learn(names: list[str]) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     kb = KnowledgeBase.from_concepts(Concept(str(i), name) for i, name in enumerate(names))
@@ -371,7 +371,7 @@ def test_searching_loads_nothing_heavy_and_keeps_the_index(tmp_path: Path) -> No
     assert [p.name[:7] for p in (tmp_path / "x.kb" / "index").iterdir()] == ["lexical"]
 
 
-def test_one_type_may_be_given_as_a_text() -> None:
+def test_one_type_may_be_given_as_a_string() -> None:
     kb = KnowledgeBase.from_concepts(
         [Concept("1", "asthma", types=("Disease",)), Concept("2", "iron", types=("Chemical",))]
     )

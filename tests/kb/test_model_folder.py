@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_settings_come_back(tmp_path: Path) -> None:
+def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
     for settings in (ModelSettings(), SETTINGS_OF_ALL):
         write_settings(tmp_path, settings)
         assert settings_of(tmp_path) == settings
@@ -66,7 +66,7 @@ def test_settings_come_back(tmp_path: Path) -> None:
     assert ModelSettings(training={"recipe": "x"}).stages == [{"recipe": "x"}]
 
 
-def test_settings_are_missed_where_there_were_some(tmp_path: Path) -> None:
+def test_missing_settings_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "stop_names.json").write_text("[]")  # goes with any checkpoint
     assert settings_of(tmp_path) == ModelSettings()
     (tmp_path / TAGGER).write_text("")
@@ -90,7 +90,7 @@ def test_damage_is_noticed_and_named(
         assert name in str(caught.value) and f"delete {SEAL}" in str(caught.value)
 
 
-def test_what_the_loader_finds_wrong_comes_after_what_the_seal_says(folder: Path) -> None:
+def test_faults_of_the_seal_are_reported_before_those_of_loading(folder: Path) -> None:
     with pytest.raises(ValueError), checked_model(folder):
         raise ValueError
     flipped(folder / WEIGHTS, folder)
@@ -131,7 +131,7 @@ def test_a_folder_without_a_seal_passes_but_not_in_the_package(folder: Path) -> 
         check_model(folder)
 
 
-def test_a_folder_changed_by_hand_says_how_it_loads(folder: Path) -> None:
+def test_the_error_of_a_changed_folder_says_how_to_load_it(folder: Path) -> None:
     write = (folder / SETTINGS).read_text().replace("0.5", "0.6")
     (folder / SETTINGS).write_text(write)
     with pytest.raises(ModelError, match=r"biolink\.json .*changed the folder yourself, delete"):
@@ -141,7 +141,7 @@ def test_a_folder_changed_by_hand_says_how_it_loads(folder: Path) -> None:
     assert settings_of(folder).nil == {"kind": "threshold", "value": 0.6}
 
 
-def test_cards_and_new_files_are_free(folder: Path) -> None:
+def test_model_cards_and_new_files_are_not_sealed(folder: Path) -> None:
     (folder / "README.md").write_text("Another card.")
     (folder / "stop_names.json").write_text("[]")
     verify_model(folder)

@@ -41,7 +41,7 @@ def test_one_form(written: str, plain: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_form_hangs_neither_on_the_writing_nor_on_repetition(text: str) -> None:
+def test_the_form_depends_neither_on_the_writing_nor_on_repetition(text: str) -> None:
     name = normalise_name(text)
     assert normalise_name(name) == name
     for form in ("NFC", "NFD"):

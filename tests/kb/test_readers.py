@@ -501,7 +501,7 @@ def test_odd_xml_is_one_clear_error(text: str, tmp_path: Path) -> None:
         KnowledgeBase.read(tmp_path / "x.xml")
 
 
-def test_obsolete_obo_terms_lead_on(tmp_path: Path) -> None:
+def test_obsolete_obo_terms_lead_to_their_replacements(tmp_path: Path) -> None:
     def old(number: int, *lines: str) -> str:
         body = "\n".join((f"id: MU:{number}", "name: old", "is_obsolete: true", *lines))
         return f"[Term]\n{body}\n\n"
@@ -529,7 +529,7 @@ def test_obsolete_obo_terms_lead_on(tmp_path: Path) -> None:
     assert kept["MU:2"].id == "MU:2" and len(kept) == 8
 
 
-def test_rings_of_replacements_end(tmp_path: Path) -> None:
+def test_circular_replacements_end(tmp_path: Path) -> None:
     kb = KnowledgeBase.from_concepts(
         [
             Dropped("obsolete", "A", replaced_by="B"),
@@ -541,7 +541,7 @@ def test_rings_of_replacements_end(tmp_path: Path) -> None:
     assert [kb.resolve(i) for i in "ABCD"] == [None, None, None, "D"]
 
 
-def test_retired_cuis_lead_on(umls: Path) -> None:
+def test_retired_cuis_lead_to_their_replacements(umls: Path) -> None:
     (umls / "MRCUI.RRF").write_text(
         "C9|2020AA|SY|||C1|Y|\nC8|2020AA|RB|||C1|Y|\nC7|2020AA|DEL||||N|\n"
     )
@@ -582,7 +582,7 @@ def test_all_files_of_ctd(tmp_path: Path) -> None:
     assert (heart.id, heart.names, heart.types) == ("D006321", ("Heart", "Cor"), ("Anatomy",))
 
 
-def test_quotes_are_characters_in_tsv_and_quote_in_csv(tmp_path: Path) -> None:
+def test_quotes_have_a_meaning_only_in_csv(tmp_path: Path) -> None:
     file = tmp_path / "q.tsv"
     file.write_text('id\tname\n1\t"open quote disease\n2\tsecond\n3\t"third" x\n4\t3\' end\n')
     assert [c.name for c in KnowledgeBase.read(file)] == [
@@ -660,7 +660,9 @@ def test_building_prints_what_was_left_out(tmp_path: Path) -> None:
     assert "obsolete: 1" in run("kb", "info", tmp_path / "x.kb")
 
 
-def test_an_id_that_was_replaced_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_that_was_replaced_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kb = KnowledgeBase.from_concepts(
         [Concept("T:1", "asthma"), Dropped("obsolete", "T:3", replaced_by="T:1")]
     )
@@ -676,7 +678,7 @@ def test_an_id_that_was_replaced_is_told(tmp_path: Path, caplog: pytest.LogCaptu
     assert "replaced by another id: 1 id (for example T:3 by T:1)" in said
 
 
-def test_columns_are_told_when_no_synonym_was_found(
+def test_columns_are_named_when_no_synonym_was_found(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = {

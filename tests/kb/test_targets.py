@@ -99,7 +99,7 @@ def test_a_failure_leaves_the_older_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == ["notes"]
 
 
-def test_what_appears_during_the_work_is_spared(tmp_path: Path) -> None:
+def test_files_that_appear_during_the_work_are_kept(tmp_path: Path) -> None:
     target = tmp_path / "notes"
     with pytest.raises(InputError), replace_folder(target, foreign, "notes") as temporary:
         (temporary / "note.txt").write_text("x")
@@ -124,7 +124,7 @@ def test_a_damaged_store_can_be_built_again_but_not_with_something_in_it(tmp_pat
 
 
 @pytest.mark.parametrize("inside", ["thesis.txt", "index/thesis.txt", "index/trie-1/thesis.txt"])
-def test_a_store_with_a_file_of_mine_is_refused_by_its_name(inside: str, tmp_path: Path) -> None:
+def test_a_store_with_a_foreign_file_is_refused_by_its_name(inside: str, tmp_path: Path) -> None:
     kb = KnowledgeBase.from_concepts([Concept("1", "asthma")])
     kb.save(tmp_path / "a.kb")
     index = tmp_path / "a.kb" / "index" / "trie-1"
@@ -137,7 +137,7 @@ def test_a_store_with_a_file_of_mine_is_refused_by_its_name(inside: str, tmp_pat
     kb.save(tmp_path / "a.kb")
 
 
-def test_a_model_and_a_split_with_a_file_of_mine_are_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_model_and_a_split_with_a_foreign_file_are_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_text("")
     check_model_target(tmp_path)
@@ -236,7 +236,7 @@ def put(kind: str, target: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_the_next_run_removes_what_a_killed_one_left(kind: str, tmp_path: Path) -> None:
+def test_the_next_run_removes_files_that_a_killed_one_left(kind: str, tmp_path: Path) -> None:
     target = tmp_path / "out.d"
     killed = start(kind, target, "os.kill(os.getpid(), signal.SIGKILL)")
     assert killed.wait() == -signal.SIGKILL
@@ -247,7 +247,7 @@ def test_the_next_run_removes_what_a_killed_one_left(kind: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_a_living_run_writes_is_left_alone(kind: str, tmp_path: Path) -> None:
+def test_files_of_a_living_run_are_left_alone(kind: str, tmp_path: Path) -> None:
     target = tmp_path / "out.d"
     living = start(kind, target, "print('ready', flush=True); input()")
     assert living.stdout is not None
@@ -261,7 +261,7 @@ def test_what_a_living_run_writes_is_left_alone(kind: str, tmp_path: Path) -> No
     assert names(tmp_path) == ["out.d"]
 
 
-def test_what_a_killed_run_left_inside_a_folder_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+def test_a_folder_with_files_of_a_killed_run_is_accepted(tmp_path: Path) -> None:
     target = tmp_path / "notes"
     for own in ((), ("note.txt",)):
         target.mkdir(exist_ok=True)
@@ -275,7 +275,7 @@ def test_what_a_killed_run_left_inside_a_folder_is_no_reason_to_refuse_it(tmp_pa
         write_note(target)
 
 
-def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
+def test_a_folder_that_was_being_replaced_is_restored(tmp_path: Path) -> None:
     target = tmp_path / "notes"
     write_note(target, "old")
     # As after a kill between the two renames.
@@ -289,7 +289,7 @@ def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
     assert names(tmp_path) == ["notes"]
 
 
-def test_devices_and_pipes_are_written_and_stay(tmp_path: Path) -> None:
+def test_devices_and_pipes_are_written_and_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)

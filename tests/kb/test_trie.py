@@ -86,7 +86,9 @@ def test_restricting_equals_a_fresh_build(rows: list[list[int]], data: st.DataOb
 
 @settings(max_examples=25)
 @given(bodies)
-def test_save_map_compare(tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]]) -> None:
+def test_a_stored_trie_equals_the_original(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]]
+) -> None:
     trie = NameTrie.from_sequences(with_end(rows))
     trie.fingerprint = trie_fingerprint("names", "norm", "tokeniser")
     folder = tmp_path_factory.mktemp("trie") / "t"

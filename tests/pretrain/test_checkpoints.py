@@ -67,7 +67,9 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_the_newest_is_damaged(folder: Path, broken: Path, how: str) -> None:
+def test_training_continues_if_the_newest_checkpoint_is_damaged(
+    folder: Path, broken: Path, how: str
+) -> None:
     whole = weights(run(folder, "whole"))
     DAMAGES[how](broken / "checkpoint-6")
     records: list[dict[str, Any]] = []
@@ -75,18 +77,18 @@ def test_the_newest_is_damaged(folder: Path, broken: Path, how: str) -> None:
     assert all(torch.equal(whole[name], t) for name, t in again.items())
     assert records[0]["damaged checkpoint"] == "checkpoint-6"
     assert records[0]["why"]
-    assert records[1] == {"goes on from": "checkpoint-3"}
+    assert records[1] == {"continues from": "checkpoint-3"}
     assert (broken / "damaged-1-checkpoint-6").is_dir()
 
 
-def test_all_are_damaged(folder: Path, broken: Path) -> None:
+def test_training_starts_again_if_all_checkpoints_are_damaged(folder: Path, broken: Path) -> None:
     whole = weights(run(folder, "whole"))
     for number in (3, 6):
         flip(broken / f"checkpoint-{number}")
     records: list[dict[str, Any]] = []
     again = weights(run(folder, "broken", records))
     assert all(torch.equal(whole[name], t) for name, t in again.items())
-    assert {"goes on from": "the start"} in records
+    assert {"continues from": "the start"} in records
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])

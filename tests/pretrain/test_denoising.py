@@ -75,7 +75,7 @@ def test_packing_keeps_documents_apart(documents: list[list[int]], length: int) 
     assert whole <= pieces
 
 
-def test_noise_stays_within_documents_and_the_room() -> None:
+def test_noise_stays_within_documents_and_the_length() -> None:
     sequence = [BEGIN, *range(10, 40), END, *range(40, 60), END]
     for number in range(50):
         result = noised(sequence, number, 0, Noise(0.5, 0.3), MASK, END, set().__contains__)

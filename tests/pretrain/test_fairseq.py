@@ -151,7 +151,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_faults_of_a_checkpoint_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
         convert(tmp_path / "none.pt", tmp_path / "out")
     (tmp_path / "text.pt").write_text("x")
@@ -194,7 +194,7 @@ def refused(folder: Path, match: str) -> None:
         b"(lp0\nI1\na.", b"\x00" * 5000, b"\xff" * 5000,
     ],
 )  # fmt: skip
-def test_what_is_no_checkpoint_is_refused(
+def test_files_that_are_not_checkpoints_are_refused(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -248,7 +248,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))
-def test_wrong_contents_are_said(tmp_path: Path, number: int) -> None:
+def test_wrong_contents_are_reported(tmp_path: Path, number: int) -> None:
     changes, match = WRONG[number]
     saved = torch.load(write(tmp_path), weights_only=False)
     torch.save(saved | changes, tmp_path / "model.pt")
@@ -272,7 +272,7 @@ def test_wrong_contents_are_said(tmp_path: Path, number: int) -> None:
         ("encoder.layers.0.fc1.weight", torch.eye(4).to_sparse(), "plain tensor"),
     ],
 )
-def test_wrong_weights_are_said(
+def test_wrong_weights_are_reported(
     tmp_path: Path, name: str, tensor: torch.Tensor, match: str
 ) -> None:
     write(tmp_path, **{name: tensor})
@@ -292,12 +292,12 @@ def test_wrong_weights_are_said(
         ("encoder.json", b"{", r"encoder\.json"),
         ("encoder.json", b"[]", r"encoder\.json"),
         ("encoder.json", b'{"a": "x"}', r"encoder\.json"),
-        ("encoder.json", b'{"a": 1, "b": 1}', "one id"),
+        ("encoder.json", b'{"a": 1, "b": 1}', "the same id"),
         ("vocab.bpe", b"a b c\n", r"vocab\.bpe:1"),
         ("vocab.bpe", b"\xff\n", "UTF-8"),
     ],
 )
-def test_damage_of_the_tokenisers_files_is_said(
+def test_damaged_files_of_the_tokeniser_are_reported(
     tmp_path: Path, name: str, content: bytes, match: str
 ) -> None:
     write(tmp_path)
@@ -307,7 +307,7 @@ def test_damage_of_the_tokenisers_files_is_said(
     assert not (tmp_path / "out").exists()
 
 
-def test_another_folder_is_spared(tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     checkpoint = write(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")

@@ -80,7 +80,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert settings["training"][-1]["training"]["steps"] == 8
 
 
-def test_a_stage_goes_on_from_another(folder: Path) -> None:
+def test_a_stage_continues_from_another(folder: Path) -> None:
     run_denoising(read_settings(Denoising, folder / "denoise.toml"), read_texts)
     text = (folder / "kb.toml").read_text().split("[config]")[0]
     text = text.replace('tokenizer = "bpe"', 'model = "denoised/model"')
@@ -96,7 +96,7 @@ def test_a_stage_goes_on_from_another(folder: Path) -> None:
         run_kb_guided(read_settings(KBGuided, folder / "next.toml", [f"out={folder / 'other'}"]))
 
 
-def test_a_bad_text_costs_itself_alone(folder: Path) -> None:
+def test_a_bad_text_does_not_affect_others(folder: Path) -> None:
     """It is told once, however often the files are read, and is part of no sample."""
     toml = str(folder / "denoise.toml")
     assert CliRunner().invoke(app, ["pretrain", "denoise", toml]).exit_code == 0
@@ -142,7 +142,7 @@ def test_mention_choice_and_negatives(folder: Path) -> None:
     assert log[-2]["loss"] < log[0]["loss"]
 
 
-def test_processes_share_out_the_batches_of_one(folder: Path) -> None:
+def test_processes_share_the_batches_of_one(folder: Path) -> None:
     samples = kb_guided_samples(read_settings(KBGuided, folder / "kb.toml"))
     dataset = Numbered(24, samples.in_training)
 
@@ -180,7 +180,7 @@ def test_wrong_settings_are_named(folder: Path, change: str, message: str) -> No
     assert not (folder / "denoised" / "model").exists()
 
 
-def test_settings_files_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_not_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_settings(Denoising, tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("a = \n")
@@ -191,7 +191,7 @@ def test_settings_files_that_are_none(tmp_path: Path) -> None:
         read_settings(Denoising, tmp_path / "few.toml")
 
 
-def test_losses_are_what_their_papers_say() -> None:
+def test_losses_equal_those_of_their_papers() -> None:
     logits = torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     log_probs = logits.log_softmax(1)
     targets = torch.tensor([0, 3, 5, 1])
