@@ -1,7 +1,7 @@
-"""Print the map of the rooms: each folder's modules, their lines, and what they are for.
+"""Print a map of the folders: their modules, with the number of lines and the purpose of each.
 
-``python .ci/rooms.py``, or ``python .ci/rooms.py infer`` for one folder. What a module is for is
-the first line of its docstring.
+Run ``python .ci/rooms.py``, or ``python .ci/rooms.py infer`` for one folder. The purpose of a
+module is the first paragraph of its docstring.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOMS = ("kb", "pretrain", "infer", "finetune", "biolink")
 
 
 def rooms(folders: tuple[str, ...] = ROOMS) -> str:
-    """The map in Markdown."""
+    """Return the map in Markdown."""
     lines = []
     for folder in folders:
         packages = sorted({file.parent for file in (ROOT / folder).rglob("*.py")})
@@ -28,7 +28,7 @@ def rooms(folders: tuple[str, ...] = ROOMS) -> str:
 
 
 def row(file: Path) -> str:
-    """The row of one module."""
+    """Return the row of one module."""
     text = file.read_text(encoding="utf-8")
     what = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0].replace("\n", " ")
     what = what.replace("``", "`").replace("|", "\\|")

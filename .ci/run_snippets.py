@@ -1,7 +1,7 @@
 """Run the code blocks of Markdown files: ``python .ci/run_snippets.py README.md docs``.
 
-A folder stands for the ``.md`` files in it and below it. The blocks of a file share one Python
-namespace and one temporary folder, from which the repository's ``examples`` can be reached.
+For a folder, the ``.md`` files in it and below it are run. The blocks of a file share one Python
+namespace and one temporary folder, which has links to ``examples`` and ``tests``.
 
 - ``python`` blocks are executed.
 - ``pycon`` blocks are executed as doctests, and their output is compared.
@@ -30,7 +30,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def run_python(code: str, namespace: dict[str, Any], file: Path, line: int) -> None:
-    """Execute a block; errors name its line in the file."""
+    """Execute a block; an error names its line in the file."""
     exec(compile("\n" * line + code, str(file), "exec"), namespace)
 
 
@@ -43,7 +43,7 @@ def run_session(code: str, namespace: dict[str, Any], file: Path, line: int) -> 
 
 
 def run_commands(code: str, file: Path, line: int) -> int:
-    """Run the commands of a block and compare what they print; returns how many there were."""
+    """Run the commands of a block, compare their output, and return their number."""
     commands = COMMAND.findall(code)
     for command, expected in commands:
         done = subprocess.run(command, shell=True, capture_output=True, text=True)
@@ -55,7 +55,7 @@ def run_commands(code: str, file: Path, line: int) -> int:
 
 
 def run_file(file: Path) -> int:
-    """Run the blocks of one file; returns how many there were."""
+    """Run the blocks of one file, and return their number."""
     count = 0
     namespace: dict[str, Any] = {"__name__": "snippet"}
     text = file.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Hooks of ``mkdocs build``: pages from outside ``docs/``, the package's layout, the commands.
 
-Pages link to each other as they lie in the repository, so that they can be read there. The site
-holds some that lie outside ``docs/``; links to them are rewritten, and links to other files of the
+Pages link to each other by their paths in the repository, so that they can be read there. The site
+has some pages from outside ``docs/``. Links to them are rewritten, and links to other files of the
 repository become plain text.
 """
 
@@ -27,12 +27,12 @@ COMMANDS = "<!-- commands -->"
 
 
 def outside_pages() -> list[str]:
-    """Pages of the site that lie outside ``docs/``, relative to the repository."""
+    """Return the pages of the site from outside ``docs/``, relative to the repository."""
     return [file.relative_to(ROOT).as_posix() for glob in OUTSIDE for file in ROOT.glob(glob)]
 
 
 def on_startup(**_: Any) -> None:
-    """Lay out the package as it is installed: setuptools maps its folders."""
+    """Lay out the package as it is installed, since setuptools maps its folders."""
     package = ROOT / "build" / "package"
     shutil.rmtree(package, ignore_errors=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def on_startup(**_: Any) -> None:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages from outside."""
+    """Add the pages from outside ``docs/``."""
     for page in outside_pages():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / page)))
     return files
@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             path = path.removeprefix("docs/")
         elif path not in outside:
             if not (ROOT / path).exists():
-                return link.group(0)  # mkdocs reports it
+                return link.group(0)  # mkdocs reports the broken link.
             return text
         return f"[{text}]({posixpath.relpath(path, posixpath.dirname(here) or '.')}{anchor})"
 
@@ -79,7 +79,7 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def commands() -> str:
-    """The help of all commands in Markdown."""
+    """Return the help of all commands in Markdown."""
     command = [sys.executable, "-m", "typer", "biolink.cli.app", "utils", "docs"]
     environment = {**os.environ, "COLUMNS": "100"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where the corpora are."""
+"""The fixture with the folder of the corpora."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ _ODD = ("²", "-1", "1e9", "NaN", "9" * 5000, "0x10", "", "99999999999", "true",
 
 
 def _odd_number(data: bytes, rng: random.Random) -> bytes:
-    """One of the numbers becomes something else."""
+    """Replace one of the numbers."""
     places = [i for i in range(len(data)) if data[i : i + 1].isdigit()]
     if not places:
         return _flip(data, rng)

@@ -1,4 +1,4 @@
-"""A NIL policy that keeps what it is asked, for tests of the evidence that linkers give."""
+"""A NIL policy that records the evidence it gets, for tests of linkers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Recorder", "check_evidence_of_benchmark"]
 
 @dataclass(frozen=True)
 class Recorder:
-    """Keeps every link, and the evidence for it."""
+    """Keeps every link, and records the evidence for it."""
 
     asked: list[NilEvidence] = field(default_factory=list)
     whole: bool = True
@@ -30,14 +30,14 @@ class Recorder:
 
 
 def check_evidence_of_benchmark(linker: Piping, part: Part, documents: Sequence[Document]) -> int:
-    """A linker over a part knows of each mention what the benchmark knows of it.
+    """Check that a linker over a part and the benchmark have the same evidence for each mention.
 
     Returns
     -------
     How many mentions were compared.
     """
     recorder = Recorder()
-    # As in the benchmark, the mentions are those that are found with the whole base.
+    # As in the benchmark, mentions are found with the whole knowledge base.
     finding = {"recogniser": linker.recogniser} if isinstance(linker, Linker) else {}
     list(linker.with_kb(part.kb).with_settings(nil=recorder, **finding).pipe(documents))
     (of_whole,) = linker.find_under(documents, [part.kb.base])

@@ -71,7 +71,7 @@ def test_py_typed_is_shipped() -> None:
     assert (Path(biolink.__file__).parent / "py.typed").exists()
 
 
-#: Folders of the package; rules of size hold here.
+#: Folders of the package, whose files must obey the rules of size.
 FOLDERS = ("kb", "pretrain", "infer", "finetune", "biolink")
 MOST_LINES, MOST_METHODS, MOST_STATEMENTS = 450, 20, 60
 
@@ -88,7 +88,7 @@ def package_files() -> dict[str, Path]:
 
 
 def imported_modules(file: Path, modules: dict[str, Path]) -> set[str]:
-    """Modules of the package that a file imports when it runs, in function bodies too."""
+    """Modules of the package that a file imports at run time, also in function bodies."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for_types = {
         id(inner)
@@ -117,7 +117,7 @@ def test_no_import_circles() -> None:
 
 
 def test_sizes() -> None:
-    """Modules, classes and functions are small; a longer function says why it is."""
+    """Modules, classes and functions are small; a longer function says why it is longer."""
     for file in package_files().values():
         text = file.read_text(encoding="utf-8")
         assert text.count("\n") <= MOST_LINES, file

@@ -1,4 +1,4 @@
-"""The documents behind the embedded default hold none that is tested on."""
+"""The training documents of the embedded default include no test document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_no_held_out_document_is_used_for_training(
     sys.modules.pop("corpora")
     training = training_documents(data_folder)
     assert [len(documents) for documents in training[: len(MAIN)]] == [593, 500]
-    # BioRED shares 99 and 23 documents with what is held out.
+    # BioRED shares 99 and 23 documents with the held-out sets.
     assert [len(documents) for documents in training[len(MAIN) :]] == [301, 77, 98]
     ids = {document.id for documents in training for document in documents}
     titles = {document.text.splitlines()[0] for part in training for document in part}
@@ -37,7 +37,7 @@ def test_no_held_out_document_is_used_for_training(
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
     assert len(FURTHER) == 3
-    # The final model sees the development documents, and still none of a test set.
+    # The final model is trained on development documents, but on none of a test set.
     final = document_sets(data_folder)["final"]
     assert len(final) == sum(map(len, training)) + 599
     ids = {document.id for document in final}

@@ -1,4 +1,4 @@
-"""The settings that examples/ holds are valid."""
+"""The settings in examples/ are valid."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def main() -> None:
 
     # At the exit Python would look for cycles among all that torch made: half a second.
     atexit.register(gc.freeze)
-    # As with an interrupt from the keyboard, what is half written goes.
+    # As with an interrupt from the keyboard, partial files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     set_up_streams()
     try:

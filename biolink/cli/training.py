@@ -90,7 +90,7 @@ def _documents(files: Sequence[Path], problems: list[BiolinkError]) -> list[Docu
 def denoise(settings: SettingsFile, set: Overrides = None) -> None:
     """Pre-train a model by denoising text (BioBART).
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.pretrain.settings import read_settings
@@ -112,7 +112,7 @@ def kb_guided(
 ) -> None:
     """Pre-train a model on samples that are made from a knowledge base (GenBioEL).
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.pretrain.settings import read_settings
@@ -185,7 +185,7 @@ def finetune(
 ) -> None:
     """Fine-tune a linking model on annotated documents, with synonyms as targets.
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.evaluation import evaluate
@@ -266,7 +266,7 @@ train_app = typer.Typer(
 def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
     """Train end-to-end generation on annotated documents (GENRE).
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
@@ -282,7 +282,7 @@ def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
 def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
     """Train a retriever and a reader on annotated documents (EntQA).
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
@@ -298,7 +298,7 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
 def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
     """Train a recogniser, a token classifier on a model's encoder, on annotated documents.
 
-    The same command goes on from the last checkpoint of an earlier run.
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
     from biolink.finetune.tagging import Recognising, run_recognising

@@ -73,7 +73,7 @@ def parts(kb: KnowledgeBase) -> tuple[Part, Part]:
 def test_each_annotation_belongs_to_one_part(parts: tuple[Part, Part], kb: KnowledgeBase) -> None:
     part, complement = parts
     assert len(part.kb) + len(complement.kb) == len(kb)
-    # D9 is in the list but not in the knowledge base: asked for all the same. D8 is in neither.
+    # D9 is in the list but not in the knowledge base, so it counts. D8 is in neither.
     assert part.holds("D9") and not complement.holds("D9")
     assert complement.holds("D8") and complement.holds("D2") and not part.holds("D2")
     gold = {TEXT[a:b]: ids for (a, b), ids in gold_of(gold_document(), part).items()}
@@ -115,7 +115,7 @@ def test_scores_equal_those_counted_by_hand(parts: tuple[Part, Part]) -> None:
 def test_linking_to_several_parts_at_once_equals_each_alone(
     linker: Linker, parts: tuple[Part, Part]
 ) -> None:
-    """One pass over several parts links as a linker over each does."""
+    """One pass over several parts gives the links of a linker over each part."""
     documents = [gold_document(), gold_document("2", TEXT.replace(" and a cold", ", cold"))]
     kbs = [linker.kb, *(part.kb for part in parts)]
     together = linker.link_under(documents, kbs)
@@ -138,7 +138,7 @@ def test_linking_to_several_parts_at_once_equals_each_alone(
 def test_policies_decide_the_same_over_stored_predictions(
     linker: Linker, parts: tuple[Part, Part], policy: NilPolicy
 ) -> None:
-    """A policy over cached links of the whole base decides as a linker over the part does."""
+    """A policy over stored links of the whole decides the same as a linker over the part."""
     wide = linker.with_settings(top_k=20, nil=NoNil())
     (of_whole,) = wide.link_documents([gold_document()])
     for part in parts:
@@ -156,7 +156,7 @@ def test_policies_decide_the_same_over_stored_predictions(
 def test_the_benchmark_gives_a_policy_the_evidence_of_a_linker(
     linker: Linker, parts: tuple[Part, Part]
 ) -> None:
-    """A policy that the benchmark fits is asked the same when a linker over the part serves it."""
+    """A policy gets the same evidence in the benchmark and in a linker over the part."""
     document = gold_document().with_mentions(())
     calibrated = linker.with_settings(calibration=Calibration("platt", (0.5,), (0.3,)), top_k=20)
     for each in (linker.with_settings(top_k=20), calibrated):
@@ -187,7 +187,7 @@ def test_predictions_are_stored_and_resumed(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         result()
     assert not list(tmp_path.glob("*.jsonl"))
-    # A torn line is written again.
+    # An incomplete line is written again.
     with (tmp_path / "a.part").open("a") as stream:
         stream.write('{"id": "torn')
     first = result()
@@ -296,7 +296,7 @@ def test_parts_of_another_base_are_refused(linker: Linker, kb: KnowledgeBase) ->
 def test_the_command_runs_on_medmentions(
     data_folder: Path, model_folder: Path, tmp_path: Path, subset: str
 ) -> None:
-    """The command runs on what there is of MedMentions, and says that it is not comparable."""
+    """The command runs on the derived MedMentions, and says that figures are not comparable."""
     folder = data_folder / "corpora" / "medmentions"
     names: dict[str, list[str]] = {}
     with gzip.open(folder / "st21pv_trng_mentions.tsv.gz", "rt", encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""Blocks of documents: poison, worker processes, memory."""
+"""Blocks of documents: documents that fail, worker processes, memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settings(model_folder: Path, kb: KnowledgeBase, tmp_path_factory: Any) -> Li
 
 
 class Poisoned:
-    """A linker to which one document is poison."""
+    """A linker that cannot link one document."""
 
     def pipe(self, block: list[Document], size: int, recognise: bool | None) -> list[Document]:
         if any(document.id == "2" for document in block):
@@ -148,7 +148,7 @@ def test_a_worker_that_dies_while_it_loads_is_reported() -> None:
 
 
 class Killing:
-    """A linker of which the process dies with some documents; with one of them only once."""
+    """A linker whose process dies with some documents, and with one of them only once."""
 
     def __init__(self, ids: str, once: Path) -> None:
         self.ids, self.once = ids.split(), once

@@ -34,7 +34,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "bc5cdr_20.PubTator"
 
 
 def documents(count: int = 60) -> list[Document]:
-    """Links whose probability is said to be p and is p squared."""
+    """Links with probability p that are right with probability p squared."""
     rng = random.Random(0)
     found = []
     for number in range(count):
@@ -95,7 +95,7 @@ def test_a_linker_applies_its_calibration(
     halved.save(tmp_path / "half.json")
     loaded = load(model=model_folder, kb=kb, calibration=tmp_path / "half.json")
     assert isinstance(loaded, Linker) and loaded.calibration == halved
-    # Beside a model that is sealed, the file goes into the seal.
+    # In a sealed model folder, the file is added to the seal.
     shutil.copytree(model_folder, tmp_path / "model")
     seal_model(tmp_path / "model")
     for written in (Calibration("platt", (1.0,), (0.0,)), halved):

@@ -1,4 +1,4 @@
-"""Shards, and linking on a local Ray cluster: order, poison, kill and resume."""
+"""Shards, and linking on a local Ray cluster: order, failures, kill and resume."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ray = pytest.importorskip("ray")
 
 @dataclass
 class Marking:
-    """A linker that says who linked; one document raises, another kills the process."""
+    """A linker that names its process; one document raises an error, another kills the process."""
 
     slow: float = 0.0
 
@@ -104,7 +104,7 @@ def test_blocks_have_distinct_names_and_existing_ones_are_skipped(
 
 def test_a_folder_serves_one_job(tmp_path: Path) -> None:
     shards = Shards(tmp_path / "out")
-    # As after a kill before the job was written down.
+    # This is the state after a kill before job.json was written.
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ".job.json.biolink-1").write_text("{")
     shards.begin({"files": ["a"], "block": 2})
@@ -168,7 +168,7 @@ def test_a_cluster_of_two(
         "document 'a-20' was left out: each process that linked it died",
         "document 'a-7' cannot be linked: it is poison",
     ]
-    # With a real model, against one process.
+    # A real model gives the same as in one process.
     kb.save(tmp_path / "x.kb")
     settings = LinkSettings(str(tmp_path / "x.kb"), str(model_folder))
     out = str(tmp_path / "linked")
@@ -183,7 +183,7 @@ def test_a_cluster_of_two(
         assert [m.links[0].concept_id for m in there] == [
             m.links[0].concept_id for m in document.mentions
         ]
-    # What a worker raises is told as it is.
+    # An error of a worker is raised unchanged.
     wrong = ClusterJob(files, str(tmp_path / "wrong"), LinkSettings(model=str(tmp_path)))
     with pytest.raises(ModelError, match="is not a model"):
         link_on_ray(wrong)
@@ -205,7 +205,7 @@ def test_a_small_corpus_makes_a_shard_for_each_worker(tmp_path: Path) -> None:
     assert shard_size(job((one,), workers=2, block=5)) == (5, None)
     assert shard_size(job((one,), workers=2, block=6)) == (5, 10)
     assert shard_size(job((bad,), workers=2)) == (1, 0)
-    # Going on with other workers leaves the shards as they are.
+    # Resuming with another number of workers leaves the shards unchanged.
     shards = Shards(tmp_path / "out")
     assert shards.begin({"files": [one]}, 4) == 4
     assert shards.begin({"files": [one]}, 7) == 4

@@ -163,7 +163,7 @@ def test_paired_comparison() -> None:
     assert same.difference == 0
     assert same.p_value == 1.0
     assert compare(worse, report([True], "other ")).mentions == 0
-    # Mentions are matched, not counted: half of the documents are enough.
+    # Mentions are matched by their offsets, so half of the documents are enough.
     assert compare(worse, report([True] * 30)).mentions == 30
 
 
@@ -191,7 +191,7 @@ def test_reports_as_pages() -> None:
     assert page.count("<svg") == 3
     assert "&lt;test&gt; &amp; more" in page
     assert "spinal muscular atrophy" in page
-    # Nothing is fetched from elsewhere: no script, sheet or picture with an address.
+    # The page loads nothing from elsewhere: no script, style sheet or picture.
     assert not re.findall(r'(?:src|href)="(?!#)', page.replace('xlink:href="#', ""))
     assert "<script" not in page
     assert "<link" not in page

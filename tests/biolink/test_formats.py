@@ -20,7 +20,7 @@ from biolink.formats.align import align
 DATA = Path(__file__).parents[1] / "data"
 WRITABLE = [info.name for info in describe() if info.writes]
 
-# What breaks offsets elsewhere: astral planes, combining marks, CRLF, NBSP, tabs, BOM, controls.
+# Characters that often break offsets: astral planes, combining marks, CRLF, NBSP, tabs, BOM.
 ALPHABET = st.sampled_from("abc XY.,|\\&<>\"'\t\n\r\u00a0é\u0301𝛼😀\u2028\ufeff\x0b\x85中")
 texts = st.text(ALPHABET, min_size=1, max_size=60)
 ids = st.lists(st.sampled_from(["D1", "MESH:D2", "123", "HP:0000118"]), max_size=3, unique=True)
@@ -88,7 +88,7 @@ def test_formats_that_replace_one_character_by_one(
     blank = re.compile(r"[\s\x00-\x20\x85\u2028\ufeff]")
     kept = blank.sub(" ", document.text)
     assert blank.sub(" ", back.text) == kept
-    # A mention of blanks alone has no words to find again; all others stand where they stood.
+    # A mention of blanks alone cannot be found again; all others keep their offsets.
     expected = [row for row in gold(document) if kept[row[0] : row[1]].strip()]  # type: ignore[misc]
     found = [row for row in gold(back) if kept[row[0] : row[1]].strip()]  # type: ignore[misc]
     assert found == expected
@@ -329,7 +329,7 @@ def test_every_format_has_a_label(name: str) -> None:
 
 @pytest.mark.corpus
 def test_shared_corpora_round_trip(corpora: Path, tmp_path: Path) -> None:
-    """Real corpora: every mention's words stand at its offsets, and both ways out keep them."""
+    """In real corpora every mention's words are at its offsets, and both formats keep them."""
     for name in ("ncbi_disease/NCBItestset_corpus.txt.gz", "bc5cdr/CDR_TestSet.PubTator.txt.gz"):
         documents = list(read(corpora / name))
         for way in ("x.jsonl", "x.tsv", "x.json", "x.xml", "x.PubTator"):

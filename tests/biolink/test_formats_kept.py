@@ -1,4 +1,4 @@
-"""What readers keep of a valid file, and that they tell of the rest."""
+"""The data of a valid file that readers keep, and the warnings about the rest."""
 
 from __future__ import annotations
 

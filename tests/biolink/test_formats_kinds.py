@@ -1,4 +1,4 @@
-"""Kinds of input that real tools write: what is read right, and what costs itself alone."""
+"""Input of the kinds that real tools write: it is read, or a bad record is left out alone."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def test_csv_is_safe_in_spreadsheets(tmp_path: Path) -> None:
     with (tmp_path / "x.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     cells = [cell for row in rows for cell in row.values()]
-    # A score is a negative number, which no spreadsheet takes for a formula.
+    # A score is a negative number, which a spreadsheet does not take for a formula.
     scores = {row["score"] for row in rows}
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells if cell not in scores)
     (linked, nil) = [row for row in rows if row["kind"] == "mention"][:2]

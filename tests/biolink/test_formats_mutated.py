@@ -79,7 +79,7 @@ def test_damage_is_noticed_or_harmless(case: str, tmp_path: Path) -> None:
                 for m in document.mentions:
                     assert document.text[m.start : m.end] == m.text, (what, document.id)
                 document.text.encode()
-            # What can be read can be written, in every format.
+            # Documents that can be read can be written in every format.
             other = WRITABLE[number % len(WRITABLE)]
             write(documents, tmp_path / "again", other)
     assert read_whole

@@ -1,4 +1,4 @@
-"""Found and linked mentions against annotated ones, from Python and by the command."""
+"""End-to-end evaluation of found and linked mentions, from Python and by the command."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_spans_and_concepts_are_counted() -> None:
         "wrong concept": 1,
         "linked where nothing is annotated": 1,
     }
-    # Without a knowledge base ids are compared as they are written, prefixes of corpora apart.
+    # Without a knowledge base ids are compared as they are written, without prefixes of corpora.
     plain = evaluate_found([document(at("fever", "MESH:D1"))], [document(at("fever", link="D1"))])
     assert plain.concepts.f1 == 1.0
 

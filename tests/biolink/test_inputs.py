@@ -1,4 +1,4 @@
-"""What the commands read: files, folders, texts; and what they say when there is nothing."""
+"""The inputs of commands: files, folders and texts, and the messages if there is nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from biolink.scale.blocks import LinkSettings, with_curies
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three texts in two levels, a hidden file, a file that is no text, a pipe, a broken link."""
+    """Three texts in two levels, a hidden file, a binary file, a pipe and a broken link."""
     place = tmp_path / "in"
     (place / "sub").mkdir(parents=True)
     (place / "b.txt").write_text("A fever.")
@@ -44,7 +44,7 @@ def test_a_folder_is_read_as_the_files_in_it(folder: Path) -> None:
     assert [str(p) for p in problems] == [
         f"{folder}/pipe: neither a file nor a folder; expected one of them"
     ]
-    # What the command writes is not read.
+    # The output of the command is not read as input.
     assert str(folder / "a.txt") not in files_of(
         [str(folder)], problems.append, str(folder / "a.txt")
     )
@@ -86,7 +86,7 @@ def test_texts_and_a_folder_are_linked(
     assert [d.text for d in read(out)] == ["Fever.", "aspirin", "A fever.", "Nothing."]
     assert (outcome.documents, outcome.linked, len(outcome.problems)) == (4, 3, 3)
     assert "3 problems; everything else was done" in capsys.readouterr().err
-    # The output lies in the folder that is read, and is there already.
+    # The output is in the folder that is read, and exists already.
     for _ in range(2):
         outcome = run_link(replace(job, texts=(), output=str(folder / "linked.jsonl")))
         assert outcome.documents == 3

@@ -1,4 +1,4 @@
-"""What the command line says: of empty values, options without effect, nothing found, counts."""
+"""Messages of the command line: empty values, options without effect, no results, counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: Captured, tmp_path: Path):  # type: ignore[no-untyped-def]
-    """Run a command in an empty folder: (exit status, stdout, stderr)."""
+    """Run a command in an empty folder, and return exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def command(*arguments: str) -> tuple[int, str, str]:
@@ -35,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: Captured, tmp_path: Path):  # ty
 
 
 def error(said: tuple[int, str, str]) -> str:
-    """The one line of a refusal."""
+    """The one line of an error."""
     status, _, err = said
     assert status == 1, said
     assert err.startswith("biolink: error: ") and err.count("\n") == 1, err

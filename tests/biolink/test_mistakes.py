@@ -1,4 +1,4 @@
-"""A mistake in Python is one BiolinkError that says what was given and what is expected."""
+"""A mistake in Python is a BiolinkError that says what was given and what was expected."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ GOLD = Document("1", TEXT, mentions=(Mention(0, 5, "Fever", "Disease", ("D1",)),
 def it(
     model_folder: Path, kb: KnowledgeBase, tmp_path_factory: pytest.TempPathFactory
 ) -> SimpleNamespace:
-    """A linker, a base and a folder with a CSV of texts and a text."""
+    """A linker, a knowledge base, and a folder with a CSV of texts and a text."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "texts.csv").write_text("id,text\n1,Fever.\n")
     (folder / "text.txt").write_text("Fever.")
@@ -511,7 +511,7 @@ def gives(result: Any) -> Callable[[Document], Any]:
 
 
 class Several:
-    """A recogniser that gives as many documents as it likes."""
+    """A recogniser that returns a given number of documents."""
 
     def __init__(self, result: Any) -> None:
         self.result = result
@@ -545,7 +545,7 @@ def test_a_recogniser_that_gives_no_document_is_named(
 
 class Local:
     class Inner(Several):
-        """Has a name under which pickle finds it."""
+        """A method with a name under which pickle finds it."""
 
 
 @pytest.mark.parametrize(

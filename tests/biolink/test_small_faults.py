@@ -46,7 +46,7 @@ def test_csv_has_the_columns_of_tsv_and_keeps_the_score(tmp_path: Path) -> None:
         assert "score" in (tmp_path / name).read_text().splitlines()[0].split(separator)
         link = next(iter(read(tmp_path / name))).mentions[0].best
         assert link is not None and (link.score, link.probability) == (-0.5, 0.9)
-    # What a spreadsheet would take for a formula is still kept from it.
+    # A cell that a spreadsheet would take for a formula still has its apostrophe.
     write([Document("-1+2", "-5", mentions=())], tmp_path / "y.csv")
     assert "'-1+2" in (tmp_path / "y.csv").read_text()
     assert [(d.id, d.text) for d in read(tmp_path / "y.csv")] == [("-1+2", "-5")]

@@ -186,7 +186,7 @@ def test_two_components_add_to_each_other(folders: dict[str, str], order: tuple[
     for doc in [nlp(TEXTS[2]), *nlp.pipe([TEXTS[2]] * 2, n_process=2, batch_size=1)]:
         found = {e.text: types[e.kb_id_] for e in doc.ents}
         assert (found["aspirin"], found["breast cancer"]) == ("Chemical", "Disease")
-        # "fever" is a name of both: the first stays.
+        # "fever" is a name in both knowledge bases, so the first component links it.
         assert found["fever"] == order[0]
         assert all(e._.links[0].concept_id == e.kb_id_ for e in doc.ents)
 
@@ -263,7 +263,7 @@ def test_spans_of_a_group_are_linked(folders: dict[str, str]) -> None:
     assert [s.text for s in doc.spans["sc"]] == [
         "lung", "fever of the lung", "lung", "fever",
     ]  # fmt: skip
-    # A group that is not there yet is made.
+    # A group that does not exist is created.
     doc = pipeline(folders, spans_key="found")(TEXTS[2])
     assert [s.text for s in doc.spans["found"]] == ["aspirin", "breast cancer", "fever"]
     assert not doc.ents and all(s._.links for s in doc.spans["found"])

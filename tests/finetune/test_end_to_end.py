@@ -74,7 +74,7 @@ def test_the_model_generates_what_it_was_taught(trained: EndToEnd) -> None:
         (44, 49, "D1", "Fever"),
     ]
     fever = found.mentions[1]
-    # The name has two owners: both are links, the one whose preferred name it is first.
+    # The name has two owners, so there are two links; the owner that prefers it is first.
     assert [link.concept_id for link in fever.links] == ["D1", "D7"] and fever.links[0].shared
     assert fever.links[0].probability == pytest.approx(np.exp(fever.links[0].score))
     assert 0 < fever.links[0].probability <= 1 and fever.probability is not None
@@ -139,7 +139,7 @@ def test_without_known_concepts_there_is_nothing_to_learn(trained: EndToEnd) -> 
 
 @torch.inference_mode()
 def test_scores_are_those_of_the_model(trained: EndToEnd) -> None:
-    """The mean log-probability from the opening to the end mark, by transformers' own pass."""
+    """They are mean log-probabilities from the opening to the end mark, as in transformers."""
     model = load_model(trained.out / "model")
     kb = KnowledgeBase.open(trained.kb)
     linker = EndToEndLinker(model, kb, EndToEndOptions())
@@ -152,7 +152,7 @@ def test_scores_are_those_of_the_model(trained: EndToEnd) -> None:
     begin = tokens.index(linker.marks.open)
     end = tokens.index(linker.marks.end) + 1
     assert found[0].score == pytest.approx(float(log_probs[begin:end].mean()), abs=1e-4)
-    # Greedy: no allowed token is likelier than the one that was taken.
+    # Decoding is greedy, so no allowed token is likelier than the one that was taken.
     machine = Machine(source, linker.trie, linker.marks, 3, 128)
     state = State()
     for used, token in enumerate(tokens):
@@ -164,7 +164,7 @@ def test_scores_are_those_of_the_model(trained: EndToEnd) -> None:
 
 
 def test_the_text_is_kept_with_random_weights(tmp_path: Path) -> None:
-    """Nothing is lost, whatever a model says: positions, borders and names are always valid."""
+    """Positions, borders and names are always valid, whatever the model generates."""
     tokenizer = wordpiece(tmp_path)
     bart(len(tokenizer), max_position_embeddings=96).save_pretrained(tmp_path)
     kb = KnowledgeBase.from_concepts(CONCEPTS)

@@ -210,7 +210,7 @@ def test_batches_hold_targets_and_near_misses(
     again = one.batches(STAGE, one.mine(STAGE))[0]
     assert again.ranking is not None
     assert torch.equal(again.ranking.packed.tokens, ranking.packed.tokens)
-    # An untouched token is where it was, a mask is new.
+    # An unchanged token keeps its position; a mask is new.
     assert batch.texts["labels"][0].tolist() == one.texts[0]
 
 
@@ -289,7 +289,7 @@ def test_the_loop_continues_from_the_last_complete_checkpoint(
     assert all(torch.equal(p, after[n]) for n, p in whole.model.named_parameters())
     assert newest.name in caplog.text
     assert "continues from" in caplog.text
-    # The damaged one is kept, but not counted.
+    # The damaged checkpoint is kept, but does not count.
     assert (tmp_path / "whole/both/damaged-1-checkpoint-6").is_dir()
 
 
@@ -312,7 +312,7 @@ def test_near_misses_by_the_models_own_embeddings(
         assert set(found) <= set(expected) and len(found) == min(16, len(expected))
         scores = [float(vectors[i] @ vectors[name_id]) for i in found]
         assert scores == sorted(scores, reverse=True)
-    # A resumed stage reads them; a stage that needs none has none.
+    # A resumed stage reads them; a stage without negatives has none.
     before = (tmp_path / "mined.mined.npz").stat().st_mtime_ns
     again = trainer(kb, index, tmp_path).mine(stage)
     assert (tmp_path / "mined.mined.npz").stat().st_mtime_ns == before
@@ -374,7 +374,7 @@ def test_the_fit_finds_the_features_that_distinguish_candidates() -> None:
 
 def test_fit_is_never_worse_than_the_candidates_order() -> None:
     candidates, _ = made_up(40, 1, 0.0)
-    # Gold agrees with the candidates' order in all but name: nothing to learn from few mentions.
+    # Gold nearly agrees with the candidates' order, so few mentions teach nothing.
     order = [(int((c.features @ CANDIDATE_ORDER).argmax()),) for c in candidates]
     fit = fit_weights(candidates, order, [i % 2 for i in range(40)], [1] * 40, used=["prior"])
     assert fit.candidate_order == 1.0

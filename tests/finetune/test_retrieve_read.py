@@ -84,7 +84,7 @@ def test_a_threshold_and_a_part(trained: RetrieveRead) -> None:
 
 
 def test_retrieval_is_exact(trained: RetrieveRead) -> None:
-    """The nearest name of any token, as every cosine says."""
+    """The result is the nearest name of any token, by all cosines."""
     model = load_model(trained.model)
     kb = KnowledgeBase.open(trained.kb)
     indexes = Indexes(kb, model)

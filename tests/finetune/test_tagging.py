@@ -64,7 +64,7 @@ def test_partial_nll_is_the_nll_of_the_allowed_labels() -> None:
 
 def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
     tokenizer = wordpiece(tmp_path)
-    # Nothing of the dictionary helps: it knows other words.
+    # The dictionary does not help, since it has other words.
     dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("X", "kennedy")]))
     model = bart(len(tokenizer), init_std=0.1)
     texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, dictionary)
@@ -81,7 +81,7 @@ def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Recognising:
-    """Of one type that stands for all, with a small model and knowledge base."""
+    """Settings with one type that stands for all, a small model and a small knowledge base."""
     tokenizer = wordpiece(tmp_path / "model")
     bart(len(tokenizer), init_std=0.1).save_pretrained(tmp_path / "model")
     KnowledgeBase.from_concepts(CONCEPTS).save(tmp_path / "small.kb")
@@ -98,7 +98,7 @@ def settings(tmp_path: Path) -> Recognising:
 
 
 def test_a_model_gets_a_recogniser(tmp_path: Path, settings: Recognising) -> None:
-    """It is used with the knowledge base it was trained with."""
+    """The recogniser is used with the knowledge base it was trained with."""
     lines: list[dict[str, float]] = []
     folder = run_recognising(settings, documents(), lines.append)
     assert lines[0]["step"] == 50
@@ -144,7 +144,7 @@ def test_an_interrupted_run_gives_the_bytes_of_an_uninterrupted_one(
     if damage:
         assert lines[0]["damaged checkpoint"] == "checkpoint-8"
         assert lines[1] == {"continues from": "checkpoint-4"}
-    # A finished run gives the same again, whatever is done beside the weights.
+    # A finished run gives the same weights again.
     again = run_recognising(broken, documents())
     assert (again / TAGGER).read_bytes() == (whole / TAGGER).read_bytes()
 

@@ -1,4 +1,4 @@
-"""Every training refuses a place that is not its own before it works."""
+"""Every training refuses an output folder of something else before it starts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_folder_that_is_not_a_model_is_not_replaced(name: str, tmp_path: Path)
     (tmp_path / "out" / "model").mkdir(parents=True)
     thesis = tmp_path / "out" / "model" / "thesis.tex"
     thesis.write_text("x")
-    # There is no model to start from either: the target is looked at first.
+    # There is no model to start from, so the target must have been checked first.
     with pytest.raises(InputError, match="expected"):
         RUNS[name](tmp_path / "out")
     assert thesis.read_text() == "x"

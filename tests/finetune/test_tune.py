@@ -155,7 +155,7 @@ def test_regularisers_add_to_the_loss(folder: Path, option: str) -> None:
     run(folder, "label_smoothing=0", "training.lr=1e-9", f"{option}=5.0")
     for record in log_of(folder)[:3]:
         assert record[option] > 0
-        # R-Drop's likelihood is the mean of two passes, of which the log shows the first.
+        # R-Drop's likelihood is the mean of two passes; the log shows that of the first.
         added = record["loss"] - record["nll"]
         assert added == pytest.approx(5 * record[option], abs=0.1)
 
@@ -194,7 +194,7 @@ def test_only_soft_prompts_are_trained(folder: Path) -> None:
     assert not torch.equal(
         fresh.get_input_embeddings().weight[new], after["model.shared.weight"][new]
     )
-    # They stand in front of both sides, also when the saved model links.
+    # They come before both inputs, also when the saved model links.
     source = source_text("a cold", 2, 6, linking.form)
     assert source.startswith("<source-prompt-0><source-prompt-1><source-prompt-2> ")
     assert linking.tokens([source], 64)[0][0, 1:4].tolist() == new
@@ -283,7 +283,7 @@ def test_a_bad_document_does_not_affect_others(folder: Path) -> None:
         done = runner.invoke(app, command)
         assert done.exit_code == 1, done.output
         assert f"{corpus}:1" in done.stderr
-        # The same file trains and is developed on.
+        # The same file is used for training and development.
         assert "biolink: 2 problems; everything else was done" in done.stderr
     assert (folder / "out/model/model.safetensors").is_file()
     assert len((folder / "pairs/train.source").read_text().splitlines()) == 3

@@ -1,4 +1,4 @@
-"""Which definition of an abbreviation holds where, and how far a long form reaches."""
+"""Definitions of abbreviations: where each applies, and how long a long form is."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_long_form_ends_at_a_break(find: Finder, gap: str) -> None:
     found = find(text)
     assert all(gap not in long for long in found.values()), dict(found)
     assert find(f"alpha beta{gap}muscular atrophy (ABMA) was seen.") == {}
-    # One whose letters are all behind the break is found.
+    # A long form whose letters are all after the break is found.
     assert find(f"Spinal.{gap}spinal muscular atrophy (SMA).") == {"SMA": "spinal muscular atrophy"}
 
 

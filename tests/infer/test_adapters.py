@@ -1,4 +1,4 @@
-"""Recognisers of other packages; mentions that are known."""
+"""Recognisers of other packages, and given mentions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def slices_hold(document: Document) -> bool:
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT that says B-Disease of the word fever, whatever is around it, and O of the rest."""
+    """A BERT that labels the word fever as B-Disease and all other words as O."""
     from transformers import BertConfig, BertForTokenClassification
 
     folder = tmp_path_factory.mktemp("bert")
@@ -50,7 +50,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = BertForTokenClassification(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            # Attention and feed-forward add nothing: a state is its word's embedding.
+            # Attention and feed-forward add nothing, so a state is the embedding of its word.
             if "output.dense" in name or "position" in name or "token_type" in name:
                 parameter.zero_()
         words = model.bert.embeddings.word_embeddings.weight
@@ -69,7 +69,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_hugging_face(classifier: Path) -> None:
     recogniser = HuggingFaceRecogniser(classifier)
-    # Longer than the model's window: it is read in pieces, and nothing is lost.
+    # The text is longer than the model's window, so it is read in pieces, and nothing is lost.
     long = Document("2", "and with " * 30 + TEXT)
     short, found, empty = recogniser.recognise_batch(
         [Document("1", TEXT), long, Document("3", " ")]
@@ -87,7 +87,7 @@ def test_hugging_face(classifier: Path) -> None:
 
 
 class Gliner:
-    """As ``gliner.GLiNER``: entities with offsets into the text it is given."""
+    """A model like ``gliner.GLiNER``, which returns entities with offsets."""
 
     def predict_entities(
         self, text: str, labels: list[str], threshold: float

@@ -1,4 +1,4 @@
-"""What linkers and ``load`` take, what they refuse, and that they travel."""
+"""The arguments of linkers and ``load``, wrong arguments, and pickling."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_given_spans_are_linked(linker: Linker) -> None:
     assert ids(linker(text, spans=[(10, 17)])) == [("aspirin", "D2")]
     assert ids(linker(text, spans=[(np.int64(0), np.int64(5))]))[0][0] == "Fever"
     assert linker(text, spans=[]).mentions == ()
-    # In place of those that a document has.
+    # Given spans replace the mentions of a document.
     document = Document("1", text, mentions=(Mention(0, 5, "Fever"),))
     assert ids(linker(document, spans=iter([(10, 17)]))) == [("aspirin", "D2")]
 

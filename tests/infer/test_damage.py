@@ -1,4 +1,4 @@
-"""Each file of a model folder, damaged: one error that names it."""
+"""A damaged file of a model folder gives one error that names the file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = (
 
 @pytest.fixture(scope="module")
 def whole(model_folder: Path, kb: KnowledgeBase, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder with every file that there can be."""
+    """A model folder with every file that it can have."""
     folder = tmp_path_factory.mktemp("whole") / "model"
     shutil.copytree(model_folder, folder)
     tagger = Tagger(load_model(folder).backbone.model, 1)
@@ -55,7 +55,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[True, False], ids=["linked before", "new"])
 def sealed(folder: Path, kb: KnowledgeBase, request: pytest.FixtureRequest) -> Path:
-    """The same folder, sealed; one that a model was loaded from, and one that is a new copy."""
+    """The same folder with a seal: once loaded before, and once as a new copy."""
     seal_model(folder)
     if request.param:
         linked(folder, kb)
@@ -162,7 +162,7 @@ def test_flipped_bytes_give_an_error_or_a_model(folder: Path, kb: KnowledgeBase,
     for _ in range(25):
         changed = bytearray(content)
         for _ in range(rng.randint(1, 4)):
-            # The head of a file of weights says what it holds.
+            # The header of a file of weights describes its content.
             end = min(len(changed), 4000) if rng.random() < 0.7 else len(changed)
             changed[rng.randrange(end)] ^= rng.choice((1, 4, 32, 128, 255))
         (folder / name).write_bytes(changed)
@@ -261,7 +261,7 @@ def test_a_wrong_value_is_named(folder: Path, kb: KnowledgeBase, number: int) ->
     name, change, word = CHANGES[number]
     file = folder / name
     file.write_text(json.dumps(change(json.loads(file.read_text()))))
-    # Weights that do not fit are the configuration's fault as much as the file's.
+    # If weights do not fit, either the configuration or the file may be wrong.
     named = "config.json" if name == "config.json" else name
     assert word in refused(folder, kb, named)
 

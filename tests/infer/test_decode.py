@@ -90,7 +90,7 @@ def test_sums_can_be_computed_without_all_log_probabilities(setting: Setting) ->
     for one, other in zip(found, wanted, strict=False):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-5)
     assert len(packed.places) > 2 * score._TOGETHER
-    # Common beginnings are there once.
+    # Common beginnings are scored once.
     assert packed.tokens.shape[1] < sum(map(len, setting.names))
 
 
@@ -115,7 +115,7 @@ def test_a_result_that_is_not_a_path_of_the_trie_is_an_error(setting: Setting, w
     )
     search.advance()
     search.advance()
-    # Paths are exchanged; what is scored goes on as before.
+    # Paths are exchanged; the scores stay the same.
     of_rows = getattr(search.rows, wrong)
     of_rows[:, 1] = np.roll(of_rows[:, 1], 100)
     with pytest.raises(BiolinkError, match="is not a path of the name trie"):
@@ -225,7 +225,7 @@ def test_pruning_drops_hopeless_hypotheses_alone(setting: Setting) -> None:
     wide, as_many = run(1e6)
     narrow, few = run(0.0)
     assert wide == whole and as_many == every
-    # Random weights are unsure: with so little room hypotheses go, and what is left are names.
+    # Random weights are unsure, so a small limit drops hypotheses; the rest are names.
     assert few < every
     for found in narrow:
         assert found

@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 @pytest.fixture(params=[1, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    """So many threads of torch while a test runs."""
+    """Set the number of torch's threads while a test runs."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
@@ -79,7 +79,7 @@ def test_entries_of_similar_size_go_together() -> None:
     assert all(len(part) * sizes[part[-1]] <= 64 for part in parts)
     in_order = [sizes[place] for part in parts for place in part]
     assert in_order == sorted(sizes)
-    # One that is too large by itself goes alone.
+    # An entry that is too large for a batch is in a batch of its own.
     assert list(of_similar_size([100], 64)) == [[0]]
 
 

@@ -1,4 +1,4 @@
-"""A mention that is one concept's name means that concept, whatever names stand beside it."""
+"""A mention that is the name of one concept is linked to it, whatever other names there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of features is the one place that says what a weight belongs to."""
+"""The table of features alone determines to which feature a weight belongs."""
 
 from __future__ import annotations
 

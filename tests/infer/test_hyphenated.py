@@ -31,7 +31,7 @@ def kb() -> KnowledgeBase:
 
 
 class Marks:
-    """A tagger that marks what stands between < and > in a text that it was given."""
+    """A tagger that marks the text between < and > in a given text."""
 
     def __init__(self, marked: str, kind: str) -> None:
         self.text, self.mentions = "", []
@@ -58,7 +58,7 @@ def recognised(kb: KnowledgeBase, marked: str, kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("marked", "kind", "expected"),
     [
-        # The longest name in the token, whichever of its parts were found.
+        # The longest name in the token is taken, whichever of its parts were found.
         ("of <COVID>-19 here", "Disease", ["COVID-19"]),
         ("of <COVID>-<19> here", "Disease", ["COVID-19"]),
         ("of COVID-<19>", "Disease", ["COVID-19"]),
@@ -71,11 +71,11 @@ def recognised(kb: KnowledgeBase, marked: str, kind: str) -> list[str]:
         ("<N>-<methyl-D-aspartate>", "Chemical", ["N-methyl-D-aspartate"]),
         ("by <l>-NAME", "Chemical", ["l-NAME"]),
         ("<L‑>NAME, (<5->HT", "Chemical", ["L‑NAME", "5-HT"]),  # the hyphen was marked, too
-        # A short form before a number is not what the whole names.
+        # A short form before a number does not mean the whole.
         ("<SARS>-CoV-<2> was", "Disease", ["SARS-CoV-2"]),
         ("<SARS>‑CoV‑2-infected", "Disease", ["SARS‑CoV‑2"]),
         ("<HIV>-1-RT", "Disease", ["HIV-1"]),
-        # Anything else stays as it was found.
+        # All other mentions stay as they were found.
         ("<aspirin>-induced <asthma>", "Chemical", ["aspirin", "asthma"]),
         ("<cancer>-2 and <dopamine>-1", "Disease", ["cancer", "dopamine"]),
         ("<NO>-GC1-KO and <ALS>-G", "Chemical", ["NO", "ALS"]),

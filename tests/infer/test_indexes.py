@@ -1,4 +1,4 @@
-"""Indexes beside a stored base: the same results from the cache, damage mended or told."""
+"""Indexes of a stored knowledge base: results from the cache are the same, damage is noticed."""
 
 from __future__ import annotations
 

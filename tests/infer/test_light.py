@@ -1,4 +1,4 @@
-"""Models read without transformers are those that transformers reads."""
+"""Models that are read without transformers equal those that transformers reads."""
 
 from __future__ import annotations
 

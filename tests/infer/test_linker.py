@@ -102,13 +102,13 @@ def test_homonym_policy_order(model: LinkingModel) -> None:
     linker = Linker(model, base, LinkerOptions(method="generate"))
     name_id = base.name_id("shared")
     assert name_id is not None
-    # Preferred first, then the prior (D4 has the larger), then the type, then the id.
+    # The order is: preferred name, then prior (that of D4 is larger), then type, then id.
     order = [base.id_at(row) for row in linker.scope.owners(name_id, "Disease")]
     assert order == ["D2", "D4", "D9", "D1"]
     rank = linker(document("fever"))
     every = Linker(model, base, LinkerOptions(method="generate", homonyms="all", top_k=20))
     links = every(document("fever")).mentions[0].links
-    # All four owners, those apart that a name of their own brought before.
+    # There are all four owners, except those that came earlier by another name.
     own = [link.name for link in links if link.name != "shared"]
     shared = [link.concept_id for link in links if link.name == "shared"]
     assert len(shared) + len(own) == 4
@@ -166,7 +166,7 @@ def test_names_first_links_names_without_the_model(
         ("D1", "Fever", 0.0, 1.0),
         ("D7", "fever", 0.0, 1.0),
     ]
-    # Behind the owners come names that begin with the mention.
+    # After the owners come names that begin with the mention.
     longer = linker(document("cancer", text="cancer")).mentions[0].links
     assert [x.name for x in longer] == ["Cancer", "cancer", "cancer of the breast"]
     assert [x.concept_id for x in longer] == ["D5", "D4", "D3"]
@@ -182,7 +182,7 @@ def test_names_first_links_names_without_the_model(
     # Case and punctuation do not matter.
     other = Document("1", "FEVER; is", mentions=(Mention(0, 6, "FEVER;"),))
     assert linker(other).mentions[0].best.score == 0.0
-    # A name of the part alone is one; where no owner's type matches, the model decides.
+    # Only names of the part count; if the type of no owner matches, the model decides.
     part = linker.with_kb(kb.subset(types={"Chemical"}))
     assert [m.best.concept_id for m in part(document("fever", "aspirin")).mentions] == ["D7", "D2"]
     read.clear()
@@ -228,7 +228,7 @@ def test_subset_switches_without_building(model: LinkingModel, kb: KnowledgeBase
             method == "candidates" and {x.concept_id for x in mention.links} == {"D7"}
         )
         assert all(not link.shared for link in mention.links)
-        # The linker that was there before is unchanged.
+        # The first linker is unchanged.
         assert len(linker(document("fever")).mentions[0].links) > 1
         nothing = linker.with_kb(kb.subset(ids=[]))
         assert nothing(document("fever")).mentions[0].nil_reason == "no candidate"
@@ -240,7 +240,7 @@ def test_another_kb_takes_over_known_embeddings(model: LinkingModel, kb: Knowled
     switched = linker.with_kb(other)
     best = switched(document("ill")).mentions[0].best
     assert best.concept_id == "D5"
-    # A concept that the base did not have is there now.
+    # A concept that the first knowledge base did not have is found now.
     assert other["none"].name == "x"
     fresh = Linker(model, other)
     a, b = switched.indexes.dense, fresh.indexes.dense
@@ -253,7 +253,7 @@ def test_mentions_of_the_training_data_count(model: LinkingModel, kb: KnowledgeB
     seen = document("pulmonary growth", text="a pulmonary growth")
     links = linker(seen).mentions[0].links
     assert [link.concept_id for link in links[:2]] == ["D4", "D5"]
-    # What the base lacks is not remembered.
+    # Concepts that the knowledge base lacks do not count.
     part = linker.with_kb(kb.subset(ids=["D1", "D5"]))
     assert part(seen).mentions[0].best.concept_id == "D5"
 
@@ -264,7 +264,7 @@ def test_an_apposition_gives_the_meaning_of_a_code(model: LinkingModel, kb: Know
     mentions = [Mention(a, b, text[a:b], "Disease") for a, b in spans]
     linked = Linker(model, kb)(Document("1", text, mentions=tuple(mentions)))
     assert [m.best.concept_id for m in linked.mentions] == ["D6"] * 3
-    # Another type, or no brackets, equates nothing.
+    # With another type, or without brackets, there is no apposition.
     assert appositions(Document("1", text, mentions=tuple(mentions[1:]))) == {}
     chemical = replace(mentions[1], type="Chemical")
     assert appositions(Document("1", text, mentions=(mentions[0], chemical))) == {}
@@ -277,7 +277,7 @@ def test_a_short_mention_stands_for_one_with_its_letters(
     spans = [(0, 4), (8, 42), (48, 53), (55, 56), (60, 61)]
     mentions = [Mention(a, b, text[a:b], "Disease") for a, b in spans]
     document = Document("1", text, mentions=tuple(mentions))
-    # A single letter stands for the one mention that begins with it.
+    # A single letter means the only mention that begins with it.
     assert acronyms(document) == {"SBMA": text[8:42], "F": "fever"}
     assert acronyms(document.with_mentions([mentions[0], replace(mentions[1], type="x")])) == {}
     linked = Linker(model, kb, LinkerOptions(abbreviations="none"))(document)
@@ -293,7 +293,7 @@ def test_other_documents_give_the_meaning_of_a_short_form(
         (Hint("abbreviation", "breast tumor", 0.75),)
     ]
     assert Linker(model, kb)(plural).mentions[0].best.concept_id == "D3"
-    # Not where the document defines it.
+    # This does not apply if the document defines the short form.
     defined = document("BT", text="a breast thing (BT)")
     (mention,) = Linker(model, kb)(defined).mentions
     assert mention.long_form == "breast thing"
@@ -329,7 +329,7 @@ def test_a_found_mention_is_nil_if_that_is_likelier(model: LinkingModel, kb: Kno
     assert found.best is None
     assert "NIL has probability" in (found.nil_reason or "")
     assert known.best is not None
-    # A mention that is given is linked, and so is a found one on request.
+    # A given mention is linked, and so is a found one on request.
     given = recogniser(Document("1", "ill aspirin"))
     assert Linker(model, kb)(given).mentions[0].best is not None
     always = Linker(model, kb, nil=NoNil(), recogniser=recogniser)
@@ -349,16 +349,16 @@ def test_links_to_a_part_are_pruned_by_the_whole(model: LinkingModel, kb: Knowle
     pruned = linked(PostPruning())
     assert [m.best and m.best.concept_id for m in pruned] == ["D3", None]
     assert "D2" in (pruned[1].nil_reason or "") and "outside" in (pruned[1].nil_reason or "")
-    # Probabilities are those under the whole base, and every link is of the part.
+    # Probabilities refer to the whole knowledge base, and every link is in the part.
     whole = Linker(model, kb)(given).mentions[0]
     assert pruned[0].best.probability == pytest.approx(whole.best.probability)
     assert {link.concept_id for m in pruned for link in m.links} <= {"D3", "D5"}
-    # A wide margin prunes nothing that has a candidate inside.
+    # With a wide margin, no mention with a candidate inside is pruned.
     wide = linked(Margin(1e9))[1]
     assert wide.best is not None or "nothing is inside" in (wide.nil_reason or "")
     both = linked(AnyOf((Threshold(1.0), PostPruning())))
     assert "threshold" in (both[0].nil_reason or "")
-    # On a whole base there is nothing to prune.
+    # With the whole knowledge base nothing is pruned.
     assert Linker(model, kb, nil=PostPruning())(given).mentions[1].best.concept_id == "D2"
 
 
@@ -418,7 +418,7 @@ def test_genbioel_layout_loads(tmp_path: Path, kb: KnowledgeBase) -> None:
         len(tokenizer), pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2,
         forced_eos_token_id=2,
     )  # fmt: skip
-    # What BART's derivatives ship, and what must not reach the search.
+    # Derivatives of BART have these settings, which must not reach the search.
     model.generation_config.update(
         no_repeat_ngram_size=3, num_beams=4, early_stopping=True, forced_bos_token_id=0
     )
@@ -469,7 +469,7 @@ def test_indexes_are_cached_beside_a_stored_kb(
     assert [x.concept_id for x in linked.mentions[0].links] == [
         x.concept_id for x in expected.mentions[0].links
     ]
-    # A damaged cache is built anew.
+    # A damaged cache is built again.
     for file in (tmp_path / "x.kb" / "index").glob("*/codes.npy"):
         file.write_bytes(b"")
     assert Linker(model, KnowledgeBase.open(tmp_path / "x.kb"))(document("fever")).mentions[0].best
@@ -522,7 +522,7 @@ def test_generation_scores_candidates_it_can_bring_to_the_top(
     for one, other in zip(some.mentions, linker(text).mentions, strict=True):
         assert one.best is not None and other.best is not None
         assert one.best.concept_id == other.best.concept_id
-        # This model's weights of generation are 0: nothing may change.
+        # This model's weights of generation are 0, so nothing may change.
         assert one.best.probability == pytest.approx(other.best.probability)
 
 

@@ -1,4 +1,4 @@
-"""Chunks, markup and the state machine: whatever is generated, the text comes back."""
+"""Chunks, markup and the state machine: every output contains the whole text."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_overlapping_marks_are_refused() -> None:
 
 
 def walk(machine: Machine, rng: random.Random) -> list[int]:
-    """Any output that the machine allows."""
+    """Draw an output that the machine allows."""
     state, tokens = State(), []
     while state.kind != DONE:
         token = rng.choice(machine.allowed(state, len(tokens)).tolist())
@@ -97,7 +97,7 @@ def test_every_allowed_output_contains_the_source(
     copied, place = [], 0
     while place < len(tokens) - 1:
         if tokens[place] == marks.close:
-            # The name: a path of the trie up to its end mark.
+            # The name is a path of the trie up to its end mark.
             end = tokens.index(marks.end, place)
             assert tokens[place + 1] == marks.begin
             assert trie.walk([*tokens[place + 2 : end], 3]) is not None

@@ -1,4 +1,4 @@
-"""Where mentions may begin and end, whoever finds them, and in whatever form of Unicode."""
+"""Where mentions may begin and end, for every recogniser and every form of Unicode."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_bracket_beside_a_span_is_included_if_it_belongs_to_the_word() -> None
     document = Document("1", text)
     cut = [Mention(3, 23, text[3:23]), Mention(30, 41, text[30:41])]
     assert [m.text for m in tidied(document, cut)] == ["poly(ethylene glycol)", "(R)-warfarin"]
-    # Not where another mention begins with it.
+    # It is not included if another mention begins with it.
     beside = [Mention(3, 23, text[3:23]), Mention(23, 28, text[23:28])]
     assert [m.text for m in tidied(document, beside)] == ["poly", "ethylene glycol", "and"]
 
@@ -154,7 +154,7 @@ def test_pieces_of_any_text(text: str) -> None:
         assert "\t" not in mention.text and "\n" not in mention.text
         for opener, closer in ("()", "[]", "{}"):
             assert mention.text.count(opener) == mention.text.count(closer)
-        # What is found stays as it is.
+        # Mentions that are found stay unchanged.
         assert pieces(text, mention.start, mention.end) == [(mention.start, mention.end)]
         assert mention.text[0].isalnum() or mention.text[0] in "([{"
 

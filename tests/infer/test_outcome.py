@@ -1,4 +1,4 @@
-"""One rule decides what becomes of a mention, whatever ranked its concepts."""
+"""One rule decides the outcome of a mention, whatever ranked its concepts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_nothing_ranked_is_nil(kb: KnowledgeBase) -> None:
 
 
 def test_evidence_of_one_link_of_probability_06(kb: KnowledgeBase) -> None:
-    """A recogniser's probability is the span's; NIL that is no candidate has log odds of zero."""
+    """The recogniser's probability is that of the span; without NIL the log odds are zero."""
     mention = decided(kb, NoNil(), ("D1", 0.6), probability=0.6)
     odds = combined_features(evidence(mention, mention.links, None, kb))
     assert odds[1:4] == pytest.approx((0.405, 0.405, -0.405), abs=1e-3)

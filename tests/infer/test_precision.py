@@ -144,7 +144,7 @@ def test_a_linker_in_int8(model_folder: Path, kb: KnowledgeBase, tmp_path: Path)
     assert linker.model.precision == "int8"
     document = linker("Fever and lung cancer.")
     assert all(m.best is not None for m in document.mentions)
-    # Names that are embedded by quantised weights are not taken for others.
+    # Embeddings of names by quantised weights are not used for other weights.
     _ = linker.indexes.dense
     plain = biolink.load(model_folder, tmp_path / "x.kb", method="generate")
     assert isinstance(plain, biolink.Linker)

@@ -1,4 +1,4 @@
-"""Which documents a model was trained on."""
+"""The list of documents on which a model was trained."""
 
 from __future__ import annotations
 

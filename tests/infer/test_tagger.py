@@ -44,7 +44,7 @@ def test_only_the_outermost_of_nested_mentions_is_kept() -> None:
     offsets = np.array([[0, 4], [5, 11], [12, 16]])
     labels = label_spans(offsets, [(0, 11, "Disease"), (5, 11, "Disease")])
     assert [LABELS[i] for i in labels] == ["B-Disease", "I-Disease", "O"]
-    # Overlapping: the longer one stands, what is left of the other begins anew.
+    # Of overlapping mentions the longer one stays; the rest of the other is a new mention.
     labels = label_spans(offsets, [(0, 11, "Chemical"), (5, 16, "Disease")])
     assert [LABELS[i] for i in labels] == ["B-Chemical", "B-Disease", "I-Disease"]
     labels = label_spans(offsets, [(0, 16, "Chemical"), (0, 4, "Disease")])
@@ -75,7 +75,7 @@ def spans(draw: st.DrawFn) -> tuple[int, list[tuple[int, int, str]]]:
 @given(spans())
 def test_labels_and_spans_are_inverse(case: tuple[int, list[tuple[int, int, str]]]) -> None:
     size, found = case
-    # Words of one letter, parted by spaces.
+    # The text has words of one letter, separated by spaces.
     text = " ".join("a" * size)
     offsets = np.array([[2 * i, 2 * i + 1] for i in range(size)])
     written = [(2 * a, 2 * b - 1, kind) for a, b, kind in found]
@@ -100,7 +100,7 @@ def test_windows_cover_a_long_text(kb: KnowledgeBase, tokenizer: Any, model: Any
     long = pieces_of(Document("2", "fever with cold heat " * 200), tokenizer, dictionary)
     together = tagger.log_probs([short, long, short])
     assert [len(p) for p in together] == [3, 800, 3]
-    # A batch gives what single calls give, and every piece is judged.
+    # A batch gives the results of single calls, and every piece has a label.
     assert np.allclose(together[0], tagger.log_probs([short])[0], atol=1e-5)
     assert np.allclose(np.exp(together[1]).sum(1), 1, atol=1e-4)
     begins = window_begins(800)
@@ -126,7 +126,7 @@ def test_only_its_own_layers_are_stored(
 
 def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase, tokenizer: Any, model: Any) -> None:
     tagger = Tagger(model).eval()
-    # A head that says what the dictionary says.
+    # This head gives the labels of the dictionary.
     with torch.no_grad():
         tagger.covered.weight.zero_()
         tagger.head.weight.zero_()

@@ -1,4 +1,4 @@
-"""Models are pickled and copied."""
+"""Models can be pickled and copied."""
 
 from __future__ import annotations
 

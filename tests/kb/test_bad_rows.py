@@ -1,4 +1,4 @@
-"""A row of a knowledge base that cannot be read costs itself alone, in every format."""
+"""A row of a knowledge base that cannot be read does not affect the others, in any format."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_store_round_trip(kb: KnowledgeBase, tmp_path: Path) -> None:
     part = opened.subset(types={"Disease"})
     part.save(tmp_path / "part.kb")
     assert list(KnowledgeBase.open(tmp_path / "part.kb")) == list(part)
-    # Writing over a store replaces it whole and leaves nothing else behind.
+    # Writing over a store replaces it completely and leaves no other files.
     part.save(tmp_path / "x.kb")
     assert len(KnowledgeBase.open(tmp_path / "x.kb")) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["part.kb", "x.kb"]
@@ -262,7 +262,7 @@ def test_homonyms_are_disambiguated(tmp_path: Path) -> None:
     again = KnowledgeBase.open(tmp_path / "apart.kb")
     assert again.manifest["options"]["disambiguated"] is True
     assert [c.id for c in again] == [c.id for c in base]
-    # Of a part only what is shared within it is rewritten.
+    # In a part, only names that are shared within the part are changed.
     assert [c.name for c in disambiguated(base.subset(types={"Disease"}))] == ["Common cold"]
 
 

@@ -1,4 +1,4 @@
-"""Model folders: settings come back as they were written, and the seal notices any change."""
+"""Model folders: settings are read as they were written, and the seal shows any change."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_seal_itself(folder: Path) -> None:
             noticed += 1
             assert SEAL in str(error)
         else:
-            # White space of another kind.
+            # The white space is of another kind.
             assert json.loads(changed) == json.loads(content)
     assert noticed > 150
     for text in (b"", b"{", b"{}", b"[]", b"5", b"\xff", b'{"a":' * 10_000, content[:-20]):
@@ -157,7 +157,7 @@ def test_writing_renews_the_seal_of_one_file(folder: Path) -> None:
     flipped(folder / "new.json", folder)
     with pytest.raises(ModelError, match=r"new\.json"):
         check_model(folder)
-    # What was damaged before stays so.
+    # A file that was damaged before is still refused.
     shutil.copy(folder / CONFIG, folder / "new.json")
     flipped(folder / WEIGHTS, folder)
     renew_seal(folder / "new.json")
@@ -184,7 +184,7 @@ def test_where_no_stamp_can_be_kept(folder: Path, monkeypatch: pytest.MonkeyPatc
     check_model(folder)
     check_model(folder)
     assert len(read) == 2 * len(FILES) and not (folder / STAMP).exists()
-    # Of what is too large for every start only the small files are read; the rest on demand.
+    # In a folder too large to check at each start, only the small files are checked.
     monkeypatch.setattr(sealed, "UNSTAMPED", 10)
     read.clear()
     check_model(folder)

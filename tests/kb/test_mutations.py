@@ -1,4 +1,4 @@
-"""Files of every knowledge-base format, damaged at random: a base or a clear error, never more."""
+"""Randomly damaged files of every format give a knowledge base or a clear error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ GRAPH = {
     ]
 }
 
-#: Format -> the files of an example, by name; a folder where there are several.
+#: Format -> the files of an example, by name; several files are in a folder.
 EXAMPLES: dict[str, dict[str, str]] = {
     "umls-rrf": {
         "MRCONSO.RRF": conso("C1", "fever", TS="P") + conso("C1", "heat") + conso("C2", "cold"),
@@ -88,12 +88,12 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
 }
 FOLDERS = ("umls-rrf", "mesh-tables")
-#: What careless programs write, in place of a value.
+#: Odd values that careless programs write.
 ODD = (b"null", b"5", b"{}", b"[]", b'"\\ud800"', b"1e999", b"9" * 5000, b"true", b"[" * 3000)
 
 
 def with_odd_value(content: bytes, chance: random.Random) -> bytes:
-    """With an odd value, or a character that separates, somewhere in place of a few bytes."""
+    """Replace a few bytes with an odd value or with a separator."""
     place = chance.randrange(len(content) + 1)
     odd = chance.choice((*ODD, b"\t", b"|", b'"', b",", b"\0", b"\r"))
     return content[:place] + odd + content[place + chance.randint(0, 9) :]

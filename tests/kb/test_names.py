@@ -1,4 +1,4 @@
-"""One form of names: what Unicode can write in several ways is one name."""
+"""The form of names: spellings that differ only in Unicode are one name."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_window_is_full_and_keeps_the_mention(
     room = max(0, window - len(mention))
     assert context == min(room, len(left) + len(right))
     before, after = begin, len(words) - stop - 1
-    # As balanced as the text allows: a side is short only where its text ends.
+    # The context is balanced; a side is shorter only if its text ends.
     if before < room // 2:
         assert before == len(left)
     if after < room // 2:

@@ -1,4 +1,4 @@
-"""Every reader on a small file of its format: rows made up here, no licensed content."""
+"""Every reader reads a small file of its format, with invented rows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_umls_options(umls: Path) -> None:
     assert ids(sources="RXNORM") == ["C2"]
     assert ids(term_types="MH") == ["C1"]
     assert ids(types="T047") == ["C1"]
-    # A1 is the tree number above A1.4.1.1.1 and A1.2.3.1: descendants are kept.
+    # A1 is the tree number above A1.4.1.1.1 and A1.2.3.1, so their concepts are kept.
     assert ids(types="A1") == ["C2", "C3"]
     german = next(read_concepts(umls, language="GER"))
     assert german.name == "erfundenes Fieber"
@@ -162,7 +162,7 @@ def test_mesh_tables(tmp_path: Path) -> None:
 
 
 def test_mesh_tables_know_the_tops_of_the_tree(tmp_path: Path) -> None:
-    """The published tables of tree numbers leave out what has no dot in it."""
+    """The published tables leave out tree numbers without a dot."""
     terms = "DescriptorUI\tDescriptorName\tTermName\tRecordPreferredTermYN\n"
     for ui, name in (("D009369", "Neoplasms"), ("D008055", "Lipids"), ("D001943", "Breast Cancer")):
         terms += f"{ui}\t{name}\t{name}\tY\n"
@@ -646,7 +646,7 @@ def test_a_base_without_concepts_or_names_is_refused(tmp_path: Path) -> None:
 
 
 def run(*arguments: object) -> str:
-    """Everything that the command prints."""
+    """The output of a command, with errors."""
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
     return done.output

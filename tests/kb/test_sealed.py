@@ -79,7 +79,7 @@ def flipped_header(file: Path, other: Path) -> None:
 
 
 def flipped_unseen(file: Path, other: Path) -> None:
-    """The times are put back."""
+    """The times of the files are restored."""
     before = file.stat()
     flipped(file, other)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -142,7 +142,7 @@ def test_damage_is_noticed_and_named(
         load(folder)
         assert (folder / STAMP).exists()
     if name == MANIFEST and damage is swapped:
-        # The other's manifest is whole, so it is its files that are missed.
+        # The other store's manifest is intact, so its files are reported as missing.
         shutil.copy2(whole / f"{kind}.y" / MANIFEST, folder / MANIFEST)
         with pytest.raises(KnowledgeBaseError, match="damaged"):
             load(folder)
@@ -232,7 +232,7 @@ def test_nothing_is_written_into_a_frozen_store(
     flipped(folder / "ids.marisa", folder)
     with pytest.raises(KnowledgeBaseError, match=r"ids\.marisa .*install the package again"):
         KnowledgeBase.open(folder)
-    # What is too large for every start is read on demand; the tries always.
+    # A store too large to check at each start is checked on demand; the tries always.
     shutil.copy(whole / "store.x" / "ids.marisa", folder)
     monkeypatch.setattr(sealed, "UNSTAMPED", 10)
     read.clear()

@@ -1,4 +1,4 @@
-"""Files and folders that are written: what is replaced, what is refused, what is left behind."""
+"""Output files and folders: which are replaced or refused, and which files are left behind."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_commands_refuse_before_they_work(
     (tmp_path / "ids.txt").write_text("1\n")
     before = names(tmp_path)
     for target in ("mine", "file.txt", "."):
-        # Neither a.csv nor model.pt exists: nothing was read before the target was looked at.
+        # Neither a.csv nor model.pt exists, so the target was checked before anything was read.
         result = CliRunner().invoke(app, [*command, target])
         assert isinstance(result.exception, InputError), result.output
         assert target in str(result.exception)
@@ -191,7 +191,7 @@ def test_a_split_replaces_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for _ in range(2):
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 0, result.exception
-    # As after a kill while part.kb was written.
+    # This is the state after a kill while part.kb was written.
     (tmp_path / "out" / ".part.kb.biolink-1").mkdir()
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.exception
@@ -278,7 +278,7 @@ def test_a_folder_with_files_of_a_killed_run_is_accepted(tmp_path: Path) -> None
 def test_a_folder_that_was_being_replaced_is_restored(tmp_path: Path) -> None:
     target = tmp_path / "notes"
     write_note(target, "old")
-    # As after a kill between the two renames.
+    # This is the state after a kill between the two renames.
     target.rename(tmp_path / ".notes.biolink-1.old")
     with (
         pytest.raises(RuntimeError),

@@ -65,7 +65,7 @@ def test_leaves_below_a_node_are_the_nearest_first(rows: list[list[int]], most: 
         node = trie.walk(prefix)
         assert node is not None
         leaves, steps = trie.below(node, most)
-        # Which of those that are as near are left out does not matter.
+        # Of leaves that are equally near, any may be left out.
         assert steps == [len(s) - len(prefix) for s in ordered]
         assert set(leaves) <= {trie.walk(s) for s in longer} and len(set(leaves)) == len(leaves)
 

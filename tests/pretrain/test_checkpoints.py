@@ -1,4 +1,4 @@
-"""Training goes on from the last whole checkpoint, whatever befell the newest."""
+"""Training continues from the last complete checkpoint, whatever happened to the newest."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_checkpoint_of_another_model_is_named(folder: Path, broken: Path) -> N
     (folder / "kb.toml").write_text(text)
     with pytest.raises(ConfigError, match=r"checkpoints of other settings \(config.d_model\)"):
         run(folder, "broken")
-    # As where a model of the same path has become another.
+    # The model at the same path may have become another.
     (broken / "stage.json").unlink()
     with pytest.raises(ModelError, match="checkpoint-6"):
         run(folder, "broken")

@@ -26,7 +26,7 @@ BEGIN, END = 0, 2
 @given(st.lists(st.integers(10, 99), max_size=60), st.integers(0, 30))
 def test_infilling_only_masks(tokens: list[int], seed: int) -> None:
     result = infill(tokens, MASK, np.random.default_rng(seed), Noise(0.3, 2.0))
-    # What is left is a subsequence; every gap shows a mask.
+    # The remaining tokens are a subsequence, and every gap has a mask.
     rest = iter(tokens)
     assert all(token in rest for token in result if token != MASK)
     if len([t for t in result if t != MASK]) < len(tokens):
@@ -39,7 +39,7 @@ def test_infilling_has_the_papers_rates() -> None:
     result = infill(tokens, MASK, np.random.default_rng(0), Noise())
     masks = result.count(MASK)
     kept = len(result) - masks
-    # Outside spans a span starts at a tenth of the tokens; its length is 3 on average.
+    # A span starts at a tenth of the tokens outside spans; its mean length is 3.
     assert masks / (kept + masks) == pytest.approx(0.1, abs=0.02)
     assert (len(tokens) - kept) / masks == pytest.approx(3.0, abs=0.2)
     empty = infill(tokens, MASK, np.random.default_rng(0), Noise(0.1, 0.0))
@@ -143,7 +143,7 @@ def test_a_stream_resumes_where_it_was(files: list[str], tokenizer: Any) -> None
         n for n in range(1, len(seen)) if seen[n]["target"] == seen[0]["target"]
         and seen[n + 1]["target"] == seen[1]["target"]
     )  # fmt: skip
-    # Another epoch, other noise.
+    # Another epoch has other noise.
     assert [e["source"] for e in seen[:20]] != [e["source"] for e in seen[epoch : epoch + 20]]
     for consumed in (0, 5, 300, epoch, 1400):
         later = stream(files, tokenizer)

@@ -1,4 +1,4 @@
-"""fairseq checkpoints: a fixture in its layout and naming; the forward pass written out."""
+"""fairseq checkpoints, with a fixture in their layout and a forward pass written out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ D, HEADS, FFN, ROWS, POSITIONS = 32, 4, 48, 40, 50
 
 
 class Foreign:
-    """Something that a checkpoint must not bring along."""
+    """A class that a checkpoint must not contain."""
 
 
 def weights() -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def test_logits_equal_the_forward_pass_written_out(tmp_path: Path) -> None:
         ).logits[0]
     assert torch.allclose(found, forward(weights(), source, target), atol=1e-4)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
-    # abc is the dictionary's first symbol, so it comes right behind the four special ones.
+    # abc is the dictionary's first symbol, so it comes right after the four special ones.
     assert tokenizer("abcd")["input_ids"] == [0, 4, 5, 2]
     assert tokenizer.mask_token_id == 4 + 22
 

@@ -99,7 +99,7 @@ def test_bert_maps_onto_bart(bert: Path) -> None:
 
     spec, old = prune_wordpiece(bert / "tokenizer.json", [], markers=("[START]", "[END]"))
     vocabulary = spec["model"]["vocab"]
-    # Unused and unkept pieces are gone; special tokens and single characters stay.
+    # Unused pieces are removed; special tokens and single characters stay.
     assert "fever" not in vocabulary
     assert {"[PAD]", "[CLS]", "[SEP]", "a", "##a", "[START]", "[END]"} <= set(vocabulary)
     assert sorted(vocabulary.values()) == list(range(len(vocabulary)))

@@ -1,4 +1,4 @@
-"""Two processes on one machine learn what one with the whole batch learns."""
+"""Two processes on one machine learn the same as one process with the whole batch."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ from biolink.texts import read_texts
 
 
 class Kill(Exception):
-    """What a machine does to a training."""
+    """An interruption of a training."""
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, step: int, run: Any) -> None:
-    """Run until the step, and die there."""
+    """Run until a step, and stop there with an error."""
 
     class Killer(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_stage_continues_from_another(folder: Path) -> None:
 
 
 def test_a_bad_text_does_not_affect_others(folder: Path) -> None:
-    """It is told once, however often the files are read, and is part of no sample."""
+    """It is reported once, however often the files are read, and is in no sample."""
     toml = str(folder / "denoise.toml")
     assert CliRunner().invoke(app, ["pretrain", "denoise", toml]).exit_code == 0
     good = (folder / "a.jsonl").read_text()
@@ -137,7 +137,7 @@ def test_mention_choice_and_negatives(folder: Path) -> None:
     assert {s.negative for s in made if s.mention == "breast tumor"} == {"lung tumor"}
     run_kb_guided(read_settings(KBGuided, folder / "kb.toml", ["negatives=true"]))
     log = [json.loads(line) for line in (folder / "guided/run/log.jsonl").open()]
-    # Before the first step the model is its own reference: -log sigmoid(0).
+    # Before the first step the model equals its reference, so the loss is -log sigmoid(0).
     assert log[0]["loss"] == pytest.approx(0.6931, abs=0.05)
     assert log[-2]["loss"] < log[0]["loss"]
 

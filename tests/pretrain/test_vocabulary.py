@@ -49,11 +49,11 @@ def test_extension_leaves_known_text_alone(general: Any) -> None:
     assert torch.allclose(after[..., :old], before, atol=1e-5)
     assert len(tokenizer) > old
     assert after.shape[-1] == len(tokenizer)
-    # The union: every token of both, the old ones under their old ids.
+    # The union has every token of both; the old tokens keep their ids.
     vocabulary = tokenizer.get_vocab()
     assert all(vocabulary[token] == i for token, i in general.get_vocab().items())
     assert set(medical.get_vocab()) <= set(vocabulary)
-    # Medical words are shorter now, and a new token starts as the mean of its old pieces.
+    # Medical words have fewer tokens now; a new token starts as the mean of its old pieces.
     word = "nephropathy with hypertension"
     assert len(tokenizer(word)["input_ids"]) < len(general(word)["input_ids"])
     assert tokenizer.decode(tokenizer(word)["input_ids"], skip_special_tokens=True) == word
