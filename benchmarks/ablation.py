@@ -29,9 +29,9 @@ from corpora import DEVELOPMENT, read_corpus
 from train import FORM, load_trainer
 
 from biolink.evaluation import compare, evaluate
-from biolink.finetune.batches import Mined, Stage
-from biolink.finetune.tables import Mentions, Ragged
-from biolink.finetune.train import Trainer
+from biolink.finetune.joint.batches import Mined, Stage
+from biolink.finetune.joint.tables import Mentions, Ragged
+from biolink.finetune.joint.train import Trainer
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.task import LinkerOptions

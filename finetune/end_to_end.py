@@ -22,12 +22,12 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import END_TO_END, check_model_target
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.objectives import generation
-from biolink.pretrain.order import shuffled
-from biolink.pretrain.running import Numbered, Optimisation, run_training
-from biolink.pretrain.seq2seq import denoising_batch
-from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import prompt_of, save_model, start_from
+from biolink.pretrain.training.objectives import generation
+from biolink.pretrain.training.order import shuffled
+from biolink.pretrain.training.running import Numbered, Optimisation, run_training
+from biolink.pretrain.training.seq2seq import denoising_batch
+from biolink.pretrain.training.settings import at_least, field_table, share
+from biolink.pretrain.training.start import prompt_of, save_model, start_from
 
 __all__ = ["EndToEnd", "MarkedChunk", "marked_chunks", "run_end_to_end"]
 

@@ -31,10 +31,10 @@ from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
 from biolink.kb.model_folder import check_model_target
-from biolink.pretrain.order import shuffled
-from biolink.pretrain.running import Numbered, Optimisation, run_training
-from biolink.pretrain.settings import at_least, field_table
-from biolink.pretrain.start import extend_model
+from biolink.pretrain.training.order import shuffled
+from biolink.pretrain.training.running import Numbered, Optimisation, run_training
+from biolink.pretrain.training.settings import at_least, field_table
+from biolink.pretrain.training.start import extend_model
 
 __all__ = [
     "Recognising",

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from biolink.documents import Document
 from biolink.errors import ConfigError
-from biolink.finetune.negatives import Pair, mine_pairs, read_pairs, write_pairs
-from biolink.finetune.noise import add_hidden_noise
-from biolink.finetune.objectives import fine_tuning, wrong_continuations
+from biolink.finetune.generation.negatives import Pair, mine_pairs, read_pairs, write_pairs
+from biolink.finetune.generation.noise import add_hidden_noise
+from biolink.finetune.generation.objectives import fine_tuning, wrong_continuations
+from biolink.finetune.generation.soft_prompt import add_soft_prompts
+from biolink.finetune.generation.validation import Measure, Validation
 from biolink.finetune.samples import MentionSample, mention_samples, no_gold
-from biolink.finetune.soft_prompt import add_soft_prompts
 from biolink.finetune.targets import Target, choose_target
-from biolink.finetune.validation import Measure, Validation
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import finder
 from biolink.infer.network.backbone import Backbone
@@ -30,13 +30,13 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.losses import IGNORED
-from biolink.pretrain.objectives import preferences
-from biolink.pretrain.order import shuffled
-from biolink.pretrain.running import Numbered, Optimisation, run_training
-from biolink.pretrain.seq2seq import generation_batch
-from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import (
+from biolink.pretrain.training.losses import IGNORED
+from biolink.pretrain.training.objectives import preferences
+from biolink.pretrain.training.order import shuffled
+from biolink.pretrain.training.running import Numbered, Optimisation, run_training
+from biolink.pretrain.training.seq2seq import generation_batch
+from biolink.pretrain.training.settings import at_least, field_table, share
+from biolink.pretrain.training.start import (
     prompt_of,
     save_model,
     source_limit,
@@ -61,7 +61,7 @@ class Negatives:
     wrong_names
         The most pairs for a mention. Default: 2.
     beta
-        See :func:`biolink.pretrain.losses.preference`. Default: 0.1.
+        See :func:`biolink.pretrain.training.losses.preference`. Default: 0.1.
     likelihood
         Weight of the likelihood of the right names, which is added to the preference. Default: 0.
     """
@@ -102,7 +102,7 @@ class FineTuning:
         How abbreviations are expanded in training and development documents:
         ``schwartz-hearst`` (the default), ``scispacy``, ``auto`` or ``none``.
     label_smoothing, smoothing_form
-        See :func:`biolink.pretrain.losses.smoothed_nll`.
+        See :func:`biolink.pretrain.training.losses.smoothed_nll`.
     r_drop
         Weight of R-Drop; with 0, the default, there is only one pass.
     unlikelihood

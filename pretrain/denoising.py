@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from biolink.pretrain.settings import at_least, share
+from biolink.pretrain.training.settings import at_least, share
 
 __all__ = ["Noise", "infill", "noised", "pack_documents", "permute_sentences"]
 

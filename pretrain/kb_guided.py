@@ -15,7 +15,7 @@ from biolink.errors import ConfigError
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm, source_text
-from biolink.pretrain.order import shuffled
+from biolink.pretrain.training.order import shuffled
 
 __all__ = ["Choice", "KBGuidedSamples", "Sample"]
 

@@ -16,17 +16,17 @@ from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.denoising import Noise
 from biolink.pretrain.kb_guided import Choice, KBGuidedSamples, Sample
-from biolink.pretrain.objectives import generation, preferences
-from biolink.pretrain.running import Numbered, Optimisation, run_training
-from biolink.pretrain.seq2seq import denoising_batch, generation_batch
-from biolink.pretrain.settings import at_least, field_table, share
-from biolink.pretrain.start import (
+from biolink.pretrain.stream import DenoisingStream, Reader, packed_dataset
+from biolink.pretrain.training.objectives import generation, preferences
+from biolink.pretrain.training.running import Numbered, Optimisation, run_training
+from biolink.pretrain.training.seq2seq import denoising_batch, generation_batch
+from biolink.pretrain.training.settings import at_least, field_table, share
+from biolink.pretrain.training.start import (
     prompt_of,
     save_model,
     source_limit,
     start_from,
 )
-from biolink.pretrain.stream import DenoisingStream, Reader, packed_dataset
 
 __all__ = ["Denoising", "KBGuided", "run_denoising", "run_kb_guided"]
 
@@ -94,12 +94,12 @@ class KBGuided:
     choice
         Which synonym is the mention; see :class:`biolink.pretrain.kb_guided.KBGuidedSamples`.
     label_smoothing, smoothing_form
-        See :func:`biolink.pretrain.losses.smoothed_nll`.
+        See :func:`biolink.pretrain.training.losses.smoothed_nll`.
     negatives
         Whether the model learns to prefer the right name to the most similar name of another
         concept (ANGEL, section 3.2), in place of plain generation. Default: False.
     beta
-        See :func:`biolink.pretrain.losses.preference`. Default: 0.1.
+        See :func:`biolink.pretrain.training.losses.preference`. Default: 0.1.
     """
 
     out: Path

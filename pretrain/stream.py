@@ -5,19 +5,15 @@ The files are the shards, which several readers share. Only one batch of documen
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
-
-from torch.utils.data import IterableDataset
 
 from biolink.errors import ConfigError
 from biolink.pretrain.denoising import Noise, noised, pack_documents, sentence_ends
+from biolink.pretrain.training.resumable import MarkedStream
 
-__all__ = ["MARKS", "DenoisingStream", "packed_dataset"]
+__all__ = ["DenoisingStream", "packed_dataset"]
 
-MARKS = "stream_marks.json"
 _DOCUMENTS = 64  # The number of documents that are packed together.
 _MARK_EVERY = 256  # The number of sequences between two marks.
 
@@ -57,7 +53,7 @@ def _texts(files: Sequence[str], read: Reader) -> Iterator[dict[str, str]]:
         yield {"text": text}
 
 
-class DenoisingStream(IterableDataset):
+class DenoisingStream(MarkedStream):
     """An endless stream of corrupted and original sequences, in the order of the files.
 
     The state of the underlying dataset is noted at regular intervals, so :meth:`resume` skips at
@@ -65,33 +61,12 @@ class DenoisingStream(IterableDataset):
     """
 
     def __init__(self, packed: Any, tokenizer: Any, noise: Noise, seed: int) -> None:
+        super().__init__()
         self.packed, self.noise, self.seed = packed, noise, seed
         self.mask_id, self.end_id = tokenizer.mask_token_id, tokenizer.eos_token_id
         if self.mask_id is None:
             raise ConfigError("the tokeniser has no mask token; denoising needs one")
         self.ends = sentence_ends(tokenizer)
-        self.marks: list[dict[str, Any]] = []
-        self._start: dict[str, Any] = {"number": 0, "state": None}
-        self._skip = 0
-
-    def resume(self, consumed: int, marks: Sequence[dict[str, Any]]) -> None:
-        """Continue after ``consumed`` sequences.
-
-        Parameters
-        ----------
-        consumed
-            The number of sequences to skip.
-        marks
-            The value of :attr:`marks` when the checkpoint was written.
-        """
-        earlier = [mark for mark in marks if mark["number"] <= consumed]
-        self._start = earlier[-1] if earlier else {"number": 0, "state": None}
-        self._skip = consumed - self._start["number"]
-        self.marks = list(earlier)
-
-    def save_marks(self, file: Path) -> None:
-        """Write the marks as JSON."""
-        file.write_text(json.dumps(self.marks), encoding="utf-8")
 
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
         number, skip = self._start["number"], self._skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -38,6 +39,29 @@ def test_dependencies_point_downwards(folder: str) -> None:
         for module in imported(file):
             package = ".".join(module.split(".")[:2])
             assert module in SHARED or package in ALLOWED[folder], f"{file} imports {module}"
+
+
+def test_the_training_kit_knows_no_training() -> None:
+    files = list((ROOT / "pretrain" / "training").glob("*.py"))
+    assert files
+    for file in files:
+        for module in imported(file):
+            kit = module.startswith(("biolink.kb", "biolink.pretrain.training"))
+            assert module in SHARED or kit, f"{file} imports {module}"
+
+
+@pytest.mark.parametrize(
+    ("documented", "home"),
+    [
+        ("biolink.pretrain.minilm", "biolink.pretrain.convert.minilm"),
+        ("biolink.finetune.train", "biolink.finetune.joint.train"),
+    ],
+)
+def test_documented_names_of_modules_stay(documented: str, home: str) -> None:
+    old, new = importlib.import_module(documented), importlib.import_module(home)
+    assert old.__all__ == new.__all__
+    for name in old.__all__:
+        assert getattr(old, name) is getattr(new, name)
 
 
 @pytest.mark.parametrize(

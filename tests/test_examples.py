@@ -10,8 +10,8 @@ from biolink.finetune.end_to_end import EndToEnd
 from biolink.finetune.retrieve_read import RetrieveRead
 from biolink.finetune.tagging import Recognising
 from biolink.finetune.tune import FineTuning
-from biolink.pretrain.settings import read_settings
 from biolink.pretrain.stages import Denoising, KBGuided
+from biolink.pretrain.training.settings import read_settings
 
 FOLDER = Path(__file__).parents[1] / "examples" / "training"
 KINDS = {"denoise": Denoising, "kb_guided": KBGuided, "finetune": FineTuning}

@@ -93,8 +93,8 @@ def denoise(settings: SettingsFile, set: Overrides = None) -> None:
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
-    from biolink.pretrain.settings import read_settings
     from biolink.pretrain.stages import Denoising, run_denoising
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(Denoising, settings, set or ())
     with _texts(read.text) as reader:
@@ -115,8 +115,8 @@ def kb_guided(
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
     from biolink.cli.console import message
-    from biolink.pretrain.settings import read_settings
     from biolink.pretrain.stages import KBGuided, kb_guided_samples, run_kb_guided
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(KBGuided, settings, set or ())
     if not preview:
@@ -153,7 +153,7 @@ def tokenizer(
     from biolink.cli.console import message
     from biolink.cli.inputs import some_documents
     from biolink.kb.model_folder import check_model_target, model_folder
-    from biolink.pretrain.start import start_from
+    from biolink.pretrain.training.start import start_from
     from biolink.pretrain.vocabulary import extend_vocabulary, train_bpe
 
     check_model_target(output)
@@ -190,7 +190,7 @@ def finetune(
     from biolink.cli.console import message
     from biolink.evaluation import evaluate
     from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
-    from biolink.pretrain.settings import read_settings
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(FineTuning, settings, set or ())
     run = run_negatives if negatives else run_fine_tuning
@@ -224,7 +224,7 @@ def convert_checkpoint(
 ) -> None:
     """Convert a fairseq BART checkpoint to the Hugging Face layout."""
     from biolink.cli.console import message
-    from biolink.pretrain.fairseq import convert
+    from biolink.pretrain.convert.fairseq import convert
 
     model = convert(
         checkpoint,
@@ -242,9 +242,9 @@ def export_pairs(
 ) -> None:
     """Write the samples of a fine-tuning as .source and .target files for GenBioEL or fairseq."""
     from biolink.cli.console import message
-    from biolink.finetune.pairs import write_source_target
+    from biolink.finetune.generation.pairs import write_source_target
     from biolink.finetune.tune import FineTuning
-    from biolink.pretrain.settings import read_settings
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(FineTuning, settings, set or ())
     with _problems() as problems:
@@ -270,7 +270,7 @@ def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
     """
     from biolink.cli.console import message
     from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
-    from biolink.pretrain.settings import read_settings
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(EndToEnd, settings, set or ())
     with _problems() as problems:
@@ -286,7 +286,7 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
     """
     from biolink.cli.console import message
     from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
-    from biolink.pretrain.settings import read_settings
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(RetrieveRead, settings, set or ())
     with _problems() as problems:
@@ -302,7 +302,7 @@ def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
     """
     from biolink.cli.console import message
     from biolink.finetune.tagging import Recognising, run_recognising
-    from biolink.pretrain.settings import read_settings
+    from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(Recognising, settings, set or ())
     with _problems() as problems:

@@ -26,22 +26,22 @@ import torch
 from corpora import MAIN, document_sets, read_corpus
 
 from biolink.documents import Document
+from biolink.finetune.joint.tables import Mentions, Names, Ragged, mention_tables, name_tables
+from biolink.finetune.joint.train import Stage, Trainer
 from biolink.finetune.samples import mention_samples, named_mentions
-from biolink.finetune.tables import Mentions, Names, Ragged, mention_tables, name_tables
-from biolink.finetune.train import Stage, Trainer
 from biolink.infer.mentions.abbreviations import find_abbreviations
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.lexical import LexicalIndex
 from biolink.kb.prompt import PromptForm
 from biolink.kb.types import type_name
-from biolink.pretrain.denoising import pack_documents
-from biolink.pretrain.minilm import (
+from biolink.pretrain.convert.minilm import (
     END_MARKER,
     START_MARKER,
     bart_from_bert,
     count_pieces,
     prune_wordpiece,
 )
+from biolink.pretrain.denoising import pack_documents
 
 FORM = PromptForm(START_MARKER, END_MARKER, window=40, name_prefix="")
 

@@ -20,7 +20,7 @@ from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
-from biolink.pretrain.running import Optimisation
+from biolink.pretrain.training.running import Optimisation
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 from tests.recording import check_evidence_of_benchmark
 

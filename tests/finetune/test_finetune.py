@@ -15,18 +15,18 @@ import torch
 
 from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ConfigError
-from biolink.finetune.batches import Batch
 from biolink.finetune.fit import CANDIDATE_ORDER, fit_weights, hits
+from biolink.finetune.joint.batches import Batch
+from biolink.finetune.joint.tables import Mentions, Ragged, families, mention_tables, name_tables
+from biolink.finetune.joint.train import Stage, Trainer
 from biolink.finetune.samples import mention_samples
-from biolink.finetune.tables import Mentions, Ragged, families, mention_tables, name_tables
 from biolink.finetune.targets import Target, choose_target
-from biolink.finetune.train import Stage, Trainer
 from biolink.infer.mentions.abbreviations import find_abbreviations
 from biolink.infer.network.backbone import pooled
 from biolink.infer.rank.features import FEATURES, Candidates
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.losses import info_nce, listwise, smoothed_nll
+from biolink.pretrain.training.losses import info_nce, listwise, smoothed_nll
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 
 FORM = PromptForm("[START]", "[END]", window=12, name_prefix="")

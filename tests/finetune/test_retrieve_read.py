@@ -20,7 +20,7 @@ from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load
-from biolink.pretrain.running import Optimisation
+from biolink.pretrain.training.running import Optimisation
 from tests.finetune.test_end_to_end import TEXT, documents
 from tests.infer.conftest import CONCEPTS, bart, wordpiece
 from tests.recording import check_evidence_of_benchmark

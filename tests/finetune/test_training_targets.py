@@ -13,8 +13,8 @@ from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
 from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
 from biolink.finetune.tagging import Recognising, run_recognising
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
-from biolink.pretrain.running import Optimisation
 from biolink.pretrain.stages import Denoising, KBGuided, run_denoising, run_kb_guided
+from biolink.pretrain.training.running import Optimisation
 
 ONE = Optimisation(steps=1)
 NOWHERE = Path("nowhere")

@@ -16,17 +16,17 @@ from biolink import Document, KnowledgeBase, evaluate, write
 from biolink.cli.app import app
 from biolink.errors import ConfigError, InputError
 from biolink.finetune import tune
-from biolink.finetune.negatives import read_pairs
-from biolink.finetune.noise import add_hidden_noise
-from biolink.finetune.objectives import wrong_continuations
-from biolink.finetune.soft_prompt import add_soft_prompts
+from biolink.finetune.generation.negatives import read_pairs
+from biolink.finetune.generation.noise import add_hidden_noise
+from biolink.finetune.generation.objectives import wrong_continuations
+from biolink.finetune.generation.soft_prompt import add_soft_prompts
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
 from biolink.infer.network.model import load_model
 from biolink.infer.seen_documents import SeenDocuments, write_seen_documents
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.kb.prompt import PromptForm, source_text
 from biolink.kb.trie import NameTrie
-from biolink.pretrain.settings import read_settings
+from biolink.pretrain.training.settings import read_settings
 from tests.finetune.test_finetune import documents
 from tests.infer.conftest import CONCEPTS, bart, t5, wordpiece
 from tests.pretrain.test_training import interrupted

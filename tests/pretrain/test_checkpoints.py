@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from biolink.errors import ConfigError, ModelError
-from biolink.pretrain.checkpoints import SEAL, damage_of, last_whole, seal
-from biolink.pretrain.settings import read_settings
 from biolink.pretrain.stages import KBGuided, run_kb_guided
+from biolink.pretrain.training.checkpoints import SEAL, damage_of, last_whole, seal
+from biolink.pretrain.training.settings import read_settings
 
 from .test_training import interrupted, weights
 

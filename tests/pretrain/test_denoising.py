@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from biolink.errors import ConfigError, InputError
 from biolink.pretrain.denoising import Noise, infill, noised, pack_documents, permute_sentences
-from biolink.pretrain.order import shuffled
 from biolink.pretrain.stream import DenoisingStream, packed_dataset
+from biolink.pretrain.training.order import shuffled
 from biolink.pretrain.vocabulary import train_bpe
 from biolink.texts import TextReader, read_texts
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from biolink.errors import BiolinkError, ModelError
 from biolink.kb.model_folder import is_sealed, verify_model
-from biolink.pretrain.fairseq import convert, read_dictionary
+from biolink.pretrain.convert.fairseq import convert, read_dictionary
 
 D, HEADS, FFN, ROWS, POSITIONS = 32, 4, 48, 40, 50
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from biolink.errors import ModelError
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.convert.minilm import bart_from_bert, count_pieces, prune_wordpiece
 from biolink.pretrain.kb_guided import KBGuidedSamples
-from biolink.pretrain.minilm import bart_from_bert, count_pieces, prune_wordpiece
 
 FORM = PromptForm(window=30)
 CONCEPTS = [

@@ -17,10 +17,6 @@ from typer.testing import CliRunner
 from biolink.cli.app import app
 from biolink.errors import BiolinkError, ConfigError, ModelError
 from biolink.kb.model_folder import is_sealed, verify_model
-from biolink.pretrain import running
-from biolink.pretrain.losses import consistency, preference, smoothed_nll, unlikelihood
-from biolink.pretrain.running import Numbered
-from biolink.pretrain.settings import read_settings
 from biolink.pretrain.stages import (
     Denoising,
     KBGuided,
@@ -28,6 +24,10 @@ from biolink.pretrain.stages import (
     run_denoising,
     run_kb_guided,
 )
+from biolink.pretrain.training import running
+from biolink.pretrain.training.losses import consistency, preference, smoothed_nll, unlikelihood
+from biolink.pretrain.training.running import Numbered
+from biolink.pretrain.training.settings import read_settings
 from biolink.texts import read_texts
 
 

@@ -2,7 +2,7 @@
 
 After fine-tuning, the training mentions are decoded. A name among the best that belongs to no gold
 concept is the wrong name of a pair. trl's DPOTrainer is not used, since it trains only
-decoder-only models, and the loss is short (:func:`biolink.pretrain.losses.preference`).
+decoder-only models, and the loss is short (:func:`biolink.pretrain.training.losses.preference`).
 """
 
 from __future__ import annotations

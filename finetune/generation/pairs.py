@@ -18,7 +18,7 @@ from biolink.infer.mentions.abbreviations import finder
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.files import replace_file
 from biolink.kb.lexical import LexicalIndex
-from biolink.pretrain.start import prompt_of
+from biolink.pretrain.training.start import prompt_of
 
 if TYPE_CHECKING:
     from biolink.finetune.tune import FineTuning

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from biolink.kb.prompt import PromptForm
-from biolink.pretrain.losses import IGNORED
+from biolink.pretrain.training.losses import IGNORED
 
 __all__ = ["denoising_batch", "generation_batch", "padded"]
 

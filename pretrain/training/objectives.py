@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from biolink.pretrain.losses import IGNORED, preference, sequence_log_probs, smoothed_nll
+from biolink.pretrain.training.losses import IGNORED, preference, sequence_log_probs, smoothed_nll
 
 __all__ = ["generation", "logits_of", "predictions", "preferences"]
 
@@ -17,7 +17,7 @@ Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]
 
 
 def logits_of(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """Return the logits [rows, T, vocabulary] of a batch of :mod:`biolink.pretrain.seq2seq`."""
+    """Return the logits [rows, T, vocabulary] of a batch for generation."""
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
@@ -56,7 +56,7 @@ def preferences(model: Any, beta: float, likelihood: float = 0.0) -> Objective:
     model
         The model before the stage; a frozen copy of it is the reference.
     beta
-        See :func:`biolink.pretrain.losses.preference`.
+        See :func:`biolink.pretrain.training.losses.preference`.
     likelihood
         The weight of the likelihood of the right names, which is added to the preference.
     """

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from biolink.kb.trie import NameTrie
-from biolink.pretrain.losses import consistency, smoothed_nll, unlikelihood
-from biolink.pretrain.objectives import logits_of, predictions
+from biolink.pretrain.training.losses import consistency, smoothed_nll, unlikelihood
+from biolink.pretrain.training.objectives import logits_of, predictions
 
 __all__ = ["fine_tuning", "wrong_continuations"]
 
@@ -62,7 +62,7 @@ def fine_tuning(
     Parameters
     ----------
     smoothing, form
-        See :func:`biolink.pretrain.losses.smoothed_nll`.
+        See :func:`biolink.pretrain.training.losses.smoothed_nll`.
     r_drop
         Weight of the divergence of two dropout passes over the same batch.
     unlikely

@@ -21,10 +21,10 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from biolink.errors import ConfigError, ModelError
-from biolink.pretrain.checkpoints import check_stage, last_whole, note_stage, seal
-from biolink.pretrain.losses import IGNORED
-from biolink.pretrain.settings import at_least, share
-from biolink.pretrain.stream import MARKS, DenoisingStream
+from biolink.pretrain.training.checkpoints import check_stage, last_whole, note_stage, seal
+from biolink.pretrain.training.losses import IGNORED
+from biolink.pretrain.training.resumable import MARKS, MarkedStream
+from biolink.pretrain.training.settings import at_least, share
 
 __all__ = ["Numbered", "Objective", "Optimisation", "run_training"]
 
@@ -252,7 +252,7 @@ class _Trainer(Trainer):
 class _Marks(TrainerCallback):
     """Writes the marks of the stream into each checkpoint."""
 
-    stream: DenoisingStream
+    stream: MarkedStream
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
@@ -302,7 +302,7 @@ def _adamw(groups: Sequence[dict[str, Any]], settings: Optimisation) -> tuple[An
 
 def run_training(
     model: Any,
-    dataset: Dataset | DenoisingStream,
+    dataset: Dataset | MarkedStream,
     collate: Callable[[Sequence[Any]], Mapping[str, Any]],
     objective: Objective,
     settings: Optimisation,
@@ -360,7 +360,7 @@ def run_training(
     arguments = training_arguments(folder, settings, extra or {})
     last = _last_checkpoint(folder, arguments.process_index == 0, stage, report)
     hooks: list[Any] = [_Log(folder / "log.jsonl", report), *callbacks]
-    if isinstance(dataset, DenoisingStream):
+    if isinstance(dataset, MarkedStream):
         hooks.append(_Marks(dataset))
         if last is not None:
             of_step = settings.batch_size * settings.accumulation * arguments.world_size
@@ -379,7 +379,7 @@ def run_training(
     )
     trainer.remove_callback(PrinterCallback)
     path = None if last is None else str(last)
-    trainer.random_state_of = path if isinstance(dataset, DenoisingStream) else None
+    trainer.random_state_of = path if isinstance(dataset, MarkedStream) else None
     trainer.train(resume_from_checkpoint=path)
     return trainer.state
 
@@ -396,7 +396,7 @@ def _last_checkpoint(
     return last
 
 
-def _resume_stream(stream: DenoisingStream, checkpoint: Path, of_step: int) -> None:
+def _resume_stream(stream: MarkedStream, checkpoint: Path, of_step: int) -> None:
     """Let a stream continue after the samples of the steps before a checkpoint."""
     done = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     marks = json.loads((checkpoint / MARKS).read_text(encoding="utf-8"))

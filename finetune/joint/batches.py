@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from biolink.errors import ConfigError
-from biolink.finetune.mining import interleaved, spread
-from biolink.finetune.tables import SOURCE_LIMIT, Mentions, Names, Ragged, marked_span
+from biolink.finetune.joint.mining import interleaved, spread
+from biolink.finetune.joint.tables import SOURCE_LIMIT, Mentions, Names, Ragged, marked_span
 from biolink.infer.rank.score import Packed, pack
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.denoising import Noise, noised
 from biolink.pretrain.kb_guided import KBGuidedSamples
-from biolink.pretrain.order import shuffled
-from biolink.pretrain.seq2seq import denoising_batch, padded
+from biolink.pretrain.training.order import shuffled
+from biolink.pretrain.training.seq2seq import denoising_batch, padded
 
 __all__ = ["Batch", "Batches", "Mined", "Ranking", "Special", "Stage"]
 
@@ -162,7 +162,7 @@ class Batch:
     Attributes
     ----------
     texts
-        Batch for denoising; see :func:`biolink.pretrain.seq2seq.denoising_batch`.
+        Batch for denoising; see :func:`biolink.pretrain.training.seq2seq.denoising_batch`.
     ranking
         Batch for generation.
     pairs
