@@ -161,3 +161,12 @@ def test_the_map_of_contributing_has_every_package() -> None:
     map_of_rooms = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for package, folder in project["tool"]["setuptools"]["package-dir"].items():
         assert f"| `{folder}/` | `{package}` |" in map_of_rooms, f"no row for {folder}/"
+
+
+def test_tests_mirror_the_folders() -> None:
+    folders = {
+        file.parent.relative_to(ROOT / "tests").as_posix()
+        for file in (ROOT / "tests").rglob("test_*.py")
+    }
+    for folder in folders - {"."}:
+        assert (ROOT / folder).is_dir(), f"tests/{folder} has no folder {folder}"

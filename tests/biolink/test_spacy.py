@@ -17,7 +17,7 @@ from biolink import spacy_component
 from biolink.errors import ConfigError, ModelError
 from biolink.kb import KnowledgeBase
 from biolink.spacy_component import LinkingComponent, links_of, nil_reason_of
-from tests.infer.conftest import CONCEPTS, bart, wordpiece
+from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 TEXTS = ["A fever of the lung.", "Nothing.", "aspirin for breast cancer and fever", ""]
 

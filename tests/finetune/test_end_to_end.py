@@ -21,8 +21,8 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
 from biolink.pretrain.training.running import Optimisation
-from tests.infer.conftest import CONCEPTS, bart, wordpiece
 from tests.recording import check_evidence_of_benchmark
+from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 TEXT = "cancer of the breast and fever. aspirin and fever."
 

@@ -27,7 +27,7 @@ from biolink.infer.rank.features import FEATURES, Candidates
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.training.losses import info_nce, listwise, smoothed_nll
-from tests.infer.conftest import CONCEPTS, bart, wordpiece
+from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 FORM = PromptForm("[START]", "[END]", window=12, name_prefix="")
 

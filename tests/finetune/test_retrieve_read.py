@@ -22,8 +22,8 @@ from biolink.kb.model_files import RETRIEVER, SEAL
 from biolink.pipeline import load
 from biolink.pretrain.training.running import Optimisation
 from tests.finetune.test_end_to_end import TEXT, documents
-from tests.infer.conftest import CONCEPTS, bart, wordpiece
 from tests.recording import check_evidence_of_benchmark
+from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 DOCUMENTS = [
     document.with_mentions(m for m in document.mentions if m.concept_ids != ("D5",))

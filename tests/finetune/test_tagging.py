@@ -28,8 +28,8 @@ from biolink.kb import Concept
 from biolink.kb.model_files import TAGGER
 from biolink.kb.model_folder import is_sealed, verify_model
 from biolink.pipeline import load
-from tests.infer.conftest import CONCEPTS, bart, wordpiece
-from tests.pretrain.test_training import interrupted
+from tests.interrupting import interrupted
+from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 LABELS = labels_of(TYPES)
 

@@ -28,8 +28,8 @@ from biolink.kb.prompt import PromptForm, source_text
 from biolink.kb.trie import NameTrie
 from biolink.pretrain.training.settings import read_settings
 from tests.finetune.test_finetune import documents
-from tests.infer.conftest import CONCEPTS, bart, t5, wordpiece
-from tests.pretrain.test_training import interrupted
+from tests.interrupting import interrupted
+from tests.tiny_models import CONCEPTS, bart, t5, wordpiece
 
 SETTINGS = """
 out = "out"

@@ -10,7 +10,7 @@ import pytest
 from biolink.kb import KnowledgeBase
 from biolink.pretrain.vocabulary import train_bpe
 from biolink.texts import read_texts
-from tests.infer.conftest import CONCEPTS
+from tests.tiny_models import CONCEPTS
 
 SMALL = """
 [config]

@@ -9,7 +9,7 @@ import torch
 
 from biolink.errors import ConfigError, ModelError
 from biolink.pretrain.vocabulary import extend_vocabulary, train_bpe
-from tests.infer.conftest import bart, wordpiece
+from tests.tiny_models import bart, wordpiece
 
 GENERAL = ["the cat sat on the mat and the dog ran to the other cat", "a dog and a cat"] * 20
 MEDICAL = ["hypertension with nephropathy", "nephropathy and hypertension, hypertension"] * 20
