@@ -330,7 +330,7 @@ def agreement(
     given: Sequence[Batch],
     trie: NameTrie,
 ) -> None:
-    """How often each side's best name is that of ``generate``."""
+    """Print how often the best name of each side is that of ``generate``."""
     first = next(iter(sides))
     theirs = [trie.walk(name) for batch in given for name in sides[first][0](batch)]
     for name, (run, _) in sides.items():
@@ -370,7 +370,7 @@ def recall(linked: Sequence[Document], kb: KnowledgeBase, k: int) -> float:
 
 
 def compared(together: Sequence[Document], alone: Sequence[Document]) -> str:
-    """How far what is linked among others is what is linked by itself."""
+    """Return how far links in a batch are the same as links one by one."""
     pairs = [
         (a.links, b.links)
         for one, other in zip(together, alone, strict=True)
@@ -451,7 +451,7 @@ def accuracy(data: Path, mentions: int) -> dict[str, Any]:
 
 
 def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any]:
-    """What one would use instead, over the embedded base's names: speed, memory, accuracy."""
+    """Measure alternatives over the embedded names: speed, memory, accuracy."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from transformers import BertConfig, BertModel
 

@@ -17,7 +17,7 @@ def main() -> None:
     from biolink.cli.streams import READER_GONE, set_up_streams
     from biolink.errors import BiolinkError
 
-    # At the exit Python would look for cycles among all that torch made: half a second.
+    # At exit Python would look for cycles among the objects of torch, which takes half a second.
     atexit.register(gc.freeze)
     # As with an interrupt from the keyboard, partial files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

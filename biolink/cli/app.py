@@ -117,7 +117,7 @@ def link(
         str | None,
         typer.Option(
             help="What finds the mentions: spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL. "
-            "Behind spacy:NAME and hf:FOLDER, =LABEL,LABEL keeps mentions of these types only. "
+            "After spacy:NAME and hf:FOLDER, =LABEL,LABEL keeps mentions of these types only. "
             "Default: the model's recogniser, or a dictionary of the knowledge base's names.",
             callback=not_empty,
         ),
@@ -157,7 +157,7 @@ def link(
         str,
         typer.Option(
             help="local links on this machine, ray on the machines of a Ray cluster. ray writes a "
-            "folder of shards to -o, and the same command goes on where an earlier one stopped."
+            "folder of shards to -o; if it was interrupted, the same command continues."
         ),
     ] = "local",
     shard_size: Annotated[
@@ -239,7 +239,7 @@ def info(
         typer.Argument(help="A model folder. Default: the embedded model.", callback=not_empty),
     ] = None,
 ) -> None:
-    """Check the files of a model; print versions, what it is and what it was trained on."""
+    """Check the files of a model, and print versions, its settings and its training."""
     from biolink.cli.info import print_info
 
     print_info(None if model is None else Path(model))
@@ -255,15 +255,15 @@ def evaluate(
     mentions: Annotated[
         str,
         typer.Option(
-            help="given links the gold mentions; find finds mentions and links them, so that the "
-            "figures are of the whole way."
+            help="given links the gold mentions; find finds mentions and links them, so that "
+            "recognition is measured as well."
         ),
     ] = "given",
     train: Annotated[
         list[str] | None,
         typer.Option(
-            help="Documents on which the linker was trained: the report tells mentions and "
-            "concepts in them from those that are not. It may be repeated.",
+            help="Documents on which the linker was trained; the report then has figures for "
+            "mentions and concepts that are in them and that are not. It may be repeated.",
             callback=not_empty,
         ),
     ] = None,

@@ -285,7 +285,7 @@ def _setups(
     for_development: Iterable[str],
     in_part: dict[str, Iterable[str]],
 ) -> list[Setup]:
-    """Systems with what stands in for them; a model's task says which belong together."""
+    """The systems with their models for parts; models with the same task belong together."""
     from biolink.bench.partial_kb import Setup
     from biolink.errors import ConfigError
     from biolink.pipeline import AnyLinker, load

@@ -29,7 +29,7 @@ class CalibrationJob:
     Attributes
     ----------
     files, kb, model, format, types
-        As for ``biolink link``; development documents with gold concepts.
+        As for ``biolink link``; the files are development documents with gold concepts.
     kind
         ``isotonic`` or ``platt``.
     output
@@ -47,7 +47,7 @@ class CalibrationJob:
 
 @dataclass(frozen=True, slots=True)
 class LinkedGold:
-    """Development documents whose gold mentions are linked, whatever the probability."""
+    """Development documents whose gold mentions are all linked, and the knowledge base."""
 
     documents: list[Document]
     kb: KnowledgeBase
@@ -69,28 +69,28 @@ def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None
 
 
 def run_calibrate(job: CalibrationJob) -> Calibrated:
-    """Calibrate on files, print the expected calibration error before and after, and write."""
+    """Calibrate on files, write the outputs, and print the calibration error before and after."""
     if job.kind not in ("isotonic", "platt"):
         raise ConfigError(f"--kind is {job.kind!r}; expected isotonic or platt")
     check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
-    found = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
+    result = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
 
     def write(file: str) -> None:
         if file.endswith(".json"):
-            found.calibration.save(file)
+            result.calibration.save(file)
         else:
-            before = list(zip(found.before, found.right, strict=True))
-            after = list(zip(found.after, found.right, strict=True))
+            before = list(zip(result.before, result.right, strict=True))
+            after = list(zip(result.after, result.right, strict=True))
             save_figure(reliability({"before": before, "after": after}), Path(file))
 
     failed = write_outputs(job.output, write)
     console = stdout()
-    console.print(f"{len(found.right)} links, {sum(found.right) / len(found.right):.1%} right")
+    console.print(f"{len(result.right)} links, {sum(result.right) / len(result.right):.1%} right")
     console.print(
-        f"expected calibration error: {found.error_before:.3f} before, {found.error_after:.3f} "
-        "after (five folds, each judged by the others)"
+        f"expected calibration error: {result.error_before:.3f} before, {result.error_after:.3f} "
+        "after (by cross-validation in five folds)"
     )
     for _, error in failed:
         raise error
-    return found
+    return result

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Advance", "message", "progress", "report_problems", "stdout"]
 
-#: Called with (how much is done, of how much or None).
+#: A function that is called with the amount done and, if it is known, the whole amount.
 Advance = Callable[[int, int | None], None]
 
 
 def message(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     sys.stderr.write(text + "\n")
 
 
 def report_problems(problems: Sequence[Exception], done: bool = False) -> None:
-    """Say on stderr what could not be read or linked, and whether something else was done."""
+    """Print problems on stderr, and whether everything else was done."""
     for problem in problems:
         message(f"biolink: {problem}")
     if problems:
@@ -33,7 +33,7 @@ def report_problems(problems: Sequence[Exception], done: bool = False) -> None:
 
 
 def stdout() -> Console:
-    """A console on stdout; wide when it is no terminal, so that nothing is cut."""
+    """Return a console on stdout, which is wide if it is not a terminal, so that nothing is cut."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 150, highlight=False)
@@ -41,7 +41,7 @@ def stdout() -> Console:
 
 @contextlib.contextmanager
 def progress(label: str, unit: str = "") -> Iterator[Advance]:
-    """A progress bar on stderr; nothing when stderr is no terminal."""
+    """Show a progress bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda done, size: None
         return

@@ -29,7 +29,7 @@ _SUFFIXES = (".json", ".md", ".html")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationJob:
-    """What is measured, and where the reports go.
+    """The options of ``biolink evaluate``.
 
     Attributes
     ----------
@@ -38,17 +38,20 @@ class EvaluationJob:
     mentions
         ``given``: gold mentions are linked. ``find``: mentions are found and linked, end to end.
     train
-        Documents that the linker was trained on: seen and unseen, and names under ``biosyn``.
+        Documents on which the linker was trained. They decide which mentions count as seen, and
+        under ``biosyn`` their mentions are names.
     protocol
         ``strict`` or ``biosyn``.
     baselines
-        Measure exact match and TF-IDF as well.
+        Whether exact match and TF-IDF are measured as well.
     predictions
-        Other systems' output, each a row.
+        Files with the output of other systems, each of which is measured as well.
     output
         Files to write; ``.json``, ``.md`` or ``.html``.
     json
-        Print the report as JSON.
+        Whether the report is printed as JSON.
+    seed
+        Seed of the bootstrap.
     """
 
     files: tuple[str, ...]
@@ -68,14 +71,14 @@ class EvaluationJob:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOutcome:
-    """System -> report, and what could not be read or written."""
+    """System -> report, and the problems of reading and writing."""
 
     reports: dict[str, Report] | dict[str, FoundReport]
     problems: list[BiolinkError] = field(default_factory=list)
 
 
 def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
-    """Link the mentions of annotated files, or find them, and say how many are right."""
+    """Link the mentions of annotated files, or find them, and measure the links."""
     _check(job)
     problems: list[BiolinkError] = []
     try:
@@ -139,11 +142,11 @@ def _found(
 
 
 def _predicted(file: str, gold: Sequence[Document], problems: list[BiolinkError]) -> list[Document]:
-    """What another system found in the gold documents; nothing where it has no document."""
+    """The gold documents as another system predicts them; a missing one has no mentions."""
     from biolink.evaluation.baselines import linked_as_written
 
-    found = {d.id: d for d in map(linked_as_written, read_all((file,), None, problems.append))}
-    return [found.get(document.id, document.with_mentions(())) for document in gold]
+    by_id = {d.id: d for d in map(linked_as_written, read_all((file,), None, problems.append))}
+    return [by_id.get(document.id, document.with_mentions(())) for document in gold]
 
 
 def _linking(
@@ -164,7 +167,7 @@ def _given(
     from biolink.evaluation.baselines import by_names, exact, predicted, tfidf
     from biolink.finetune.samples import named_mentions
 
-    # All that is returned shows what a perfect order would reach; generation returns a beam.
+    # Many links are returned for the ceiling; generation returns only those of its beam.
     top_k = 5 if job.method == "generate" else 100
     linker = loaded_for_given(LinkSettings(job.kb, job.model, job.method, top_k))
     warn_of_seen(linker, gold)
@@ -203,7 +206,7 @@ def _given(
 
 
 def warn_of_seen(linker: AnyLinker, documents: Sequence[Document]) -> int:
-    """Say when documents are among those that the model was trained on; returns how many are."""
+    """Warn of documents on which the model was trained, and return their number."""
     from biolink.infer.seen_documents import SeenDocuments
 
     known = SeenDocuments(linker.model.folder)
@@ -211,7 +214,7 @@ def warn_of_seen(linker: AnyLinker, documents: Sequence[Document]) -> int:
     if seen:
         message(
             f"biolink: warning: the model was trained on {seen} of these {len(documents)} "
-            "documents: on documents that it has not seen it is worse than these figures"
+            "documents, so these figures are better than those for other documents"
         )
     return seen
 
@@ -222,7 +225,7 @@ def _publish(
     output: Sequence[str],
     json: bool,
 ) -> list[BiolinkError]:
-    """Write and print; what cannot be written is printed, so that it is not lost."""
+    """Write the reports; if one cannot be written, it is printed, so that it is not lost."""
     from biolink.evaluation.report import to_html, to_markdown
 
     main = next(iter(reports.values()))
@@ -305,7 +308,7 @@ def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
 
 
 def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
-    """Paired comparison of two reports that ``biolink evaluate -o NAME.json`` wrote."""
+    """Compare two reports that ``biolink evaluate -o NAME.json`` wrote."""
     check_outputs(output, (".md", ".html"), (".html",))
 
     def read(file: Path) -> Report:
@@ -315,13 +318,11 @@ def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
             what = str(error).splitlines()[0]
             raise InputError(str(file), None, what, "a report of biolink evaluate") from None
 
-    one, other = (
-        (first.stem, second.stem) if first.stem != second.stem else (f"1 {first}", f"2 {second}")
-    )
-    reports = {one: read(first), other: read(second)}
-    found = compare(reports[one], reports[other])
-    if not found.mentions:
+    a, b = (first.stem, second.stem) if first.stem != second.stem else (f"1 {first}", f"2 {second}")
+    reports = {a: read(first), b: read(second)}
+    comparison = compare(reports[a], reports[b])
+    if not comparison.mentions:
         raise ConfigError(f"{first} and {second} have no mention in common")
-    for error in _publish(reports, [(one, other, found)], output, False):
+    for error in _publish(reports, [(a, b, comparison)], output, False):
         raise error
-    return found
+    return comparison

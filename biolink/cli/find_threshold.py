@@ -26,9 +26,9 @@ class ThresholdJob:
     Attributes
     ----------
     files, kb, model, format, types
-        As for ``biolink link``; development documents with gold concepts.
+        As for ``biolink link``; the files are development documents with gold concepts.
     precision
-        Wanted precision; highest F1 when None.
+        The precision to reach. Default: the highest F1 is chosen.
     output
         ``.json``, ``.svg`` or ``.png`` files to write.
     """
@@ -64,7 +64,7 @@ def run_find_threshold(job: ThresholdJob) -> Curve:
 
 
 def _print(curve: Curve) -> None:
-    """At most twenty points, evenly spread over the curve, and the best."""
+    """Print about twenty points, evenly spread over the curve, and the best."""
     from rich.table import Table
 
     table = Table()

@@ -31,12 +31,12 @@ OnProblem = Callable[[BiolinkError], None]
 def check_inputs(
     files: Sequence[str], texts: Sequence[str], format: str | None, text_column: str | None
 ) -> None:
-    """Refuse options of files where there are none, or none with columns.
+    """Raise an error if an option would have no effect on the given inputs.
 
     Raises
     ------
     ConfigError
-        Naming the option that would have no effect.
+        The message names the option.
     """
     for name, value in (("--format", format), ("--text-column", text_column)):
         if value is not None and texts and not files:
@@ -50,29 +50,29 @@ def check_inputs(
 
 
 def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:
-    """The files that names mean: a folder stands for the files in it and below it, sorted.
+    """List the input files; a folder stands for the files in it and below it, sorted.
 
-    Names that begin with a dot are left out, as ``ls`` leaves them out, and so is the file that
-    the command itself writes. Whatever else in a folder cannot be read is a problem.
+    As with ``ls``, names in a folder that begin with a dot are left out. The output file of the
+    command is left out as well.
 
     Parameters
     ----------
     names
         Files, folders and ``-``.
     on_problem
-        Told of folders without a file, and of what is in a folder and no file.
+        Called for a folder without files, and for an entry of a folder that is not a file.
     output
-        Where the command writes.
+        The output file of the command.
     """
     files: list[str] = []
     for name in names:
         if name == STDIO or not name or not Path(name).is_dir():
             files.append(name)
             continue
-        found = files_below(name, on_problem)
+        below = files_below(name, on_problem)
         if output != STDIO:
-            found = [file for file in found if not _same(file, output)]
-        files += map(str, found)
+            below = [file for file in below if not _same(file, output)]
+        files += map(str, below)
     return files
 
 
@@ -90,18 +90,18 @@ def read_all(
     text_column: str | None = None,
     output: str = STDIO,
 ) -> Iterator[Document]:
-    """The documents of several files and folders; a file that cannot be read is a problem, too.
+    """Yield the documents of several files and folders; a file that cannot be read is a problem.
 
     Parameters
     ----------
     names, output
         As for :func:`files_of`.
     format
-        Of the files; found by content when None.
+        The format of the files. Default: found by content.
     on_problem
-        Told of what cannot be read.
+        Called with each problem.
     text_column
-        Of tables: the column that holds the texts.
+        For tables, the column that holds the texts.
     """
     options = {} if text_column is None else {"text_column": text_column}
     for file in files_of(names, on_problem, output):
@@ -121,7 +121,7 @@ def read_all(
 
 
 def documents_of(texts: Sequence[str]) -> Iterator[Document]:
-    """Texts of the command line as documents, numbered from 1.
+    """Yield texts of the command line as documents, numbered from 1.
 
     >>> [document.id for document in documents_of(["Asthma.", "Gout."])]
     ['1', '2']
@@ -129,7 +129,7 @@ def documents_of(texts: Sequence[str]) -> Iterator[Document]:
     Raises
     ------
     ConfigError
-        For bytes that are not UTF-8.
+        When a text has bytes that are not UTF-8.
     """
     for number, text in enumerate(texts, 1):
         try:
@@ -140,26 +140,26 @@ def documents_of(texts: Sequence[str]) -> Iterator[Document]:
 
 
 def raise_problem(problem: BiolinkError) -> None:
-    """End a command at the first problem: what :func:`read_all` takes as ``on_problem``."""
+    """Raise a problem; as ``on_problem`` of :func:`read_all` this ends a command at the first."""
     raise problem
 
 
 def some_documents(documents: Iterable[T], problems: Sized) -> Iterator[T]:
-    """The documents or texts, once it is known that there is one.
+    """Return the documents or texts after checking that there is at least one.
 
-    Nothing is loaded and no output is opened for input that cannot be read at all.
+    If no input can be read, no model is loaded and no output is opened.
 
     Parameters
     ----------
     documents
-        As :func:`read_all` gives them, or :class:`biolink.texts.TextReader`.
+        Documents of :func:`read_all`, or texts of :class:`biolink.texts.TextReader`.
     problems
-        Where the reading tells its problems.
+        The list to which reading adds its problems.
 
     Raises
     ------
     ConfigError
-        When there are problems, and no document.
+        When there are problems and no document.
     """
     stream = iter(documents)
     first = next(stream, None)

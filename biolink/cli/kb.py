@@ -43,7 +43,7 @@ def opened(
     format: str | None = None,
     option: list[str] | None = None,
 ) -> KnowledgeBase:
-    """The base of a command, the embedded one when None; rows that cannot be read are problems."""
+    """The knowledge base of a command, by default the embedded one; bad rows are problems."""
     from biolink.cli.console import progress
     from biolink.kb import KnowledgeBase
 
@@ -74,7 +74,7 @@ def _reported() -> Iterator[list[BiolinkError]]:
 
 
 def _tell_former(kb: KnowledgeBase, concept_id: str) -> None:
-    """Say so when an id that was asked for leads on to a concept with another."""
+    """Print a note if an id that was asked for leads to a concept with another id."""
     from biolink.cli.console import message
 
     concept = kb.get(concept_id)

@@ -42,7 +42,7 @@ __all__ = [
     "run_link",
 ]
 
-#: ``--mentions`` as :meth:`biolink.Linker.pipe` takes it.
+#: Value of ``--mentions`` -> ``recognise`` of :meth:`biolink.Linker.pipe`.
 RECOGNISE = {"auto": None, "given": False, "find": True}
 
 
@@ -66,7 +66,7 @@ class LinkJob:
 
 @dataclass(slots=True)
 class LinkOutcome:
-    """What was done, and what could not be."""
+    """The numbers of documents, mentions and linked mentions, and the problems."""
 
     documents: int = 0
     mentions: int = 0
@@ -112,17 +112,17 @@ def run_link(job: LinkJob) -> LinkOutcome:
 
 
 def _documents(job: LinkJob, outcome: LinkOutcome) -> Iterator[Document]:
-    """The texts and the files of a job; standard input when it has neither."""
+    """The texts and the files of a job, or standard input if it has neither."""
     files = job.files or (() if job.texts else (STDIO,))
-    told = outcome.problems.append
+    on_problem = outcome.problems.append
     return chain(
         documents_of(job.texts),
-        read_all(files, job.format, told, job.text_column, job.output),
+        read_all(files, job.format, on_problem, job.text_column, job.output),
     )
 
 
 def _on_ray(job: LinkJob) -> LinkOutcome:
-    """Link into a folder of shards, or go on with one."""
+    """Link into a folder of shards, or continue with one."""
     from biolink.scale.cluster import ClusterJob, link_on_ray
 
     if job.output == STDIO or job.to not in (None, "jsonl"):
@@ -151,12 +151,12 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
         job.text_column,
     )
     with progress("linking", "documents") as advance:
-        found = link_on_ray(cluster_job, advance)
-    outcome = LinkOutcome(found.documents, found.mentions, found.linked)
-    outcome.problems = [*problems, *map(BiolinkError, found.problems)]
-    report_problems(outcome.problems, found.documents + found.kept > 0)
-    if found.kept:
-        message(f"biolink: kept from an earlier run: {counted(found.kept, 'shard')}")
+        on_ray = link_on_ray(cluster_job, advance)
+    outcome = LinkOutcome(on_ray.documents, on_ray.mentions, on_ray.linked)
+    outcome.problems = [*problems, *map(BiolinkError, on_ray.problems)]
+    report_problems(outcome.problems, on_ray.documents + on_ray.kept > 0)
+    if on_ray.kept:
+        message(f"biolink: kept from an earlier run: {counted(on_ray.kept, 'shard')}")
     return outcome
 
 
@@ -177,7 +177,7 @@ def _output_format(job: LinkJob) -> str:
 
 
 def loaded(settings: LinkSettings) -> AnyLinker:
-    """The linker, with progress on stderr."""
+    """Load a linker, with progress on stderr."""
     with progress("preparing the knowledge base") as advance, _no_collection():
         linker = settings.linker(lambda _, done, size: advance(done, size))
         linker.prepare()
@@ -186,7 +186,7 @@ def loaded(settings: LinkSettings) -> AnyLinker:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Without looking for cycles: what is imported and loaded stays, and there is much of it."""
+    """Switch garbage collection off, since imported and loaded objects are many and stay."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -197,12 +197,12 @@ def _no_collection() -> Iterator[None]:
 
 
 def loaded_for_given(settings: LinkSettings) -> Linker:
-    """The same, of a model that links given mentions.
+    """Load a linker that links given mentions.
 
     Raises
     ------
     ConfigError
-        For a model that finds its own.
+        When the model finds its own mentions.
     """
     from biolink.infer.linkers.mention_linker import Linker
 
@@ -217,16 +217,16 @@ def loaded_for_given(settings: LinkSettings) -> Linker:
 
 @contextmanager
 def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Iterator[Linked]]:
-    """Outcomes of the documents' blocks, from this process or from ``job.workers``."""
+    """Link documents in blocks, in this process or in ``job.workers`` processes."""
     recognise = RECOGNISE[job.mentions]
     blocks = blocks_of(documents, job.batch_size)
     if job.workers == 1:
         linker = BlockLinker(loaded(job.settings), recognise, job.settings.curies)
-        # As the workers do, so that the results are theirs to the last bit.
+        # Workers use one thread, too, so the results are the same to the last bit.
         with one_thread():
             yield map(linker, blocks)
         return
-    # Named after the user, not at random: the next run removes what a killed one left.
+    # The folder is named after the user, so that the next run removes files of a killed one.
     target = Path(tempfile.gettempdir(), f"biolink-{getattr(os, 'getuid', int)()}")
     with temporary_beside(target, folder=True) as (folder, _):
         folder.chmod(0o700)
@@ -250,7 +250,7 @@ def _counted(
 
 
 def _print_table(documents: Iterable[Document]) -> None:
-    """A table of each document; columns that say nothing in it are left out."""
+    """Print a table for each document, without columns that would be empty."""
     from rich.table import Table
     from rich.text import Text
 
@@ -284,13 +284,13 @@ def _table_row(mention: Mention) -> tuple[str, ...]:
     """The cells of :data:`_TABLE`; "found as" says the name if it is not the preferred one."""
     best = mention.best
     note = f" = {best.long_form}" if best and best.long_form else ""
-    place = f"{mention.start}-{mention.end}"
+    offsets = f"{mention.start}-{mention.end}"
     if best is None:
         nil = mention.nil_reason or "not linked"
-        return (place, mention.text, mention.type, "NIL", "", "", "", nil)
+        return (offsets, mention.text, mention.type, "NIL", "", "", "", nil)
     preferred = best.preferred_name or best.name
     return (
-        place,
+        offsets,
         mention.text + note,
         mention.type,
         best.curie or best.concept_id,

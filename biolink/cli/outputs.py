@@ -1,4 +1,4 @@
-"""The files that a command writes beside what it prints: checked before the work, kept after it."""
+"""The output files of a command, which are checked before the work and written after it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ __all__ = ["check_outputs", "write_outputs"]
 def check_outputs(
     files: Sequence[str], suffixes: Sequence[str], pictured: Iterable[str] = ()
 ) -> None:
-    """Find out before the work whether files could be written after it.
+    """Check before the work whether the output files can be written after it.
 
     Parameters
     ----------
     files
-        That are to be written.
+        The files to write.
     suffixes
-        Their names end in one of these.
+        The suffixes that their names may have.
     pictured
-        Those of the suffixes whose files hold pictures.
+        The suffixes of files that contain plots.
 
     Raises
     ------
     ConfigError
-        For a name of another kind, one that is there twice, and a place where nothing can be
-        written.
+        When a name has another suffix or is given twice, or its folder cannot be written.
     MissingDependencyError
-        When there are to be pictures, without matplotlib.
+        When a file contains plots and matplotlib is not installed.
     """
     kinds = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if suffixes[1:] else suffixes[0]
     for number, file in enumerate(files):
@@ -55,18 +54,18 @@ def check_outputs(
 def write_outputs(
     files: Iterable[str], write: Callable[[str], None]
 ) -> list[tuple[str, BiolinkError]]:
-    """Write each file; one that fails does not keep the others from being written.
+    """Write each file; if one fails, the others are still written.
 
     Parameters
     ----------
     files
-        That are to be written.
+        The files to write.
     write
-        Writes one.
+        A function that writes one file.
 
     Returns
     -------
-    Those that could not be written, and why.
+    The files that could not be written, each with its error.
     """
     failed: list[tuple[str, BiolinkError]] = []
     for file in files:

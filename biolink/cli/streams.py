@@ -1,7 +1,7 @@
-"""Standard streams of the command: closed ones, full ones and readers that go away are told.
+"""The standard streams of the command, which may be closed or full, or lose their reader.
 
-A write to stdout fails with one clear error, whoever writes; where the reader has gone away (head,
-less), the command ends with the status that the shell gives a process ended by SIGPIPE.
+A failed write to stdout gives one clear error. If the reader has gone away (head, less), the
+command ends with the status that the shell gives to a process that was ended by SIGPIPE.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ READER_GONE = 141
 
 
 def set_up_streams() -> None:
-    """Give the process streams that can be written to, whatever it was started with."""
+    """Set up streams that can be written, whatever streams the process was started with."""
     for number in (0, 1, 2):
-        # Else the next file that is opened would be the closed stream.
+        # Otherwise the next file that is opened would get the number of the closed stream.
         try:
             os.fstat(number)
         except OSError:
@@ -41,11 +41,11 @@ def set_up_streams() -> None:
 
 
 class _Output(io.RawIOBase):
-    """What is written to stdout, or nowhere when it is closed."""
+    """The raw stream of stdout, which may be closed."""
 
     def __init__(self, number: int | None) -> None:
         self._number = number
-        self._told = False
+        self._failed = False
 
     def writable(self) -> bool:
         return True
@@ -59,20 +59,20 @@ class _Output(io.RawIOBase):
         return self._number
 
     def write(self, data: Any) -> int:
-        if self._told:
-            # What is left in buffers when the process ends.
+        if self._failed:
+            # After an error, the rest of the buffers is dropped.
             return len(data)
         try:
             if self._number is None:
                 raise InputError("<stdout>", None, "closed", "a stream that can be written")
             return os.write(self._number, data)
         except BrokenPipeError:
-            self._told = True
+            self._failed = True
             raise SystemExit(READER_GONE) from None
         except OSError as error:
-            self._told = True
+            self._failed = True
             found = error.strerror or str(error)
             raise InputError("<stdout>", None, found, "a stream that can be written") from None
         except InputError:
-            self._told = True
+            self._failed = True
             raise

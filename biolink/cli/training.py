@@ -1,4 +1,4 @@
-"""``biolink pretrain``, ``biolink finetune`` and what belongs to them."""
+"""``biolink pretrain``, ``biolink finetune`` and the other commands of training."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _report(record: dict[str, Any]) -> None:
 
 @contextmanager
 def _problems() -> Iterator[list[BiolinkError]]:
-    """A list for what cannot be read: it is told in the end, and the exit code says so.
+    """Collect problems of reading, report them at the end, and then exit with status 1.
 
     Raises
     ------
     typer.Exit
-        When all went well but for them.
+        When there are problems and no other error.
     """
     from biolink.cli.console import report_problems
 
@@ -55,7 +55,7 @@ def _problems() -> Iterator[list[BiolinkError]]:
 
 @contextmanager
 def _texts(files: Sequence[Path]) -> Iterator[TextReader]:
-    """A reader of texts whose problems are told in the end, as :func:`_problems` tells them."""
+    """A reader of texts whose problems are reported at the end, as in :func:`_problems`."""
     from biolink.texts import TextReader
 
     _check_present(files)
@@ -68,7 +68,7 @@ def _texts(files: Sequence[Path]) -> Iterator[TextReader]:
 
 
 def _check_present(files: Sequence[Path]) -> None:
-    """Refuse a name without a file: what is trained on is never less than what was asked for."""
+    """Raise an error for a missing file, so that a training never uses fewer files than asked."""
     from biolink.errors import InputError
 
     for file in files:

@@ -186,7 +186,7 @@ def read(
     path = need_path(path, "the path of a file or folder of documents")
     if format is not None:
         load(format)
-    need_callable("on_problem", on_problem, "a function that is told of a problem")
+    need_callable("on_problem", on_problem, "a function that is called with a problem")
     if text_column is not None:
         need_text("text_column", text_column)
     if str(path) != STDIO and Path(path).is_dir():
@@ -258,7 +258,7 @@ def write(
         argument is not valid.
     """
     path = need_path(path, "the path of a file to write")
-    need_callable("on_problem", on_problem, "a function that is told of a problem")
+    need_callable("on_problem", on_problem, "a function that is called with a problem")
     documents = each_document(documents, "write")
     name = format or format_of_name(path)
     if name is None:

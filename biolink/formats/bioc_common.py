@@ -70,7 +70,7 @@ def from_entry(
     on_problem
         Called with problems that leave the document readable.
     seen
-        Told of the keys of annotations.
+        Counts the keys of annotations.
 
     Raises
     ------

@@ -85,7 +85,7 @@ def document_from_dict(
     number
         The document's id if the object has none.
     seen
-        Told of the keys of mentions.
+        Counts the keys of mentions.
 
     Raises
     ------

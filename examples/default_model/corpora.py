@@ -78,7 +78,7 @@ def development_documents(data: Path) -> list[list[Document]]:
 
 
 def document_sets(data: Path) -> dict[str, list[Document]]:
-    """What the model is trained on: ``training``, and ``final`` with the development documents."""
+    """Return the sets ``training`` and ``final``, which has the development documents as well."""
     training = [d for corpus in training_documents(data) for d in corpus]
     development = [d for corpus in development_documents(data) for d in corpus]
     return {"training": training, "final": [*training, *development]}
