@@ -18,8 +18,8 @@ MARKS = "stream_marks.json"
 class MarkedStream(IterableDataset):
     """A stream whose position is the number of samples taken from it.
 
-    A subclass yields its samples from the mark ``_start`` on, without the first ``_skip``, and
-    appends marks to :attr:`marks` on its way: the number of a sample, and the state from which the
+    A subclass yields its samples from the mark ``_start`` on, without the first ``_skip``. It
+    appends marks to :attr:`marks`, each with the number of a sample and the state from which the
     samples after it can be made again.
     """
 
@@ -34,9 +34,9 @@ class MarkedStream(IterableDataset):
         Parameters
         ----------
         consumed
-            How many samples have been taken from the stream.
+            The number of samples that were taken from the stream.
         marks
-            What :attr:`marks` held when the checkpoint was written.
+            The value of :attr:`marks` when the checkpoint was written.
         """
         earlier = [mark for mark in marks if mark["number"] <= consumed]
         self._start = earlier[-1] if earlier else {"number": 0, "state": None}
