@@ -134,7 +134,14 @@ def from_entry(
 
 
 def _kind(infons: dict[str, Any]) -> str:
-    return str(infons.get("type") or infons.get("section_type") or "")
+    return _word(infons.get("type")) or _word(infons.get("section_type"))
+
+
+def _word(value: Any) -> str:
+    """A type, or the first of a list of types; "" for what is no type."""
+    if isinstance(value, list):
+        return next(filter(None, map(_word, value)), "")
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _infons_of_document(record: dict[str, Any], seen: IdsSeen | None) -> dict[str, Any]:
@@ -268,11 +275,13 @@ def _mention(
         odd = key_of_odd_id(infons)
         if odd is not None:
             _leave_out(f"the infon {odd[:40]!r} that is {json_kind(infons[odd])}", seen)
-    types = (str(v) for k, v in infons.items() if str(k).lower() in _TYPE_KEYS and v)
+    types = [value for key, value in infons.items() if key.lower() in _TYPE_KEYS and value]
+    if types and not any(map(_word, types)):
+        _leave_out(f"a type that is {json_kind(types[0])}", seen)
     return Mention(
         *covered,
         text[covered[0] : covered[1]],
-        type=next(types, ""),
+        type=next(filter(None, map(_word, types)), ""),
         concept_ids=concept_ids,
         id_joiner=joiner,
         spans=tuple(spans) if len(spans) > 1 else (),

@@ -16,13 +16,16 @@ from bioc.biocjson.encoder import BioCJSONEncoder
 from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.jsonl import OWN_PASSAGES
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
     OnProblem,
+    check_utf8,
     described,
     metadata_held,
     raise_or_report,
+    strict_json,
 )
 from biolink.kb.files import display_name, numbered_lines
 
@@ -39,6 +42,7 @@ def sniff(path: str | Path, head: str) -> bool:
         and re.search(r'"(PubTator3|documents|passages)"\s*:\s*\[', head) is not None
         and re.search(r'"bioctype"|"infons"|"PubTator3"|"documents"|"annotations"|"offset"', head)
         is not None
+        and OWN_PASSAGES.search(head) is None
     )
 
 
@@ -65,8 +69,12 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
             record = json.loads(text)
         except (ValueError, RecursionError) as error:
             line_number = error.lineno if isinstance(error, json.JSONDecodeError) else None
-            found = described(error)
-            raise_or_report(InputError(source, line_number, found, "BioC JSON"), on_problem)
+            problem = InputError(source, line_number, described(error), "BioC JSON")
+            try:
+                check_utf8(text, source, None)
+            except InputError as not_utf8:
+                problem = not_utf8
+            raise_or_report(problem, on_problem)
             for entry in _whole_entries(text):
                 yield from _records(entry, source, None, on_problem, seen)
         else:
@@ -124,7 +132,7 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
     first = True
     for document in documents:
         with metadata_held(document.id, LABEL, on_problem):
-            record = json.dumps(to_bioc(document), cls=BioCJSONEncoder, ensure_ascii=False)
+            record = strict_json(to_bioc(document), cls=BioCJSONEncoder)
             record.encode()
             stream.write(("" if first else ",") + "\n" + record)
             first = False

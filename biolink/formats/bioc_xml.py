@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,8 +20,9 @@ from biolink.formats.problems import (
     described,
     metadata_held,
     raise_or_report,
+    strict_json,
 )
-from biolink.formats.xml import records, root_of
+from biolink.formats.xml import records, root_of, text_of
 from biolink.kb.files import display_name
 
 LABEL = "BioC XML"
@@ -59,7 +59,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
 
 def _document(element: etree._Element) -> dict[str, Any]:
     return {
-        "id": element.findtext("id") or "",
+        "id": text_of(element.find("id")),
         "infons": _infons(element),
         "relations": _relations(element),
         "passages": list(map(_passage, element.iterfind("passage"))),
@@ -78,7 +78,7 @@ def _passage(element: etree._Element) -> dict[str, Any]:
 def _piece(element: etree._Element) -> dict[str, Any]:
     return {
         "offset": element.findtext("offset"),
-        "text": element.findtext("text"),
+        "text": text_of(element.find("text")),
         "annotations": list(map(_annotation, element.iterfind("annotation"))),
         "relations": _relations(element),
     }
@@ -99,20 +99,30 @@ def _annotation(element: etree._Element) -> dict[str, Any]:
     return {
         "id": element.get("id"),
         "infons": _infons(element),
-        "text": element.findtext("text"),
+        "text": text_of(element.find("text")),
         "locations": [dict(location.attrib) for location in element.iterfind("location")],
     }
 
 
 def _infons(element: etree._Element) -> dict[str, Any]:
-    return {infon.get("key", ""): infon.text for infon in element.iterfind("infon")}
+    """The infons of an element; the values of a key that is repeated become a list."""
+    infons: dict[str, Any] = {}
+    for infon in element.iterfind("infon"):
+        key, value = infon.get("key", ""), text_of(infon)
+        if key not in infons:
+            infons[key] = value
+        elif isinstance(infons[key], list):
+            infons[key].append(value)
+        else:
+            infons[key] = [infons[key], value]
+    return infons
 
 
 def _infon(value: Any) -> str:
     """A value of the metadata as the string of an infon; other values are written as JSON."""
     if value is None:
         return ""
-    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return clean(value if isinstance(value, str) else strict_json(value))
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:

@@ -9,6 +9,7 @@ other tools (:mod:`biolink.formats.ids`); a warning counts their other keys.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import MISSING, asdict, fields
@@ -27,6 +28,7 @@ from biolink.formats.problems import (
     described,
     metadata_held,
     raise_or_report,
+    strict_json,
 )
 from biolink.kb.files import display_name, numbered_lines
 from biolink.kb.wording import json_kind
@@ -39,6 +41,9 @@ IDS_EXPECTED = 'ids under a key such as "concept_ids" or "identifier"'
 _ID_KEYS = ("id", "pmid", "doc_id", "pmcid")
 #: Keys that are read; the values of other keys become metadata.
 _KNOWN = (*_ID_KEYS, "text", "title", "abstract", "passages", "mentions")
+#: The passages of a document in this format, and those of BioC JSON.
+OWN_PASSAGES = re.compile(r'"passages"\s*:\s*\[\s*\{\s*"(?:start|end|kind)"')
+_OTHER_PASSAGES = re.compile(r'"passages"\s*:\s*\[\s*\{\s*"(?!start"|end"|kind")')
 #: The depth to which lists and objects may be nested in metadata.
 _DEPTH = 50
 
@@ -48,6 +53,7 @@ def sniff(path: str | Path, head: str) -> bool:
     return (
         re.match(r'\s*\{[^\n]*"(text|abstract|title)"\s*:', head) is not None
         and re.search(r'"denotations"\s*:', head) is None
+        and _OTHER_PASSAGES.search(head) is None
     )
 
 
@@ -227,10 +233,12 @@ def _link(value: Any) -> Link:
     unknown = record.keys() - _LINK
     if unknown:
         raise ValueError(f'a link has the unknown key "{min(unknown)}"')
+    # JSON has no other way to write that a link has no score.
+    absent = {key: math.nan for key in ("score", "probability") if record.get(key, 0) is None}
     missing = _LINK_NEEDED - record.keys()
     if missing:
         raise ValueError(f'a link has no "{min(missing)}"')
-    return Link(**{**record, "also": tuple(_list(record, "also"))})
+    return Link(**{**record, **absent, "also": tuple(_list(record, "also"))})
 
 
 def document_to_dict(document: Document) -> dict[str, Any]:
@@ -266,7 +274,7 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
     """Write a line per document; a document whose metadata JSON cannot hold is a problem."""
     for document in documents:
         with metadata_held(document.id, "JSON Lines", on_problem):
-            line = json.dumps(document_to_dict(document), ensure_ascii=False, default=_number)
+            line = strict_json(document_to_dict(document), default=_number)
             line.encode()
             stream.write(line + "\n")
 

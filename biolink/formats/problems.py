@@ -8,6 +8,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from biolink.errors import InputError
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
@@ -22,6 +23,7 @@ __all__ = [
     "described",
     "metadata_held",
     "raise_or_report",
+    "strict_json",
     "whole_number",
 ]
 
@@ -71,6 +73,20 @@ def described(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "lists or objects are nested too deeply"
     return str(error)
+
+
+def strict_json(value: Any, **options: Any) -> str:
+    """Write JSON that every program reads: numbers that are not finite become null.
+
+    >>> strict_json({"a": [float("nan"), 1]})
+    '{"a": [null, 1]}'
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
+    except ValueError:
+        # A second pass gives plain objects, of which the numbers that are not finite are known.
+        plain = json.loads(json.dumps(value, **options), parse_constant=lambda _: None)
+        return json.dumps(plain, ensure_ascii=False)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.medline import NO_TITLE, titled
 from biolink.formats.problems import OnProblem, raise_or_report
-from biolink.formats.xml import records, root_of
+from biolink.formats.xml import records, root_of, text_of
 from biolink.kb.files import display_name
 
 LABEL = "PubMed XML"
@@ -27,7 +27,7 @@ def sniff(path: str | Path, head: str) -> bool:
 
 
 def _text(element: etree._Element | None) -> str:
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    return " ".join(text_of(element).split())
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
@@ -38,7 +38,12 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """
     source = display_name(path)
     for element in records(path, _ARTICLE, LABEL, on_problem):
-        document = _article(element)
+        try:
+            document = _article(element)
+        except ValueError as error:
+            problem = InputError(source, element.sourceline, str(error), "a PubMed article")
+            raise_or_report(problem, on_problem)
+            continue
         if document is None:
             problem = InputError(
                 source,

@@ -40,6 +40,8 @@ _ESCAPED = {
 }
 _ESCAPED |= {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = re.compile(r"\\(?:[tnr|]|u[0-9a-f]{4}|\\)")
+# What follows a carriage return that is meant as the end of a line.
+_OTHER_BREAKS = re.compile(r"\r[^|\t\r]*(?:\|[ta]\||\t[0-9]+\t[0-9]+\t)")
 _NUMBER = re.compile(r"\s*[0-9]+\s*")
 
 
@@ -90,6 +92,9 @@ def _document(
                 if texts and match[1] != doc_id:
                     found, expected = f"the document id {match[1][:40]!r}", f"{doc_id!r}, as above"
                     raise InputError(source, number, found, expected)
+                if _OTHER_BREAKS.search(match[3]):
+                    found = "lines that end in carriage returns only"
+                    raise InputError(source, number, found, "line feeds")
                 doc_id = match[1]
                 texts[match[2]] = match[3]
                 continue

@@ -13,7 +13,7 @@ from biolink.errors import InputError
 from biolink.formats.problems import OnProblem, raise_or_report
 from biolink.kb.files import STDIO, display_name, open_binary
 
-__all__ = ["records", "root_of"]
+__all__ = ["records", "root_of", "text_of"]
 
 _CHUNK = 1 << 20
 
@@ -31,6 +31,23 @@ def root_of(head: str) -> str:
         re.DOTALL,
     )
     return match[1] if match else ""
+
+
+def text_of(element: etree._Element | None) -> str:
+    """The text of an element and of those in it, without comments; "" if it is None.
+
+    Raises
+    ------
+    ValueError
+        If the text has a reference to an entity. Entities of documents are not resolved, because
+        they may be files or grow without limit.
+    """
+    if element is None:
+        return ""
+    entity = next(element.iter(etree.Entity), None)
+    if entity is not None:
+        raise ValueError(f"the text has the entity {entity.text[:40]}, which is not resolved")
+    return str(element.xpath("string()"))
 
 
 def records(

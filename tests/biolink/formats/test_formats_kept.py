@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document, Link, Mention
 from biolink.errors import InputError
 from biolink.formats import read, write
 from biolink.formats.ids import ids_under, join_ids, split_ids
@@ -256,3 +257,102 @@ def test_ids_of_annotations_are_kept_and_new_ones_are_distinct(name: str, tmp_pa
     write(Document("1", "a", mentions=mentions), tmp_path / name)
     (document,) = read(tmp_path / name)
     assert [m.id for m in document.mentions] == ["1", "0", "x", "3", "4", "2"]
+
+
+OWN = {"text": "Asthma", "passages": [{"start": 0, "end": 6, "kind": "title"}]}
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x"])
+def test_own_lines_are_told_from_lines_of_bioc(name: str, tmp_path: Path) -> None:
+    own = {**OWN, "id": "1", "metadata": {"infons": {"a": "b"}, "relations": [RELATION]}}
+    for record, text in ((own, "Asthma"), (bioc(relations=[RELATION]), "Asthma.")):
+        (tmp_path / name).write_text(f"{json.dumps(record)}\n{json.dumps(record)}\n")
+        documents = list(read(tmp_path / name))
+        assert [document.text for document in documents] == [text, text]
+        assert documents[0].metadata["relations"] == [RELATION]
+
+
+@pytest.mark.parametrize("inner", ["As<!-- x -->thma", "As<?x y?>thma", "<b>As</b>thma"])
+def test_comments_and_markup_do_not_end_a_text(inner: str, tmp_path: Path) -> None:
+    piece = "<passage><offset>0</offset><text>{}</text></passage>"
+    record = f"<document><id>1<!-- x --></id>{piece.format(inner)}</document>"
+    (tmp_path / "x.xml").write_text(f"<collection>{record}</collection>")
+    (document,) = read(tmp_path / "x.xml")
+    assert (document.id, document.text) == ("1", "Asthma")
+
+
+def test_an_entity_in_a_text_costs_its_document(tmp_path: Path) -> None:
+    piece = "<document><id>{}</id><passage><offset>0</offset><text>a{}</text></passage></document>"
+    article = "<PubmedArticle><PMID>{}</PMID><ArticleTitle>a{}</ArticleTitle></PubmedArticle>"
+    for root, record in (("collection", piece), ("PubmedArticleSet", article)):
+        (tmp_path / "x.xml").write_text(
+            f'<!DOCTYPE x [<!ENTITY e "b"><!ENTITY f SYSTEM "x.xml">]><{root}>'
+            + record.format("1", "&e;") + record.format("2", "&f;") + record.format("3", "&lt;")
+            + f"</{root}>"
+        )  # fmt: skip
+        problems: list[InputError] = []
+        documents = list(read(tmp_path / "x.xml", on_problem=problems.append))
+        assert [(document.id, document.text) for document in documents] == [("3", "a<")]
+        assert ["&e;" in str(problems[0]), "&f;" in str(problems[1])] == [True, True]
+
+
+def test_infons_that_are_repeated_are_a_list(tmp_path: Path) -> None:
+    infons = '<infon key="type">Disease</infon>' + "".join(
+        f'<infon key="identifier">{one}</infon>' for one in ("D1", "D2", "D3")
+    )
+    place = '<location offset="0" length="6"/><text>Asthma</text>'
+    annotation = f'<annotation id="1">{infons}{place}</annotation>'
+    passage = f"<passage><offset>0</offset><text>Asthma</text>{annotation}</passage>"
+    (tmp_path / "x.xml").write_text(
+        f"<collection><document><id>1</id>{passage}</document></collection>"
+    )
+    (document,) = read(tmp_path / "x.xml")
+    assert document.mentions[0].concept_ids == ("D1", "D2", "D3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read_as", "told"),
+    [(["Disease"], "Disease", False), ({"a": 1}, "", True), ([{}], "", True), (7, "7", False)],
+)
+def test_types_that_are_no_texts(
+    kind: Any, read_as: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = bioc()
+    passage = record["passages"][0]
+    passage["infons"] = {"type": kind}
+    passage["annotations"] = [annotation(type=kind, identifier="D1")]
+    (document,) = documents_in(tmp_path / "x.json", record)
+    assert document.mentions[0].type == read_as
+    assert [passage.kind for passage in document.passages] == [read_as] * bool(read_as)
+    assert ("a type that is" in caplog.text) == told
+
+
+def test_lines_that_end_in_carriage_returns_only_are_refused(tmp_path: Path) -> None:
+    content = "1|t|Asthma\r1|a|here\r1\t0\t6\tAsthma\tDisease\tD1\r\r2|t|Gout\r2|a|\r"
+    for text in (content, content.replace("1|a|here\r", "")):
+        (tmp_path / "x.PubTator").write_text(text, newline="")
+        with pytest.raises(InputError, match="carriage returns only"):
+            list(read(tmp_path / "x.PubTator"))
+    (tmp_path / "x.PubTator").write_text("1|t|Asthma\r here\n1|a|\n\n", newline="")
+    assert [document.text for document in read(tmp_path / "x.PubTator")] == ["Asthma\r here"]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.xml"])
+def test_numbers_that_are_not_finite_become_null(name: str, tmp_path: Path) -> None:
+    metadata = {"infons": {"a": float("nan"), "b": [float("-inf")]}}
+    link = Link("D1", "Asthma", float("nan"), 0.5, 1)
+    document = Document("1", "a", mentions=(Mention(0, 1, "a", links=(link,)),), metadata=metadata)
+    write(document, tmp_path / name)
+    written = (tmp_path / name).read_text()
+    assert "NaN" not in written and "Infinity" not in written
+    (again,) = read(tmp_path / name)
+    assert again.text == "a"
+    if name == "x.jsonl":
+        assert math.isnan(again.mentions[0].links[0].score)
+        assert again.metadata == {"infons": {"a": None, "b": [None]}}
+
+
+def test_utf16_is_not_called_broken_json(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(json.dumps(bioc()).encode("utf-16"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(read(tmp_path / "x.json"))
