@@ -207,6 +207,10 @@ def _decompressed_head(head: bytes, size: int) -> bytes:
     return head[:size]
 
 
+#: Suffixes of compressions that are not written; the content of the file would not fit its name.
+_OTHER_COMPRESSIONS = (".zip", ".bz2", ".zst", ".lz4", ".7z")
+
+
 @contextlib.contextmanager
 def replace_file(path: str | Path) -> Iterator[IO[str]]:
     """Write text to a temporary file beside ``path``, and rename it if the block succeeds.
@@ -224,6 +228,8 @@ def replace_file(path: str | Path) -> Iterator[IO[str]]:
             yield stream
         return
     suffix = Path(path).suffix.lower()
+    if suffix in _OTHER_COMPRESSIONS:
+        raise InputError(str(path), None, f"the suffix {suffix}", ".gz, .xz or no compression")
     target = _resolved(path)
     mode = _mode(target, path)
     if stat.S_ISDIR(mode):

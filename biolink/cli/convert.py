@@ -29,7 +29,7 @@ def run_convert(
             f"the format of {where} is not known; expected one with --to, or a name with -o that "
             "tells it, such as out.jsonl"
         )
-    check_inputs(files, (), format, text_column)
+    check_inputs(files, (), format, text_column, output)
     problems: list[BiolinkError] = []
     done = 0
     try:

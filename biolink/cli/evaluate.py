@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biolink.cli.console import message, progress, report_problems, stdout
-from biolink.cli.inputs import read_all, some_documents
+from biolink.cli.inputs import check_apart, read_all, some_documents
 from biolink.cli.link import loaded, loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
@@ -109,6 +109,7 @@ def _check(job: EvaluationJob) -> None:
         )
     pictured = () if job.mentions == "find" else (".html",)
     check_outputs(job.output, _SUFFIXES, pictured)
+    check_apart((*job.files, *job.train, *job.predictions), job.output)
     for file in (*job.train, *job.predictions):
         if not Path(file).exists():
             raise InputError(file, None, "no such file", "a file of documents")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from biolink.cli.calibrate import linked_gold
 from biolink.cli.console import stdout
+from biolink.cli.inputs import check_apart
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.evaluation.plots import SUFFIXES
 from biolink.evaluation.thresholds import Curve, find_threshold, plot_curve
@@ -45,6 +46,7 @@ class ThresholdJob:
 def run_find_threshold(job: ThresholdJob) -> Curve:
     """Link the gold mentions of files, sweep the threshold and print the curve."""
     check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
+    check_apart(job.files, job.output)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     curve = find_threshold(linked.documents, linked.kb, job.precision)
 

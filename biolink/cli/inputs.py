@@ -16,6 +16,7 @@ from biolink.formats.folders import files_below
 from biolink.kb.files import STDIO, display_name
 
 __all__ = [
+    "check_apart",
     "check_inputs",
     "documents_of",
     "files_of",
@@ -29,15 +30,22 @@ OnProblem = Callable[[BiolinkError], None]
 
 
 def check_inputs(
-    files: Sequence[str], texts: Sequence[str], format: str | None, text_column: str | None
+    files: Sequence[str],
+    texts: Sequence[str],
+    format: str | None,
+    text_column: str | None,
+    output: str = STDIO,
 ) -> None:
-    """Raise an error if an option would have no effect on the given inputs.
+    """Raise an error if an option would have no effect, or the output is also an input.
+
+    What cannot be read in an input would be lost if the output replaced it.
 
     Raises
     ------
     ConfigError
         The message names the option.
     """
+    check_apart(files, (output,))
     for name, value in (("--format", format), ("--text-column", text_column)):
         if value is not None and texts and not files:
             raise ConfigError(f"{name} goes with files, and there is only --text; leave it out")
@@ -47,6 +55,20 @@ def check_inputs(
             f"--text-column goes with a table, and --format is {format}; expected the format "
             f"{' or '.join(TABLES)}"
         )
+
+
+def check_apart(files: Iterable[str], outputs: Iterable[str]) -> None:
+    """Raise an error if an output is also an input.
+
+    Raises
+    ------
+    ConfigError
+        It names the output.
+    """
+    inputs = [Path(file) for file in files if file and file != STDIO]
+    for output in outputs:
+        if output != STDIO and any(_same(file, output) for file in inputs):
+            raise ConfigError(f"-o {output} is also an input; expected the name of another file")
 
 
 def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:

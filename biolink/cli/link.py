@@ -84,7 +84,7 @@ def run_link(job: LinkJob) -> LinkOutcome:
             raise ConfigError(f"--{name} is {getattr(job, option)}; expected a number from 1")
     if job.engine not in ("local", "ray"):
         raise ConfigError(f"--engine is {job.engine!r}; expected local or ray")
-    check_inputs(job.files, job.texts, job.format, job.text_column)
+    check_inputs(job.files, job.texts, job.format, job.text_column, job.output)
     if job.engine == "ray":
         return _on_ray(job)
     to = _output_format(job)

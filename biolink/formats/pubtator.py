@@ -89,9 +89,8 @@ def _document(
             check_utf8(line, source, number)
             match = _TEXT.match(line)
             if match and match[2] not in texts and not rows:
-                if texts and match[1] != doc_id:
-                    found, expected = f"the document id {match[1][:40]!r}", f"{doc_id!r}, as above"
-                    raise InputError(source, number, found, expected)
+                if texts:
+                    _check_id(match[1], doc_id, source, number)
                 if _OTHER_BREAKS.search(match[3]):
                     found = "lines that end in carriage returns only"
                     raise InputError(source, number, found, "line feeds")
@@ -101,9 +100,7 @@ def _document(
             cells = line.split("\t")
             if not texts:
                 raise InputError(source, number, f"the line {line[:60]!r}", "id|t|title")
-            if cells[0].strip() != doc_id.strip():
-                found, expected = f"the document id {cells[0][:40]!r}", f"{doc_id!r}, as above"
-                raise InputError(source, number, found, expected)
+            _check_id(cells[0].strip(), doc_id.strip(), source, number)
             if len(cells) >= 5 and _NUMBER.fullmatch(cells[1]) and _NUMBER.fullmatch(cells[2]):
                 rows.append((number, cells))
             elif len(cells) in (4, 5) and _is_relation(cells):
@@ -139,6 +136,12 @@ def _document(
         raise_or_report(problem, on_problem)
         return
     yield document
+
+
+def _check_id(written: str, doc_id: str, source: str, number: int) -> None:
+    if written != doc_id:
+        found, expected = f"the document id {written[:40]!r}", f"{doc_id!r}, as above"
+        raise InputError(source, number, found, expected)
 
 
 def _is_relation(cells: list[str]) -> bool:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from biolink import read
 from biolink.cli import main
+from biolink.cli.app import app
 from biolink.cli.convert import run_convert
 from biolink.cli.inputs import documents_of, files_of, read_all
 from biolink.cli.link import LinkJob, run_link
@@ -185,3 +187,30 @@ def test_help_lists_the_formats(
             assert name in told
         assert ("table (for reading" in told) == (command == "link")
         assert "medline" not in told.split("--to")[-1]
+
+
+def test_an_output_that_is_also_an_input_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"text": "asthma"}\nbroken\n')
+    (tmp_path / "y.jsonl").symlink_to(file)
+    (tmp_path / "z.jsonl").hardlink_to(file)
+    for output in ("x.jsonl", "y.jsonl", "z.jsonl", "./x.jsonl"):
+        with pytest.raises(ConfigError, match="is also an input"):
+            run_convert((str(file),), None, None, f"{tmp_path}/{output}")
+        with pytest.raises(ConfigError, match="is also an input"):
+            run_link(LinkJob((str(file),), output=f"{tmp_path}/{output}"))
+    assert "broken" in file.read_text()
+    pubtator = tmp_path / "d.json"
+    pubtator.write_text('{"documents": []}')
+    for command in ("evaluate", "calibrate", "find-threshold"):
+        failed = CliRunner().invoke(app, [command, str(pubtator), "-o", str(pubtator)])
+        assert "is also an input" in str(failed.exception)
+    assert pubtator.read_text() == '{"documents": []}'
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".bz2", ".zst"])
+def test_compressions_that_are_not_written_are_refused(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("asthma")
+    with pytest.raises(BiolinkError, match=rf"the suffix \{suffix}; expected \.gz"):
+        run_convert((str(tmp_path / "x.txt"),), None, "jsonl", f"{tmp_path}/x.jsonl{suffix}")
+    assert [file.name for file in tmp_path.iterdir()] == ["x.txt"]
