@@ -80,12 +80,15 @@ def _memory(root: int) -> tuple[float, float]:
     return total / 1024, anonymous / 1024
 
 
-def run(*arguments: str, threads: int | None = None) -> Run:
-    """Run ``biolink`` and measure its time and memory."""
+def run(*arguments: str, threads: int | None = None, python: str = sys.executable) -> Run:
+    """Run ``biolink`` of an environment, and measure its time and memory.
+
+    The environment is given by its interpreter. Default: that of this process.
+    """
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    command = [sys.executable, "-c", "from biolink.cli import main; main()", *arguments]
+    command = [python, "-c", "from biolink.cli import main; main()", *arguments]
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     peaks = [0.0, 0.0]
@@ -105,6 +108,6 @@ def run(*arguments: str, threads: int | None = None) -> Run:
     return Run(seconds, *peaks)
 
 
-def link(*arguments: str, threads: int | None = None) -> Run:
-    """Run ``biolink link`` and measure its time and memory."""
-    return run("link", *arguments, threads=threads)
+def link(*arguments: str, threads: int | None = None, python: str = sys.executable) -> Run:
+    """Run ``biolink link`` and measure its time and memory; see :func:`run`."""
+    return run("link", *arguments, threads=threads, python=python)

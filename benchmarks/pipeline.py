@@ -7,10 +7,21 @@ abstracts and on twice as many. The rate is that of the additional abstracts, so
 start-up, and the two peaks show whether memory grows with the corpus. Memory is that of all
 processes together, with shared pages counted once. ``--corpus 10000`` runs the fastest form again
 on 10,000 abstracts.
+
+``--against PYTHON`` compares with the version that is installed in another environment, which is
+given by its interpreter. Each form is run with both versions in turn, and a ratio is that of two
+runs which follow each other.
+
+    git worktree add build/released 2ba7a83
+    python -m venv build/venv && build/venv/bin/pip install ./build/released
+    python benchmarks/pipeline.py --data ../shared/data --abstracts 100 \\
+        --against build/venv/bin/python
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,9 +33,10 @@ from common import REPEATS, arguments, clocked, machine, ratios, record, spread
 from threadpoolctl import threadpool_limits
 
 import biolink
-from biolink import Linker, read
+from biolink import read
 from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.infer.network.model import LinkingModel
+from biolink.infer.rank import combined
 from biolink.infer.retrieve.dense import DenseIndex
 from biolink.kb.lexical import LexicalIndex
 
@@ -50,10 +62,10 @@ def profile(file: Path, precision: str) -> dict[str, float]:
         (LinkingModel, "read", "encoding mentions in context"),
         (LinkingModel, "embed", "embedding mentions"),
         (LexicalIndex, "similarities", "n-grams"),
-        (DenseIndex, "similarities", "cosines"),
-        (Linker, "_retrieved", "candidates"),
-        (Linker, "_features", "features"),
-        (Linker, "_score_names", "generation"),
+        (DenseIndex, "search", "cosines"),
+        (combined, "hits_of", "candidates"),
+        (combined, "_with_features", "features"),
+        (combined, "score_names", "generation"),
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -76,12 +88,53 @@ def profile(file: Path, precision: str) -> dict[str, float]:
     return shares
 
 
+def compared(given: argparse.Namespace) -> dict[str, Any]:
+    """Run each form with this version and with another one, and print the ratios."""
+    count = 16 if given.quick else given.abstracts
+    repeats = 1 if given.quick else REPEATS
+    sides = {"other": given.against, "this": sys.executable}
+    results: dict[str, Any] = {}
+    print(machine())
+    print("\n| form | documents/s: other | this | ratio | peak, MiB: other | this |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        out = str(folder / "out.jsonl")
+        files = {size: str(folder / f"{size}.jsonl") for size in (count, 2 * count)}
+        for size, file in files.items():
+            abstracts(given.data, size, Path(file))
+        for name, form in FORMS.items():
+            rates: dict[str, list[float]] = {side: [] for side in sides}
+            peaks = dict.fromkeys(sides, 0.0)
+            for _ in range(repeats):
+                for side, python in sides.items():
+                    few, more = (
+                        # Both versions have the same number of threads.
+                        link(file, *_FIND, *_BLOCKS, "-o", out, *form, threads=1, python=python)
+                        for file in files.values()
+                    )
+                    rates[side].append(count / (more.seconds - few.seconds))
+                    peaks[side] = max(peaks[side], few.peak, more.peak)
+            results[name] = {"rates": rates, "peaks": peaks}
+            print(
+                f"| {name} | {spread(rates['other'], 1, 2)} | {spread(rates['this'], 1, 2)} | "
+                f"{spread(ratios(rates['this'], rates['other']), 1, 2)} | "
+                f"{peaks['other']:.0f} | {peaks['this']:.0f} |",
+                flush=True,
+            )
+    return results
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--abstracts", type=int, default=120)
     parser.add_argument("--corpus", type=int, help="number of abstracts of a long run")
+    parser.add_argument("--against", help="the Python of an environment with another version")
     given = parser.parse_args()
+    if given.against:
+        record(given.json, compared(given))
+        return
     count = 16 if given.quick else given.abstracts
     forms = {n: f for n, f in FORMS.items() if not given.quick or n == "2 workers, int8"}
     repeats = 1 if given.quick else REPEATS

@@ -202,15 +202,24 @@ def settings_of(folder: Path) -> ModelSettings:
     return ModelSettings(**(entries | {"prompt": form}))
 
 
-def _check_ranker(file: Path, ranker: Mapping[str, Any]) -> None:
+def _check_ranker(file: Path, ranker: Mapping[str, Any], where: str = "ranker") -> None:
+    """Check the types under ``ranker``, whose entry ``early`` has the same form and a margin."""
+    numbers = ("margin",) if where != "ranker" else ()
     for kind, weights in ranker.items():
-        if kind not in ("weights", "nil"):
-            raise damaged(file, f"ranker has the unknown entry {kind!r}")
+        if kind in numbers:
+            if not is_of(weights, (float,)):
+                raise damaged(file, f"{where}.{kind} is {weights!r}, expected a number")
+            continue
+        if kind not in ("weights", "nil") and (kind != "early" or where != "ranker"):
+            raise damaged(file, f"{where} has the unknown entry {kind!r}")
         if not isinstance(weights, dict):
-            raise damaged(file, f"ranker.{kind} is {kind_of(weights)}, expected an object")
+            raise damaged(file, f"{where}.{kind} is {kind_of(weights)}, expected an object")
+        if kind == "early":
+            _check_ranker(file, weights, f"{where}.early")
+            continue
         for name, value in weights.items():
             if not is_of(value, (float,)):
-                raise damaged(file, f"ranker.{kind}.{name} is {value!r}, expected a number")
+                raise damaged(file, f"{where}.{kind}.{name} is {value!r}, expected a number")
 
 
 def checked_form(values: Mapping[str, Any]) -> PromptForm:

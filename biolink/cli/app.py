@@ -95,6 +95,15 @@ def link(
             "that name, without running the model.",
         ),
     ] = False,
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade/--no-cascade",
+            help="Whether mentions that are clear without their context are linked without it. "
+            "--no-cascade is slower. Default: --cascade.",
+            show_default=False,
+        ),
+    ] = True,
     top_k: Annotated[
         int | None, typer.Option(help="The number of links kept for each mention. Default: 5.")
     ] = None,
@@ -184,6 +193,7 @@ def link(
         calibration=calibration,
         precision=precision,
         names_first=names_first,
+        cascade=cascade,
         device=device,
         curies=curies,
     )

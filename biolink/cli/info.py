@@ -83,12 +83,23 @@ def print_info(model: Path | None) -> None:
             console.print(line, markup=False, soft_wrap=True)
 
 
-def _weights(ranker: dict[str, dict[str, float]]) -> Iterator[str]:
+def _weights(ranker: dict[str, Any]) -> Iterator[str]:
     """A line for each feature: its weight, its name and what it means."""
-    from biolink.infer.rank.features import CANDIDATE_FEATURES, NIL_CANDIDATE_FEATURES
+    from biolink.infer.rank.features import CANDIDATE_FEATURES, CONTEXTUAL, NIL_CANDIDATE_FEATURES
 
-    for key, features in (("weights", CANDIDATE_FEATURES), ("nil", NIL_CANDIDATE_FEATURES)):
+    of_all = {"weights": CANDIDATE_FEATURES, "nil": NIL_CANDIDATE_FEATURES}
+    for key, features in of_all.items():
         kind = "NIL: " if key == "nil" else ""
         for feature in features:
             weight = ranker.get(key, {}).get(feature.name, 0.0)
             yield f"{weight:9.3f}  {kind}{feature.name}: {feature.meaning}"
+    early = ranker.get("early")
+    if early is not None:
+        yield ""
+        yield "Weights without context and generation, which decide if the best concept leads by"
+        yield f"{early.get('margin', 0.0):g} nats:"
+        for key, features in of_all.items():
+            kind = "NIL: " if key == "nil" else ""
+            for feature in features:
+                if feature.name not in CONTEXTUAL:
+                    yield f"{early.get(key, {}).get(feature.name, 0.0):9.3f}  {kind}{feature.name}"

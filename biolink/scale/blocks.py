@@ -65,6 +65,7 @@ class LinkSettings:
     calibration: str | None = None
     precision: str = "fp32"
     names_first: bool = False
+    cascade: bool = True
     device: str = "cpu"
     curies: bool = False
 
@@ -83,6 +84,8 @@ class LinkSettings:
             options["method"] = self.method
         if self.names_first:
             options["names_first"] = True
+        if not self.cascade:
+            options["cascade"] = False
         return load(
             self.model,
             self.kb,

@@ -85,13 +85,21 @@ def known_abbreviations(
 UNTYPED = 0.3
 
 
+#: By how many nats the best concept must lead without context and generation to be final. It is the
+#: least of 1, 1.5, 2, 2.5 and 3 with which the best concept of at most one in a thousand such
+#: mentions differs from the best concept by all features (``early`` in the results of :func:`fit`).
+EARLY_MARGIN = 2.5
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Mentions with their candidates, as parallel lists for :func:`fit_weights`.
 
     Attributes
     ----------
-    candidates, gold, folds, counts
+    candidates, early
+        The candidates with all features, and those with only the features that need no context.
+    gold, folds, counts
         See :func:`biolink.finetune.fit.fit_weights`. A mention without a concept in the knowledge
         base has no gold rows.
     sets
@@ -99,6 +107,7 @@ class Examples:
     """
 
     candidates: list[Candidates]
+    early: list[Candidates]
     gold: list[tuple[int, ...]]
     folds: list[int]
     counts: list[float]
@@ -106,15 +115,10 @@ class Examples:
 
     def save(self, file: Path) -> None:
         """Write the examples, so that a further fit need not run the model."""
-        flat = self.candidates
         np.savez_compressed(
             file,
-            sizes=[len(c.rows) for c in flat],
-            name_ids=np.concatenate([c.name_ids for c in flat]),
-            rows=np.concatenate([c.rows for c in flat]),
-            features=np.concatenate([c.features for c in flat]),
-            short=[c.short for c in flat],
-            unmarked=[c.unmarked for c in flat],
+            **_flat("all", self.candidates),
+            **_flat("early", self.early),
             feature_names=FEATURES,
             gold_sizes=[len(rows) for rows in self.gold],
             gold=[row for rows in self.gold for row in rows],
@@ -129,13 +133,10 @@ class Examples:
         with np.load(file, allow_pickle=False) as stored:
             if tuple(stored.get("feature_names", ())) != FEATURES:
                 raise SystemExit(f"{file} was made with other features; remove it")
-            ends = np.cumsum(stored["sizes"])[:-1]
-            pieces = [np.split(stored[key], ends) for key in ("name_ids", "rows", "features")]
-            about = (map(bool, stored[key]) for key in ("short", "unmarked"))
-            flat = zip(*pieces, *about, strict=True)
             gold = np.split(stored["gold"].astype(int), np.cumsum(stored["gold_sizes"])[:-1])
             return cls(
-                [Candidates(*one) for one in flat],
+                _unflat("all", stored),
+                _unflat("early", stored),
                 [tuple(rows.tolist()) for rows in gold],
                 stored["folds"].tolist(),
                 stored["counts"].tolist(),
@@ -143,9 +144,30 @@ class Examples:
             )
 
 
+def _flat(kind: str, candidates: Sequence[Candidates]) -> dict[str, Any]:
+    """Candidates as arrays; :func:`_unflat` turns them back."""
+    arrays = {
+        "sizes": [len(c.rows) for c in candidates],
+        "name_ids": np.concatenate([c.name_ids for c in candidates]),
+        "rows": np.concatenate([c.rows for c in candidates]),
+        "features": np.concatenate([c.features for c in candidates]),
+        "short": [c.short for c in candidates],
+        "unmarked": [c.unmarked for c in candidates],
+    }
+    return {f"{kind}_{name}": array for name, array in arrays.items()}
+
+
+def _unflat(kind: str, stored: Mapping[str, np.ndarray]) -> list[Candidates]:
+    ends = np.cumsum(stored[f"{kind}_sizes"])[:-1]
+    arrays = ("name_ids", "rows", "features")
+    pieces = [np.split(stored[f"{kind}_{name}"], ends) for name in arrays]
+    flags = (map(bool, stored[f"{kind}_{name}"]) for name in ("short", "unmarked"))
+    return [Candidates(*values) for values in zip(*pieces, *flags, strict=True)]
+
+
 def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples:
     """Return candidates for the annotated mentions of each set; the counts of a set add up to 1."""
-    result = Examples([], [], [], [], [])
+    result = Examples([], [], [], [], [], [])
     for label, documents in sets.items():
         counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
         for number, document in enumerate(documents):
@@ -157,14 +179,16 @@ def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples
                     counts[task, rows, number % 2] += 1
         tasks = list(counts)
         order = sorted(range(len(tasks)), key=lambda i: len(tasks[i][0].source))
-        by_place: dict[int, Candidates] = {}
+        by_number: dict[int, tuple[Candidates, Candidates]] = {}
         for begin in range(0, len(order), 32):
-            part = order[begin : begin + 32]
-            found_here = linker.candidates([tasks[i][0] for i in part])
-            by_place |= dict(zip(part, found_here, strict=True))
+            numbers = order[begin : begin + 32]
+            batch = [tasks[i][0] for i in numbers]
+            every, early = linker.candidates(batch), linker.candidates(batch, early=True)
+            by_number |= dict(zip(numbers, zip(every, early, strict=True), strict=True))
         total = sum(counts.values())
-        for place, (key, count) in enumerate(counts.items()):
-            result.candidates.append(by_place[place])
+        for number, (key, count) in enumerate(counts.items()):
+            result.candidates.append(by_number[number][0])
+            result.early.append(by_number[number][1])
             result.gold.append(key[1])
             result.folds.append(key[2])
             result.counts.append(count / total)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -27,7 +26,7 @@ from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogn
 from biolink.infer.mentions.spans import like_names, names_something
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.rank.combined import candidates_under, ranked_by_features, ranked_combined
+from biolink.infer.rank.combined import early_candidates, rankings_under
 from biolink.infer.rank.features import Candidates
 from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
@@ -40,12 +39,8 @@ from biolink.kb.trie import NameTrie
 
 __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 
-#: The number of tasks whose results are kept. A batch that comes again is not ranked again.
-REMEMBERED = 8192
-
-#: The function with which each method ranks a batch of tasks.
+#: The function with which each of the methods that only generate ranks a batch of tasks.
 _METHODS = {
-    "combined": ranked_combined,
     "generate": ranked_by_generation,
     "candidates": ranked_among_candidates,
 }
@@ -54,9 +49,6 @@ _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates"
 
 #: A function that adds mentions to a document.
 Recogniser = Callable[[Document], Document]
-
-#: The ranked concepts of the batches of tasks that were linked last.
-_Remembered = OrderedDict[tuple[LinkerOptions, tuple[Task, ...]], list[list[RankedConcept]]]
 
 
 class Linker(Piping):
@@ -126,17 +118,12 @@ class Linker(Piping):
         self.recogniser = recogniser
         self.calibration = calibration
         self.indexes = Indexes(kb, model, progress)
-        self._remembered: _Remembered = OrderedDict()
 
     # ------------------------------------------------------------------ the protocol of linkers
 
     def __repr__(self) -> str:
         name = "no recogniser" if self.recogniser is None else called(self.recogniser)
         return f"<Linker: {self.options.method}, {len(self.kb):,} concepts, {name}>"
-
-    def state(self) -> dict[str, Any]:
-        """See :meth:`Piping.state`; the results of earlier batches are left out, too."""
-        return super().state() | {"_remembered": OrderedDict()}
 
     def __getstate__(self) -> dict[str, Any]:
         check_travels(self.recogniser)
@@ -220,7 +207,8 @@ class Linker(Piping):
         documents = list(each_document(documents, "link_documents"))
         documents, tasks, task_numbers = _distinct(documents, self)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
-        ranked = (self._of_whole if whole else self).link_tasks(tasks)
+        linker = self._of_whole if whole else self
+        ranked = linker.link_tasks(tasks)
         return self.assembled(documents, task_numbers, ranked, recognised)
 
     def link_under(
@@ -256,15 +244,9 @@ class Linker(Piping):
                 "only subsets of the linker's own knowledge base can be linked together"
             )
         documents, tasks, task_numbers = _distinct(documents, self)
-        ranked: list[list[list[RankedConcept]]] = [[[] for _ in tasks] for _ in linkers]
-        for batch in batches(tasks, self.options.batch_size):
-            under_subsets = _ranked_under(linkers, [tasks[i] for i in batch])
-            for results, under_subset in zip(ranked, under_subsets, strict=True):
-                for i, concepts in zip(batch, under_subset, strict=True):
-                    results[i] = concepts
         return [
-            linker.assembled(documents, task_numbers, results, ())
-            for linker, results in zip(linkers, ranked, strict=True)
+            linker.assembled(documents, task_numbers, ranked, ())
+            for linker, ranked in zip(linkers, _ranked_under(linkers, tasks), strict=True)
         ]
 
     def find_under(
@@ -281,29 +263,32 @@ class Linker(Piping):
         """The task of each mention of a document whose abbreviations are expanded already."""
         return tasks_of(document, self.model)
 
-    def candidates(self, tasks: Sequence[Task]) -> list[Candidates]:
-        """The candidates of each task with all features, in the order of retrieval."""
-        return candidates_under([self.scope], tasks, score_all=True)[0]
+    def candidates(self, tasks: Sequence[Task], early: bool = False) -> list[Candidates]:
+        """The candidates of each task, in the order of retrieval, with their features.
+
+        Parameters
+        ----------
+        tasks
+            The mentions.
+        early
+            Only the candidates and features that do not depend on context. Default: False.
+        """
+        if early:
+            return early_candidates(self.scope, tasks)
+        (rankings,) = rankings_under([self.scope], tasks, score_all=True)
+        return [ranking.candidates for ranking in rankings]
 
     def link_tasks(self, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-        """The ranked concepts of each task, best first.
-
-        The results of the last batches are kept, for whole batches only. Rounding depends on the
-        tasks that are run together, so this makes the result the same to the last bit, whatever
-        was linked before.
-        """
+        """The ranked concepts of each task, best first."""
+        if self.options.method == "combined":
+            (rankings,) = rankings_under([self.scope], tasks)
+            return [ranking.concepts for ranking in rankings]
         rank = _METHODS[self.options.method]
         ranked = exactly_named(self.scope, tasks) if self.options.names_first else {}
         unknown = [task for task in dict.fromkeys(tasks) if task not in ranked]
         for chosen in batches(unknown, self.options.batch_size):
-            batch = tuple(unknown[i] for i in chosen)
-            key = (self.options, batch)
-            if key not in self._remembered:
-                self._remembered[key] = rank(self.scope, batch)
-            self._remembered.move_to_end(key)
-            ranked.update(zip(batch, self._remembered[key], strict=True))
-        while sum(len(batch) for _, batch in self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
+            batch = [unknown[i] for i in chosen]
+            ranked.update(zip(batch, rank(self.scope, batch), strict=True))
         return [ranked[task] for task in tasks]
 
     def assembled(
@@ -377,14 +362,11 @@ def _outcome(
 
 def _ranked_under(
     linkers: Sequence[Linker], tasks: Sequence[Task]
-) -> Iterable[list[list[RankedConcept]]]:
-    """The ranked concepts of a batch of tasks for each of several subsets of a knowledge base."""
+) -> list[list[list[RankedConcept]]]:
+    """The ranked concepts of tasks for each of several subsets of a knowledge base."""
     if linkers[0].options.method != "combined":
         return [linker.link_tasks(tasks) for linker in linkers]
     scopes = [linker.scope for linker in linkers]
     return [
-        [ranked_by_features(scope, candidates) for candidates in of_tasks]
-        for scope, of_tasks in zip(
-            scopes, candidates_under(scopes, tasks, score_all=False), strict=True
-        )
+        [ranking.concepts for ranking in rankings] for rankings in rankings_under(scopes, tasks)
     ]

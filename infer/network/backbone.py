@@ -98,12 +98,33 @@ class Memory:
     slots: Tensor | None = None
     each: int = 1
 
-    def select(self, mentions: Tensor) -> Memory:
-        """The memory of a few mentions, given by their indices [n]."""
+    @property
+    def sizes(self) -> list[int]:
+        """The number of tokens of each mention's source."""
+        sizes: list[int] = (self.mask[:, 0, 0] == 0).sum(1).tolist()
+        return sizes
+
+    def select(self, mentions: Tensor, size: int | None = None) -> Memory:
+        """The memory of a few mentions, given by their indices [n].
+
+        If a size is given, the sources are cut after it, or filled up to it.
+        """
         layers = tuple(
             (k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers
         )
-        return Memory(layers, self.mask.index_select(0, mentions))
+        mask = self.mask.index_select(0, mentions)
+        if size is not None:
+            missing = max(0, size - mask.shape[3])
+            layers = tuple(
+                (
+                    F.pad(k, (0, 0, 0, missing))[:, :, :size],
+                    F.pad(v, (0, 0, 0, missing))[:, :, :size],
+                )
+                for k, v in layers
+            )
+            lowest = torch.finfo(mask.dtype).min
+            mask = F.pad(mask, (0, missing), value=lowest)[..., :size]
+        return Memory(layers, mask)
 
     def for_rows(self, mention_of_row: Tensor) -> Memory:
         """The memory for rows of the decoder that are hypotheses of these mentions.

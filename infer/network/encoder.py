@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from torch import Tensor
 
 from biolink.infer.network.precision import activated, added, projections, whole_rows
 
-__all__ = ["BartEncoder", "attend", "most_tokens", "of_similar_size"]
+__all__ = [
+    "BartEncoder",
+    "attend",
+    "most_tokens",
+    "of_equal_size",
+    "of_similar_size",
+    "padded_size",
+]
 
 #: The most tokens of a block, padding included.
 _CPU_TOKENS = 1024
@@ -60,9 +68,45 @@ def of_similar_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[li
         yield group
 
 
-#: Up to this number of queries, fused attention on a CPU is slower than two matrix products; the
-#: first number holds for one thread, the second for several.
-_FEW, _FEW_OF_SEVERAL = 8, 160
+#: The number of tokens of a row is filled up to a multiple of this one before attention.
+_STEP = 8
+
+
+def padded_size(tokens: int) -> int:
+    """The number of tokens to which a row is filled up before attention.
+
+    It depends on nothing but the row, so a row's result does not depend on the rows beside it.
+
+    >>> [padded_size(tokens) for tokens in (1, 16, 17)]
+    [16, 16, 32]
+    """
+    return -(-tokens // _STEP) * _STEP
+
+
+def of_equal_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[tuple[int, list[int]]]:
+    """Group entries of the same size.
+
+    Parameters
+    ----------
+    sizes, most
+        See :func:`of_similar_size`.
+
+    Yields
+    ------
+    A size, and the indices of some entries of this size.
+
+    Examples
+    --------
+    >>> list(of_equal_size([16, 32, 16, 16], most=32))
+    [(16, [0, 2]), (16, [3]), (32, [1])]
+    """
+    for group in of_similar_size(sizes, most):
+        for size, indices in groupby(group, key=lambda index: int(sizes[index])):
+            yield size, list(indices)
+
+
+#: With fewer queries, fused attention on a CPU is slower than two matrix products.
+_FEW = 8
 
 
 def attend(
@@ -85,8 +129,7 @@ def attend(
     -------
     [rows, heads, T, size].
     """
-    few = _FEW if torch.get_num_threads() == 1 else _FEW_OF_SEVERAL
-    if query.device.type != "cpu" or query.shape[2] > few:
+    if query.device.type != "cpu" or query.shape[2] >= _FEW:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     # The queries are scaled, not the scores, because they are fewer numbers.
     query = query * (query.shape[3] ** -0.5 if scale is None else scale)
@@ -136,16 +179,22 @@ class BartEncoder:
         States [sources, tokens, d], which are 0 at padding.
         """
         real = attention_mask.bool()
-        # Padding after the longest source of a block is cut off; other padding is skipped.
         ends = (real * torch.arange(1, real.shape[1] + 1, device=real.device)).amax(1)
         norm = self.encoder.layernorm_embedding.weight
         states = norm.new_zeros(*real.shape, norm.shape[0])
-        sizes = ends.cpu().numpy()
-        for indices in of_similar_size(sizes, most_tokens(ends.device)):
-            block = torch.tensor(indices, device=real.device)
-            size = int(sizes[indices[-1]])
+        sizes = np.array([padded_size(end) for end in ends.tolist()])
+        # All sources of a block are filled up to the same size, or cut off after it.
+        missing = int(sizes.max(initial=0)) - real.shape[1]
+        if missing > 0:
+            real = F.pad(real, (0, missing))
+            if input_ids is not None:
+                input_ids = F.pad(input_ids, (0, missing))
+            if inputs_embeds is not None:
+                inputs_embeds = F.pad(inputs_embeds, (0, 0, 0, missing))
+        for size, indices in of_equal_size(sizes, most_tokens(ends.device)):
             if not size:
                 continue
+            block = torch.tensor(indices, device=real.device)
             mask = real[block, :size]
             real_positions = mask.flatten().nonzero()[:, 0]
             # The last rows of the matrix products are filled up with copies of the first token.
@@ -159,7 +208,8 @@ class BartEncoder:
                 embedded = inputs_embeds[block, :size].flatten(0, 1)[filled]
             padded = states.new_zeros(mask.numel(), states.shape[2])
             padded[real_positions] = self._run(embedded, mask, real_positions, filled)
-            states[block, :size] = padded.view(len(block), size, -1)
+            width = min(size, states.shape[1])
+            states[block, :width] = padded.view(len(block), size, -1)[:, :width]
         return states
 
     def _run(

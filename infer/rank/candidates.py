@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from biolink.infer.network.backbone import Memory
 from biolink.infer.rank.features import Candidates, column_of
 
 __all__ = [
-    "BatchEncoding",
-    "NameHits",
     "RankedConcept",
     "by_concept",
     "fill_in",
-    "highest",
 ]
-
-#: :func:`highest` first compares the maxima of blocks of this many scores.
-_BLOCK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class NameHits:
-    """Names retrieved for a task, with their similarities, as parallel arrays over the names.
-
-    Attributes
-    ----------
-    name_ids
-        The ids of the names.
-    ngrams, vectors, context
-        Cosines of each name with the mention: by character n-grams, by embeddings, and by the
-        embedding of the mention in its context.
-    hints
-        float [names, kinds of hints]: similarities to the hints of the task, weighted.
-    """
-
-    name_ids: np.ndarray
-    ngrams: np.ndarray
-    vectors: np.ndarray
-    context: np.ndarray
-    hints: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class BatchEncoding:
-    """A batch of tasks after encoding, with their similarities to all indexed names.
-
-    Attributes
-    ----------
-    memory
-        The memory that the decoder reads.
-    ngrams
-        Cosines of character n-grams: a sparse matrix [tasks and hints, indexed names], tasks first.
-    vectors, context
-        Cosines of the embeddings of the mentions, and of the mentions in their context:
-        [tasks, indexed names].
-    hinted
-        For the text of each hint, its similarity to every indexed name.
-    """
-
-    memory: Memory
-    ngrams: Any
-    vectors: np.ndarray
-    context: np.ndarray
-    hinted: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +63,6 @@ def fill_in(
         if known.any():
             column[~known] = column[known].min()
         candidates.features[:, column_of(name)] = column
-
-
-def highest(scores: np.ndarray, k: int) -> np.ndarray:
-    """The indices of the ``k`` highest scores. Among equal scores, the first ones are taken.
-
-    >>> highest(np.array([0.1, 0.9, 0.5, 0.9]), 2)
-    array([1, 3])
-    """
-    if len(scores) <= k:
-        return np.arange(len(scores))
-    selected = None
-    if len(scores) > 4 * k * _BLOCK:
-        # The k-th highest maximum of a block is a lower bound of the k-th highest score, so only
-        # scores that are at least as high need to be compared.
-        maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(1)
-        selected = np.flatnonzero(scores >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
-        scores = scores[selected]
-    limit = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above = np.flatnonzero(scores > limit)
-    chosen = np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
-    return chosen if selected is None else selected[chosen]
 
 
 def by_concept(candidates: Candidates, scores: np.ndarray, nil: float) -> list[RankedConcept]:

@@ -1,22 +1,23 @@
-"""``method="combined"``: retrieve names, compute their features, and weigh the features."""
+"""``method="combined"``: retrieve names, compute their features, and weigh the features.
+
+This is done in two steps. First, a mention is ranked by what does not depend on its context; the
+result is kept for mentions that come again. If the best concept then leads by far, that is all.
+Otherwise the mention is read in its context, and its names are scored by generation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from biolink.infer.mentions.abbreviations import may_be_short
 from biolink.infer.mentions.exact_names import is_name_of
 from biolink.infer.mentions.hints import HINTS
-from biolink.infer.rank.candidates import (
-    BatchEncoding,
-    NameHits,
-    RankedConcept,
-    by_concept,
-    fill_in,
-    highest,
-)
+from biolink.infer.network.backbone import Memory
+from biolink.infer.rank.candidates import RankedConcept, by_concept, fill_in
 from biolink.infer.rank.features import (
     FEATURES,
     CandidateEvidence,
@@ -24,58 +25,82 @@ from biolink.infer.rank.features import (
     candidate_features,
     nil_features,
 )
-from biolink.infer.rank.ranker import Ranker
+from biolink.infer.rank.ranker import Ranker, Weights
 from biolink.infer.rank.rescore import score_names
+from biolink.infer.rank.retrieve import DENSE_SHARE, NameHits, compared, hits_of, joined
 from biolink.infer.rank.scope import Scope
-from biolink.infer.rank.task import Task
+from biolink.infer.rank.task import Meaning, Task, batches
 from biolink.kb import normalise_name
 
 __all__ = [
     "CONTEXT_SHARE",
-    "DENSE_SHARE",
     "GENERATION_MARGIN",
-    "candidates_under",
-    "ranked_by_features",
-    "ranked_combined",
+    "Ranking",
+    "early_candidates",
+    "rankings_under",
 ]
 
-#: When retrieved names are put in order, the cosine of embeddings has this weight relative to that
-#: of n-grams. It was chosen on development documents so that the right names are among the best 16.
-DENSE_SHARE = 2.0
-#: The weight, in the same order, of the cosine with the embedding of the mention in its context.
+#: When names are put in order before their features are weighed, the cosine with the embedding of
+#: the mention in its context has this weight relative to that of n-grams.
 CONTEXT_SHARE = 1.0
 
 #: A name is not scored by generation if its score without generation is more than this many nats
 #: below the best: generation could hardly bring it to the top (``benchmarks/linking.py``).
 GENERATION_MARGIN = 4.0
 
-#: The number of names that each hint adds.
-_PER_HINT = 3
+#: The number of batches of mentions that are ranked without context before those that need it are
+#: read in their context.
+_TOGETHER = 32
+
+#: The number of mentions whose ranking without context is kept.
+_KEPT = 4096
 
 
-def ranked_combined(scope: Scope, tasks: Sequence[Task]) -> list[list[RankedConcept]]:
-    """The concepts of each task, ranked by the combined score, best first."""
-    (of_tasks,) = candidates_under([scope], tasks, score_all=False)
-    return [ranked_by_features(scope, candidates) for candidates in of_tasks]
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The ranked concepts of a task.
+
+    Attributes
+    ----------
+    concepts
+        The concepts, best first.
+    candidates
+        What they were ranked by.
+    early
+        Whether they were ranked without context and generation.
+    """
+
+    concepts: list[RankedConcept]
+    candidates: Candidates
+    early: bool
 
 
-def ranked_by_features(scope: Scope, candidates: Candidates) -> list[RankedConcept]:
-    """The concepts of the candidates of one task, best first."""
-    if not len(candidates.rows):
-        return []
-    ranker = _ranker(scope)
-    scores = ranker.scores(candidates.features)
-    nil = ranker.nil_score(nil_features(candidates))
-    return by_concept(candidates, scores, nil)
+@dataclass(frozen=True, slots=True)
+class _ByMeaning:
+    """What is known about a mention without its context.
+
+    Attributes
+    ----------
+    hits
+        The retrieved names.
+    queries
+        The embeddings of the mention and of its hints, by text.
+    ranking
+        The ranking if it is final, otherwise None.
+    """
+
+    hits: NameHits
+    queries: dict[str, np.ndarray]
+    ranking: Ranking | None
 
 
-def candidates_under(
-    scopes: Sequence[Scope], tasks: Sequence[Task], score_all: bool
-) -> list[list[Candidates]]:
-    """The candidates of each task for several subsets of one knowledge base.
+def rankings_under(
+    scopes: Sequence[Scope], tasks: Sequence[Task], score_all: bool = False
+) -> list[list[Ranking]]:
+    """Rank the concepts of tasks for several subsets of one knowledge base.
 
-    What does not depend on the subset is computed only once, and each name is scored by generation
-    only once.
+    What does not depend on the subset is computed only once. The result for a task does not depend
+    on the other tasks.
 
     Parameters
     ----------
@@ -84,33 +109,49 @@ def candidates_under(
     tasks
         The mentions.
     score_all
-        Score all names by generation. If False, score only the names that generation can still
-        bring to the top.
+        Rank every task with all features, and score all names by generation, as fitting needs it.
+        Default: False, which is to score only the names that generation can still bring to the
+        top.
 
     Returns
     -------
-    For each scope, the candidates of each task, in the order in which they were retrieved.
+    For each scope, the ranking of each task.
     """
-    first = scopes[0]
-    encoding = _encoded(first, tasks)
-    under_scopes = [
-        [
-            _with_features(scope, task, hits)
-            for task, hits in zip(tasks, _retrieved(scope, tasks, encoding), strict=True)
+    size = scopes[0].options.batch_size
+    if len(tasks) > _TOGETHER * size:
+        parts = [
+            rankings_under(scopes, tasks[i : i + _TOGETHER * size], score_all)
+            for i in range(0, len(tasks), _TOGETHER * size)
         ]
-        for scope in scopes
+        return [list(chain.from_iterable(of_scope)) for of_scope in zip(*parts, strict=True)]
+    by_meaning = _by_meaning(scopes, [task.meaning for task in tasks])
+    rankings: list[dict[int, Ranking]] = [
+        {
+            i: ranking
+            for i, task in enumerate(tasks)
+            if not score_all and (ranking := of_scope[task.meaning].ranking) is not None
+        }
+        for of_scope in by_meaning
     ]
-    wanted = [
-        [c.name_ids if score_all else _undecided(scope, c) for c in of_tasks]
-        for scope, of_tasks in zip(scopes, under_scopes, strict=True)
+    rest = [i for i in range(len(tasks)) if any(i not in of_scope for of_scope in rankings)]
+    for batch in batches([tasks[i] for i in rest], size):
+        chosen = [rest[i] for i in batch]
+        doubtful = [tasks[i] for i in chosen]
+        known = [[of_scope[task.meaning] for task in doubtful] for of_scope in by_meaning]
+        of_scopes = _with_context(scopes, doubtful, known, score_all)
+        for scope, of_scope, candidates in zip(scopes, rankings, of_scopes, strict=True):
+            weights = _ranker(scope).weights
+            for i, of_task in zip(chosen, candidates, strict=True):
+                of_scope.setdefault(i, _ranked(of_task, weights, early=False))
+    return [[of_scope[i] for i in range(len(tasks))] for of_scope in rankings]
+
+
+def early_candidates(scope: Scope, tasks: Sequence[Task]) -> list[Candidates]:
+    """The candidates of tasks with the features that do not depend on context."""
+    (known,) = _by_meaning([scope], [task.meaning for task in tasks])
+    return [
+        _with_features(scope, task.meaning, known[task.meaning].hits.candidates()) for task in tasks
     ]
-    name_ids = [
-        np.unique(np.concatenate([of_scope[i] for of_scope in wanted])) for i in range(len(tasks))
-    ]
-    for i, (sums, lengths) in enumerate(score_names(first, tasks, encoding.memory, name_ids)):
-        for of_tasks in under_scopes:
-            fill_in(of_tasks[i], name_ids[i], sums, lengths)
-    return under_scopes
 
 
 def _ranker(scope: Scope) -> Ranker:
@@ -119,133 +160,160 @@ def _ranker(scope: Scope) -> Ranker:
     return ranker
 
 
-def _encoded(scope: Scope, tasks: Sequence[Task]) -> BatchEncoding:
-    """Encode the tasks and compare them with all names, whatever the subset of the base."""
-    count = len(tasks)
-    hints = list(dict.fromkeys(hint.text for task in tasks for hint in task.hints))
-    texts = [*(task.mention for task in tasks), *hints]
-    memory, in_context = scope.model.read([task.source for task in tasks])
-    ngrams = scope.indexes.lexical.similarities(texts)
-    # There is one call for all, because each call reads the whole index.
-    vectors = np.concatenate([scope.model.embed(texts), in_context])
-    cosines = scope.indexes.dense.similarities(vectors)
-    of_mentions, of_hints, context = np.split(cosines, [count, len(texts)])
-    hinted = dict(zip(hints, (ngrams[count:].toarray() + of_hints) / 2, strict=True))
-    return BatchEncoding(memory, ngrams, of_mentions, context, hinted)
+def _ranked(candidates: Candidates, weights: Weights, early: bool) -> Ranking:
+    if not len(candidates.rows):
+        return Ranking([], candidates, early)
+    scores = weights.scores(candidates.features)
+    nil = weights.nil_score(nil_features(candidates))
+    return Ranking(by_concept(candidates, scores, nil), candidates, early)
 
 
-def _retrieved(scope: Scope, tasks: Sequence[Task], encoding: BatchEncoding) -> list[NameHits]:
-    """The names of the scope's subset that are most similar to each task."""
-    lexical = scope.indexes.lexical
-    mask = scope.index_mask
-    count = scope.options.candidates
-    hits: list[NameHits] = []
-    for index, task in enumerate(tasks):
-        entries = slice(encoding.ngrams.indptr[index], encoding.ngrams.indptr[index + 1])
-        ngrams = np.zeros(len(lexical.name_ids), dtype=np.float32)
-        ngrams[encoding.ngrams.indices[entries]] = encoding.ngrams.data[entries]
-        vectors, context = encoding.vectors[index], encoding.context[index]
-        if mask is not None:
-            ngrams[~mask] = -1.0
-            vectors = np.where(mask, vectors, np.float32(-2.0))
-            context = np.where(mask, context, np.float32(-2.0))
-        # Equal n-gram scores are common (plurals, word order). Embeddings break these ties, so that
-        # names with equal scores do not crowd out others.
-        combined = ngrams + DENSE_SHARE * vectors + CONTEXT_SHARE * context
-        best = np.union1d(highest(ngrams + 1e-3 * vectors, count), highest(vectors, count))
-        best = np.union1d(best, highest(context, count))
-        if mask is not None:
-            best = best[mask[best]]
-        order = best[np.lexsort((lexical.name_ids[best], -combined[best]))][: scope.options.scored]
-        order = np.append(order, _remembered(scope, task.mention, order, combined))
-        order, of_hints = _with_hints(task, order, encoding, mask)
-        hits.append(
-            NameHits(
-                lexical.name_ids[order], ngrams[order], vectors[order], context[order], of_hints
-            )
-        )
-    return hits
+def _by_meaning(
+    scopes: Sequence[Scope], meanings: Sequence[Meaning]
+) -> list[dict[Meaning, _ByMeaning]]:
+    """What is known about mentions without their context, for each scope."""
+    new = [
+        meaning
+        for meaning in dict.fromkeys(meanings)
+        if any(meaning not in scope.by_meaning for scope in scopes)
+    ]
+    texts = [text for meaning in new for text in _texts(meaning)]
+    of_texts = compared(scopes, list(dict.fromkeys(texts)), scopes[0].options.batch_size)
+    results = []
+    for number, scope in enumerate(scopes):
+        kept = scope.by_meaning
+        for meaning in new:
+            hits = hits_of(scope, number, meaning, of_texts)
+            queries = {text: of_texts[text].query for text in _texts(meaning)}
+            kept[meaning] = _ByMeaning(hits, queries, _early_ranking(scope, meaning, hits))
+        result = {}
+        for meaning in meanings:
+            kept.move_to_end(meaning)
+            result[meaning] = kept[meaning]
+        while len(kept) > _KEPT:
+            kept.popitem(last=False)
+        results.append(result)
+    return results
 
 
-def _with_hints(
-    task: Task, order: np.ndarray, encoding: BatchEncoding, mask: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Add the names that are most similar to the hints of a task.
+def _texts(meaning: Meaning) -> list[str]:
+    return [meaning.mention, *(hint.text for hint in meaning.hints)]
 
-    Returns
-    -------
-    The positions in the index with the added ones, and the similarities to hints [names, kinds of
-    hints].
+
+def _early_ranking(scope: Scope, meaning: Meaning, hits: NameHits) -> Ranking | None:
+    """The ranking without context and generation, if its best concept leads by the margin."""
+    early = _ranker(scope).early
+    if early is None or not scope.options.cascade:
+        return None
+    candidates = _with_features(scope, meaning, hits.candidates())
+    ranking = _ranked(candidates, early.weights, early=True)
+    if not ranking.concepts:
+        return None
+    best, *others = (concept.probability for concept in ranking.concepts)
+    nil = 1 - sum(others, best)
+    # exp(-margin) is the greatest share that a rival may have of the best concept's probability.
+    leads = max([nil, *others]) <= best * np.exp(-early.margin)
+    return ranking if leads else None
+
+
+def _with_context(
+    scopes: Sequence[Scope],
+    tasks: Sequence[Task],
+    known: Sequence[Sequence[_ByMeaning]],
+    score_all: bool,
+) -> list[list[Candidates]]:
+    """The candidates of tasks for each scope, with all features."""
+    first = scopes[0]
+    memory, vectors = first.model.read([task.source for task in tasks])
+    dense = first.indexes.dense
+    queries = dense.queries(vectors)
+    masks = [scope.index_mask for scope in scopes]
+    nearest = dense.search(queries, first.options.candidates, masks)
+    of_scopes = [
+        [
+            _with_features(scope, task.meaning, _in_context(scope, task, one, query, near))
+            for task, one, query, near in zip(tasks, of_tasks, queries, of_scope, strict=True)
+        ]
+        for scope, of_tasks, of_scope in zip(scopes, known, nearest, strict=True)
+    ]
+    _generate(scopes, tasks, memory, of_scopes, score_all)
+    return of_scopes
+
+
+def _in_context(
+    scope: Scope, task: Task, known: _ByMeaning, query: np.ndarray, near: np.ndarray
+) -> NameHits:
+    """The candidates among the retrieved names and those that are near to the mention in context.
+
+    Parameters
+    ----------
+    scope, task, known
+        The subset, the mention, and what is known without its context.
+    query
+        The embedding of the mention in its context.
+    near
+        The positions of the names that are nearest to it.
     """
-    similar: list[np.ndarray] = []
-    for hint in task.hints:
-        to_hint = encoding.hinted[hint.text]
-        if mask is not None:
-            to_hint = np.where(mask, to_hint, -1.0)
-        known = set(order.tolist())
-        order = np.append(order, [i for i in highest(to_hint, _PER_HINT) if i not in known])
-        order = order.astype(np.int64)
-        similar.append(to_hint)
-    of_hints = np.zeros((len(order), len(HINTS)))
-    for hint, to_hint in zip(task.hints, similar, strict=True):
-        column = HINTS.index(hint.kind)
-        of_hints[:, column] = np.maximum(of_hints[:, column], hint.weight * to_hint[order])
-    return order, of_hints
+    hits = joined(scope, task.meaning, known.hits, known.queries, near)
+    context = scope.indexes.dense.cosines(query, hits.positions)
+    hits = replace(hits, context=context)
+    pool = np.arange(hits.pooled)
+    combined = hits.ngrams + DENSE_SHARE * hits.vectors + CONTEXT_SHARE * context
+    name_ids = scope.indexes.lexical.name_ids[hits.positions]
+    best = np.lexsort((name_ids[pool], -combined[pool]))[: scope.options.scored]
+    extra = np.arange(hits.pooled, len(hits.positions))
+    return hits.taken(np.append(best, extra), len(best), len(best))
 
 
-def _remembered(
-    scope: Scope, mention: str, index_rows: np.ndarray, scores: np.ndarray
-) -> np.ndarray:
-    """The concepts that training documents link the mention to and that were not retrieved.
-
-    Each is represented by the most similar of its names.
-
-    Returns
-    -------
-    int64: the positions of these names in the index.
-    """
-    annotated = scope.annotated(mention)
-    if not annotated:
-        return np.empty(0, dtype=np.int64)
-    kb = scope.kb
-    name_ids = scope.indexes.lexical.name_ids
-    present = {row for i in index_rows for row in kb.owners(int(name_ids[i]))}
-    added = []
-    for row in annotated:
-        if row not in present and (kb.row_mask is None or kb.row_mask[row]):
-            names = (kb.name_id(name) for name in kb.concept_at(row).names)
-            of_names = [scope.index_rows[i] for i in names if i is not None]
-            of_names = [i for i in of_names if i >= 0]
-            if of_names:
-                added.append(max(of_names, key=lambda i: scores[i]))
-    return np.array(added, dtype=np.int64)
+def _generate(
+    scopes: Sequence[Scope],
+    tasks: Sequence[Task],
+    memory: Memory,
+    of_scopes: Sequence[Sequence[Candidates]],
+    score_all: bool,
+) -> None:
+    """Fill in the features of generation; each name is scored only once."""
+    wanted = [
+        [c.name_ids if score_all else _undecided(scope, c) for c in of_tasks]
+        for scope, of_tasks in zip(scopes, of_scopes, strict=True)
+    ]
+    name_ids = [
+        np.unique(np.concatenate([of_scope[i] for of_scope in wanted])) for i in range(len(tasks))
+    ]
+    for i, (sums, lengths) in enumerate(score_names(scopes[0], tasks, memory, name_ids)):
+        for of_scope, of_tasks in zip(wanted, of_scopes, strict=True):
+            # A subset does not profit from names that were scored for another one.
+            scored = np.unique(of_scope[i])
+            at = np.searchsorted(name_ids[i], scored)
+            fill_in(of_tasks[i], scored, sums[at], lengths[at])
 
 
-def _with_features(scope: Scope, task: Task, hits: NameHits) -> Candidates:
-    """The candidates with all features except those of generation, which are 0."""
+def _with_features(scope: Scope, meaning: Meaning, hits: NameHits) -> Candidates:
+    """The candidates with all features except those that are filled in later, which are 0."""
     kb, match_types = scope.kb, scope.options.match_types
     pairs: list[tuple[int, int]] = []  # index of the name among the hits, row of an owner
     agreement: list[float] = []
     sole: list[bool] = []
-    for i, name_id in enumerate(map(int, hits.name_ids)):
+    hit_ids = scope.indexes.lexical.name_ids[hits.positions]
+    for i, name_id in enumerate(map(int, hit_ids)):
         owners = kb.owners(name_id)
         for row in owners:
-            agrees = scope.type_agreement(task.type, row)
+            agrees = scope.type_agreement(meaning.type, row)
             if not (match_types and agrees < 0):
                 pairs.append((i, row))
                 agreement.append(agrees)
                 sole.append(len(owners) == 1)
-    mention = normalise_name(task.mention)
-    flags = may_be_short(task.mention), mention in _ranker(scope).stop_names
+    mention = normalise_name(meaning.mention)
+    flags = may_be_short(meaning.mention), mention in _ranker(scope).stop_names
     if not pairs:
         return Candidates(np.empty(0, int), np.empty(0, int), np.empty((0, len(FEATURES))), *flags)
     index, rows = (np.array(column) for column in zip(*pairs, strict=True))
-    name_ids = hits.name_ids[index].astype(int)
-    annotated = scope.annotated(task.mention)
+    name_ids = hit_ids[index].astype(int)
+    annotated = scope.annotated(meaning.mention)
     names = list(zip(name_ids.tolist(), rows.tolist(), strict=True))
     of_hints = dict(zip(HINTS, hits.hints[index].T, strict=True))
     spelt_alike = np.array([kb.name_at(name_id) == mention for name_id in name_ids.tolist()])
-    exact = np.array([is_name_of(kb, task.mention, *pair) for pair in names])
+    exact = np.array([is_name_of(kb, meaning.mention, *pair) for pair in names])
     evidence = CandidateEvidence(
         dense=hits.vectors[index],
         context=hits.context[index],
@@ -268,5 +336,5 @@ def _undecided(scope: Scope, candidates: Candidates) -> np.ndarray:
     """The ids of the names that generation may still bring to the top."""
     if not len(candidates.rows):
         return candidates.name_ids
-    scores = _ranker(scope).scores(candidates.features)
+    scores = _ranker(scope).weights.scores(candidates.features)
     return candidates.name_ids[scores >= scores.max() - GENERATION_MARGIN]

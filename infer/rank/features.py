@@ -15,6 +15,7 @@ import numpy as np
 
 __all__ = [
     "CANDIDATE_FEATURES",
+    "CONTEXTUAL",
     "FEATURES",
     "NIL_CANDIDATE_FEATURES",
     "NIL_FEATURES",
@@ -144,15 +145,18 @@ def _log1p(counts: np.ndarray) -> np.ndarray:
     return np.array([math.log1p(count) for count in counts])
 
 
-def _from_generation(evidence: CandidateEvidence) -> np.ndarray:
-    """Zeros, which :func:`biolink.infer.rank.candidates.fill_in` replaces after generation."""
+def _later(evidence: CandidateEvidence) -> np.ndarray:
+    """Zeros, in the place of a feature that is filled in later.
+
+    See :func:`biolink.infer.rank.candidates.fill_in`.
+    """
     return np.zeros(len(evidence.dense))
 
 
 #: The features of a candidate, in the order of their columns.
 CANDIDATE_FEATURES = (
-    Feature("generation_sum", "log-probability of the name", _from_generation),
-    Feature("generation_mean", "log-probability of the name per token", _from_generation),
+    Feature("generation_sum", "log-probability of the name", _later),
+    Feature("generation_mean", "log-probability of the name per token", _later),
     Feature("dense", "cosine of embeddings", lambda e: e.dense),
     Feature("lexical", "cosine of character n-grams", lambda e: e.lexical),
     Feature(
@@ -200,6 +204,9 @@ CANDIDATE_FEATURES = (
         lambda e: e.miscased,
     ),
 )
+
+#: The features that need more than the text, the type and the hints of a mention.
+CONTEXTUAL = ("generation_sum", "generation_mean", "context")
 
 #: The names of the features of a candidate, in the order of their columns.
 FEATURES = tuple(feature.name for feature in CANDIDATE_FEATURES)

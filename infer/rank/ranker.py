@@ -17,11 +17,76 @@ import numpy as np
 from biolink.errors import ConfigError
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 
-__all__ = ["Annotations", "Ranker"]
+__all__ = ["Annotations", "Early", "Ranker", "Weights"]
 
 #: For each normalised mention, how often training documents link it to each concept id. The same
 #: type also holds, for each short form, how often texts define it as each long form.
 Annotations = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the features of candidates and of NIL.
+
+    Attributes
+    ----------
+    candidates
+        float [features]: the weights of a candidate's features.
+    nil
+        float [NIL features]: the weights of NIL's features.
+    """
+
+    candidates: np.ndarray
+    nil: np.ndarray
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """The scores [candidates] of candidates with features [candidates, features]."""
+        scores: np.ndarray = features @ self.candidates
+        return scores
+
+    def nil_score(self, nil_features: np.ndarray) -> float:
+        """The score of NIL with features [NIL features]."""
+        return float(nil_features @ self.nil)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The weights as values for JSON."""
+        return {
+            "weights": dict(zip(FEATURES, map(float, self.candidates), strict=True)),
+            "nil": dict(zip(NIL_FEATURES, map(float, self.nil), strict=True)),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "ranker") -> Weights:
+        """The weights that :meth:`to_dict` gave.
+
+        Raises
+        ------
+        ConfigError
+            If the weights are not those of the features of this version.
+        """
+        return cls(
+            _weights(f"{where}.weights", values.get("weights", {}), FEATURES),
+            _weights(f"{where}.nil", values.get("nil", {}), NIL_FEATURES),
+        )
+
+
+@dataclass(frozen=True)
+class Early:
+    """How mentions are ranked without their context and without generation.
+
+    Most mentions need neither. If the best concept then leads by the margin, the ranking is final;
+    otherwise the mention is ranked with all features.
+
+    Attributes
+    ----------
+    weights
+        The weights of the features that are known by then; the others have the weight 0.
+    margin
+        By how many nats the best concept must lead before the second, and before NIL.
+    """
+
+    weights: Weights
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -31,9 +96,10 @@ class Ranker:
     Attributes
     ----------
     weights
-        float [features]: the weights of a candidate's features.
-    nil_weights
-        float [NIL features]: the weights of NIL's features.
+        The weights of all features.
+    early
+        How most mentions are ranked with fewer features, or None if all features are always
+        needed.
     annotations
         For each normalised mention, how often training documents link it to each concept id.
     abbreviations
@@ -43,8 +109,8 @@ class Ranker:
         The normalised names that annotators mostly do not mark.
     """
 
-    weights: np.ndarray
-    nil_weights: np.ndarray
+    weights: Weights
+    early: Early | None = None
     annotations: Annotations = field(default_factory=dict)
     abbreviations: Annotations = field(default_factory=dict)
     stop_names: frozenset[str] = frozenset()
@@ -57,21 +123,12 @@ class Ranker:
             counts.update(linked)
         return dict(counts)
 
-    def scores(self, features: np.ndarray) -> np.ndarray:
-        """The scores [candidates] of candidates with features [candidates, features]."""
-        scores: np.ndarray = features @ self.weights
-        return scores
-
-    def nil_score(self, nil_features: np.ndarray) -> float:
-        """The score of NIL with features [NIL features]."""
-        return float(nil_features @ self.nil_weights)
-
     def to_dict(self) -> dict[str, Any]:
         """The weights as values for JSON, as ``biolink.json`` stores them under ``ranker``."""
-        return {
-            "weights": dict(zip(FEATURES, map(float, self.weights), strict=True)),
-            "nil": dict(zip(NIL_FEATURES, map(float, self.nil_weights), strict=True)),
-        }
+        values = self.weights.to_dict()
+        if self.early is not None:
+            values["early"] = self.early.weights.to_dict() | {"margin": self.early.margin}
+        return values
 
     @classmethod
     def from_dict(
@@ -88,19 +145,25 @@ class Ranker:
         ConfigError
             If the weights are not those of the features of this version.
         """
+        early = None
+        if "early" in values:
+            of_early = values["early"]
+            margin = of_early.get("margin")
+            if not isinstance(margin, int | float) or isinstance(margin, bool) or not margin >= 0:
+                raise ConfigError(f"ranker.early.margin is {margin!r}; expected a number from 0")
+            early = Early(Weights.from_dict(of_early, "ranker.early"), float(margin))
         return cls(
-            _weights("weights", values, FEATURES),
-            _weights("nil", values, NIL_FEATURES),
+            Weights.from_dict(values),
+            early,
             annotations,
             abbreviations,
             frozenset(stop_names),
         )
 
 
-def _weights(kind: str, values: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:
-    by_name = values.get(kind, {})
+def _weights(kind: str, by_name: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:
     wrong = sorted(by_name.keys() ^ set(names))
     if wrong:
         word = "has the unknown" if wrong[0] in by_name else "lacks the"
-        raise ConfigError(f"ranker.{kind} {word} feature {wrong[0]!r}")
+        raise ConfigError(f"{kind} {word} feature {wrong[0]!r}")
     return np.array([by_name[name] for name in names])

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from biolink.infer.network.backbone import Memory
-from biolink.infer.network.encoder import of_similar_size
+from biolink.infer.network.encoder import of_equal_size, padded_size
 from biolink.infer.network.finite import check_scores
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.scope import Scope
-from biolink.infer.rank.score import name_sums, pack
+from biolink.infer.rank.score import NameTree, name_sums, pack_trees
 from biolink.infer.rank.task import Task
 
 __all__ = ["ranked_among_candidates", "score_names"]
@@ -58,18 +58,26 @@ def score_names(
     model = scope.model
     prompts = model.prompts([tasks[i].mention for i in with_names])
     names = [model.name_tokens([scope.kb.name_at(int(n)) for n in name_ids[i]]) for i in with_names]
+    trees = [NameTree(*pair) for pair in zip(prompts, names, strict=True)]
     backbone = model.backbone
-    sizes = [sum(map(len, of_mention)) for of_mention in names]
-    for batch in of_similar_size(sizes, _PADDED_TOKENS):
-        chosen = torch.tensor([with_names[i] for i in batch], device=backbone.device)
-        packed = pack([prompts[i] for i in batch], [names[i] for i in batch], backbone.pad_id)
-        sums, lengths = name_sums(backbone, memory.select(chosen), packed.to(backbone.device))
-        for row, i in enumerate(batch):
-            size = len(names[i])
-            results[with_names[i]] = (
-                check_scores(sums[row, :size].double().cpu().numpy(), "scores of names"),
-                lengths[row, :size].double().cpu().numpy(),
-            )
+    # Sources and trees are filled up to sizes that depend on nothing but themselves, so that no
+    # score depends on the other mentions.
+    sources = [padded_size(memory.sizes[i]) for i in with_names]
+    for source in sorted(set(sources)):
+        alike = [i for i, size in enumerate(sources) if size == source]
+        sizes = [padded_size(len(trees[i])) for i in alike]
+        for size, indices in of_equal_size(sizes, _PADDED_TOKENS):
+            batch = [alike[i] for i in indices]
+            chosen = torch.tensor([with_names[i] for i in batch], device=backbone.device)
+            packed = pack_trees([trees[i] for i in batch], size, backbone.pad_id)
+            of_batch = memory.select(chosen, source)
+            sums, lengths = name_sums(backbone, of_batch, packed.to(backbone.device))
+            for row, i in enumerate(batch):
+                count = len(names[i])
+                results[with_names[i]] = (
+                    check_scores(sums[row, :count].double().cpu().numpy(), "scores of names"),
+                    lengths[row, :count].double().cpu().numpy(),
+                )
     return results
 
 

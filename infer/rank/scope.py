@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.rank.task import LinkerOptions, Task
+from biolink.infer.rank.task import LinkerOptions, Meaning, Task
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.trie import NameTrie
@@ -33,12 +35,15 @@ class Scope:
         The indexes over the whole knowledge base.
     options
         The options of the linker.
+    by_meaning
+        What :mod:`biolink.infer.rank.combined` knows about the last mentions without their context.
     """
 
     model: LinkingModel
     kb: KnowledgeBase
     indexes: Indexes
     options: LinkerOptions
+    by_meaning: OrderedDict[Meaning, Any] = field(default_factory=OrderedDict)
 
     @cached_property
     def trie(self) -> NameTrie:

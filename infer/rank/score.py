@@ -18,7 +18,7 @@ from torch import Tensor
 
 from biolink.infer.network.backbone import Backbone, Memory
 
-__all__ = ["Packed", "name_log_probs", "name_sums", "pack"]
+__all__ = ["NameTree", "Packed", "name_log_probs", "name_sums", "pack", "pack_trees"]
 
 #: The log-probabilities over the vocabulary are computed for this many predictions at a time.
 _TOGETHER = 256
@@ -76,17 +76,33 @@ def pack(
     pad_id
         The token that fills up shorter rows.
     """
-    most_names = max(map(len, names))
-    trees = [_Tree(prompt) for prompt in prompts]
-    paths: list[list[int]] = []
-    targets: list[int] = []
-    slots: list[int] = []
-    for number, (tree, of_mention) in enumerate(zip(trees, names, strict=True)):
-        for slot, name in enumerate(of_mention, number * most_names):
-            paths.append(tree.add(name))
-            targets += name
-            slots += [slot] * len(name)
-    size = max(len(tree.tokens) for tree in trees)
+    trees = [
+        NameTree(prompt, of_mention) for prompt, of_mention in zip(prompts, names, strict=True)
+    ]
+    return pack_trees(trees, max(map(len, trees)), pad_id)
+
+
+def pack_trees(trees: Sequence[NameTree], size: int, pad_id: int) -> Packed:
+    """Lay out prefix trees as input for the decoder.
+
+    Parameters
+    ----------
+    trees
+        The tree of each mention.
+    size
+        The number of tokens to which every row is filled up.
+    pad_id
+        See :func:`pack`.
+    """
+    most_names = max(len(tree.paths) for tree in trees)
+    paths = [path for tree in trees for path in tree.paths]
+    targets = [token for tree in trees for token in tree.targets]
+    slots = [
+        slot
+        for number, tree in enumerate(trees)
+        for slot, path in enumerate(tree.paths, number * most_names)
+        for _ in path
+    ]
     shape = (len(trees), size)
     tokens = np.full(shape, pad_id, dtype=np.int64)
     positions = np.zeros(shape, dtype=np.int64)
@@ -115,22 +131,44 @@ def pack(
     )
 
 
-class _Tree:
-    """A prompt and the prefix tree of the names, in the order in which the decoder reads them."""
+class NameTree:
+    """A prompt and the prefix tree of some names, in the order in which the decoder reads them.
 
-    def __init__(self, prompt: Sequence[int]) -> None:
-        self.prompt = len(prompt)
+    Parameters
+    ----------
+    prompt
+        The decoder prompt of a mention.
+    names
+        The names as token ids, each with the end token.
+
+    Attributes
+    ----------
+    tokens, positions, parents
+        Parallel lists over the tokens of the tree: their ids, their positions, and the index of the
+        token before each, or -1.
+    paths
+        For each name and each of its tokens, the index of the token that predicts it.
+    targets
+        The tokens of all names, name by name.
+    """
+
+    def __init__(self, prompt: Sequence[int], names: Sequence[Sequence[int]]) -> None:
         self.tokens = list(prompt)
         self.positions = list(range(len(prompt)))
         self.parents = list(range(-1, len(prompt) - 1))
-        self._children: dict[tuple[int, int], int] = {}
+        self.targets = [token for name in names for token in name]
+        children: dict[tuple[int, int], int] = {}
+        self.paths = [self._added(name, len(prompt) - 1, children) for name in names]
 
-    def add(self, name: Sequence[int]) -> list[int]:
-        """Add a name, and return for each of its tokens the index of the token that predicts it."""
-        index = self.prompt - 1
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def _added(
+        self, name: Sequence[int], index: int, children: dict[tuple[int, int], int]
+    ) -> list[int]:
         path = [index]
         for token in name[:-1]:
-            child = self._children.setdefault((index, token), len(self.tokens))
+            child = children.setdefault((index, token), len(self.tokens))
             if child == len(self.tokens):
                 self.tokens.append(token)
                 self.positions.append(self.positions[index] + 1)

@@ -15,7 +15,7 @@ from biolink.infer.rank.beam_search import FAST, DecodingOptions
 from biolink.kb.arguments import need, need_flag, need_natural
 from biolink.kb.prompt import source_text
 
-__all__ = ["LinkerOptions", "Task", "batches", "tasks_of"]
+__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "tasks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,10 @@ class LinkerOptions:
         with the mention, shortest first; their probability is the share of their tokens that the
         mention makes up. The score is the logarithm of the probability. Default: False;
         ``benchmarks/results/decoding.md`` reports how this changes accuracy.
+    cascade
+        Used with ``combined``: rank a mention without its context and without generation if its
+        best concept then leads by far (see :class:`biolink.infer.rank.ranker.Early`). Default:
+        True; ``benchmarks/results/linking.md`` reports how this changes accuracy and speed.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class LinkerOptions:
     abbreviations: str = "auto"
     batch_size: int = 32
     names_first: bool = False
+    cascade: bool = True
 
     def __post_init__(self) -> None:
         if self.method not in ("combined", "generate", "candidates"):
@@ -83,12 +88,27 @@ class LinkerOptions:
             raise ConfigError(f"homonyms is {self.homonyms!r}; expected rank or all")
         for name in ("top_k", "candidates", "scored", "batch_size"):
             need_natural(name, getattr(self, name))
-        for name in ("match_types", "names_first"):
+        for name in ("match_types", "names_first", "cascade"):
             need_flag(name, getattr(self, name))
         need("decoding", self.decoding, DecodingOptions, "DecodingOptions")
         finder(self.abbreviations)
         if self.names_first and self.method != "generate":
             raise ConfigError(f"names_first needs the method generate, not {self.method}")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a mention says by itself, wherever it stands.
+
+    Attributes
+    ----------
+    mention, type, hints
+        See :class:`Task`.
+    """
+
+    mention: str
+    type: str
+    hints: tuple[Hint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +130,31 @@ class Task:
     type: str
     hints: tuple[Hint, ...] = ()
 
+    @property
+    def meaning(self) -> Meaning:
+        """The task without its context."""
+        return Meaning(self.mention, self.type, self.hints)
+
 
 def tasks_of(document: Document, model: LinkingModel) -> list[Task]:
-    """The task of each mention of a document whose abbreviations are expanded already."""
+    """The task of each mention of a document whose abbreviations are expanded already.
+
+    Mentions with the same text, type and hints mean the same in a document, so they have the same
+    task: that of the first of them.
+    """
     ranker = model.ranker
     of_mentions = hints(document, ranker.abbreviations if ranker else {})
-    return [
-        Task(
-            source_text(
-                document.text,
-                mention.start,
-                mention.end,
-                model.form,
-                mention.long_form or mention.text,
-            ),
-            mention.long_form or mention.text,
-            mention.type,
-            of_mention,
-        )
-        for mention, of_mention in zip(document.mentions, of_mentions, strict=True)
-    ]
+    first: dict[Meaning, Task] = {}
+    tasks = []
+    for mention, of_mention in zip(document.mentions, of_mentions, strict=True):
+        written = mention.long_form or mention.text
+        meaning = Meaning(written, mention.type, of_mention)
+        if meaning not in first:
+            span = (mention.start, mention.end)
+            source = source_text(document.text, *span, model.form, written)
+            first[meaning] = Task(source, written, mention.type, of_mention)
+        tasks.append(first[meaning])
+    return tasks
 
 
 def batches(tasks: Sequence[Task], size: int) -> Iterator[list[int]]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from biolink.errors import KnowledgeBaseError
+from biolink.infer.retrieve.highest import highest
 from biolink.kb.arrays import check_finite, check_range, mapped_array
 from biolink.kb.sealed import Kind, checked_manifest, seal
 
@@ -30,6 +31,9 @@ KIND = Kind(
 
 DIMENSIONS = 128
 _BLOCK = 32_768
+#: The highest level of a query. Processors without VNNI add up two products in 16 bits, which
+#: higher levels could overflow.
+_LEVELS = 63
 
 
 class DenseIndex:
@@ -142,15 +146,55 @@ class DenseIndex:
                 progress(min(begin + block, len(unknown)), len(unknown))
         return DenseIndex(name_ids.astype(np.int32), codes, self.scale, self.projection)
 
-    def similarities(self, vectors: np.ndarray) -> np.ndarray:
-        """The cosines, float32 [queries, n], of vectors [queries, width] with all names."""
-        queries = torch.from_numpy(_unit(vectors @ self.projection) * self.scale)
-        result = torch.empty(len(vectors), len(self.codes))
+    def queries(self, vectors: np.ndarray) -> np.ndarray:
+        """Embeddings [queries, width] as the other methods take them: float32 [queries, d]."""
+        # In 64 bits, the result for a row is the same whatever other rows there are.
+        reduced = vectors.astype(np.float64) @ self.projection.astype(np.float64)
+        queries: np.ndarray = (_unit(reduced) * self.scale).astype(np.float32)
+        return queries
+
+    def cosines(self, query: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """The cosines, float32 [positions], of a query [d] with the names at some positions."""
+        exact = self.codes[positions].astype(np.float64) @ query.astype(np.float64)
+        cosines: np.ndarray = exact.astype(np.float32)
+        return cosines
+
+    def search(
+        self, queries: np.ndarray, k: int, masks: Sequence[np.ndarray | None] = (None,)
+    ) -> list[list[np.ndarray]]:
+        """The nearest names, for several subsets of the names.
+
+        The queries are rounded to 7 bits and compared in whole numbers, so the result for a query
+        does not depend on the other queries.
+
+        Parameters
+        ----------
+        queries
+            [queries, d], see :meth:`queries`.
+        k
+            The number of names for each query.
+        masks
+            For each subset, which names are in it: bool [n], or None for all.
+
+        Returns
+        -------
+        For each subset and each query, the positions of the nearest names, in ascending order.
+        """
+        largest = np.maximum(np.abs(queries).max(1, keepdims=True), 1e-12)
+        levels = torch.from_numpy(np.round(queries / largest * _LEVELS).astype(np.int8))
+        best: list[list[list[tuple[np.ndarray, np.ndarray]]]]
+        best = [[[] for _ in queries] for _ in masks]
         for begin in range(0, len(self.codes), _BLOCK):
             block = torch.from_numpy(np.array(self.codes[begin : begin + _BLOCK]))
-            result[:, begin : begin + _BLOCK] = queries @ block.float().T
-        array: np.ndarray = result.numpy()
-        return array
+            products = torch._int_mm(block, levels.T).T.contiguous().numpy()
+            for mask, of_mask in zip(masks, best, strict=True):
+                allowed = None if mask is None else np.flatnonzero(mask[begin : begin + _BLOCK])
+                for product, of_query in zip(products, of_mask, strict=True):
+                    values = product if allowed is None else product[allowed]
+                    top = highest(values, k)
+                    places = top if allowed is None else allowed[top]
+                    of_query.append((places + begin, values[top]))
+        return [[_nearest(of_query, k) for of_query in of_mask] for of_mask in best]
 
     def save(self, folder: str | Path, fingerprint: str = "") -> None:
         """Write the index into an existing folder, as ``.npy`` arrays and a manifest.
@@ -202,6 +246,14 @@ class DenseIndex:
         check_finite(file["scale"], scale)
         check_finite(file["projection"], projection)
         return cls(name_ids, codes, scale, projection)
+
+
+def _nearest(found: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> np.ndarray:
+    """The positions with the highest values, in ascending order."""
+    positions = np.concatenate([positions for positions, _ in found])
+    values = np.concatenate([values for _, values in found])
+    nearest: np.ndarray = np.sort(positions[highest(values, k)])
+    return nearest
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -160,22 +160,33 @@ def test_weights_keep_their_fingerprint(model_folder: Path) -> None:
     assert model.in_precision("fp32").weights_fingerprint == wanted
 
 
-def test_linked_mentions_are_cached(model_folder: Path, kb: KnowledgeBase) -> None:
-    linker = biolink.load(model_folder, kb, method="generate")
+def test_a_mention_that_comes_again_is_not_embedded_again(
+    model_folder: Path, kb: KnowledgeBase
+) -> None:
+    linker = biolink.load(model_folder, kb)
     assert isinstance(linker, biolink.Linker)
-    first = linker("Fever and lung cancer.")
-    reads = 0
-    read = linker.model.read
+    linker.prepare()
+    embedded: list[str] = []
+    embed = linker.model.embed
 
-    def counted(sources: Any) -> Any:
-        nonlocal reads
-        reads += len(sources)
-        return read(sources)
+    def noted(texts: Any) -> Any:
+        embedded.extend(texts)
+        return embed(texts)
 
-    object.__setattr__(linker.model, "read", counted)
-    assert linker("Fever and lung cancer.") == first
-    assert reads == 0
-    linker("Fever and breast cancer.")
-    assert reads == 2
-    linker.with_kb(kb.subset(ids=["D1"]))("Fever and breast cancer.")
-    assert reads > 2
+    object.__setattr__(linker.model, "embed", noted)
+    first = linker("Fever and lung cancer.", spans=[(0, 5), (10, 21)])
+    assert sorted(embedded) == ["Fever", "lung cancer"]
+    again = linker("A fever, then lung cancer. Fever.", spans=[(2, 7), (14, 25), (27, 32)])
+    assert sorted(embedded) == ["Fever", "fever", "lung cancer"]
+    # What is known from before changes nothing.
+    other = biolink.load(model_folder, kb)
+    assert isinstance(other, biolink.Linker)
+    assert other("A fever, then lung cancer. Fever.", [(2, 7), (14, 25), (27, 32)]) == again
+    assert other("Fever and lung cancer.", [(0, 5), (10, 21)]) == first
+    # A subset of the knowledge base has rankings of its own.
+    part = linker.with_kb(kb.subset(ids=["D1"]))
+    assert {
+        link.concept_id
+        for mention in part("Fever and lung cancer.", spans=[(0, 5)]).mentions
+        for link in mention.links
+    } <= {"D1"}

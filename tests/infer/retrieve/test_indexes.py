@@ -36,9 +36,14 @@ def test_built_and_cached_indexes_find_the_same(
     ):
         assert mine[0].tobytes() == other[0].tobytes()
         assert mine[1].tobytes() == other[1].tobytes()
-    queries = model.embed(texts)
-    mine, other = built.dense.similarities(queries), cached.dense.similarities(queries)
-    assert mine.tobytes() == other.tobytes()
+    vectors = model.embed(texts)
+    every = np.arange(len(built.dense.name_ids))
+    for index in (built.dense, cached.dense):
+        queries = index.queries(vectors)
+        assert queries.tobytes() == built.dense.queries(vectors).tobytes()
+        for query in queries:
+            mine, other = built.dense.cosines(query, every), index.cosines(query, every)
+            assert mine.tobytes() == other.tobytes()
     assert list(map(str, built.trie)) == list(map(str, cached.trie))
 
 

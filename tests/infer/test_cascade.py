@@ -1,0 +1,170 @@
+"""Mentions are read once, early where that is enough, and never depend on other mentions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import biolink
+from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention
+from biolink.errors import ConfigError
+from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.rank.features import CONTEXTUAL, FEATURES, column_of
+from biolink.infer.rank.ranker import Early, Ranker, Weights
+
+TEXT = (
+    "Cancer of the breast, not lung cancers. Feverish ill bodies, fever and aspirin. Fever! "
+    "A cancer, breast tumors and Kennedy's disease (KD). Acid for muscular atrophy."
+)
+WORDS = (
+    "Cancer of the breast", "lung cancers", "Feverish ill", "fever", "aspirin", "Fever!",
+    "cancer,", "breast tumors", "Kennedy's disease", "Acid", "muscular atrophy", "ill",
+)  # fmt: skip
+
+
+def document_with(*words: str, text: str = TEXT, doc_id: str = "1") -> Document:
+    mentions = []
+    for word in words:
+        start = text.index(word)
+        end = start + len(word.rstrip("!,"))
+        mentions.append(Mention(start, end, text[start:end]))
+    return Document(doc_id, text, mentions=tuple(sorted(mentions, key=lambda m: m.start)))
+
+
+def with_early(model: LinkingModel, margin: float) -> LinkingModel:
+    """The model with weights that use all features, and early ones that use few."""
+    assert model.ranker is not None
+    every = {"dense": 2.0, "lexical": 6.0, "context": 4.0, "generation_mean": 1.0}
+    few = {"dense": 3.0, "lexical": 8.0}
+    nil = np.zeros_like(model.ranker.weights.nil)
+    full, early = (
+        Weights(np.array([values.get(name, 0.0) for name in FEATURES]), nil)
+        for values in (every, few)
+    )
+    return replace(model, ranker=replace(model.ranker, weights=full, early=Early(early, margin)))
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8"])
+def model(model_folder: Path, request: pytest.FixtureRequest) -> LinkingModel:
+    return load_model(model_folder).in_precision(request.param)
+
+
+def exact(documents: Sequence[Document]) -> list[Any]:
+    return [
+        [(m.start, m.end, m.nil_probability, m.links, m.nil_reason) for m in document.mentions]
+        for document in documents
+    ]
+
+
+def test_results_depend_neither_on_batches_nor_on_earlier_documents(
+    model: LinkingModel, kb: KnowledgeBase
+) -> None:
+    """To the last bit: the same with one worker and with two, whatever the batch."""
+    model = with_early(model, 0.7)
+    documents = [
+        document_with(*WORDS),
+        document_with(*WORDS[::2], text=TEXT.replace("lung", "any lung"), doc_id="2"),
+        document_with("fever", "ill", text="ill with fever", doc_id="3"),
+    ]
+    together = exact(Linker(model, kb).link_documents(documents))
+    for size in (1, 2, 5):
+        linker = Linker(model, kb, LinkerOptions(batch_size=size))
+        assert exact(linker.link_documents(documents)) == together
+    linker = Linker(model, kb)
+    alone = [exact(linker.link_documents([document]))[0] for document in documents[::-1]]
+    assert alone[::-1] == together
+    assert len({str(mention) for of_document in together for mention in of_document}) > 10
+
+
+def test_only_doubtful_mentions_are_read_in_context(model_folder: Path, kb: KnowledgeBase) -> None:
+    sources: list[str] = []
+
+    def links(margin: float, **options: Any) -> list[Any]:
+        model = with_early(load_model(model_folder), margin)
+        read = model.read
+        sources.clear()
+
+        def noted(texts: Sequence[str]) -> Any:
+            sources.extend(texts)
+            return read(texts)
+
+        object.__setattr__(model, "read", noted)
+        return exact([Linker(model, kb, LinkerOptions(**options))(document_with(*WORDS))])
+
+    every = links(math.inf)
+    count = len(sources)
+    assert count == len(set(sources)) == len(WORDS)
+    assert links(0.7, cascade=False) == every and len(sources) == count
+    some = links(0.7)
+    read_in_context = len(sources)
+    assert 0 < read_in_context < count
+    assert some != every
+    few = links(0.0)
+    assert not sources
+    # What is decided early is decided alike under any margin that lets it through.
+    equal = [a == b for a, b in zip(some[0], few[0], strict=True)]
+    assert sum(equal) >= count - read_in_context
+
+
+def test_a_mention_is_linked_once_for_a_document(model: LinkingModel, kb: KnowledgeBase) -> None:
+    text = "fever and fever, then KD. Kennedy disease (KD), fever"
+    mentions = [
+        Mention(start, start + len(word), word)
+        for word in ("fever", "KD")
+        for start in range(len(text))
+        if text.startswith(word, start)
+    ]
+    linker = Linker(model, kb)
+    tasks = linker.tasks(Document("1", text, mentions=tuple(mentions)))
+    assert len(tasks) == 5 and len(set(tasks[:3])) == 1
+    # The window is that of the first.
+    assert tasks[0].source.startswith("[START] fever [END] and fever")
+    # Types and hints keep mentions apart.
+    typed = [replace(mentions[0], type="Disease"), *mentions[1:3]]
+    assert len(set(linker.tasks(Document("1", text, mentions=tuple(typed))))) == 2
+
+
+def test_early_weights_return_as_they_were(model: LinkingModel) -> None:
+    ranker = with_early(model, 2.0).ranker
+    assert ranker is not None
+    values = ranker.to_dict()
+    assert values["early"]["margin"] == 2.0
+    again = Ranker.from_dict(values, {}, {})
+    assert again.to_dict() == values
+    for wrong in (-1.0, "2", None, True):
+        damaged = values | {"early": values["early"] | {"margin": wrong}}
+        with pytest.raises(ConfigError, match=r"margin is .*expected a number from 0"):
+            Ranker.from_dict(damaged, {}, {})
+    lacking = values | {"early": values["early"] | {"weights": {}}}
+    with pytest.raises(ConfigError, match=r"ranker\.early\.weights lacks the feature"):
+        Ranker.from_dict(lacking, {}, {})
+
+
+def test_early_candidates_know_no_context(model: LinkingModel, kb: KnowledgeBase) -> None:
+    linker = Linker(model, kb)
+    tasks = linker.tasks(document_with(*WORDS))
+    for early, full in zip(
+        linker.candidates(tasks, early=True), linker.candidates(tasks), strict=True
+    ):
+        for name in CONTEXTUAL:
+            assert not early.features[:, column_of(name)].any()
+        assert full.features[:, column_of("context")].any()
+        assert set(early.rows.tolist()) <= set(full.rows.tolist())
+
+
+def test_links_of_the_embedded_default_do_not_depend_on_batches() -> None:
+    texts = [
+        "Aspirin for asthma and gout.",
+        "Spinal and bulbar muscular atrophy (SBMA) is rare; SBMA has no cure but leuprorelin.",
+        "Aspirin, again, in breast and ovarian cancer with diabetes mellitus type 2.",
+    ]
+    linker = biolink.load()
+    together = exact(list(linker.pipe(texts)))
+    assert exact([linker(text) for text in texts]) == together
+    assert exact([biolink.load()(text) for text in texts[::-1]])[::-1] == together
