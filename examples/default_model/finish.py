@@ -19,7 +19,6 @@ from fitting import fit_model, write_base, write_card, write_memory
 from train import FORM, TEXTS
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
-from biolink.infer.rank.ranker import Ranker
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import SEAL, WEIGHTS
 from biolink.kb.model_folder import ModelSettings, seal_model, write_settings
@@ -35,8 +34,8 @@ def main() -> None:
     kb = KnowledgeBase.open(out / "kb")
     settings = ModelSettings(FORM, linker={"method": "combined"})
     write_settings(out / "trained", settings)
-    fitted, results = fit_model(out / "trained", data, kb, out / "examples.npz")
-    ranker = Ranker(fitted.weights, fitted.nil_weights).to_dict()
+    fitted, fitted_ranker, results = fit_model(out / "trained", data, kb, out / "examples.npz")
+    ranker = fitted_ranker.to_dict()
     settings = replace(settings, ranker=ranker, development=results)
     write_settings(out / "trained", settings)
 

@@ -34,8 +34,15 @@ from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.network.model import load_model
-from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, column_of
-from biolink.infer.rank.ranker import Annotations, Ranker
+from biolink.infer.rank.combined import leads, ranked
+from biolink.infer.rank.features import (
+    CONTEXTUAL,
+    FEATURES,
+    NIL_FEATURES,
+    Candidates,
+    column_of,
+)
+from biolink.infer.rank.ranker import Annotations, Early, Ranker, Weights
 from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
@@ -85,10 +92,10 @@ def known_abbreviations(
 UNTYPED = 0.3
 
 
-#: By how many nats the best concept must lead without context and generation to be final. It is the
-#: least of 1, 1.5, 2, 2.5 and 3 with which the best concept of at most one in a thousand such
-#: mentions differs from the best concept by all features (``early`` in the results of :func:`fit`).
-EARLY_MARGIN = 2.5
+#: The margins that are tried for early rankings, in nats (see :class:`Early`).
+MARGINS = (1.0, 1.5, 2.0, 2.5, 3.0)
+#: The share of the mentions ranked early whose best concept may differ from that by all features.
+MAY_DIFFER = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +224,41 @@ def with_untyped(
     )
 
 
-def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
+def fit_early(seen: Examples, fitted: Fit, counts: Sequence[float]) -> tuple[Early, dict[str, Any]]:
+    """Fit the weights of early rankings, and choose their margin.
+
+    The margin is the least of :data:`MARGINS` with which the best concept of at most
+    :data:`MAY_DIFFER` of the mentions that are ranked early is not the best by all features.
+
+    Returns
+    -------
+    The weights with the margin, and for each margin the share of mentions that are ranked early and
+    the share of these with the same best concept.
+    """
+    arguments = with_untyped(seen.early, seen.gold, seen.folds, counts)
+    of_early = fit_weights(*arguments, [name for name in FEATURES if name not in CONTEXTUAL])
+    weights = Weights(of_early.weights, of_early.nil_weights)
+    early = [ranked(candidates, weights, early=True) for candidates in seen.early]
+    by_all = Weights(fitted.weights, fitted.nil_weights)
+    every = [ranked(candidates, by_all, early=False) for candidates in seen.candidates]
+    same = [
+        one.concepts[:1] == other.concepts[:1]
+        or bool(one.concepts and other.concepts and one.concepts[0].row == other.concepts[0].row)
+        for one, other in zip(early, every, strict=True)
+    ]
+    results: dict[str, Any] = {"held out": of_early.held_out}
+    margin = math.inf
+    for tried in MARGINS[::-1]:
+        leading = np.array([leads(ranking, tried) for ranking in early])
+        share = float(np.average(leading, weights=counts))
+        of_leading = float(np.average(np.array(same)[leading], weights=np.array(counts)[leading]))
+        results[f"margin {tried:g}"] = {"ranked early": share, "same best": of_leading}
+        if of_leading >= 1 - MAY_DIFFER:
+            margin = tried
+    return Early(weights, margin), results
+
+
+def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:
     """Fit the weights, and return them with the results on each set for the model's settings."""
     counts = [SHARES[label] * count for label, count in zip(seen.sets, seen.counts, strict=True)]
     arguments = with_untyped(seen.candidates, seen.gold, seen.folds, counts)
@@ -258,12 +299,13 @@ def fit(seen: Examples) -> tuple[Fit, dict[str, Any]]:
     ):
         used = [name for name in FEATURES if not name.startswith(left_out)]
         results[f"without {left_out}"] = fit_weights(*arguments, used).held_out
-    return fitted, results
+    early, results["early"] = fit_early(seen, fitted, counts)
+    return fitted, Ranker(Weights(fitted.weights, fitted.nil_weights), early), results
 
 
 def fit_model(
     folder: Path, data: Path, kb: KnowledgeBase, kept: Path
-) -> tuple[Fit, dict[str, Any]]:
+) -> tuple[Fit, Ranker, dict[str, Any]]:
     """Fit the weights of the model in a folder; see :func:`fit`.
 
     ``kept`` holds the candidates; it is written when it is not there.

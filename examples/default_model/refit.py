@@ -18,7 +18,6 @@ from pathlib import Path
 
 from fitting import fit_model, write_base, write_card, write_memory
 
-from biolink.infer.rank.ranker import Ranker
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_folder import seal_model, settings_of, write_settings
 
@@ -34,8 +33,10 @@ def main() -> None:
     # The present weights may be those of other features, with which the model cannot be loaded.
     write_settings(model_folder, replace(settings_of(model_folder), ranker=None))
     seal_model(model_folder)
-    fitted, results = fit_model(model_folder, data, kb, arguments.out / "examples.npz")
-    ranker = Ranker(fitted.weights, fitted.nil_weights).to_dict()
+    fitted, fitted_ranker, results = fit_model(
+        model_folder, data, kb, arguments.out / "examples.npz"
+    )
+    ranker = fitted_ranker.to_dict()
     settings = settings_of(model_folder)
     training = settings.training | {"knowledge_base": kb.fingerprint}
     settings = replace(settings, ranker=ranker, development=results, training=training)

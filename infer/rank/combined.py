@@ -7,6 +7,7 @@ Otherwise the mention is read in its context, and its names are scored by genera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -37,6 +38,8 @@ __all__ = [
     "GENERATION_MARGIN",
     "Ranking",
     "early_candidates",
+    "leads",
+    "ranked",
     "rankings_under",
 ]
 
@@ -142,7 +145,7 @@ def rankings_under(
         for scope, of_scope, candidates in zip(scopes, rankings, of_scopes, strict=True):
             weights = _ranker(scope).weights
             for i, of_task in zip(chosen, candidates, strict=True):
-                of_scope.setdefault(i, _ranked(of_task, weights, early=False))
+                of_scope.setdefault(i, ranked(of_task, weights, early=False))
     return [[of_scope[i] for i in range(len(tasks))] for of_scope in rankings]
 
 
@@ -160,7 +163,8 @@ def _ranker(scope: Scope) -> Ranker:
     return ranker
 
 
-def _ranked(candidates: Candidates, weights: Weights, early: bool) -> Ranking:
+def ranked(candidates: Candidates, weights: Weights, early: bool) -> Ranking:
+    """The ranking of a task by the weights; ``early`` says which features are known."""
     if not len(candidates.rows):
         return Ranking([], candidates, early)
     scores = weights.scores(candidates.features)
@@ -206,14 +210,17 @@ def _early_ranking(scope: Scope, meaning: Meaning, hits: NameHits) -> Ranking | 
     if early is None or not scope.options.cascade:
         return None
     candidates = _with_features(scope, meaning, hits.candidates())
-    ranking = _ranked(candidates, early.weights, early=True)
+    ranking = ranked(candidates, early.weights, early=True)
+    return ranking if leads(ranking, early.margin) else None
+
+
+def leads(ranking: Ranking, margin: float) -> bool:
+    """Whether the best concept leads by a margin, in nats, before the second and before NIL."""
     if not ranking.concepts:
-        return None
+        return False
     best, *others = (concept.probability for concept in ranking.concepts)
     nil = 1 - sum(others, best)
-    # exp(-margin) is the greatest share that a rival may have of the best concept's probability.
-    leads = max([nil, *others]) <= best * np.exp(-early.margin)
-    return ranking if leads else None
+    return bool(max([nil, *others]) <= best * math.exp(-margin))
 
 
 def _with_context(
