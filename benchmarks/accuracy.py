@@ -73,9 +73,11 @@ def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -
     assert model.ranker is not None
     weights = [
         (1000.0 if alone else weight) if kept(name) else 0.0
-        for name, weight in zip(FEATURES, model.ranker.weights, strict=True)
+        for name, weight in zip(FEATURES, model.ranker.weights.candidates, strict=True)
     ]
-    ranker = replace(model.ranker, weights=np.array(weights))
+    changed = replace(model.ranker.weights, candidates=np.array(weights))
+    # Early rankings have other weights.
+    ranker = replace(model.ranker, weights=changed, early=None)
     return Linker(replace(model, ranker=ranker), linker.kb, linker.options)
 
 

@@ -352,9 +352,16 @@ _FEATURES_OF = {
 
 
 def _ranker_of(folder: Path, values: dict[str, Any]) -> Ranker:
-    weights = {**values.get("weights", {}), **values.get("nil", {})}
+    kinds = [*values.values(), *values.get("early", {}).values()]
+    weights = {
+        feature
+        for weights in kinds
+        if isinstance(weights, dict)
+        for feature, weight in weights.items()
+        if weight
+    }
     for name, features in _FEATURES_OF.items():
-        needed = next((feature for feature in features if weights.get(feature)), None)
+        needed = next((feature for feature in features if feature in weights), None)
         if needed is not None and not has_file(folder / name):
             empty = "[]" if name == STOP_NAMES else "{}"
             raise ModelError(

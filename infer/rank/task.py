@@ -59,7 +59,7 @@ class LinkerOptions:
     cascade
         Used with ``combined``: rank a mention without its context and without generation if its
         best concept then leads by far (see :class:`biolink.infer.rank.ranker.Early`). Default:
-        True; ``benchmarks/results/linking.md`` reports how this changes accuracy and speed.
+        True; ``benchmarks/results/accuracy.md`` reports how this changes accuracy and speed.
 
     Raises
     ------
