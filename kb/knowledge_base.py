@@ -31,6 +31,7 @@ from biolink.kb.name_table import NameTable
 from biolink.kb.problems import OnProblem
 from biolink.kb.readers import read_contents
 from biolink.kb.store import is_store, open_store, save_store
+from biolink.kb.wording import counted
 
 __all__ = ["KnowledgeBase"]
 
@@ -71,7 +72,7 @@ class KnowledgeBase(NameTable):
     >>> kb["mesh:D003920"].name, "D000001" in kb, kb.get("D000001")
     ('Diabetes Mellitus', False, None)
     >>> kb.subset(ids=["D003920"])
-    <KnowledgeBase: 1 concepts, 2 names>
+    <KnowledgeBase: 1 concept, 2 names>
     """
 
     def __init__(
@@ -240,7 +241,8 @@ class KnowledgeBase(NameTable):
         return KnowledgeBase, (self.data,)
 
     def __repr__(self) -> str:
-        return f"<KnowledgeBase: {len(self):,} concepts, {self.name_count:,} names>"
+        concepts, names = counted(len(self), "concept"), counted(self.name_count, "name")
+        return f"<KnowledgeBase: {concepts}, {names}>"
 
     def get(self, concept_id: str) -> Concept | None:
         """Return the concept with this id, alternative id or CURIE, or None."""

@@ -35,11 +35,13 @@ __all__ = [
     "changed_files",
     "check_files",
     "checked_manifest",
+    "entry_of",
     "foreign_in_index",
     "is_frozen",
     "read_manifest",
     "renew",
     "seal",
+    "size_problem",
 ]
 
 MANIFEST = "manifest.json"
@@ -128,7 +130,7 @@ def seal(folder: Path, kind: Kind, entries: Mapping[str, Any]) -> None:
         "format": kind.format,
         "version": kind.version,
         **entries,
-        "files": {name: _entry(folder / name) for name in kind.names(folder)},
+        "files": {name: entry_of(folder / name) for name in kind.names(folder)},
     }
     _write_manifest(folder / kind.manifest, manifest)
 
@@ -136,11 +138,12 @@ def seal(folder: Path, kind: Kind, entries: Mapping[str, Any]) -> None:
 def renew(folder: Path, kind: Kind, name: str) -> None:
     """Update the manifest of a sealed folder after one file has been added or written again."""
     manifest = read_manifest(folder, kind)
-    files = manifest["files"] | {name: _entry(folder / name)}
+    files = manifest["files"] | {name: entry_of(folder / name)}
     _write_manifest(folder / kind.manifest, manifest | {"files": files})
 
 
-def _entry(file: Path) -> dict[str, Any]:
+def entry_of(file: Path) -> dict[str, Any]:
+    """Return the size and sha256 of a file, as a manifest holds them."""
     return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
 
 
@@ -233,14 +236,10 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
     """
     status_of: dict[str, list[int]] = {}
     for name, expected in manifest["files"].items():
-        try:
-            status = (folder / name).stat()
-        except OSError:
-            raise kind.damage(folder / name, "is missing") from None
-        if status.st_size != expected["bytes"]:
-            raise kind.damage(
-                folder / name, f"has {status.st_size:,} bytes; expected {expected['bytes']:,} bytes"
-            )
+        problem = size_problem(folder / name, expected["bytes"])
+        if problem is not None:
+            raise kind.damage(folder / name, problem)
+        status = (folder / name).stat()
         # A copy may keep the time of modification, but not that of the last change of status.
         status_of[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     stamp = {"checksum": manifest["checksum"], "files": status_of}
@@ -255,6 +254,15 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
     if stamped:
         with contextlib.suppress(OSError):
             (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def size_problem(file: Path, expected: int) -> str | None:
+    """Return what is wrong with the size of a file, or None; it begins with a verb."""
+    try:
+        size = file.stat().st_size
+    except OSError:
+        return "is missing"
+    return None if size == expected else f"has {size:,} bytes; expected {expected:,} bytes"
 
 
 def _stamp(folder: Path) -> Any:

@@ -46,3 +46,17 @@ def test_no_held_out_document_is_used_for_training(
         for document in read_corpus(data_folder, name):
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
+
+
+def test_ablations_name_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    from biolink.infer.rank.features import FEATURES
+
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
+    before = set(sys.modules)
+    from fitting import ABLATIONS
+
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent.name == "default_model":
+            del sys.modules[name]
+    for group, names in ABLATIONS.items():
+        assert names and set(names) <= set(FEATURES), group

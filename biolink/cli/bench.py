@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.bases import opened
 from biolink.cli.options import KbOption, OutputFolder, Seed, not_empty
 from biolink.kb.wording import counted
 
@@ -49,13 +50,6 @@ def _identifiers(file: Path) -> list[str]:
     if not found:
         raise InputError(str(file), None, "no ids", "one in each line")
     return found
-
-
-def _knowledge_base(kb: str | None) -> KnowledgeBase:
-    from biolink.kb import KnowledgeBase
-    from biolink.pipeline import EMBEDDED
-
-    return KnowledgeBase.open(EMBEDDED / "kb") if kb is None else KnowledgeBase.read(kb)
 
 
 def _documents(files: Iterable[str]) -> list[Document]:
@@ -120,13 +114,14 @@ def split(
     from dataclasses import replace
 
     from biolink.cli.console import message
+    from biolink.cli.inputs import raise_problem
     from biolink.formats import write
     from biolink.kb.files import check_folder_target
 
     check_folder_target(output, _foreign_in_split, "a split of an earlier run")
     documents = _documents(files)
     for part, file in zip(
-        _parts("part", _knowledge_base(kb), ids), ("part", "complement"), strict=True
+        _parts("part", opened(kb, raise_problem), ids), ("part", "complement"), strict=True
     ):
         chosen = []
         for document in documents:
@@ -217,6 +212,7 @@ def partial_kb(
     from biolink.bench.report import is_published_test, to_html, to_json, to_markdown
     from biolink.bench.scoring import Part
     from biolink.cli.console import progress
+    from biolink.cli.inputs import raise_problem
     from biolink.errors import ConfigError
     from biolink.kb.files import replace_file
 
@@ -224,7 +220,7 @@ def partial_kb(
     for file in outputs:
         if file.suffix not in (".md", ".json", ".html"):
             raise ConfigError(f"-o {file}: expected a name that ends in .md, .json or .html")
-    base = _knowledge_base(kb)
+    base = opened(kb, raise_problem)
     part, complement = _parts(name, base, ids)
     whole = Part("whole", base)
     tested = _documents(test)

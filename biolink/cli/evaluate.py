@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,7 @@ def _found(
     job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
 ) -> EvaluationOutcome:
     """Find the mentions, link them, and compare both with the annotations."""
+    from biolink.evaluation.report import found_to_html, found_to_markdown
     from biolink.finetune.samples import named_mentions
 
     linker = loaded(LinkSettings(job.kb, job.model, job.method))
@@ -138,7 +139,13 @@ def _found(
         name: evaluate_found(gold, documents, linker.kb, job.seed, provenance=provenance)
         for name, documents in systems.items()
     }
-    problems += _publish_found(reports, job.output, job.json)
+    problems += _publish(
+        next(iter(reports.values())),
+        lambda: found_to_markdown(reports),
+        lambda: found_to_html(reports),
+        job.output,
+        job.json,
+    )
     return EvaluationOutcome(reports, problems)
 
 
@@ -166,6 +173,7 @@ def _given(
 ) -> EvaluationOutcome:
     """Link the gold mentions and compare their concepts."""
     from biolink.evaluation.baselines import by_names, exact, predicted, tfidf
+    from biolink.evaluation.report import to_html, to_markdown
     from biolink.finetune.samples import named_mentions
 
     # Many links are returned for the ceiling; generation returns only those of its beam.
@@ -202,7 +210,13 @@ def _given(
         for name, other in reports.items()
         if name != first
     ]
-    problems += _publish(reports, comparisons, job.output, job.json)
+    problems += _publish(
+        reports[first],
+        lambda: to_markdown(reports, comparisons),
+        lambda: to_html(reports, comparisons),
+        job.output,
+        job.json,
+    )
     return EvaluationOutcome(reports, problems)
 
 
@@ -221,25 +235,17 @@ def warn_of_seen(linker: AnyLinker, documents: Sequence[Document]) -> int:
 
 
 def _publish(
-    reports: dict[str, Report],
-    comparisons: Sequence[tuple[str, str, Comparison]],
+    main: Report | FoundReport,
+    to_markdown: Callable[[], str],
+    to_html: Callable[[], str],
     output: Sequence[str],
     json: bool,
 ) -> list[BiolinkError]:
     """Write the reports; if one cannot be written, it is printed, so that it is not lost."""
-    from biolink.evaluation.report import to_html, to_markdown
-
-    main = next(iter(reports.values()))
+    written = {".json": main.to_json, ".html": to_html, ".md": to_markdown}
 
     def write(file: str) -> None:
-        suffix = Path(file).suffix
-        text = (
-            main.to_json()
-            if suffix == ".json"
-            else to_html(reports, comparisons)
-            if suffix == ".html"
-            else to_markdown(reports, comparisons)
-        )
+        text = written[Path(file).suffix]()
         with replace_file(file) as stream:
             stream.write(text)
 
@@ -247,34 +253,7 @@ def _publish(
     if json:
         stdout().print(main.to_json(), markup=False, soft_wrap=True)
     elif failed or not output:
-        stdout().print(to_markdown(reports, comparisons), markup=False, soft_wrap=True)
-    return [error for _, error in failed]
-
-
-def _publish_found(
-    reports: dict[str, FoundReport], output: Sequence[str], json: bool
-) -> list[BiolinkError]:
-    from biolink.evaluation.report import found_to_html, found_to_markdown
-
-    main = next(iter(reports.values()))
-
-    def write(file: str) -> None:
-        suffix = Path(file).suffix
-        text = (
-            main.to_json()
-            if suffix == ".json"
-            else found_to_html(reports)
-            if suffix == ".html"
-            else found_to_markdown(reports)
-        )
-        with replace_file(file) as stream:
-            stream.write(text)
-
-    failed = write_outputs(output, write)
-    if json:
-        stdout().print(main.to_json(), markup=False, soft_wrap=True)
-    elif failed or not output:
-        stdout().print(found_to_markdown(reports), markup=False, soft_wrap=True)
+        stdout().print(to_markdown(), markup=False, soft_wrap=True)
     return [error for _, error in failed]
 
 
@@ -310,6 +289,8 @@ def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
 
 def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     """Compare two reports that ``biolink evaluate -o NAME.json`` wrote."""
+    from biolink.evaluation.report import to_html, to_markdown
+
     check_outputs(output, (".md", ".html"), (".html",))
 
     def read(file: Path) -> Report:
@@ -324,6 +305,13 @@ def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     comparison = compare(reports[a], reports[b])
     if not comparison.mentions:
         raise ConfigError(f"{first} and {second} have no mention in common")
-    for error in _publish(reports, [(a, b, comparison)], output, False):
+    comparisons = [(a, b, comparison)]
+    for error in _publish(
+        reports[a],
+        lambda: to_markdown(reports, comparisons),
+        lambda: to_html(reports, comparisons),
+        output,
+        False,
+    ):
         raise error
     return comparison

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.bases import opened
 from biolink.cli.options import (
     KbFormat,
     KbOption,
@@ -23,38 +24,6 @@ if TYPE_CHECKING:
     from biolink.kb import KnowledgeBase
 
 kb_app = typer.Typer(help="Build, look into and compare knowledge bases.", no_args_is_help=True)
-
-
-def _options(given: list[str] | None) -> dict[str, Any]:
-    from biolink.errors import ConfigError
-
-    options: dict[str, Any] = {}
-    for item in given or []:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise ConfigError(f"--option is {item!r}; expected name=value")
-        options[name] = {"true": True, "false": False}.get(value.lower(), value)
-    return options
-
-
-def opened(
-    source: str | None,
-    problems: list[BiolinkError],
-    format: str | None = None,
-    option: list[str] | None = None,
-) -> KnowledgeBase:
-    """The knowledge base of a command, by default the embedded one; bad rows are problems."""
-    from biolink.cli.console import progress
-    from biolink.kb import KnowledgeBase
-
-    if source is None:
-        from biolink.places import EMBEDDED
-
-        return KnowledgeBase.open(EMBEDDED / "kb")
-    with progress(f"reading {source}", "records") as advance:
-        return KnowledgeBase.read(
-            source, format, progress=advance, on_problem=problems.append, **_options(option)
-        )
 
 
 @contextmanager
@@ -126,7 +95,7 @@ def build(
     with _reported() as problems:
         merged: KnowledgeBase | None = None
         for source in sources:
-            base = opened(source, problems, format, option)
+            base = opened(source, problems.append, format, option)
             for reason, entry in base.manifest.get("dropped", {}).items():
                 message(f"  {source}: {reason}: {_with_example(entry)}")
             with progress(f"merging {source}"):
@@ -161,7 +130,7 @@ def info(
 
     console = stdout()
     with _reported() as problems:
-        kb = opened(source, problems, format)
+        kb = opened(source, problems.append, format)
         for name, value in summarise(kb).items():
             if isinstance(value, dict):
                 console.print(f"{name}:")
@@ -198,7 +167,7 @@ def search(
     if limit < 0:
         raise ConfigError(f"--limit is {limit}; expected a number from 0")
     with _reported() as problems:
-        base = opened(kb, problems)
+        base = opened(kb, problems.append)
         hits = find(base, query, limit)
         if not hits:
             message(
@@ -261,7 +230,7 @@ def subset(
         raise ConfigError("no part was chosen; expected --ids, --types or --sources")
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
     with _reported() as problems:
-        base = opened(source, problems)
+        base = opened(source, problems.append)
         part = base.subset(ids=wanted, types=types, sources=sources)
         if not len(part):
             raise ConfigError(f"no concept of {source} belongs to that part; nothing was written")
@@ -287,7 +256,7 @@ def disambiguate(source: KbSource, output: KbOutput) -> None:
 
     check_store_target(output)
     with _reported() as problems:
-        told_apart = disambiguated(opened(source, problems))
+        told_apart = disambiguated(opened(source, problems.append))
         told_apart.save(output)
         message(f"{output}: {_size(told_apart)}")
 
@@ -323,7 +292,7 @@ def validate(
     if damaged:
         raise typer.Exit(1)
     with _reported() as problems:
-        kb = opened(source, problems, format, option)
+        kb = opened(source, problems.append, format, option)
         chosen = load_model(EMBEDDED / "model" if model is None else model)
         longest = min(chosen.backbone.max_source, 512)
         for finding in check(kb, lambda names: map(len, chosen.name_tokens(names)), longest):
@@ -340,7 +309,7 @@ def diff(first: KbSource, second: KbSource) -> None:
 
     console = stdout()
     with _reported() as problems:
-        result = compare(opened(first, problems), opened(second, problems))
+        result = compare(opened(first, problems.append), opened(second, problems.append))
         for label, items in (
             ("only in the first", result.removed),
             ("only in the second", result.added),

@@ -24,6 +24,7 @@ from biolink.evaluation.slices import Known
 from biolink.evaluation.statistics import interval, mean, resampled
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_text
+from biolink.kb.wording import counted
 
 __all__ = ["Report", "Scores", "Slice", "evaluate", "resampled_means"]
 
@@ -313,7 +314,11 @@ def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: b
         Whether any mention has links, or a reason why it has none.
     """
     if not cases:
-        given = f"{count} documents in which no mention has a gold id" if count else "no document"
+        given = (
+            f"{counted(count, 'document')} in which no mention has a gold id"
+            if count
+            else "no document"
+        )
         raise ConfigError(
             f"evaluate was given {given}; expected annotated documents that were linked, "
             "linker.pipe(documents, recognise=False)"

@@ -50,6 +50,19 @@ from biolink.kb.model_files import ABBREVIATIONS, ANNOTATIONS, STOP_NAMES, WEIGH
 from biolink.kb.sealed import FROZEN, STAMP
 from biolink.kb.types import type_name
 
+#: What an ablation leaves out: the name of the group, and its features.
+ABLATIONS = {
+    "generation": ("generation_sum", "generation_mean"),
+    "dense": ("dense",),
+    "lexical": ("lexical",),
+    "context": ("context",),
+    "type": ("type",),
+    "annotated": ("annotated", "annotated_share"),
+    "abbreviation": ("abbreviation",),
+    "shared": ("shared",),
+    "miscased": ("miscased",),
+}
+
 
 def stop_names(corpora: list[list[Document]], kb: KnowledgeBase) -> list[str]:
     """Return names that the dictionary finds in training documents but annotators mostly left out.
@@ -286,19 +299,9 @@ def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:
         "combined, held out": fitted.held_out,
         "candidate order": fitted.candidate_order,
     }
-    for left_out in (
-        "generation",
-        "dense",
-        "lexical",
-        "context",
-        "type",
-        "annotated",
-        "abbreviation",
-        "shared",
-        "miscased",
-    ):
-        used = [name for name in FEATURES if not name.startswith(left_out)]
-        results[f"without {left_out}"] = fit_weights(*arguments, used).held_out
+    for group, left_out in ABLATIONS.items():
+        used = [name for name in FEATURES if name not in left_out]
+        results[f"without {group}"] = fit_weights(*arguments, used).held_out
     early, results["early"] = fit_early(seen, fitted, counts)
     return fitted, Ranker(Weights(fitted.weights, fitted.nil_weights), early), results
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from biolink.errors import ConfigError, ModelError
-from biolink.kb.files import replace_file, sha256_of
+from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
+from biolink.kb.sealed import changed_files, entry_of, size_problem
 
 __all__ = ["SEAL", "check_stage", "damage_of", "last_whole", "note_stage", "seal"]
 
@@ -28,16 +29,12 @@ _STAGE = "stage.json"
 _FREE = {"out", "trainer", "save_every", "log_every", "keep", "evaluate_every", "patience"}
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {file.relative_to(folder).as_posix(): file for file in files if file.name != SEAL}
-
-
 def seal(folder: Path) -> None:
     """Write the seal of a checkpoint, after all its other files are written."""
     files = {
-        name: {"size": file.stat().st_size, "sha256": sha256_of(file)}
-        for name, file in _files(folder).items()
+        file.relative_to(folder).as_posix(): entry_of(file)
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != SEAL
     }
     with replace_file(folder / SEAL) as stream:
         stream.write(json.dumps(files, indent=1) + "\n")
@@ -49,15 +46,14 @@ def damage_of(folder: Path) -> str | None:
         return f"half written (it has no {SEAL})"
     try:
         sealed = json_of(folder / SEAL)
-        present = _files(folder)
-        for name, about in sealed.items():
-            if name not in present:
-                return f"{name} is missing"
-            # The size is compared first, since a truncated file then need not be read.
-            if present[name].stat().st_size != about["size"]:
-                return f"{name} has another size than when it was written"
-            if sha256_of(present[name]) != about["sha256"]:
-                return f"{name} is not what was written"
+        # Sizes are compared first, since a truncated file then need not be read.
+        for name, entry in sealed.items():
+            # Earlier versions called the size so.
+            size = entry["size"] if "size" in entry else entry["bytes"]
+            if (problem := size_problem(folder / name, size)) is not None:
+                return f"{name} {problem}"
+        for name in changed_files(folder, {"files": sealed}):
+            return f"{name} is not what was written"
     except ModelError as error:
         return str(error)
     except (OSError, KeyError, TypeError) as error:

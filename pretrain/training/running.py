@@ -23,10 +23,14 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from biolink.errors import ConfigError, ModelError
 from biolink.pretrain.training.checkpoints import check_stage, last_whole, note_stage, seal
 from biolink.pretrain.training.losses import IGNORED
+from biolink.pretrain.training.packages import check_training_packages
 from biolink.pretrain.training.resumable import MARKS, MarkedStream
 from biolink.pretrain.training.settings import at_least, share
 
 __all__ = ["Numbered", "Objective", "Optimisation", "run_training"]
+
+# Every training imports this module, so the message comes before any work.
+check_training_packages()
 
 #: A function of a model and a batch that returns the loss, and figures for the log.
 Objective = Callable[[Any, Mapping[str, Any]], tuple[Tensor, Mapping[str, float | Tensor]]]

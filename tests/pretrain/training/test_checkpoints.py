@@ -122,7 +122,7 @@ def test_a_seal_knows_every_file(tmp_path: Path) -> None:
     assert damage_of(checkpoint) is None
     (checkpoint / "later").write_bytes(b"by another process")
     assert damage_of(checkpoint) is None
-    for content, what in ((b"twos", "size"), (b"owt", "not what")):
+    for content, what in ((b"twos", "has 4 bytes; expected 3 bytes"), (b"owt", "not what")):
         (checkpoint / "inner" / "b").write_bytes(content)
         assert what in str(damage_of(checkpoint))
     shutil.rmtree(checkpoint / "inner")
