@@ -12,7 +12,9 @@ from biolink.kb.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Advance", "message", "progress", "report_problems", "stdout"]
+    from biolink.errors import BiolinkError
+
+__all__ = ["Advance", "collected_problems", "message", "progress", "report_problems", "stdout"]
 
 #: A function that is called with the amount done and, if it is known, the whole amount.
 Advance = Callable[[int, int | None], None]
@@ -30,6 +32,28 @@ def report_problems(problems: Sequence[Exception], done: bool = False) -> None:
     if problems:
         rest = "; everything else was done" if done else ""
         message(f"biolink: {counted(len(problems), 'problem')}{rest}")
+
+
+@contextlib.contextmanager
+def collected_problems() -> Iterator[list[BiolinkError]]:
+    """Collect problems of reading, report them at the end, and then exit with status 1.
+
+    Raises
+    ------
+    typer.Exit
+        When there are problems and no other error.
+    """
+    import typer
+
+    problems: list[BiolinkError] = []
+    done = False
+    try:
+        yield problems
+        done = True
+    finally:
+        report_problems(problems, done)
+    if problems:
+        raise typer.Exit(1)
 
 
 def stdout() -> Console:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from biolink.cli.bases import opened
+from biolink.cli.console import collected_problems
 from biolink.cli.options import (
     KbFormat,
     KbOption,
@@ -20,26 +19,9 @@ from biolink.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
 
 kb_app = typer.Typer(help="Build, look into and compare knowledge bases.", no_args_is_help=True)
-
-
-@contextmanager
-def _reported() -> Iterator[list[BiolinkError]]:
-    """Rows that could not be read, reported at the end; the exit status is 1 if there were any."""
-    from biolink.cli.console import report_problems
-
-    problems: list[BiolinkError] = []
-    done = False
-    try:
-        yield problems
-        done = True
-    finally:
-        report_problems(problems, done)
-    if problems:
-        raise typer.Exit(1)
 
 
 def _tell_former(kb: KnowledgeBase, concept_id: str) -> None:
@@ -92,7 +74,7 @@ def build(
     from biolink.kb.store import check_store_target
 
     check_store_target(output)
-    with _reported() as problems:
+    with collected_problems() as problems:
         merged: KnowledgeBase | None = None
         for source in sources:
             base = opened(source, problems.append, format, option)
@@ -129,7 +111,7 @@ def info(
     from biolink.kb.inspect import summarise
 
     console = stdout()
-    with _reported() as problems:
+    with collected_problems() as problems:
         kb = opened(source, problems.append, format)
         for name, value in summarise(kb).items():
             if isinstance(value, dict):
@@ -166,7 +148,7 @@ def search(
 
     if limit < 0:
         raise ConfigError(f"--limit is {limit}; expected a number from 0")
-    with _reported() as problems:
+    with collected_problems() as problems:
         base = opened(kb, problems.append)
         hits = find(base, query, limit)
         if not hits:
@@ -229,7 +211,7 @@ def subset(
     if ids is None and types is None and sources is None:
         raise ConfigError("no part was chosen; expected --ids, --types or --sources")
     wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
-    with _reported() as problems:
+    with collected_problems() as problems:
         base = opened(source, problems.append)
         part = base.subset(ids=wanted, types=types, sources=sources)
         if not len(part):
@@ -255,7 +237,7 @@ def disambiguate(source: KbSource, output: KbOutput) -> None:
     from biolink.kb.store import check_store_target
 
     check_store_target(output)
-    with _reported() as problems:
+    with collected_problems() as problems:
         told_apart = disambiguated(opened(source, problems.append))
         told_apart.save(output)
         message(f"{output}: {_size(told_apart)}")
@@ -291,7 +273,7 @@ def validate(
         console.print(f"damaged file: {name}", markup=False)
     if damaged:
         raise typer.Exit(1)
-    with _reported() as problems:
+    with collected_problems() as problems:
         kb = opened(source, problems.append, format, option)
         chosen = load_model(EMBEDDED / "model" if model is None else model)
         longest = min(chosen.backbone.max_source, 512)
@@ -308,7 +290,7 @@ def diff(first: KbSource, second: KbSource) -> None:
     from biolink.kb.inspect import compare
 
     console = stdout()
-    with _reported() as problems:
+    with collected_problems() as problems:
         result = compare(opened(first, problems.append), opened(second, problems.append))
         for label, items in (
             ("only in the first", result.removed),

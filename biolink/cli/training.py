@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biolink.cli.console import collected_problems
 from biolink.cli.options import OutputFolder, Overrides, SettingsFile, not_empty
 from biolink.kb.wording import counted
 
@@ -32,35 +33,13 @@ def _report(record: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _problems() -> Iterator[list[BiolinkError]]:
-    """Collect problems of reading, report them at the end, and then exit with status 1.
-
-    Raises
-    ------
-    typer.Exit
-        When there are problems and no other error.
-    """
-    from biolink.cli.console import report_problems
-
-    problems: list[BiolinkError] = []
-    done = False
-    try:
-        yield problems
-        done = True
-    finally:
-        report_problems(problems, done)
-    if problems:
-        raise typer.Exit(1)
-
-
-@contextmanager
 def _texts(files: Sequence[Path]) -> Iterator[TextReader]:
-    """A reader of texts whose problems are reported at the end, as in :func:`_problems`."""
+    """A reader of texts whose problems are reported at the end."""
     from biolink.texts import TextReader
 
     _check_present(files)
     reader = TextReader()
-    with _problems() as problems:
+    with collected_problems() as problems:
         try:
             yield reader
         finally:
@@ -198,7 +177,7 @@ def finetune(
     def recall(linked: Iterable[Document], kb: KnowledgeBase) -> float:
         return evaluate(linked, kb).strict.recall_at_1
 
-    with _problems() as problems:
+    with collected_problems() as problems:
         train, dev = (_documents(files, problems) for files in (read.train, read.dev))
         message(f"wrote {run(read, train, dev, recall, _report)}")
 
@@ -247,7 +226,7 @@ def export_pairs(
     from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(FineTuning, settings, set or ())
-    with _problems() as problems:
+    with collected_problems() as problems:
         for name, files in (("train", read.train), ("dev", read.dev)):
             if files:
                 documents = _documents(files, problems)
@@ -273,7 +252,7 @@ def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(EndToEnd, settings, set or ())
-    with _problems() as problems:
+    with collected_problems() as problems:
         documents = _documents(read.train, problems)
         message(f"wrote {run_end_to_end(read, documents, _report)}")
 
@@ -289,7 +268,7 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(RetrieveRead, settings, set or ())
-    with _problems() as problems:
+    with collected_problems() as problems:
         documents = _documents(read.train, problems)
         message(f"wrote {run_retrieve_read(read, documents, _report)}")
 
@@ -305,6 +284,6 @@ def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
     from biolink.pretrain.training.settings import read_settings
 
     read = read_settings(Recognising, settings, set or ())
-    with _problems() as problems:
+    with collected_problems() as problems:
         documents = _documents(read.train, problems)
         message(f"wrote {run_recognising(read, documents, _report)}")

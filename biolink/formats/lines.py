@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from biolink.documents import Document
-from biolink.errors import InputError
-from biolink.formats.problems import OnProblem, check_utf8, raise_or_report
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.problems import OnProblem, readable_lines
 
 LABEL = "plain text, a line is one document (ask for it by name)"
 SUFFIXES = (".lines",)
@@ -25,14 +23,8 @@ def sniff(path: str | Path, head: str) -> bool:
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Read a document from each line, blank lines included; its id is the number of the line."""
-    source = display_name(path)
-    for number, line in numbered_lines(path, "surrogateescape"):
-        try:
-            check_utf8(line, source, number)
-        except InputError as error:
-            raise_or_report(error, on_problem)
-        else:
-            yield Document(str(number), line)
+    for number, line in readable_lines(path, on_problem):
+        yield Document(str(number), line)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
