@@ -58,13 +58,9 @@ class KnowledgeBase(NameTable):
     base
         The base of which this is a subset; a base that is not a subset is its own base.
 
-    >>> kb = KnowledgeBase.from_concepts(
-    ...     [
-    ...         Concept("D003920", "Diabetes Mellitus", synonyms=("diabetes",)),
-    ...         Concept("D003924", "Diabetes Mellitus, Type 2", synonyms=("T2DM",)),
-    ...     ],
-    ...     prefix="mesh",
-    ... )
+    >>> diabetes = Concept("D003920", "Diabetes Mellitus", synonyms=("diabetes",))
+    >>> type_2 = Concept("D003924", "Diabetes Mellitus, Type 2", synonyms=("T2DM",))
+    >>> kb = KnowledgeBase.from_concepts([diabetes, type_2], prefix="mesh")
     >>> kb
     <KnowledgeBase: 2 concepts, 4 names>
     >>> [concept.id for concept in kb.lookup("diabetes mellitus type-2")]
