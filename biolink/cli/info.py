@@ -87,19 +87,16 @@ def _weights(ranker: dict[str, Any]) -> Iterator[str]:
     """A line for each feature: its weight, its name and what it means."""
     from biolink.infer.rank.features import CANDIDATE_FEATURES, CONTEXTUAL, NIL_CANDIDATE_FEATURES
 
-    of_all = {"weights": CANDIDATE_FEATURES, "nil": NIL_CANDIDATE_FEATURES}
-    for key, features in of_all.items():
-        kind = "NIL: " if key == "nil" else ""
-        for feature in features:
-            weight = ranker.get(key, {}).get(feature.name, 0.0)
-            yield f"{weight:9.3f}  {kind}{feature.name}: {feature.meaning}"
+    features = [("weights", "", f.name, f.meaning) for f in CANDIDATE_FEATURES]
+    features += [("nil", "NIL: ", f.name, f.meaning) for f in NIL_CANDIDATE_FEATURES]
+    for key, kind, name, meaning in features:
+        yield f"{ranker.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}: {meaning}"
     early = ranker.get("early")
-    if early is not None:
-        yield ""
-        yield "Weights without context and generation, which decide if the best concept leads by"
-        yield f"{early.get('margin', 0.0):g} nats:"
-        for key, features in of_all.items():
-            kind = "NIL: " if key == "nil" else ""
-            for feature in features:
-                if feature.name not in CONTEXTUAL:
-                    yield f"{early.get(key, {}).get(feature.name, 0.0):9.3f}  {kind}{feature.name}"
+    if early is None:
+        return
+    yield ""
+    yield "Weights of early rankings, without context and generation. Such a ranking is final if"
+    yield f"its best concept leads by {early.get('margin', 0.0):g} nats:"
+    for key, kind, name, _ in features:
+        if name not in CONTEXTUAL:
+            yield f"{early.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}"

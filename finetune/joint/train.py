@@ -23,7 +23,8 @@ from biolink.errors import ModelError
 from biolink.finetune.joint.batches import Batch, Batches, Mined, Ranking, Special, Stage
 from biolink.finetune.joint.mining import nearest_wrong
 from biolink.finetune.joint.tables import Mentions, Names, Ragged, save_arrays
-from biolink.infer.network.backbone import Backbone, pooled, span_vectors
+from biolink.infer.network.backbone import Backbone
+from biolink.infer.network.pooling import pooled, span_vectors
 from biolink.infer.rank.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm

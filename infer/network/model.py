@@ -22,11 +22,12 @@ from torch import Tensor
 
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.decide.written import policy_from
-from biolink.infer.network.backbone import Backbone, Memory, pooled, span_vectors
+from biolink.infer.network.backbone import Backbone, Memory
 from biolink.infer.network.bart import Bart, config_of
 from biolink.infer.network.cores import each_on_a_core
 from biolink.infer.network.encoder import most_tokens, of_similar_size
 from biolink.infer.network.finite import check_scores
+from biolink.infer.network.pooling import pooled, span_vectors
 from biolink.infer.network.precision import Precision, in_precision, is_packed
 from biolink.infer.network.tokeniser import LightTokeniser
 from biolink.infer.rank.ranker import Ranker

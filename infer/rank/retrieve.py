@@ -84,7 +84,8 @@ class NameHits:
     def taken(self, order: np.ndarray, scored: int, pooled: int) -> NameHits:
         """The names with these indices, in this order."""
         arrays = (self.positions, self.ngrams, self.vectors, self.context, self.hints)
-        return NameHits(*(array[order] for array in arrays), scored, pooled)
+        positions, ngrams, vectors, context, hints = (array[order] for array in arrays)
+        return NameHits(positions, ngrams, vectors, context, hints, scored, pooled)
 
     def candidates(self) -> NameHits:
         """Only the names that are candidates."""
@@ -149,9 +150,9 @@ def hits_of(scope: Scope, number: int, meaning: Meaning, texts: dict[str, Compar
     positions = np.concatenate([positions[:scored], rest[~np.isin(rest, extra)], extra])
     ngrams, vectors = similar.at(positions)
     of_hints = np.zeros((len(positions), len(HINTS)), dtype=np.float32)
-    for hint, similarities in zip(meaning.hints, hints, strict=True):
-        column = HINTS.index(hint.kind)
-        values = hint.weight * similarities.mean(positions)
+    for written, hint in zip(meaning.hints, hints, strict=True):
+        column = HINTS.index(written.kind)
+        values = written.weight * hint.mean(positions)
         of_hints[:, column] = np.maximum(of_hints[:, column], values)
     context = np.zeros(len(positions), dtype=np.float32)
     pooled = len(positions) - len(extra)
@@ -199,8 +200,11 @@ def joined(
         (hits.context, np.zeros(len(new), dtype=np.float32)),
         (hits.hints, of_hints),
     )
-    arrays = [np.concatenate([old[:at], added, old[at:]]) for old, added in columns]
-    return NameHits(*arrays, hits.scored, at + len(new))
+    positions, all_ngrams, vectors, context, all_hints = (
+        np.concatenate([old[:at], added, old[at:]]) for old, added in columns
+    )
+    pooled = at + len(new)
+    return NameHits(positions, all_ngrams, vectors, context, all_hints, hits.scored, pooled)
 
 
 class _Similarities:

@@ -22,7 +22,7 @@ from biolink.finetune.joint.train import Stage, Trainer
 from biolink.finetune.samples import mention_samples
 from biolink.finetune.targets import Target, choose_target
 from biolink.infer.mentions.abbreviations import find_abbreviations
-from biolink.infer.network.backbone import pooled
+from biolink.infer.network.pooling import pooled
 from biolink.infer.rank.features import FEATURES, Candidates
 from biolink.kb.lexical import LexicalIndex, near_misses
 from biolink.kb.prompt import PromptForm
