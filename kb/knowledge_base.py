@@ -130,6 +130,7 @@ class KnowledgeBase(NameTable):
         """
         need_iterable("prefixes", prefixes, "pairs (regular expression, prefix)")
         need_iterable("sources", sources, "mappings")
+        sources = list(sources)  # it may be a stream
         for source in sources:
             need("an item of sources", source, Mapping, "a mapping of strings")
         if options is not None:
@@ -370,6 +371,7 @@ class KnowledgeBase(NameTable):
         need("other", other, KnowledgeBase, "a KnowledgeBase")
         if mapping is not None:
             need("mapping", mapping, Mapping, "a mapping of ids to lists of ids")
+            mapping = {i: texts_of("a value of mapping", ids) for i, ids in mapping.items()}
         return KnowledgeBase(merged(self, other, mapping, unmatched))
 
     def with_names(self, names: Iterable[tuple[str, str]]) -> KnowledgeBase:

@@ -85,4 +85,4 @@ def _print(curve: Curve) -> None:
         )
     console = stdout()
     console.print(table)
-    console.print(f"best (*): --threshold {curve.best.threshold:.4f}")
+    console.print(f"best (*): --threshold {curve.written}")

@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from biolink.documents import Document
+from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation.statistics import BINS, bin_of
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import Combination, NilEvidence, combined_features
+from biolink.kb.arguments import need
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["Calibrated", "calibrate", "expected_error", "fit_calibration", "fit_combination"]
@@ -123,7 +124,8 @@ def calibrate(
     probabilities: list[float] = []
     right: list[bool] = []
     folds: list[int] = []
-    for number, document in enumerate(documents):
+    need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    for number, document in enumerate(each_document(documents, "calibrate")):
         for mention in document.mentions:
             if mention.best is not None:
                 gold = {kb.resolve(i) for i in mention.concept_ids} - {None}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from biolink.documents import Document
+from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation.plots import new_figure, save_figure
 from biolink.evaluation.statistics import sweep
+from biolink.kb.arguments import need, need_number
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
@@ -50,6 +52,18 @@ class Curve:
     points: tuple[Point, ...]
     best: Point
 
+    @property
+    def written(self) -> str:
+        """The best threshold with as few decimals as keep the same links, four at least."""
+        value = self.best.threshold
+        below = max((p.threshold for p in self.points if p.threshold < value), default=-1.0)
+        for digits in range(4, 17):
+            # Rounded down: a higher threshold would drop the links that have this probability.
+            text = str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN))
+            if below < float(text) <= value:
+                return text
+        return repr(value)
+
 
 def find_threshold(
     documents: Iterable[Document], kb: KnowledgeBase, precision: float | None = None
@@ -72,12 +86,15 @@ def find_threshold(
     ConfigError
         When there are no links, or no threshold gives the precision.
     """
-    if precision is not None and not 0 < precision <= 1:
-        raise ConfigError(f"precision is {precision}; expected a share above 0 and at most 1")
+    need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    if precision is not None:
+        need_number("precision", precision)
+        if not 0 < precision <= 1:
+            raise ConfigError(f"precision is {precision}; expected a share above 0 and at most 1")
     probabilities: list[float] = []
     right: list[bool] = []
     wanted = 0
-    for document in documents:
+    for document in each_document(documents, "find_threshold"):
         for mention in document.mentions:
             gold = {kb.resolve(i) for i in mention.concept_ids} - {None}
             wanted += bool(gold)
@@ -106,7 +123,7 @@ def find_threshold(
             raise ConfigError(
                 f"no threshold gives a precision of {precision}; the highest is {highest}"
             )
-        best = max(precise, key=lambda point: point.recall)
+        best = max(precise, key=lambda point: (point.recall, point.precision))
     return Curve(tuple(points), best)
 
 

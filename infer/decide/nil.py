@@ -280,12 +280,15 @@ class Combination(_OfTheWhole):
             raise ConfigError(f"weights is {shown(self.weights)}; expected numbers") from None
         if len(self.weights) != len(COMBINED):
             raise ConfigError(f"a combination has {len(COMBINED)} weights, not {len(self.weights)}")
+        if not all(map(math.isfinite, self.weights)):
+            raise ConfigError(f"weights is {shown(self.weights)}; expected finite numbers")
         need_probability("a threshold", self.value)
 
     def probability(self, evidence: NilEvidence) -> float:
         """The probability that the best link is right."""
         pairs = zip(self.weights, combined_features(evidence), strict=True)
-        return float(1 / (1 + math.exp(-sum(weight * feature for weight, feature in pairs))))
+        odds = sum(weight * feature for weight, feature in pairs)
+        return 0.5 * (1 + math.tanh(odds / 2))  # the logistic function, which cannot overflow
 
     def reason(self, evidence: NilEvidence) -> str | None:
         probability = self.probability(evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -251,6 +252,7 @@ POLICIES: list[Row] = [
     (lambda it: Combination(None, 0.5), ConfigError, "weights is None"),
     (lambda it: Combination("x", 0.5), ConfigError, "weights is 'x'"),
     (lambda it: Combination((1.0,), 0.5), ConfigError, "6 weights, not 1"),
+    (lambda it: Combination((math.nan,) * 6, 0.5), ConfigError, "expected finite numbers"),
     (lambda it: Combination((1.0,) * 6, None), ConfigError, "is None; expected"),
     (lambda it: AnyOf(5), ConfigError, "AnyOf was given 5"),
     (lambda it: AnyOf((0.5,)), ConfigError, "expected several NIL policies"),

@@ -75,6 +75,15 @@ def test_merge_adds_by_id_and_reference(kb: KnowledgeBase) -> None:
     assert "X" in merged
     assert "X" not in kb.merge(other, unmatched=False)
     assert "new" in kb.merge(other, {"X": ["D3"]})["D3"].names
+    assert "new" in kb.merge(other, {"X": "D3"})["D3"].names  # type: ignore[dict-item]
+    with pytest.raises(ConfigError, match="a value of mapping is 5"):
+        kb.merge(other, {"X": 5})  # type: ignore[dict-item]
+
+
+def test_sources_may_be_a_stream() -> None:
+    concepts = [Concept("1", "fever")]
+    kb = KnowledgeBase.from_concepts(concepts, sources=iter([{"name": "fevers.csv"}]))
+    assert kb.manifest["sources"] == [{"name": "fevers.csv"}]
 
 
 def test_repeated_ids_and_empty_names_are_kept_track_of() -> None:

@@ -123,6 +123,8 @@ def test_the_combination_learns_the_features_that_matter() -> None:
     assert policy_from(json.loads(json.dumps(policy_values(fitted)))) == fitted
     with pytest.raises(ConfigError, match="6 weights"):
         Combination((1.0,), 0.5)
+    # No weight is so large that the probability overflows.
+    assert Combination((-1e4, 0, 0, 0, 0, 0), 0.5).probability(seen[0]) == 0.0
     with pytest.raises(ConfigError):
         fit_combination(seen[:2], [True, True])
 

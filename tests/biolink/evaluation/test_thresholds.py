@@ -59,12 +59,45 @@ def test_the_curve_equals_counting() -> None:
 def test_a_wanted_precision() -> None:
     assert find_threshold([CASES], KB, 0.6).best.threshold == 0.5
     assert find_threshold([CASES], KB, 0.9).best.threshold == 0.9
+    # The links at 0.3 would add nothing but an error.
+    assert find_threshold([CASES], KB, 0.5).best.threshold == 0.5
     with pytest.raises(ConfigError, match="the highest is 0"):
         find_threshold([document(("D1", "D2", 0.5))], KB, 0.6)
     with pytest.raises(ConfigError, match="share above 0"):
         find_threshold([CASES], KB, 1.5)
     with pytest.raises(ConfigError, match="nothing to sweep"):
         find_threshold([document(("", "D2", 0.5))], KB)
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped", "written"),
+    [
+        (0.78266, 0.5, "0.7826"),
+        (0.99996, 0.5, "0.9999"),
+        (0.999965, 0.99993, "0.99996"),
+        (0.999965, 0.9999, "0.99996"),
+        (1.0, 0.5, "1.0000"),
+        (0.3, 0.1 + 0.2 - 1e-16, "0.3"),
+    ],
+)
+def test_the_written_threshold_keeps_the_links_of_the_best_one(
+    kept: float, dropped: float, written: str
+) -> None:
+    curve = find_threshold([document(("D1", "D1", kept), ("", "D1", dropped))], KB)
+    assert curve.best.threshold == kept
+    assert curve.written == written
+    assert dropped < float(curve.written) <= kept
+
+
+def test_a_document_alone_is_taken_and_mistakes_are_told() -> None:
+    assert find_threshold(CASES, KB).best.threshold == 0.5  # type: ignore[arg-type]
+    for arguments, message in (
+        (("fever", KB), "find_threshold was given 'fever'"),
+        (([CASES], None), "kb is None"),
+        (([CASES], KB, "high"), "precision is 'high'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            find_threshold(*arguments)
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
