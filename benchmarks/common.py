@@ -22,10 +22,11 @@ __all__ = ["REPEATS", "arguments", "clocked", "machine", "ratios", "record", "sp
 REPEATS = 5
 
 
-def arguments(doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options ``--quick`` and ``--json``."""
+def arguments(doc: str | None, quick: bool = True) -> argparse.ArgumentParser:
+    """Return a parser with the options ``--json`` and, if there is a small form, ``--quick``."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="run a small form in a minute")
+    if quick:
+        parser.add_argument("--quick", action="store_true", help="run a small form in a minute")
     parser.add_argument("--json", type=Path, help="write the values to this JSON file")
     return parser
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from common import arguments, machine, ratios, record, spread, timed
 
+from biolink.evaluation.report import markdown_table
 from biolink.infer.network.cores import each_on_a_core
 from biolink.infer.network.encoder import most_tokens
 from biolink.infer.network.model import LinkingModel, load_model
@@ -52,6 +54,24 @@ def products(model: LinkingModel, tokens: int, rows: int, shared: bool) -> Calla
     return run
 
 
+def tables(results: dict[str, Any]) -> str:
+    """Return what the command prints, from the values of its record."""
+    count, alone = results["names"], results["products"]
+    sides = {"embedding, tokenisation and all": results["embedding"]}
+    sides |= {f"products alone, {label}": seconds for label, seconds in alone.items()}
+    rows = [
+        [label, spread([count / second for second in seconds], 1, 0)]
+        for label, seconds in sides.items()
+    ]
+    best = min(alone.values(), key=statistics.median)
+    return (
+        f"{count:,} names, {results['tokens'] / count:.2f} tokens each\n\n"
+        f"{markdown_table(('side', 'names/s'), rows)}\n\n"
+        f"Embedding takes {spread(ratios(results['embedding'], best), 1, 2)} times as long as the "
+        "fastest products."
+    )
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--names", type=int, default=8192, help="number of names")
@@ -66,7 +86,7 @@ def main() -> None:
     most = most_tokens(model.backbone.device)
     limits = {f"{most} rows, a block to a thread": products(model, tokens, most, shared=False)}
     for rows in ROWS:
-        limits[f"{rows} rows, shared"] = products(model, tokens, rows, shared=True)
+        limits[f"{rows} rows, all threads on each"] = products(model, tokens, rows, shared=True)
     model.embed(texts[:256])
     for run in limits.values():
         run()
@@ -76,14 +96,9 @@ def main() -> None:
         times += timed(lambda: model.embed(texts), 1)
         for label, run in limits.items():
             alone[label] += timed(run, 1)
-    print(machine())
-    print(f"{count} names, {tokens / count:.2f} tokens each")
-    print(f"embedding: {spread([count / t for t in times], 1, 0)} names/s")
-    for label, seconds in alone.items():
-        print(f"products alone, {label}: {spread([count / t for t in seconds], 1, 0)} names/s")
-    best = min(alone, key=lambda label: statistics.median(alone[label]))
-    print(f"embedding takes {spread(ratios(times, alone[best]), 1, 2)} times as long as {best}")
-    record(given.json, {"names": count, "tokens": tokens, "embedding": times, "products": alone})
+    results = {"names": count, "tokens": tokens, "embedding": times, "products": alone}
+    print(f"{machine()}\n\n{tables(results)}")
+    record(given.json, results)
 
 
 if __name__ == "__main__":

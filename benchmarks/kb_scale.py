@@ -11,8 +11,6 @@ fresh processes, and the same is done with a dict of the names, five times each.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import islice
@@ -22,7 +20,7 @@ from typing import Any
 import numpy as np
 from commands import run
 from common import REPEATS, arguments, machine, record, spread
-from kb_store import PROBE
+from kb_store import probe
 from names import recombined
 
 from biolink import KnowledgeBase
@@ -53,14 +51,6 @@ def write_rrf(folder: Path, rows: int) -> int:
             done += count
             concepts += 1
     return concepts
-
-
-def probe(path: Path, how: str) -> dict[str, float]:
-    out = subprocess.run(
-        [sys.executable, "-c", PROBE, str(path), how], capture_output=True, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(out.stdout)
-    return found
 
 
 def main() -> None:

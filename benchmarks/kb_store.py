@@ -8,16 +8,21 @@ and tables together with MeSH), then opens it in fresh processes.
 
 from __future__ import annotations
 
-import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from biolink import KnowledgeBase
+from common import REPEATS, arguments, machine, record, spread
+
+from biolink import Concept, KnowledgeBase
 from biolink.errors import InputError
+from biolink.evaluation.report import markdown_table
 from biolink.kb.readers import read_concepts
 
 PROBE = """
@@ -27,7 +32,7 @@ def rss():
     line = next(l for l in open("/proc/self/status") if l.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
 import biolink.kb.store
-from biolink import KnowledgeBase
+from biolink import Concept, KnowledgeBase
 path, how = sys.argv[1:]
 before = rss()
 began = time.perf_counter()
@@ -48,7 +53,15 @@ print(json.dumps({"open_ms": opened * 1e3, "anonymous_MiB": memory, "lookup_us":
 """
 
 
-def concepts(data: Path):  # type: ignore[no-untyped-def]
+#: The values of a probe, and how they are called in the table.
+_COLUMNS = {
+    "open_ms": "open, ms",
+    "anonymous_MiB": "anonymous memory, MiB",
+    "lookup_us": "look-up, µs",
+}
+
+
+def concepts(data: Path) -> Iterator[Concept]:
     yield from read_concepts(data / "kb/mesh")
     for file in sorted((data / "kb").glob("*/*")):
         if file.parent.name in ("mesh", "partial"):
@@ -59,44 +72,63 @@ def concepts(data: Path):  # type: ignore[no-untyped-def]
             print("left out:", error)
 
 
+def probe(path: Path, how: str) -> dict[str, float]:
+    """Open one side in a fresh process, and look names up."""
+    command = [sys.executable, "-c", PROBE, str(path), how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    values: dict[str, float] = json.loads(done.stdout)
+    return values
+
+
+def tables(results: dict[str, Any]) -> str:
+    """Return what the command prints, from the values of its record."""
+    sides = results["sides"]
+    rows = [
+        [how, *(spread([run[key] for run in runs]) for key in _COLUMNS)]
+        for how, runs in sides.items()
+    ]
+    medians = {
+        how: {key: statistics.median(run[key] for run in runs) for key in _COLUMNS}
+        for how, runs in sides.items()
+    }
+    times = ", ".join(
+        f"{medians['dict'][key] / medians['store'][key]:.1f} ({title})"
+        for key, title in _COLUMNS.items()
+    )
+    return (
+        f"{results['concepts']:,} concepts, {results['names']:,} names, "
+        f"{results['MiB']:.0f} MiB on disk, read and written in {results['seconds']:.0f} s\n\n"
+        f"{markdown_table(['side', *_COLUMNS.values()], rows)}\n\n"
+        f"The dict takes so many times what the store takes: {times}."
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__, quick=False)
     parser.add_argument("--data", type=Path, required=True)
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         began = time.perf_counter()
-        kb = KnowledgeBase.from_concepts(concepts(arguments.data))
+        kb = KnowledgeBase.from_concepts(concepts(given.data))
         kb.save(folder / "all.kb")
-        size = sum(f.stat().st_size for f in (folder / "all.kb").iterdir()) / 2**20
-        print(f"{len(kb):,} concepts, {kb.name_count:,} names, {size:.0f} MiB on disk, ", end="")
-        print(f"read and written in {time.perf_counter() - began:.0f} s")
+        results: dict[str, Any] = {
+            "concepts": len(kb),
+            "names": kb.name_count,
+            "MiB": sum(f.stat().st_size for f in (folder / "all.kb").iterdir()) / 2**20,
+            "seconds": time.perf_counter() - began,
+        }
         names = kb.normalised_names()
         owners = {n: [kb.id_at(r) for r in kb.owners(i)] for i, n in enumerate(names)}
         (folder / "all.json").write_text(json.dumps(owners))
         sample = json.dumps(names[:: max(1, len(names) // 5000)])
         (folder / "all.sample").write_text(sample)
-        print("| side | open, ms | anonymous memory, MiB | look-up, µs |")
-        print("| --- | --- | --- | --- |")
-        medians = {}
-        for how, path in (("store", folder / "all.kb"), ("dict", folder / "all.json")):
-            runs = []
-            for _ in range(5):
-                out = subprocess.run(
-                    [sys.executable, "-c", PROBE, str(path), how],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                runs.append(json.loads(out.stdout))
-            median = {k: sorted(r[k] for r in runs)[2] for k in runs[0]}
-            medians[how] = median
-            print(
-                f"| {how} | {median['open_ms']:.1f} | {median['anonymous_MiB']:.1f} | "
-                f"{median['lookup_us']:.1f} |"
-            )
-        ratio = {k: medians["dict"][k] / max(medians["store"][k], 1e-9) for k in medians["dict"]}
-        print("dict / store:", {k: round(v, 2) for k, v in ratio.items()})
+        sides = {"store": folder / "all.kb", "dict": folder / "all.json"}
+        results["sides"] = {
+            how: [probe(path, how) for _ in range(REPEATS)] for how, path in sides.items()
+        }
+    print(f"{machine()}\n\n{tables(results)}")
+    record(given.json, results)
 
 
 if __name__ == "__main__":

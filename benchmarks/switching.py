@@ -10,87 +10,94 @@ end when the name trie of the part is there, so the first mention could be decod
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import arguments, machine, record, spread, timed
 from kb_store import concepts
 
 from biolink import KnowledgeBase, Linker, LinkerOptions
+from biolink.evaluation.report import markdown_table
 from biolink.infer.network.model import load_model
 from biolink.kb.trie import NameTrie
 from biolink.pipeline import EMBEDDED
 
-REPEATS = 5
+_COLUMNS = (
+    "part", "concepts", "choose, ms", "switch, ms", "again, ms", "tokenise, ms", "build, ms",
+    "(tokenise + build) / switch",
+)  # fmt: skip
 
 
-def timed(run: Callable[[], Any]) -> tuple[float, float, float]:
-    """Return the median and the range of times in milliseconds."""
-    times = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        run()
-        times.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(times), min(times), max(times)
+def measured(linker: Linker, chosen: list[str], tokens: np.ndarray, offsets: np.ndarray) -> Any:
+    """Return the seconds of everything for the part of these concepts."""
+    kb, model = linker.kb, linker.model
+    choose = timed(lambda: kb.subset(ids=chosen))
+    part = kb.subset(ids=chosen)
+    mask = part.name_mask
+    switch = timed(lambda: linker.with_kb(part).trie)
+    switched = linker.with_kb(part)
+    assert len(switched.trie) == int(mask.sum())
+    again = timed(lambda: switched.trie)
+    lengths = np.diff(offsets)
+    kept = np.repeat(mask, lengths)
+    rows = np.concatenate([[0], np.cumsum(lengths[mask])])
+    names = kb.normalised_names()
+    own = [names[i] for i in np.flatnonzero(mask)]
+    (tokenise,) = timed(
+        lambda: model.form.name_rows(model.tokenizer, own, model.backbone.eos_id), 1
+    )
+    build = timed(lambda: NameTrie.build(tokens[kept], rows))
+    return {
+        "concepts": len(part), "choose": choose, "switch": switch, "again": again,
+        "tokenise": tokenise, "build": build,
+    }  # fmt: skip
 
 
-def written(times: tuple[float, float, float]) -> str:
-    return f"{times[0]:.1f} ({times[1]:.1f} to {times[2]:.1f})"
+def tables(results: dict[str, Any]) -> str:
+    """Return what the command prints, from the values of its record."""
+    rows = []
+    for share, of_part in results["parts"].items():
+        anew = of_part["tokenise"] + statistics.median(of_part["build"])
+        rows.append(
+            [
+                share,
+                f"{of_part['concepts']:,}",
+                *(spread(of_part[step], 1e3) for step in ("choose", "switch", "again")),
+                f"{of_part['tokenise'] * 1e3:.0f}",
+                spread(of_part["build"], 1e3),
+                f"{anew / statistics.median(of_part['switch']):.0f}",
+            ]
+        )
+    return f"{results['base']}\n\n{markdown_table(_COLUMNS, rows)}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.quick:
+    given = parser.parse_args()
+    if given.quick:
         kb = KnowledgeBase.open(EMBEDDED / "kb")
     else:
-        kb = KnowledgeBase.from_concepts(concepts(arguments.data))
+        kb = KnowledgeBase.from_concepts(concepts(given.data))
     model = load_model(EMBEDDED / "model")
     linker = Linker(model, kb, LinkerOptions(method="generate"))
-    print(f"{kb!r}, trie of {linker.trie.nodes:,} nodes")
+    base = (
+        f"{len(kb):,} concepts, {kb.name_count:,} names and a trie of {linker.trie.nodes:,} nodes"
+    )
     rng = np.random.default_rng(0)
     ids = [concept.id for concept in kb]
     tokens, offsets = model.form.name_rows(
         model.tokenizer, kb.normalised_names(), model.backbone.eos_id
     )
-    lengths = np.diff(offsets)
-    print(
-        "| part | concepts | choose, ms | switch, ms | again, ms | tokenise, ms | build, ms | "
-        "(tokenise + build) / switch |"
-    )
-    print("|" + " --- |" * 8)
-    names = kb.normalised_names()
+    parts = {}
     for share in (0.5, 0.1, 0.01):
         chosen = [ids[i] for i in np.flatnonzero(rng.random(len(ids)) < share)]
-        choose = timed(lambda chosen=chosen: kb.subset(ids=chosen))
-        part = kb.subset(ids=chosen)
-        mask = part.name_mask
-        switch = timed(lambda part=part: linker.with_kb(part).trie)
-        switched = linker.with_kb(part)
-        assert len(switched.trie) == int(mask.sum())
-        again = timed(lambda switched=switched: switched.trie)
-        kept = np.repeat(mask, lengths)
-        rows = np.concatenate([[0], np.cumsum(lengths[mask])])
-
-        def build(kept: np.ndarray = kept, rows: np.ndarray = rows) -> NameTrie:
-            return NameTrie.build(tokens[kept], rows)
-
-        own = [names[i] for i in np.flatnonzero(mask)]
-        began = time.perf_counter()
-        model.form.name_rows(model.tokenizer, own, model.backbone.eos_id)
-        tokenised = (time.perf_counter() - began) * 1e3
-        anew = timed(build)
-        print(
-            f"| {share:.0%} | {len(part):,} | {written(choose)} | {written(switch)} | "
-            f"{written(again)} | {tokenised:.0f} | {written(anew)} | "
-            f"{(tokenised + anew[0]) / switch[0]:.0f} |"
-        )
+        parts[f"{share:.0%}"] = measured(linker, chosen, tokens, offsets)
+    results = {"base": base, "parts": parts}
+    print(f"{machine()}\n\n{tables(results)}")
+    record(given.json, results)
 
 
 if __name__ == "__main__":

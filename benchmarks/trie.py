@@ -17,14 +17,15 @@ import multiprocessing
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from common import REPEATS, arguments, machine, ratios, record, spread, timed
-from decoding import clocked_search
 from names import recombined_rows
+from search_profile import clocked_search
 
 from biolink import KnowledgeBase
 from biolink.infer.network.model import LinkingModel, load_model
@@ -87,7 +88,7 @@ def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[flo
     """Return milliseconds of a step and of the search alone, and rows of the decoder in a step."""
     memory, _ = model.read([f"[START] {mention} [END]" for mention in mentions])
     with torch.inference_mode(), clocked_search() as seconds:
-        search = beam_search._Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
+        search = beam_search.Search(model.backbone, trie, memory, model.prompts(mentions), EXACT)
         seconds.clear()
         rows = 0
         began = time.perf_counter()
@@ -97,6 +98,73 @@ def steps(model: LinkingModel, trie: NameTrie, mentions: list[str]) -> tuple[flo
         every = time.perf_counter() - began
         inside = seconds["decoder"] + seconds["projection"]
     return every / _STEPS * 1e3, (every - inside) / _STEPS * 1e3, rows / _STEPS
+
+
+def compare_building(
+    folder: Path, sizes: Sequence[int], results: dict[str, Any]
+) -> dict[int, NameTrie]:
+    """Print a table of building and opening at each size, and return the tries."""
+    print(
+        "| names | side | nodes | build, s | peak, GiB (input in it) | on disk, MB | "
+        "open, ms | tenth, ms |"
+    )
+    print("|" + " --- |" * 8)
+    tries: dict[int, NameTrie] = {}
+    for size in sizes:
+        target = folder / f"trie-{size}"
+        built = apart(build_flat, folder, size, target)
+        disk = sum(file.stat().st_size for file in target.iterdir()) / 1e6
+        opened = timed(lambda target=target: NameTrie.open(target))
+        trie = NameTrie.open(target)
+        mask = np.random.default_rng(0).random(size) < 0.1
+        restricted = timed(lambda trie=trie, mask=mask: trie.restrict(mask))
+        _ = trie.height
+        tries[size] = trie
+        results[f"flat {size}"] = {
+            "build": built, "disk": disk, "open": opened, "restrict": restricted,
+        }  # fmt: skip
+        print(
+            f"| {size:,} | flat arrays | {built[0]['nodes']:,} | "
+            f"{spread([b['seconds'] for b in built])} | "
+            f"{max(b['peak'] for b in built) / 1024:.2f} "
+            f"({built[0]['input'] / 1024:.2f}) | {disk:.0f} | {spread(opened, 1e3)} | "
+            f"{spread(restricted, 1e3, 0)} |",
+            flush=True,
+        )
+        if size <= 1_000_000:
+            dicts = apart(build_dict, folder, size, target)
+            results[f"dict {size}"] = {"build": dicts}
+            print(
+                f"| {size:,} | nested dict | | {spread([b['seconds'] for b in dicts])} | "
+                f"{max(b['peak'] for b in dicts) / 1024:.2f} "
+                f"({dicts[0]['input'] / 1024:.2f}) | | | |",
+                flush=True,
+            )
+            own = [statistics.median(b["peak"] - b["input"] for b in x) for x in (dicts, built)]
+            seconds = [statistics.median(b["seconds"] for b in x) for x in (dicts, built)]
+            print(
+                f"| {size:,} | dict / flat | | {seconds[0] / seconds[1]:.1f} | "
+                f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | |"
+            )
+    return tries
+
+
+def compare_steps(
+    model: LinkingModel, tries: dict[int, NameTrie], mentions: list[str], results: dict[str, Any]
+) -> None:
+    """Print a table of the steps of the search at each size."""
+    for trie in tries.values():
+        steps(model, trie, mentions)  # The first run is not measured.
+    measured = [{s: steps(model, t, mentions) for s, t in tries.items()} for _ in range(REPEATS)]
+    print("\n| names | step, ms | ratio | search's part, ms | rows |\n" + "|" + " --- |" * 5)
+    for size in tries:
+        whole, search, rows_ = zip(*(one[size] for one in measured), strict=True)
+        first = [one[min(tries)][0] for one in measured]
+        results[f"step {size}"] = {"step": whole, "search": search, "rows": rows_[0]}
+        print(
+            f"| {size:,} | {spread(whole)} | {spread(ratios(whole, first), 1, 2)} | "
+            f"{spread(search, 1, 2)} | {rows_[0]:.0f} |"
+        )
 
 
 def main() -> None:
@@ -122,62 +190,8 @@ def main() -> None:
         np.save(folder / "offsets.npy", offsets)
         print(f"{machine()}; {most:,} names made in {time.perf_counter() - began:.0f} s")
         del tokens, offsets
-        print(
-            "| names | side | nodes | build, s | peak, GiB (input in it) | on disk, MB | "
-            "open, ms | tenth, ms |"
-        )
-        print("|" + " --- |" * 8)
-        tries: dict[int, NameTrie] = {}
-        for size in sizes:
-            target = folder / f"trie-{size}"
-            built = apart(build_flat, folder, size, target)
-            disk = sum(file.stat().st_size for file in target.iterdir()) / 1e6
-            opened = timed(lambda target=target: NameTrie.open(target))
-            trie = NameTrie.open(target)
-            mask = np.random.default_rng(0).random(size) < 0.1
-            restricted = timed(lambda trie=trie, mask=mask: trie.restrict(mask))
-            _ = trie.height
-            tries[size] = trie
-            results[f"flat {size}"] = {
-                "build": built, "disk": disk, "open": opened, "restrict": restricted,
-            }  # fmt: skip
-            print(
-                f"| {size:,} | flat arrays | {built[0]['nodes']:,} | "
-                f"{spread([b['seconds'] for b in built])} | "
-                f"{max(b['peak'] for b in built) / 1024:.2f} "
-                f"({built[0]['input'] / 1024:.2f}) | {disk:.0f} | {spread(opened, 1e3)} | "
-                f"{spread(restricted, 1e3, 0)} |",
-                flush=True,
-            )
-            if size <= 1_000_000:
-                dicts = apart(build_dict, folder, size, target)
-                results[f"dict {size}"] = {"build": dicts}
-                print(
-                    f"| {size:,} | nested dict | | {spread([b['seconds'] for b in dicts])} | "
-                    f"{max(b['peak'] for b in dicts) / 1024:.2f} "
-                    f"({dicts[0]['input'] / 1024:.2f}) | | | |",
-                    flush=True,
-                )
-                own = [statistics.median(b["peak"] - b["input"] for b in x) for x in (dicts, built)]
-                seconds = [statistics.median(b["seconds"] for b in x) for x in (dicts, built)]
-                print(
-                    f"| {size:,} | dict / flat | | {seconds[0] / seconds[1]:.1f} | "
-                    f"{own[0] / max(own[1], 1):.1f} (beyond the input) | | | |"
-                )
-        for trie in tries.values():
-            steps(model, trie, mentions)  # The first run is not measured.
-        measured = [
-            {s: steps(model, t, mentions) for s, t in tries.items()} for _ in range(REPEATS)
-        ]
-        print("\n| names | step, ms | ratio | search's part, ms | rows |\n" + "|" + " --- |" * 5)
-        for size in sizes:
-            whole, search, rows_ = zip(*(one[size] for one in measured), strict=True)
-            first = [one[sizes[0]][0] for one in measured]
-            results[f"step {size}"] = {"step": whole, "search": search, "rows": rows_[0]}
-            print(
-                f"| {size:,} | {spread(whole)} | {spread(ratios(whole, first), 1, 2)} | "
-                f"{spread(search, 1, 2)} | {rows_[0]:.0f} |"
-            )
+        tries = compare_building(folder, sizes, results)
+        compare_steps(model, tries, mentions, results)
     record(given.json, results)
 
 

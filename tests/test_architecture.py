@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -97,7 +98,21 @@ def test_py_typed_is_shipped() -> None:
 
 #: Folders of the package, whose files must obey the rules of size.
 FOLDERS = ("kb", "pretrain", "infer", "finetune", "biolink")
+#: Folders beside the package, whose files must obey them, too.
+PROGRAMS = ("benchmarks", "examples", ".ci")
 MOST_LINES, MOST_METHODS, MOST_STATEMENTS = 450, 20, 60
+#: Public methods of named tuples, and names of lxml, torch and transformers without a public form.
+NOT_PRIVATE = {
+    "_Element",
+    "_asdict",
+    "_replace",
+    "_is_mkldnn_bf16_supported",
+    "_linear_pointwise",
+    "_relative_position_bucket",
+    "_reorder_linear_weight",
+}
+#: ``pipeline.py`` measures the shares of private steps of ranking, which it names in strings.
+CLOCKS_PRIVATE_STEPS = {"benchmarks/pipeline.py"}
 
 
 def package_files() -> dict[str, Path]:
@@ -140,9 +155,15 @@ def test_no_import_circles() -> None:
     assert not imports, "each of these modules imports itself, by way of others"
 
 
+def programs() -> list[Path]:
+    """The files of programs beside the package, and of the tools in ``.ci``."""
+    return [file for folder in PROGRAMS for file in (ROOT / folder).rglob("*.py")]
+
+
 def test_sizes() -> None:
     """Modules, classes and functions are small; a longer function says why it is longer."""
-    for file in package_files().values():
+    assert len(programs()) > 30
+    for file in [*package_files().values(), *programs()]:
         text = file.read_text(encoding="utf-8")
         assert text.count("\n") <= MOST_LINES, file
         for node in ast.walk(ast.parse(text)):
@@ -154,6 +175,51 @@ def test_sizes() -> None:
                 documented = (ast.get_docstring(node, clean=False) or "").count("\n")
                 short = lines.count("\n") - documented <= MOST_STATEMENTS
                 assert short or "# Long because" in lines, f"{file}: {node.name}"
+
+
+def _elements(node: ast.Tuple | ast.Call) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else node.args
+
+
+def private_names(file: Path) -> set[str]:
+    """Private names of other modules that a file uses: attributes, imports, strings.
+
+    A name that the file defines or sets on ``self`` is its own.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    own, used = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Attribute):
+            of_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            (own if of_self else used).add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {name.name for name in node.names}
+        elif isinstance(node, ast.Tuple | ast.Call):
+            # (owner, "_name", ...) and getattr(owner, "_name") reach into the owner.
+            owner, name = ([*_elements(node), None, None])[:2]
+            if isinstance(owner, ast.Name | ast.Attribute) and isinstance(name, ast.Constant):
+                used.add(str(name.value))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+    private = re.compile(r"_[a-zA-Z]\w*")
+    return {name for name in used - own - NOT_PRIVATE if private.fullmatch(name)}
+
+
+def test_private_names_are_used_where_they_are_defined() -> None:
+    for file in [*package_files().values(), *programs()]:
+        if file.relative_to(ROOT).as_posix() not in CLOCKS_PRIVATE_STEPS:
+            assert not private_names(file), file
+
+
+def test_private_names_are_seen(tmp_path: Path) -> None:
+    file = tmp_path / "reads.py"
+    file.write_text(
+        "from biolink import _a\nx._b()\ngetattr(x, '_f')\nclocked((Linker, '_c', 'c'))\n"
+        "class K:\n    def _d(self): return self._e, other._d, other.__dict__\n"
+    )
+    assert private_names(file) == {"_a", "_b", "_c", "_f"}
 
 
 def test_the_map_of_contributing_has_every_package() -> None:

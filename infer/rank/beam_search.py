@@ -23,7 +23,16 @@ from biolink.infer.network.backbone import FEW_ENOUGH, Backbone, KeyValue, Memor
 from biolink.kb.arguments import need_natural, need_number
 from biolink.kb.trie import NameTrie
 
-__all__ = ["EXACT", "FAST", "DecodingOptions", "Hypothesis", "constrained_beam_search"]
+__all__ = [
+    "EXACT",
+    "FAST",
+    "DecodingOptions",
+    "Hypothesis",
+    "Search",
+    "constrained_beam_search",
+    "log_softmax",
+    "reordered",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +171,21 @@ def constrained_beam_search(
     """
     if not len(trie):
         raise BiolinkError("there are no names to generate: the knowledge base is empty")
-    search = _Search(backbone, trie, memory, prompts, options)
+    search = Search(backbone, trie, memory, prompts, options)
     while len(search.rows.node):
         search.advance()
     return search.results()
 
 
-class _Search:
+class Search:
+    """A beam search that is run step by step; see :func:`constrained_beam_search`.
+
+    Attributes
+    ----------
+    rows
+        The open hypotheses of all mentions. The search is over when there are none.
+    """
+
     def __init__(
         self,
         backbone: Backbone,
@@ -212,18 +229,13 @@ class _Search:
             log_probs = torch.log_softmax(self.backbone.logits(states[:, :-1]).float(), -1)
             chosen = log_probs.gather(2, tokens[:, 1:, None])[..., 0]
             self.prompt_log_probs = (chosen * self.valid[:, 1:]).sum(1).double().cpu().numpy()
-        self.log_probs = self._log_softmax(last)
+        self.log_probs = log_softmax(self.backbone, last)
         self.rows = _Rows(
             np.arange(self.count),
             np.zeros(self.count),
             np.zeros((self.count, 1), dtype=np.int64),
             np.empty((self.count, 0), dtype=np.int64),
         )
-
-    def _log_softmax(self, states: Tensor) -> np.ndarray:
-        log_probs = torch.log_softmax(self.backbone.logits(states).float(), -1)
-        array: np.ndarray = log_probs.cpu().numpy()
-        return array
 
     # ------------------------------------------------------------------ one step
 
@@ -358,15 +370,10 @@ class _Search:
             begin + self.steps - 1,
             visible[:, None],
             self.memory.for_rows(torch.from_numpy(self.place[mention]).to(self.device)),
-            self._past_of(parent),
+            reordered(self.past, torch.from_numpy(parent).to(self.device)),
             past_positions,
         )
-        self.log_probs = self._log_softmax(hidden[:, 0])
-
-    def _past_of(self, parent: np.ndarray) -> tuple[KeyValue, ...]:
-        """The keys and values of the rows that are continued."""
-        order = torch.from_numpy(parent).to(self.device)
-        return tuple((k.index_select(0, order), v.index_select(0, order)) for k, v in self.past)
+        self.log_probs = log_softmax(self.backbone, hidden[:, 0])
 
     def _shrink(self, mention: np.ndarray) -> None:
         """Remove finished mentions from the memory once there are enough of them."""
@@ -380,6 +387,20 @@ class _Search:
     def results(self) -> list[list[Hypothesis]]:
         """The finished hypotheses of each mention, best first."""
         return self.finished
+
+
+def log_softmax(backbone: Backbone, states: Tensor) -> np.ndarray:
+    """The log-probabilities of all tokens after the decoder's states, float32 [rows, tokens]."""
+    log_probs = torch.log_softmax(backbone.logits(states).float(), -1)
+    array: np.ndarray = log_probs.cpu().numpy()
+    return array
+
+
+def reordered(past: Sequence[KeyValue], rows: Tensor) -> tuple[KeyValue, ...]:
+    """The decoder's keys and values of these rows, which may occur several times."""
+    return tuple(
+        (keys.index_select(0, rows), values.index_select(0, rows)) for keys, values in past
+    )
 
 
 def _ranks(groups: np.ndarray) -> np.ndarray:

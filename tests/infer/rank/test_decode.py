@@ -110,7 +110,7 @@ def test_wide_beam_equals_exhaustive_scoring(setting: Setting, penalty: float, s
 @pytest.mark.parametrize("wrong", ["tokens", "nodes"])
 @torch.inference_mode()
 def test_a_result_that_is_not_a_path_of_the_trie_is_an_error(setting: Setting, wrong: str) -> None:
-    search = beam_search._Search(
+    search = beam_search.Search(
         setting.backbone, setting.trie, setting.memory, setting.prompts, DecodingOptions(beam=400)
     )
     search.advance()
