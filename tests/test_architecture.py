@@ -106,6 +106,7 @@ NOT_PRIVATE = {
     "_Element",
     "_asdict",
     "_replace",
+    "_int_mm",
     "_is_mkldnn_bf16_supported",
     "_linear_pointwise",
     "_relative_position_bucket",
