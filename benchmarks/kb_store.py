@@ -20,8 +20,10 @@ from typing import Any
 
 from common import REPEATS, arguments, machine, record, spread
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "default_model"))
+from ontologies import other_concepts
+
 from biolink import Concept, KnowledgeBase
-from biolink.errors import InputError
 from biolink.evaluation.report import markdown_table
 from biolink.kb.readers import read_concepts
 
@@ -62,14 +64,9 @@ _COLUMNS = {
 
 
 def concepts(data: Path) -> Iterator[Concept]:
+    """Yield the concepts of all knowledge bases among the data."""
     yield from read_concepts(data / "kb/mesh")
-    for file in sorted((data / "kb").glob("*/*")):
-        if file.parent.name in ("mesh", "partial"):
-            continue
-        try:
-            yield from read_concepts(file)
-        except InputError as error:
-            print("left out:", error)
+    yield from other_concepts(data)
 
 
 def probe(path: Path, how: str) -> dict[str, float]:

@@ -60,3 +60,24 @@ def test_ablations_name_features(monkeypatch: pytest.MonkeyPatch) -> None:
             del sys.modules[name]
     for group, names in ABLATIONS.items():
         assert names and set(names) <= set(FEATURES), group
+
+
+def test_files_that_are_no_knowledge_base_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
+    from ontologies import other_concepts
+
+    sys.modules.pop("ontologies")
+    for name, text in (
+        ("mesh/a.csv", "id,name\n1,one\n"),
+        ("fevers/b.csv", "id,name\n2,two\n"),
+        ("fevers/c.csv", "left,right\n3,three\n"),
+        ("fevers/d.csv", "id,name\n4,four\n"),
+    ):
+        file = tmp_path / "kb" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert [concept.id for concept in other_concepts(tmp_path)] == ["2", "4"]
+    left_out = capsys.readouterr().err
+    assert left_out.count("left out:") == 1 and "c.csv" in left_out

@@ -14,7 +14,7 @@ import csv
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -27,6 +27,7 @@ from corpora import (
     document_sets,
     training_documents,
 )
+from ontologies import other_concepts
 
 from biolink.documents import Document
 from biolink.finetune.samples import named_mentions
@@ -216,14 +217,7 @@ def with_annotated(data: Path, base: KnowledgeBase) -> KnowledgeBase:
 
 def with_every_ontology(data: Path, base: KnowledgeBase) -> KnowledgeBase:
     """Add the concepts of all other files; a concept whose id is there joins that concept."""
-
-    def concepts() -> Iterator[Concept]:
-        yield from base
-        for file in sorted((data / "kb").glob("*/*.gz")):
-            if file.parent.name not in ("mesh", "partial"):
-                yield from read_concepts(file)
-
-    return KnowledgeBase.from_concepts(concepts())
+    return KnowledgeBase.from_concepts(chain(base, other_concepts(data)))
 
 
 if __name__ == "__main__":
