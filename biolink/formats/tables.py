@@ -253,7 +253,7 @@ def _mention(row: Mapping[str, str]) -> Mention:
         type=row.get("type", ""),
         concept_ids=ids,
         id_joiner=joiner,
-        parts=tuple(map(_bare, _bars(row["parts"]))) if row.get("parts") else (),
+        parts=_parts_of(row["parts"]) if row.get("parts") else (),
         spans=tuple((whole_number(a), whole_number(b)) for a, _, b in spans),
         links=links,
         nil_reason=row.get("nil_reason") or None,
@@ -261,12 +261,15 @@ def _mention(row: Mapping[str, str]) -> Mention:
     )
 
 
-def _bars(written: str) -> list[str]:
-    return re.split(r"(?<!\\)\|", written)
-
-
-def _bare(written: str) -> str:
-    return written.replace("\\|", "|")
+def _parts_of(written: str) -> tuple[str, ...]:
+    """The parts that are joined by bars in a cell; a bar or backslash of a part is escaped."""
+    parts = [""]
+    for token in re.findall(r"\\[\\|]|.", written, re.DOTALL):
+        if token == "|":
+            parts.append("")
+        else:
+            parts[-1] += token[1:] or token
+    return tuple(parts)
 
 
 def rows_of(document: Document) -> Iterator[dict[str, str]]:
@@ -288,7 +291,7 @@ def rows_of(document: Document) -> Iterator[dict[str, str]]:
             "nil_reason": m.nil_reason or "",
             "long_form": m.long_form or "",
             "spans": " ".join(f"{a}-{b}" for a, b in m.spans),
-            "parts": "|".join(part.replace("|", "\\|") for part in m.parts),
+            "parts": "|".join(re.sub(r"[\\|]", r"\\\g<0>", part) for part in m.parts),
         }
         best = m.best
         if best is not None:

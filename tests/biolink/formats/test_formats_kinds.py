@@ -282,7 +282,7 @@ def test_text_columns_are_named_or_missing(tmp_path: Path) -> None:
         list(read(file, text_column="none"))
 
 
-ODD = ("x\ty\n9|t|inj", "a|b", "=1+1", "back\\slash", "\\t", "", "é\u2028x", "<b>&\"'")
+ODD = ("x\ty\n9|t|inj", "a|b", "=1+1", "back\\slash", "end\\", "\\t", "", "é\u2028x", "<b>&\"'")
 
 
 @pytest.mark.parametrize("odd", ODD)
