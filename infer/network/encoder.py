@@ -78,7 +78,7 @@ def padded_size(tokens: int) -> int:
     It depends on nothing but the row, so a row's result does not depend on the rows beside it.
 
     >>> [padded_size(tokens) for tokens in (1, 16, 17)]
-    [16, 16, 32]
+    [8, 16, 24]
     """
     return -(-tokens // _STEP) * _STEP
 
