@@ -176,27 +176,24 @@ def _by_meaning(
     scopes: Sequence[Scope], meanings: Sequence[Meaning]
 ) -> list[dict[Meaning, _ByMeaning]]:
     """What is known about mentions without their context, for each scope."""
-    new = [
-        meaning
-        for meaning in dict.fromkeys(meanings)
-        if any(meaning not in scope.by_meaning for scope in scopes)
+    # Threads may share a scope, so what it keeps is looked up once.
+    results = [
+        {m: known for m in meanings if (known := scope.by_meaning.get(m)) is not None}
+        for scope in scopes
     ]
+    new = [m for m in dict.fromkeys(meanings) if any(m not in known for known in results)]
     texts = [text for meaning in new for text in _texts(meaning)]
     of_texts = compared(scopes, list(dict.fromkeys(texts)), scopes[0].options.batch_size)
-    results = []
-    for number, scope in enumerate(scopes):
-        kept = scope.by_meaning
+    for number, (scope, result) in enumerate(zip(scopes, results, strict=True)):
         for meaning in new:
             hits = hits_of(scope, number, meaning, of_texts)
             queries = {text: of_texts[text].query for text in _texts(meaning)}
-            kept[meaning] = _ByMeaning(hits, queries, _early_ranking(scope, meaning, hits))
-        result = {}
-        for meaning in meanings:
-            kept.move_to_end(meaning)
-            result[meaning] = kept[meaning]
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
-        results.append(result)
+            result[meaning] = _ByMeaning(hits, queries, _early_ranking(scope, meaning, hits))
+        for meaning, known in result.items():
+            scope.by_meaning.pop(meaning, None)
+            scope.by_meaning[meaning] = known  # the last of those that are kept
+        while len(scope.by_meaning) > _KEPT:
+            scope.by_meaning.popitem(last=False)
     return results
 
 
