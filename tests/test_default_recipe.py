@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
+
+from biolink.infer.rank.features import CONTEXTUAL, FEATURES, Candidates, column_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,18 +55,67 @@ def test_no_held_out_document_is_used_for_training(
             assert document.text.splitlines()[0] not in titles
 
 
-def test_ablations_name_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    from biolink.infer.rank.features import FEATURES
-
+@pytest.fixture
+def fitting(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The module ``fitting`` of the recipe, which is not importable afterwards."""
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
     before = set(sys.modules)
-    from fitting import ABLATIONS
-
+    yield import_module("fitting")
     for name in set(sys.modules) - before:
         if Path(getattr(sys.modules[name], "__file__", None) or "").parent.name == "default_model":
             del sys.modules[name]
-    for group, names in ABLATIONS.items():
+
+
+def test_ablations_name_features(fitting: ModuleType) -> None:
+    for group, names in fitting.ABLATIONS.items():
         assert names and set(names) <= set(FEATURES), group
+
+
+def test_early_rankings_may_hardly_differ(fitting: ModuleType, tmp_path: Path) -> None:
+    """The margin is as small as it may be; without one that will do, nothing is ranked early."""
+
+    def seen(*kinds: tuple[int, int, tuple[float, float]]) -> Any:
+        """So many examples of each kind: number, gold row, and cosines of two candidates."""
+        every, early, gold = [], [], []
+        ids = np.arange(2)
+        for count, row, dense in kinds:
+            features = np.zeros((2, len(FEATURES)))
+            features[:, column_of("dense")] = dense
+            early += [Candidates(ids, ids, features.copy())] * count
+            # Only the context always tells the right concept.
+            features[row, column_of("context")] = 1.0
+            every += [Candidates(ids, ids, features)] * count
+            gold += [(row,)] * count
+        size = len(gold)
+        folds = [number % 2 for number in range(size)]
+        return fitting.Examples(every, early, gold, folds, [1 / size] * size, ["tmVar 3"] * size)
+
+    def fitted(examples: Any) -> tuple[Any, dict[str, Any]]:
+        counts = examples.counts
+        arguments = (examples.candidates, examples.gold, examples.folds, counts)
+        fit = fitting.fit_weights(*fitting.with_untyped(*arguments))
+        return fitting.fit_early(examples, fit, counts)
+
+    # Twenty are clear. Of those that look alike, a third is something else in its context.
+    examples = seen((20, 0, (0.9, 0.1)), (4, 0, (0.52, 0.48)), (2, 1, (0.52, 0.48)))
+    early, results = fitted(examples)
+    assert early.margin == min(fitting.MARGINS)
+    assert results["margin 1"] == {"ranked early": pytest.approx(20 / 26), "same best": 1.0}
+    used = dict(zip(FEATURES, early.weights.candidates, strict=True))
+    assert used["dense"] > 0 and not any(used[name] for name in CONTEXTUAL)
+    # Of those that are ranked early with the least margin, a quarter would get another concept.
+    nothing, results = fitted(seen((18, 0, (0.9, 0.1)), (6, 1, (0.9, 0.1))))
+    assert nothing is None
+    assert results["margin 1"] == {
+        "ranked early": pytest.approx(1),
+        "same best": pytest.approx(0.75),
+    }
+    examples.save(tmp_path / "x.npz")
+    again = fitting.Examples.load(tmp_path / "x.npz")
+    for name in ("candidates", "early"):
+        for one, other in zip(getattr(examples, name), getattr(again, name), strict=True):
+            assert np.array_equal(one.features, other.features)
+    assert (again.gold, again.folds, again.sets) == (examples.gold, examples.folds, examples.sets)
 
 
 def test_files_that_are_no_knowledge_base_are_left_out(

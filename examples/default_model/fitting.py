@@ -237,7 +237,9 @@ def with_untyped(
     )
 
 
-def fit_early(seen: Examples, fitted: Fit, counts: Sequence[float]) -> tuple[Early, dict[str, Any]]:
+def fit_early(
+    seen: Examples, fitted: Fit, counts: Sequence[float]
+) -> tuple[Early | None, dict[str, Any]]:
     """Fit the weights of early rankings, and choose their margin.
 
     The margin is the least of :data:`MARGINS` with which the best concept of at most
@@ -245,8 +247,8 @@ def fit_early(seen: Examples, fitted: Fit, counts: Sequence[float]) -> tuple[Ear
 
     Returns
     -------
-    The weights with the margin, and for each margin the share of mentions that are ranked early and
-    the share of these with the same best concept.
+    The weights with the margin, or None if no margin will do; and for each margin the share of
+    mentions that are ranked early and the share of these with the same best concept.
     """
     arguments = with_untyped(seen.early, seen.gold, seen.folds, counts)
     of_early = fit_weights(*arguments, [name for name in FEATURES if name not in CONTEXTUAL])
@@ -254,21 +256,26 @@ def fit_early(seen: Examples, fitted: Fit, counts: Sequence[float]) -> tuple[Ear
     early = [ranked(candidates, weights, early=True) for candidates in seen.early]
     by_all = Weights(fitted.weights, fitted.nil_weights)
     every = [ranked(candidates, by_all, early=False) for candidates in seen.candidates]
-    same = [
-        one.concepts[:1] == other.concepts[:1]
-        or bool(one.concepts and other.concepts and one.concepts[0].row == other.concepts[0].row)
-        for one, other in zip(early, every, strict=True)
-    ]
-    results: dict[str, Any] = {"held out": of_early.held_out}
-    margin = math.inf
-    for tried in MARGINS[::-1]:
-        leading = np.array([leads(ranking, tried) for ranking in early])
-        share = float(np.average(leading, weights=counts))
-        of_leading = float(np.average(np.array(same)[leading], weights=np.array(counts)[leading]))
-        results[f"margin {tried:g}"] = {"ranked early": share, "same best": of_leading}
+    same = np.array(
+        [
+            [concept.row for concept in one.concepts[:1]] == [c.row for c in other.concepts[:1]]
+            for one, other in zip(early, every, strict=True)
+        ]
+    )
+    mass = np.array(counts)
+    results: dict[str, Any] = {"held out": float(of_early.held_out)}
+    chosen = None
+    for margin in MARGINS[::-1]:
+        leading = np.array([leads(ranking, margin) for ranking in early])
+        share, agreeing = (float(mass[of].sum()) for of in (leading, leading & same))
+        of_leading = agreeing / share if share else 0.0
+        results[f"margin {margin:g}"] = {
+            "ranked early": share / float(mass.sum()),
+            "same best": of_leading,
+        }
         if of_leading >= 1 - MAY_DIFFER:
-            margin = tried
-    return Early(weights, margin), results
+            chosen = Early(weights, margin)
+    return chosen, results
 
 
 def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:

@@ -207,8 +207,7 @@ class Linker(Piping):
         documents = list(each_document(documents, "link_documents"))
         documents, tasks, task_numbers = _distinct(documents, self)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
-        linker = self._of_whole if whole else self
-        ranked = linker.link_tasks(tasks)
+        ranked = (self._of_whole if whole else self).link_tasks(tasks)
         return self.assembled(documents, task_numbers, ranked, recognised)
 
     def link_under(

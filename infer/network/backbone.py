@@ -67,16 +67,11 @@ class Memory:
         )
         mask = self.mask.index_select(0, mentions)
         if size is not None:
-            missing = max(0, size - mask.shape[3])
-            layers = tuple(
-                (
-                    F.pad(k, (0, 0, 0, missing))[:, :, :size],
-                    F.pad(v, (0, 0, 0, missing))[:, :, :size],
-                )
-                for k, v in layers
-            )
-            lowest = torch.finfo(mask.dtype).min
-            mask = F.pad(mask, (0, missing), value=lowest)[..., :size]
+            # A negative number of positions to add cuts them off.
+            missing = size - mask.shape[3]
+            below = (0, 0, 0, missing)
+            layers = tuple((F.pad(k, below), F.pad(v, below)) for k, v in layers)
+            mask = F.pad(mask, (0, missing), value=torch.finfo(mask.dtype).min)
         return Memory(layers, mask)
 
     def for_rows(self, mention_of_row: Tensor) -> Memory:

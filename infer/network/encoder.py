@@ -105,8 +105,10 @@ def of_equal_size(sizes: Sequence[int] | np.ndarray, most: int) -> Iterator[tupl
             yield size, list(indices)
 
 
-#: With fewer queries, fused attention on a CPU is slower than two matrix products.
-_FEW = 8
+#: Up to this number of queries, attention on a CPU is two matrix products. The first number holds
+#: for one thread: with more queries, fused attention gives a row the same bits among any other
+#: rows. The second holds for several threads, with which fused attention is slower.
+_FEW, _FEW_OF_SEVERAL = 7, 160
 
 
 def attend(
@@ -129,7 +131,8 @@ def attend(
     -------
     [rows, heads, T, size].
     """
-    if query.device.type != "cpu" or query.shape[2] >= _FEW:
+    few = _FEW if torch.get_num_threads() == 1 else _FEW_OF_SEVERAL
+    if query.device.type != "cpu" or query.shape[2] > few:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     # The queries are scaled, not the scores, because they are fewer numbers.
     query = query * (query.shape[3] ** -0.5 if scale is None else scale)

@@ -27,6 +27,9 @@ DENSE_SHARE = 2.0
 #: The number of names that each hint adds.
 _PER_HINT = 3
 
+#: Among names with nearly equal cosines of n-grams, embeddings decide with this weight.
+_TIE = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -67,10 +70,10 @@ class NameHits:
     hints
         float [names, kinds of hints]: similarities to the hints of the mention, weighted.
     scored
-        The number of names, counted from the first, that are candidates by their similarity to the
-        mention. Names after ``pooled`` are candidates for other reasons.
+        The first ``scored`` names are candidates because they are the most similar to the mention.
     pooled
-        See ``scored``.
+        The names from there up to ``pooled`` are candidates only if they turn out to be similar in
+        context. The names after them are candidates because of training documents or hints.
     """
 
     positions: np.ndarray
@@ -144,7 +147,7 @@ def hits_of(scope: Scope, number: int, meaning: Meaning, texts: dict[str, Compar
         best = near[highest(hint.mean(near), _PER_HINT)]
         known = {*positions[:scored].tolist(), *added}
         added += [position for position in best.tolist() if position not in known]
-    # Names of the pool that are added for another reason are not in it twice.
+    # A name of the pool that is a candidate for another reason leaves the pool.
     extra = np.array(added, dtype=np.int64)
     rest = positions[scored:]
     positions = np.concatenate([positions[:scored], rest[~np.isin(rest, extra)], extra])
@@ -208,7 +211,13 @@ def joined(
 
 
 class _Similarities:
-    """The similarities of one text to the names of a subset."""
+    """The similarities of one text to the names of a subset.
+
+    Attributes
+    ----------
+    all_ngrams
+        float32 [indexed names]: the cosines of n-grams with all names.
+    """
 
     def __init__(self, scope: Scope, text: Compared) -> None:
         self.scope, self.compared = scope, text
@@ -221,6 +230,7 @@ class _Similarities:
         return self.all_ngrams[positions], vectors
 
     def mean(self, positions: np.ndarray) -> np.ndarray:
+        """The means of the two cosines."""
         ngrams, vectors = self.at(positions)
         mean: np.ndarray = (ngrams + vectors) / 2
         return mean
@@ -239,9 +249,10 @@ class _Similarities:
         if len(rows) <= count:
             return rows.astype(np.int64)
         limit = np.partition(ngrams, len(ngrams) - count)[len(ngrams) - count]
-        near = rows[ngrams >= limit - 2e-3].astype(np.int64)
+        # The weighted cosine of embeddings lies within one weight above or below 0.
+        near = rows[ngrams >= limit - 2 * _TIE].astype(np.int64)
         ngrams, vectors = self.at(near)
-        order = np.lexsort((near, -(ngrams + 1e-3 * vectors)))
+        order = np.lexsort((near, -(ngrams + _TIE * vectors)))
         return near[order[:count]]
 
 
