@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,53 +17,48 @@ from biolink.infer.rank.features import CONTEXTUAL, FEATURES, Candidates, column
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """A function that imports a module of the recipe, which is not importable afterwards."""
+    folder = ROOT / "examples" / "default_model"
+    monkeypatch.syspath_prepend(str(folder))
+    yield import_module
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "").parent == folder:
+            del sys.modules[name]
+
+
 @pytest.mark.corpus
 def test_no_held_out_document_is_used_for_training(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    data_folder: Path, recipe: Callable[[str], ModuleType]
 ) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
-    from corpora import (
-        DEVELOPMENT,
-        FURTHER,
-        MAIN,
-        TEST,
-        document_sets,
-        read_corpus,
-        training_documents,
-    )
-
-    sys.modules.pop("corpora")
-    training = training_documents(data_folder)
-    assert [len(documents) for documents in training[: len(MAIN)]] == [593, 500]
+    corpora = recipe("corpora")
+    main, test, read_corpus = corpora.MAIN, corpora.TEST, corpora.read_corpus
+    training = corpora.training_documents(data_folder)
+    assert [len(documents) for documents in training[: len(main)]] == [593, 500]
     # BioRED shares 99 and 23 documents with the held-out sets.
-    assert [len(documents) for documents in training[len(MAIN) :]] == [301, 77, 98]
+    assert [len(documents) for documents in training[len(main) :]] == [301, 77, 98]
     ids = {document.id for documents in training for document in documents}
     titles = {document.text.splitlines()[0] for part in training for document in part}
-    for name in (*DEVELOPMENT, *TEST):
+    for name in (*corpora.DEVELOPMENT, *test):
         for document in read_corpus(data_folder, name):
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
-    assert len(FURTHER) == 3
+    assert len(corpora.FURTHER) == 3
     # The final model is trained on development documents, but on none of a test set.
-    final = document_sets(data_folder)["final"]
+    final = corpora.document_sets(data_folder)["final"]
     assert len(final) == sum(map(len, training)) + 599
     ids = {document.id for document in final}
     titles = {document.text.splitlines()[0] for document in final}
-    for name in TEST:
+    for name in test:
         for document in read_corpus(data_folder, name):
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
 
 
 @pytest.fixture
-def fitting(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The module ``fitting`` of the recipe, which is not importable afterwards."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
-    before = set(sys.modules)
-    yield import_module("fitting")
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent.name == "default_model":
-            del sys.modules[name]
+def fitting(recipe: Callable[[str], ModuleType]) -> ModuleType:
+    return recipe("fitting")
 
 
 def test_ablations_name_features(fitting: ModuleType) -> None:
@@ -119,12 +114,11 @@ def test_early_rankings_may_hardly_differ(fitting: ModuleType, tmp_path: Path) -
 
 
 def test_files_that_are_no_knowledge_base_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    recipe: Callable[[str], ModuleType],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "default_model"))
-    from ontologies import other_concepts
-
-    sys.modules.pop("ontologies")
+    other_concepts = recipe("ontologies").other_concepts
     for name, text in (
         ("mesh/a.csv", "id,name\n1,one\n"),
         ("fevers/b.csv", "id,name\n2,two\n"),
