@@ -11,6 +11,7 @@ from typing import Any
 from biolink.documents import Document
 from biolink.formats import read
 from biolink.formats.jsonl import document_to_dict
+from biolink.formats.problems import strict_json
 
 __all__ = ["digest", "predictions"]
 
@@ -64,7 +65,7 @@ def predictions(
         for file, predicted in zip(partial, results, strict=True):
             with file.open("a", encoding="utf-8") as stream:
                 for document in predicted:
-                    stream.write(json.dumps(document_to_dict(document), ensure_ascii=False) + "\n")
+                    stream.write(strict_json(document_to_dict(document)) + "\n")
         progress(names[0], min(begin + _BLOCK, len(bare)), len(bare))
     for file, target in zip(partial, files, strict=True):
         file.touch()

@@ -4,12 +4,14 @@ The module of a format has ``LABEL``, ``SUFFIXES`` and ``sniff(path, head)``. If
 read, it has ``read(path, on_problem)``, which yields documents as a stream; for a table ``read``
 takes ``text_column`` as well. If the format can be written, the module has
 ``write(documents, stream)``, which takes ``on_problem`` if the format cannot hold every document.
+If it cannot hold all metadata, ``left_out(document)`` yields a phrase for each value that it does
+not hold.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +20,7 @@ from types import ModuleType
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, InputError
 from biolink.formats.folders import files_below
-from biolink.formats.problems import OnProblem, raise_or_report
+from biolink.formats.problems import LeftOut, OnProblem, raise_or_report
 from biolink.kb.arguments import need_callable, need_path, need_text
 from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffixes
 
@@ -40,6 +42,12 @@ FORMATS: dict[str, str] = {
     "lines": "biolink.formats.lines",
     "text": "biolink.formats.text",
 }
+#: Formats that take ``text_column``.
+TABLES = ("tsv", "csv", "parquet")
+#: Formats whose suffix many other formats have as well (.xml, .json).
+_SHARED = ("bioc-xml", "bioc-json")
+#: Formats whose files cannot be mistaken for those of another.
+_SIGNED = ("bioc-xml", "pubmed-xml", "bioc-json", "parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +136,6 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
             "file as it stands with the format text",
         )
     return named or "text"
-
-
-#: Formats that take ``text_column``.
-TABLES = ("tsv", "csv", "parquet")
-#: Formats whose suffix many other formats have as well (.xml, .json).
-_SHARED = ("bioc-xml", "bioc-json")
-#: Formats whose files cannot be mistaken for those of another.
-_SIGNED = ("bioc-xml", "pubmed-xml", "bioc-json", "parquet")
 
 
 def format_of_name(path: str | Path) -> str | None:
@@ -227,17 +227,18 @@ def write(
     format: str | None = None,
     on_problem: OnProblem = None,
 ) -> None:
-    """Write documents to a file; ``-`` is stdout, and names in .gz or .xz give compressed files.
+    """Write documents to a file; a name that ends in .gz or .xz gives a compressed file.
 
     The file is written under a temporary name and then renamed, so a failure leaves no partial
-    file.
+    file. A warning counts the metadata that the format does not hold, unless it is one for reading
+    (HTML, plain text).
 
     Parameters
     ----------
     documents
         One document or several.
     path
-        The file.
+        The file, or ``-`` for standard output.
     format
         The name of the format. Default: follows from the file's name.
     on_problem
@@ -275,5 +276,19 @@ def write(
     options = {}
     if "on_problem" in inspect.signature(module.write).parameters:
         options["on_problem"] = on_problem
+    left_out = LeftOut("<stdout>" if str(path) == STDIO else str(path))
+    if hasattr(module, "left_out"):
+        documents = _counted(documents, module.left_out, left_out)
     with replace_file(path) as stream:
         module.write(documents, stream, **options)
+    left_out.warn()
+
+
+def _counted(
+    documents: Iterable[Document], phrases: Callable[[Document], Iterable[str]], left_out: LeftOut
+) -> Iterator[Document]:
+    """The documents, while the values that are not written are counted."""
+    for document in documents:
+        for what in phrases(document):
+            left_out.add(what)
+        yield document

@@ -2,15 +2,16 @@
 
 The metadata of a document keep its infons under ``infons``, its relations and those of its passages
 and sentences under ``relations``, the infons of its passages under ``passage_infons`` and, in JSON,
-its other keys under their own names. Infons of annotations other than the type and the id are not
-kept; a warning counts them, except those with which PubTator 3 repeats these two. Infons of
-sentences and of the collection are not kept.
+its other keys under their own names. Of the infons of an annotation, only the first type and one id
+are kept. A warning counts the others, except those that repeat the type or the id, those in which
+PubTator 3 describes the id (``database``, ``name``, ``valid``), and those that biolink writes for a
+link or for NIL. Infons of sentences and of the collection are not kept.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bioc import (
@@ -25,35 +26,35 @@ from bioc import (
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
-from biolink.formats.ids import ids_under, is_id_key, key_of_id, key_of_odd_id
-from biolink.formats.jsonl import metadata_of
+from biolink.formats.ids import ids_under, is_id_key, key_of_id
+from biolink.formats.jsonl import check_metadata
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
 from biolink.formats.pubtator import ids, relations_of
 from biolink.kb.wording import json_kind
 
-__all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
+__all__ = ["IDS_EXPECTED", "METADATA", "from_entry", "to_bioc"]
 
 IDS_EXPECTED = 'ids under an infon such as "identifier"'
+#: The keys of metadata that are written.
+METADATA = ("infons", "relations", "passage_infons")
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
-#: Infons of annotations that repeat type and id (PubTator 3), or that biolink itself writes.
-_REPEATED = (
-    *("database", "name", "valid", "normalized", "accession", "normalized_id"),
-    *("preferred_name", "link", "score", "probability", "long_form", "nil_reason"),
-)
+#: Infons of annotations in which PubTator 3 describes the id, and one that only biolink writes.
+_UNCOUNTED = ("database", "name", "valid", "nil_reason")
+#: The infons that biolink writes for each link, and those that it may write beside them.
+_OF_LINKS = ("name", "score", "probability")
+_BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form")
+#: The values of a key that say nothing.
+_EMPTY = (None, "", [], {})
 #: Keys of a document that do not become metadata under their own names.
 _KNOWN = ("bioctype", "id", "infons", "passages", "annotations", "relations")
 _ID_KEYS = ("id", "pmid", "pmcid")
-
-
 #: The number of characters that all gaps between passages may have together. A passage that would
 #: exceed it is put directly after the one before.
 _GAPS = 1_000_000
 
 
-def from_entry(
-    entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen | None = None
-) -> Document:
+def from_entry(entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen) -> Document:
     """Make a document from an object of BioC JSON, or from a dict with the same keys.
 
     Every passage and every sentence stands at its offset in the text. Gaps between passages are
@@ -121,15 +122,18 @@ def from_entry(
     collected = {
         "infons": _infons_of_document(record, seen),
         "relations": relations,
-        # The type alone is not kept here, since it is the kind of the passage.
+        # The kind of a passage alone is not kept here.
         "passage_infons": passage_infons
-        if any(i.keys() - {"type"} for i in passage_infons)
+        if any(i and i != {"type": _kind(i)} for i in passage_infons)
         else [],
     }
     kept = {key: value for key, value in collected.items() if value}
-    others = {key: value for key, value in record.items() if key not in _KNOWN and value}
+    others = {
+        key: value for key, value in record.items() if key not in _KNOWN and value not in _EMPTY
+    }
     others.pop(key_of_document, None)
-    metadata = metadata_of({"metadata": others | kept}, ())
+    metadata = others | kept
+    check_metadata(metadata)
     return Document(doc_id, built.text, tuple(passages), tuple(mentions), metadata)
 
 
@@ -137,35 +141,36 @@ def _kind(infons: dict[str, Any]) -> str:
     return _word(infons.get("type")) or _word(infons.get("section_type"))
 
 
+def _types(value: Any) -> list[str]:
+    """The types in the value of an infon, which may be a list of types."""
+    if isinstance(value, list):
+        return [word for item in value for word in _types(item)]
+    is_type = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    return [str(value)] if is_type else []
+
+
 def _word(value: Any) -> str:
     """A type, or the first of a list of types; "" for what is no type."""
-    if isinstance(value, list):
-        return next(filter(None, map(_word, value)), "")
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return next(iter(_types(value)), "")
 
 
-def _infons_of_document(record: dict[str, Any], seen: IdsSeen | None) -> dict[str, Any]:
+def _infons_of_document(record: dict[str, Any], seen: IdsSeen) -> dict[str, Any]:
     infons = record.get("infons")
     if infons and not isinstance(infons, dict):
-        _leave_out(f"infons of a document that are {json_kind(infons)}", seen)
+        seen.left_out.add(f"infons of a document that are {json_kind(infons)}")
     return infons if isinstance(infons, dict) else {}
 
 
-def _relations(record: dict[str, Any], seen: IdsSeen | None) -> list[dict[str, Any]]:
+def _relations(record: dict[str, Any], seen: IdsSeen) -> list[dict[str, Any]]:
     """The relations of a document, a passage or a sentence."""
     relations = record.get("relations") or []
     if not isinstance(relations, list):
-        _leave_out(f"relations that are {json_kind(relations)}", seen)
+        seen.left_out.add(f"relations that are {json_kind(relations)}")
         return []
     for relation in relations:
         if not isinstance(relation, dict):
-            _leave_out(f"a relation that is {json_kind(relation)}", seen)
+            seen.left_out.add(f"a relation that is {json_kind(relation)}")
     return [relation for relation in relations if isinstance(relation, dict)]
-
-
-def _leave_out(what: str, seen: IdsSeen | None) -> None:
-    if seen is not None:
-        seen.left_out.add(what)
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
@@ -242,7 +247,7 @@ def _mention(
     doc_id: str,
     source: str,
     on_problem: OnProblem,
-    seen: IdsSeen | None,
+    seen: IdsSeen,
 ) -> Mention | None:
     spans = []
     for location in _objects(annotation, "locations"):
@@ -267,26 +272,55 @@ def _mention(
         _tell_moved(source, where, words, "dropped", on_problem)
         return None
     concept_ids, joiner = ids_under(infons)
-    if seen is not None:
-        seen.add(key_of_id(infons) is not None, infons)
-        for key in infons:
-            if key.lower() not in (*_TYPE_KEYS, *_REPEATED) and not is_id_key(key):
-                _leave_out(f"the infon {key[:40]!r} of annotations", seen)
-        odd = key_of_odd_id(infons)
-        if odd is not None:
-            _leave_out(f"the infon {odd[:40]!r} that is {json_kind(infons[odd])}", seen)
-    types = [value for key, value in infons.items() if key.lower() in _TYPE_KEYS and value]
-    if types and not any(map(_word, types)):
-        _leave_out(f"a type that is {json_kind(types[0])}", seen)
+    seen.add(key_of_id(infons) is not None, infons)
+    key_of_type = next((k for k in infons if k.lower() in _TYPE_KEYS and _word(infons[k])), None)
+    kind = "" if key_of_type is None else _word(infons[key_of_type])
+    for what in _not_kept(infons, key_of_type, kind, concept_ids):
+        seen.left_out.add(what)
     return Mention(
         *covered,
         text[covered[0] : covered[1]],
-        type=next(filter(None, map(_word, types)), ""),
+        type=kind,
         concept_ids=concept_ids,
         id_joiner=joiner,
         spans=tuple(spans) if len(spans) > 1 else (),
         id=written,
     )
+
+
+def _not_kept(
+    infons: dict[str, Any], key_of_type: str | None, kind: str, concept_ids: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield a phrase for each value of an annotation's infons that is not kept."""
+    used = key_of_id(infons)
+    uncounted = _UNCOUNTED + (_BESIDE_LINKS if infons.keys() >= set(_OF_LINKS) else ())
+    known = {_bare(concept_id) for concept_id in concept_ids}
+    for key, value in infons.items():
+        lower, shown = key.lower(), key[:40]
+        if value in _EMPTY or key == used or lower in uncounted:
+            continue
+        if lower in _TYPE_KEYS:
+            types = _types(value)
+            others = [word for word in types if word.casefold() != kind.casefold()]
+            if key == key_of_type and others:
+                yield "types of an annotation after the first"
+            elif key_of_type is None:
+                yield f"a type that is {json_kind(value)}"
+            elif others or not types:
+                yield f"the infon {shown!r} of annotations"
+        elif not is_id_key(key):
+            yield f"the infon {shown!r} of annotations"
+        else:
+            ids_there = ids_under({key: value})[0]
+            if not ids_there and not isinstance(value, str):
+                yield f"the infon {shown!r} that is {json_kind(value)}"
+            elif not {_bare(concept_id) for concept_id in ids_there} <= known:
+                yield f"the infon {shown!r} of annotations"
+
+
+def _bare(concept_id: str) -> str:
+    """An id without its prefix."""
+    return concept_id.rpartition(":")[2].casefold()
 
 
 def to_bioc(
@@ -319,10 +353,11 @@ def to_bioc(
     infons_of = _infons_of_passages(document, covered)
     for passage in covered:
         part = BioCPassage()
-        part.infons = written(infons_of.get(id(passage)))
+        infons = infons_of.get(id(passage))
+        part.infons = written(infons)
         part.offset = passage.start
         part.text = text[passage.start : passage.end]
-        if passage.kind != _kind(part.infons):
+        if passage.kind != (_kind(infons) if _is_dict(infons) else ""):
             part.infons["type"] = clean(passage.kind)
         record.add_passage(part)
     # Relations name annotations by their ids, so an id of the source stays with its annotation.

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from bioc.biocjson.encoder import BioCJSONEncoder
+from bioc.biocjson.encoder import toJSON
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.bioc_common import IDS_EXPECTED, METADATA, from_entry, to_bioc
 from biolink.formats.jsonl import OWN_PASSAGES
 from biolink.formats.problems import (
     RECORD_ERRORS,
@@ -24,6 +24,7 @@ from biolink.formats.problems import (
     check_utf8,
     described,
     metadata_held,
+    metadata_left_out,
     raise_or_report,
     strict_json,
 )
@@ -122,6 +123,10 @@ def _entries(record: Any) -> Iterator[Any]:
         yield from entries if isinstance(entries, list) else [entries]
 
 
+def left_out(document: Document) -> Iterator[str]:
+    return metadata_left_out(document, METADATA)
+
+
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
     """Write a collection, with each document on a line of its own.
 
@@ -129,11 +134,14 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
     """
     stream.write('{"source": "biolink", "date": "", "key": "biolink.key", "infons": {},\n')
     stream.write('"documents": [')
-    first = True
+    separator = "\n"
     for document in documents:
+        record = None
         with metadata_held(document.id, LABEL, on_problem):
-            record = strict_json(to_bioc(document), cls=BioCJSONEncoder)
-            record.encode()
-            stream.write(("" if first else ",") + "\n" + record)
-            first = False
+            encoded = strict_json(toJSON(to_bioc(document)))
+            encoded.encode()
+            record = encoded
+        if record is not None:
+            stream.write(separator + record)
+            separator = ",\n"
     stream.write("\n]}\n")

@@ -12,13 +12,14 @@ from lxml import etree
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.bioc_common import IDS_EXPECTED, METADATA, from_entry, to_bioc
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
     OnProblem,
     described,
     metadata_held,
+    metadata_left_out,
     raise_or_report,
     strict_json,
 )
@@ -118,11 +119,36 @@ def _infons(element: etree._Element) -> dict[str, Any]:
     return infons
 
 
-def _infon(value: Any) -> str:
-    """A value of the metadata as the string of an infon; other values are written as JSON."""
+class _Infons(dict[str, Any]):
+    """Infons in which a tuple stands for the values of a key that is repeated."""
+
+    def items(self) -> Any:
+        for key, value in super().items():
+            for one in value if isinstance(value, tuple) else (value,):
+                yield key, one
+
+
+def _infon(value: Any) -> str | tuple[str, ...]:
+    """A value of the metadata as the string of an infon, or several of a key that is repeated.
+
+    Values that are neither a string nor several strings are written as JSON.
+    """
     if value is None:
         return ""
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(one, str) for one in value):
+        return tuple(map(clean, value))
     return clean(value if isinstance(value, str) else strict_json(value))
+
+
+def _element(document: Document) -> etree._Element:
+    record = to_bioc(document, clean, _infon)
+    for holder in (record, *record.relations, *record.passages):
+        holder.infons = _Infons(holder.infons)
+    return encode_document(record)
+
+
+def left_out(document: Document) -> Iterator[str]:
+    return metadata_left_out(document, METADATA)
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
@@ -133,7 +159,8 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<collection>')
     stream.write("<source>biolink</source><date></date><key>biolink.key</key>\n")
     for document in documents:
+        record = ""
         with metadata_held(document.id, LABEL, on_problem):
-            element = encode_document(to_bioc(document, clean, _infon))
-            stream.write(etree.tostring(element, encoding="unicode") + "\n")
+            record = etree.tostring(_element(document), encoding="unicode") + "\n"
+        stream.write(record)
     stream.write("</collection>\n")

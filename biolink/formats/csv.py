@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from biolink.documents import Document
-from biolink.formats.problems import OnProblem
+from biolink.formats.problems import OnProblem, metadata_left_out
 from biolink.formats.tables import COLUMNS, documents_from, is_table, rows_of
 from biolink.kb.csv_rows import CsvLines, csv_rows, header_cells
 from biolink.kb.files import display_name, open_text
@@ -68,6 +68,10 @@ def read(
 
 def _bare(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def left_out(document: Document) -> Iterator[str]:
+    return metadata_left_out(document)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

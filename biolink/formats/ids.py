@@ -1,11 +1,12 @@
 r"""Concept ids as corpora write them: composite ids, missing ids, variants, and infons of tools.
 
 One rule holds for every format: ``|``, ``;``, ``,`` and ``+`` separate ids, also if several of them
-are mixed (``22142,53857;22152`` are three ids). A plus sign separates only between two letters or
-digits (``Na+`` is one id), and not in HGVS notation (``c.88+2T>G``). After a backslash, each is
-part of an id. The id of a sequence variant is one id whatever it contains: tmVar's
-``c|SUB|G|860|C`` and ``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with its
-attributes, ``rs113488022;VariantGroup:0``.
+are mixed (``22142,53857;22152`` are three ids). A plus sign separates only between a letter, a
+digit or a closing bracket and a letter or a digit, also with spaces on both of its sides (``Na+``
+is one id), and not in HGVS notation (``c.88+2T>G``). A separator after a backslash is part of an
+id. The id of a sequence variant is one id whatever it contains: tmVar's ``c|SUB|G|860|C`` and
+``tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022``, or an rs number with its attributes,
+``rs113488022;VariantGroup:0``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "key_of_odd_id", "split_ids"]
+__all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "split_bars", "split_ids"]
 
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
 #: The separators of ids; if several are mixed, the first of these is the outermost.
@@ -23,6 +24,7 @@ _TOKEN = re.compile(
     r"(?P<escaped>\\[\\|;,+])|(?P<separator>[|;,]|(?<=[\w)])\+(?=\w))|(?P<other>[^\\|;,+]+|.)",
     re.DOTALL,
 )
+_SPACED_PLUS = re.compile(r"(?<=[\w)])\s+\+\s+(?=\w)")
 # The beginning of a sequence variant in tmVar's notation.
 _VARIANT = re.compile(
     r"(?:[a-z]\|[A-Za-z]{2,}[0-9_]*\||\|[A-Za-z]{2,}\||(?:tmVar|HGVS|RS#|CA#|VariantGroup)\s*:)"
@@ -48,6 +50,8 @@ _KEYS = (
     *("normalization", "normalisation", "accession"),
 )
 _RANK = {key: rank for rank, key in enumerate(_KEYS)}
+#: Keys of the id in an object that stands for an id, such as ``{"database": .., "id": ..}``.
+_INNER = ("id", "ui", "code", "value")
 
 
 def split_ids(written: str) -> tuple[tuple[str, ...], str]:
@@ -57,6 +61,8 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
     ((('D001943', 'D010051'), '|'), (('D008661',), '|'), ((), '|'))
     >>> split_ids("22142,53857;22152"), split_ids("Na+")
     ((('22142', '53857', '22152'), ';'), (('Na+',), '|'))
+    >>> split_ids("D1 + D2")
+    (('D1', 'D2'), '+')
     >>> split_ids("rs113488022;VariantGroup:0")[0]
     ('rs113488022;VariantGroup:0',)
     >>> split_ids("c|DEL||32"), split_ids("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022")[0]
@@ -72,6 +78,8 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
         if _VARIANT.match(written):
             return (written,), "|"
     plus_separates = _HGVS.search(written) is None
+    if plus_separates:
+        written = _SPACED_PLUS.sub("+", written)
     ids, joiners = [""], set()
     for match in _TOKEN.finditer(written):
         token = match[0]
@@ -87,8 +95,13 @@ def split_ids(written: str) -> tuple[tuple[str, ...], str]:
 def join_ids(ids: tuple[str, ...], joiner: str = "|", missing: str = "-1") -> str:
     """Join ids into one field, from which :func:`split_ids` returns them.
 
+    If the joiner would not separate these ids, another one joins them: a plus sign does not
+    separate ``Na+`` and ``K+``, and a slash separates nothing.
+
     >>> join_ids(("D1", "D2")), join_ids(("a|b",)), join_ids(("c|DEL||32",))
     ('D1|D2', 'a\\\\|b', 'c|DEL||32')
+    >>> join_ids(("Na+", "K+"), "+")
+    'Na+|K+'
     """
     if not ids:
         return missing
@@ -102,6 +115,21 @@ def join_ids(ids: tuple[str, ...], joiner: str = "|", missing: str = "-1") -> st
     return "|".join(escaped)
 
 
+def split_bars(written: str) -> list[str]:
+    r"""Split a field at its bars, except those that are escaped; escapes stay as they are.
+
+    >>> split_bars(r"a\|b|c\\|d")
+    ['a\\|b', 'c\\\\', 'd']
+    """
+    parts = [""]
+    for token in re.findall(r"\\[\\|]|.", written, re.DOTALL):
+        if token == "|":
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
+
+
 def key_of_id(infons: Mapping[str, Any]) -> str | None:
     """Return the key under which an annotation has its concept id, whichever tool wrote it.
 
@@ -111,18 +139,6 @@ def key_of_id(infons: Mapping[str, Any]) -> str | None:
     ranked = [(_rank(key), key) for key, value in infons.items() if _fields(value)]
     best = min((pair for pair in ranked if pair[0] is not None), default=None)
     return None if best is None else best[1]
-
-
-def key_of_odd_id(infons: Mapping[str, Any]) -> str | None:
-    """Return a key for a concept id whose value is of a kind that holds no id, or None.
-
-    >>> key_of_odd_id({"identifier": {"who": "knows"}}), key_of_odd_id({"mesh": "D1"})
-    ('identifier', None)
-    """
-    if key_of_id(infons) is not None:
-        return None
-    odd = (k for k, v in infons.items() if v and isinstance(v, dict | list | float))
-    return next((key for key in odd if is_id_key(key)), None)
 
 
 def is_id_key(key: str) -> bool:
@@ -135,10 +151,6 @@ def _rank(key: str) -> int | None:
     if bare in _RANK:
         return _RANK[bare]
     return len(_RANK) if bare.endswith(("identifier", "cui", "conceptid")) else None
-
-
-#: Keys of the id in an object that stands for an id, such as ``{"database": .., "id": ..}``.
-_INNER = ("id", "ui", "code", "value")
 
 
 def _fields(value: Any) -> list[str]:

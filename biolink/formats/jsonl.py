@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import MISSING, asdict, fields
-from numbers import Integral, Real
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,6 +45,19 @@ OWN_PASSAGES = re.compile(r'"passages"\s*:\s*\[\s*\{\s*"(?:start|end|kind)"')
 _OTHER_PASSAGES = re.compile(r'"passages"\s*:\s*\[\s*\{\s*"(?!start"|end"|kind")')
 #: The depth to which lists and objects may be nested in metadata.
 _DEPTH = 50
+#: The fields of mentions and links, and values that are not written.
+_MENTION = {field.name: field.default for field in fields(Mention)}
+_LINK = {field.name for field in fields(Link)}
+_LINK_NEEDED = {
+    field.name
+    for field in fields(Link)
+    if field.default is MISSING and field.default_factory is MISSING
+}
+_LINK_DEFAULTS = {
+    field.name: field.default
+    for field in fields(Link)
+    if field.name in ("preferred_name", "curie") and field.default is not MISSING
+}
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -79,9 +91,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     seen.warn()
 
 
-def document_from_dict(
-    record: dict[str, Any], number: str, seen: IdsSeen | None = None
-) -> Document:
+def document_from_dict(record: dict[str, Any], number: str, seen: IdsSeen) -> Document:
     """Make a document from the object of one line.
 
     Parameters
@@ -119,7 +129,7 @@ def document_from_dict(
     also.pop(key_of_document, None)
     if "text" in record:
         also |= {key: record[key] for key in ("title", "abstract") if record.get(key)}
-    _check_metadata(also)
+    check_metadata(also)
     return Document(doc_id, text, passages, mentions, also | metadata)
 
 
@@ -135,7 +145,7 @@ def metadata_of(record: dict[str, Any], known: Collection[str]) -> dict[str, Any
     named = {} if named is None else _object(named, '"metadata"')
     others = {key: record[key] for key in record if key not in known and key != "metadata"}
     metadata = others | named
-    _check_metadata(metadata)
+    check_metadata(metadata)
     return metadata
 
 
@@ -168,18 +178,25 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
-def _check_metadata(value: Any, depth: int = 0) -> None:
+def check_metadata(value: Any, depth: int = 0) -> None:
+    """Check metadata, or a value in them.
+
+    Raises
+    ------
+    ValueError
+        When they are nested too deeply, or cannot be written as UTF-8.
+    """
     if depth > _DEPTH:
         raise ValueError(f"metadata are nested more than {_DEPTH} levels deep")
     if isinstance(value, str):
         check_text(value, "a string in the metadata")
     elif isinstance(value, list):
         for item in value:
-            _check_metadata(item, depth + 1)
+            check_metadata(item, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
             check_text(key, "a key in the metadata")
-            _check_metadata(item, depth + 1)
+            check_metadata(item, depth + 1)
 
 
 def _passage(value: Any) -> Passage:
@@ -187,12 +204,9 @@ def _passage(value: Any) -> Passage:
     return Passage(passage["start"], passage["end"], passage.get("kind") or "")
 
 
-_MENTION = {field.name for field in fields(Mention)}
-
-
-def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
+def _mention(value: Any, text: str, seen: IdsSeen) -> Mention:
     record = _object(value, "a mention")
-    values = {key: record[key] for key in _MENTION & record.keys()}
+    values = {key: record[key] for key in _MENTION.keys() & record.keys()}
     values["links"] = tuple(_link(link) for link in _list(record, "links"))
     values["spans"] = tuple(
         tuple(span) if isinstance(span, list) else span for span in _list(record, "spans")
@@ -210,22 +224,14 @@ def _mention(value: Any, text: str, seen: IdsSeen | None) -> Mention:
         concept_ids, joiner = ids_under(others)
         if concept_ids:
             values["concept_ids"], values["id_joiner"] = concept_ids, joiner
-    if seen is not None:
-        for key in others.keys() - {used}:
+    for key in others:
+        if key != used:
             seen.left_out.add(f"the key {key[:40]!r} of mentions")
-        known = record.keys() & {"concept_ids", "links", "nil_reason"}
-        # A mention that has only offsets is one to link, so it does not lack an id.
-        if others or known:
-            seen.add(bool(known) or key_of_id(others) is not None, others)
+    known = record.keys() & {"concept_ids", "links", "nil_reason"}
+    # A mention that has only offsets is one to link, so it does not lack an id.
+    if others or known:
+        seen.add(bool(known) or key_of_id(others) is not None, others)
     return Mention(**values)
-
-
-_LINK = {field.name for field in fields(Link)}
-_LINK_NEEDED = {
-    field.name
-    for field in fields(Link)
-    if field.default is MISSING and field.default_factory is MISSING
-}
 
 
 def _link(value: Any) -> Link:
@@ -252,16 +258,8 @@ def document_to_dict(document: Document) -> dict[str, Any]:
     return record
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Mention)}
-_LINK_DEFAULTS = {
-    field.name: field.default
-    for field in fields(Link)
-    if field.name in ("preferred_name", "curie") and field.default is not MISSING
-}
-
-
 def _sparse(mention: Mention) -> dict[str, Any]:
-    record = {k: v for k, v in asdict(mention).items() if v != _DEFAULTS[k]}
+    record = {k: v for k, v in asdict(mention).items() if v != _MENTION[k]}
     if mention.links:
         record["links"] = [
             {k: v for k, v in link.items() if k not in _LINK_DEFAULTS or v != _LINK_DEFAULTS[k]}
@@ -273,16 +271,9 @@ def _sparse(mention: Mention) -> dict[str, Any]:
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
     """Write a line per document; a document whose metadata JSON cannot hold is a problem."""
     for document in documents:
+        line = ""
         with metadata_held(document.id, "JSON Lines", on_problem):
-            line = strict_json(document_to_dict(document), default=_number)
-            line.encode()
-            stream.write(line + "\n")
-
-
-def _number(value: Any) -> int | float:
-    """A number of numpy as a number of Python."""
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    raise TypeError(f"JSON has no value for an object of type {type(value).__name__}")
+            encoded = strict_json(document_to_dict(document))
+            encoded.encode()
+            line = encoded + "\n"
+        stream.write(line)

@@ -7,9 +7,11 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from numbers import Integral, Real
 from typing import Any
 
+from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.wording import counted
@@ -22,6 +24,7 @@ __all__ = [
     "check_utf8",
     "described",
     "metadata_held",
+    "metadata_left_out",
     "raise_or_report",
     "strict_json",
     "whole_number",
@@ -75,18 +78,29 @@ def described(error: Exception) -> str:
     return str(error)
 
 
-def strict_json(value: Any, **options: Any) -> str:
+def strict_json(value: Any) -> str:
     """Write JSON that every program reads: numbers that are not finite become null.
+
+    Numbers of numpy are written as those of Python.
 
     >>> strict_json({"a": [float("nan"), 1]})
     '{"a": [null, 1]}'
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_number)
     except ValueError:
         # A second pass gives plain objects, of which the numbers that are not finite are known.
-        plain = json.loads(json.dumps(value, **options), parse_constant=lambda _: None)
+        plain = json.loads(json.dumps(value, default=_number), parse_constant=lambda _: None)
         return json.dumps(plain, ensure_ascii=False)
+
+
+def _number(value: Any) -> int | float:
+    """A number of numpy as a number of Python."""
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"JSON has no value for an object of type {type(value).__name__}")
 
 
 @contextlib.contextmanager
@@ -100,8 +114,13 @@ def metadata_held(doc_id: str, label: str, on_problem: OnProblem) -> Iterator[No
         raise_or_report(problem, on_problem)
 
 
+def metadata_left_out(document: Document, kept: Collection[str] = ()) -> Iterator[str]:
+    """Yield a phrase for each entry of a document's metadata whose key is not among those kept."""
+    return (f"the entry {key[:40]!r} of metadata" for key in document.metadata if key not in kept)
+
+
 class LeftOut:
-    """Counts the values of a valid file that a reader does not keep, and warns of them once.
+    """Counts the values that a reader or a writer does not keep, and warns of them once.
 
     Parameters
     ----------
@@ -122,7 +141,7 @@ class LeftOut:
         """Log a warning with the names and numbers of the values that were not kept, if any."""
         if self.counts:
             named = ", ".join(f"{what} ({number:,})" for what, number in self.counts.most_common())
-            log.warning("biolink: warning: %s: not kept: %s", self.source, named)
+            log.warning("biolink: warning: %s: these values are not kept: %s", self.source, named)
 
 
 class IdsSeen:

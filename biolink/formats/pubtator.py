@@ -19,11 +19,12 @@ from typing import IO, Any
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
-from biolink.formats.ids import join_ids, split_ids
+from biolink.formats.ids import join_ids, split_bars, split_ids
 from biolink.formats.problems import (
     IdsSeen,
     OnProblem,
     check_utf8,
+    metadata_left_out,
     raise_or_report,
     whole_number,
 )
@@ -43,6 +44,8 @@ _ESCAPE = re.compile(r"\\(?:[tnr|]|u[0-9a-f]{4}|\\)")
 # What follows a carriage return that is meant as the end of a line.
 _OTHER_BREAKS = re.compile(r"\r[^|\t\r]*(?:\|[ta]\||\t[0-9]+\t[0-9]+\t)")
 _NUMBER = re.compile(r"\s*[0-9]+\s*")
+#: The keys of a relation's cells in the infons of BioC.
+_RELATION = ("type", "entity1", "entity2", "novel")
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -122,7 +125,7 @@ def _document(
         for number, cells in rows:
             mention = _mention(cells, text, source, number, on_problem)
             if len(cells) > 7:
-                seen.left_out.add("columns after the seventh, of annotations")
+                seen.left_out.add("columns of annotations after the seventh")
             if mention is not None:
                 seen.add(len(cells) > 5, (str(len(cells)),))
                 mentions.append(mention)
@@ -182,19 +185,8 @@ def _mention(
         type=_unescaped(cells[4]),
         concept_ids=tuple(map(_unescaped, ids)),
         id_joiner=joiner,
-        parts=tuple(map(_unescaped, _bars(cells[6]))) if len(cells) > 6 and cells[6] else (),
+        parts=tuple(map(_unescaped, split_bars(cells[6]))) if len(cells) > 6 and cells[6] else (),
     )
-
-
-def _bars(written: str) -> list[str]:
-    """Split a field at its bars, except those that are escaped."""
-    parts = [""]
-    for token in re.findall(r"\\.|.", written, re.DOTALL):
-        if token == "|":
-            parts.append("")
-        else:
-            parts[-1] += token
-    return parts
 
 
 def _escaped(field: str, bars: bool = False) -> str:
@@ -212,6 +204,13 @@ def _unescaped(field: str) -> str:
         return {"t": "\t", "n": "\n", "r": "\r"}.get(code, code)
 
     return _ESCAPE.sub(plain, field) if "\\" in field else field
+
+
+def left_out(document: Document) -> Iterator[str]:
+    yield from metadata_left_out(document, ("relations",))
+    for relation in relations_of(document):
+        if not _cells(relation):
+            yield "relations without the ids of two concepts"
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
@@ -233,8 +232,8 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
             if mention.parts:
                 row.append("|".join(_escaped(part, bars=True) for part in mention.parts))
             stream.write("\t".join(row) + "\n")
-        for relation in _relations(document):
-            stream.write("\t".join((doc_id, *map(_escaped, relation))) + "\n")
+        for cells in filter(None, map(_cells, relations_of(document))):
+            stream.write("\t".join((doc_id, *map(_escaped, cells))) + "\n")
         stream.write("\n")
 
 
@@ -250,19 +249,13 @@ def ids(mention: Mention, missing: str = "-1", escape: bool = False) -> str:
     return join_ids(concept_ids, joiner, missing)
 
 
-def _relations(document: Document) -> Iterator[list[str]]:
-    """The relations of a document that the format can hold."""
-    for relation in relations_of(document):
-        infons = relation.get("infons")
-        infons = infons if isinstance(infons, dict) else {}
-        keys = _RELATION if _RELATION[-1] in infons else _RELATION[:-1]
-        cells = [cell for cell in map(infons.get, keys) if isinstance(cell, str)]
-        if len(cells) == len(keys) and _is_relation(["", *cells]):
-            yield cells
-
-
-#: The keys of a relation's cells in the infons of BioC.
-_RELATION = ("type", "entity1", "entity2", "novel")
+def _cells(relation: dict[str, Any]) -> list[str]:
+    """The cells of a relation, or none if the format cannot hold it."""
+    infons = relation.get("infons")
+    infons = infons if isinstance(infons, dict) else {}
+    keys = _RELATION if _RELATION[-1] in infons else _RELATION[:-1]
+    cells = [cell for cell in map(infons.get, keys) if isinstance(cell, str)]
+    return cells if len(cells) == len(keys) and _is_relation(["", *cells]) else []
 
 
 def relations_of(document: Document) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from biolink.documents import Document, Link, Mention, Passage
 from biolink.errors import InputError
-from biolink.formats.ids import join_ids, split_ids
+from biolink.formats.ids import join_ids, split_bars, split_ids
 from biolink.formats.medline import titled
 from biolink.formats.problems import (
     RECORD_ERRORS,
@@ -253,7 +253,7 @@ def _mention(row: Mapping[str, str]) -> Mention:
         type=row.get("type", ""),
         concept_ids=ids,
         id_joiner=joiner,
-        parts=_parts_of(row["parts"]) if row.get("parts") else (),
+        parts=tuple(map(_unescaped, split_bars(row["parts"]))) if row.get("parts") else (),
         spans=tuple((whole_number(a), whole_number(b)) for a, _, b in spans),
         links=links,
         nil_reason=row.get("nil_reason") or None,
@@ -261,15 +261,9 @@ def _mention(row: Mapping[str, str]) -> Mention:
     )
 
 
-def _parts_of(written: str) -> tuple[str, ...]:
-    """The parts that are joined by bars in a cell; a bar or backslash of a part is escaped."""
-    parts = [""]
-    for token in re.findall(r"\\[\\|]|.", written, re.DOTALL):
-        if token == "|":
-            parts.append("")
-        else:
-            parts[-1] += token[1:] or token
-    return tuple(parts)
+def _unescaped(part: str) -> str:
+    """A part of a cell, in which bars and backslashes are escaped."""
+    return re.sub(r"\\([\\|])", r"\1", part)
 
 
 def rows_of(document: Document) -> Iterator[dict[str, str]]:

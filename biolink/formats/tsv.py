@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from biolink.documents import Document
-from biolink.formats.problems import OnProblem
+from biolink.formats.problems import OnProblem, metadata_left_out
 from biolink.formats.tables import COLUMNS, documents_from, is_table, rows_of
 from biolink.kb.files import display_name, numbered_lines
 
@@ -60,6 +60,10 @@ def read(
     columns = [column.strip() for column in header.split("\t")]
     rows = ((number, [unescape(c) for c in line.split("\t")]) for number, line in lines if line)
     yield from documents_from(display_name(path), columns, rows, text_column, on_problem)
+
+
+def left_out(document: Document) -> Iterator[str]:
+    return metadata_left_out(document)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

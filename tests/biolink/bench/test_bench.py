@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from biolink import (
     Concept,
     Document,
     KnowledgeBase,
+    Link,
     Linker,
     LinkerOptions,
     Margin,
@@ -195,6 +198,16 @@ def test_predictions_are_stored_and_resumed(tmp_path: Path) -> None:
     assert [d.id for d in first[0]] == [d.id for d in first[1]] == [d.id for d in documents]
     assert all(d.mentions[0].text == "fever" for d in first[1])
     assert result() == first and asked == [16, 16, 16, 8]
+
+
+def test_a_prediction_without_a_score_is_valid_json(tmp_path: Path) -> None:
+    link = Link("D1", "fever", float("nan"), 0.5, 1)
+    predicted = gold_document().with_mentions([replace(mention(TEXT, "fever"), links=(link,))])
+    (again,) = predictions(
+        tmp_path, ["a"], [gold_document()], lambda _: [[predicted]], lambda *_: None
+    )
+    assert "NaN" not in (tmp_path / "a.jsonl").read_text()
+    assert math.isnan(again[0].mentions[0].links[0].score)
 
 
 def test_every_setting(linker: Linker, parts: tuple[Part, Part], tmp_path: Path) -> None:

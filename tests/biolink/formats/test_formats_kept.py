@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biolink.documents import Document, Link, Mention
 from biolink.errors import InputError
-from biolink.formats import read, write
+from biolink.formats import bioc_json, bioc_xml, jsonl, read, write
 from biolink.formats.ids import ids_under, join_ids, split_ids
 
 RELATION = {
@@ -149,6 +151,78 @@ def test_identifiers_that_cannot_be_read_are_reported(
     assert "database" not in caplog.text.split("not kept")[1].split("no concept id")[0]
 
 
+@pytest.mark.parametrize(
+    ("infons", "told"),
+    [
+        ({"identifier": "D1", "mesh": "D2", "NCBI Gene": "672"}, ["'mesh'", "'NCBI Gene'"]),
+        ({"identifier": "D1", "score": "0.3", "link": "x"}, ["'score'", "'link'"]),
+        ({"identifier": "D1", "mesh": {"x": 1}}, ["'mesh' that is an object"]),
+        ({"identifier": "-", "mesh": "D2"}, ["'mesh'"]),
+        ({"type": "Gene", "semantic_type": "T116"}, ["'semantic_type'"]),
+        ({"type": ["Gene", "Protein"]}, ["types of an annotation after the first (1)"]),
+        # The infons of PubTator 3, and those that biolink writes.
+        (
+            {
+                "identifier": "MESH:D1", "type": "Disease", "valid": True, "normalized": ["D1"],
+                "database": "ncbi_mesh", "normalized_id": "D1", "biotype": "disease",
+                "name": "Asthma", "accession": "@DISEASE_Asthma",
+            },
+            [],
+        ),
+        ({"identifier": "D1", "mesh": "", "note": None, "nil_reason": "none"}, []),
+        ({"identifier": "672", "NCBI Gene": 672, "type": ["Gene", "gene"]}, []),
+    ],
+)  # fmt: skip
+def test_second_ids_and_types_are_reported(
+    infons: dict[str, Any], told: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = bioc()
+    record["passages"][0]["annotations"] = [annotation(**{"identifier": "D1", **infons})]
+    documents_in(tmp_path / "x.json", record)
+    for words in told:
+        assert words in caplog.text
+    assert caplog.text.count("(1)") == len(told)
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xml"])
+def test_reading_what_biolink_wrote_gives_no_warning(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Link("D1", "Asthma", -1.0, 0.5, 1, preferred_name="a", curie="mesh:D1", long_form="b")
+    mentions = (Mention(0, 1, "a", links=(link,)), Mention(0, 1, "a", nil_reason="no candidate"))
+    write(Document("1", "a", mentions=mentions), tmp_path / name)
+    assert len(next(read(tmp_path / name)).mentions) == 2
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [
+        ("y.json", ["'journal'", "'volume'"]),
+        ("y.xml", ["'journal'", "'volume'"]),
+        ("y.tsv", ["'infons'", "'journal'", "'relations'", "'volume'"]),
+        ("y.csv.gz", ["'infons'", "'journal'", "'relations'", "'volume'"]),
+        ("y.PubTator", ["'infons'", "'journal'", "'volume'", "relations without the ids"]),
+        ("y.jsonl", []),
+    ],
+)
+def test_metadata_that_a_format_does_not_hold_are_reported(
+    name: str, left_out: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    relations = [RELATION, {"id": "R2", "infons": {"type": "x"}, "nodes": RELATION["nodes"]}]
+    passage = {"offset": 0, "text": "Asthma."}
+    record = bioc(journal="J. Asthma", volume=0, relations=relations, passages=[passage])
+    documents = documents_in(tmp_path / "x.json", {"documents": [record, record]})
+    assert documents[0].metadata["volume"] == 0
+    write(documents, tmp_path / name)
+    told = [record.message for record in caplog.records]
+    assert len(told) == bool(left_out)
+    for words in left_out:
+        assert words in told[0] and "(2)" in told[0]
+    assert ("relations" in "".join(told)) == ("relations" in "".join(left_out))
+    assert all(f"{name}: these values are not kept: " in message for message in told)
+
+
 def test_other_keys_of_json_lines_are_kept_or_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,7 +234,7 @@ def test_other_keys_of_json_lines_are_kept_or_reported(
         "pmid": 7, "title": "T", "year": 2024, "meta": {"a": [1]}, "metadata": 1,
     }  # fmt: skip
     assert document.mentions[0].concept_ids == ("D1",)
-    assert "x.jsonl: not kept: the key 'label' of mentions (2)" in caplog.text
+    assert "x.jsonl: these values are not kept: the key 'label' of mentions (2)" in caplog.text
     write(document, tmp_path / "y.jsonl")
     assert list(read(tmp_path / "y.jsonl")) == [document]
 
@@ -174,6 +248,7 @@ def test_many_odd_keys_give_one_short_warning(
     assert len(told) == 1
     assert len(told[0]) < 1_200
     assert "other keys (480)" in told[0]
+    assert re.findall(r"'key(\d+)'", told[0]) == [str(number) for number in range(20)]
 
 
 def test_columns_after_the_seventh_are_reported(
@@ -184,7 +259,7 @@ def test_columns_after_the_seventh_are_reported(
     with caplog.at_level(logging.WARNING):
         (document,) = read(file)
     assert document.mentions[0].parts == ("Asthma",)
-    assert "columns after the seventh, of annotations (1)" in caplog.text
+    assert "columns of annotations after the seventh (1)" in caplog.text
 
 
 SEVERAL = {
@@ -201,12 +276,21 @@ SEVERAL = {
     "Na+|K+": ("Na+", "K+"),
     "rs1|rs2": ("rs1", "rs2"),
     "rs1;VariantGroup:0|rs2;VariantGroup:1": ("rs1;VariantGroup:0", "rs2;VariantGroup:1"),
+    "D1 + D2": ("D1", "D2"),
+    "26972(Tax:10090) + 1": ("26972(Tax:10090)", "1"),
+    "D1 + D2;D3": ("D1", "D2", "D3"),
+}
+JOINERS = {
+    **{"D001;D002": ";", "D001,D002": ",", "D001+D002": "+", "22142,53857;22152": ";"},
+    **{",15978,16153": ",", "26972(Tax:10090)+1": "+", "D1 + D2": "+"},
+    **{"26972(Tax:10090) + 1": "+", "D1 + D2;D3": ";"},
 }
 ONE = (
     *("rs123;VariantGroup:4", "rs6232;Disease:D009765,D007333;VariantGroup:0", "rs1;Gene:672"),
     *("c|DEL888|C", "c|SUB|G|2633+1|C;Gene:6559", "|INS|118_119|A;Gene:2626;VariantGroup:0"),
     *("p|FS|S,A|290,291||;Gene:2162", "tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:1", "HGVS:c.1A>G"),
     *("NM_004333.4:c.88+2T>G", "c.IVS4+1G>A", "Na+", "CHEBI:29101", "p.V600E;VariantGroup:0"),
+    *("c.88 + 2T>G", "Na+ ion"),
 )
 
 
@@ -220,6 +304,7 @@ def test_every_format_separates_ids_by_the_same_rule(
     for name in ("x.PubTator", "y.PubTator"):
         (document,) = read(tmp_path / name)
         assert document.mentions[0].concept_ids == SEVERAL[written]
+        assert document.mentions[0].id_joiner == JOINERS.get(written, "|")
 
 
 @pytest.mark.parametrize("written", ONE)
@@ -297,17 +382,22 @@ def test_an_entity_in_a_text_costs_its_document(tmp_path: Path) -> None:
 
 
 def test_infons_that_are_repeated_are_a_list(tmp_path: Path) -> None:
-    infons = '<infon key="type">Disease</infon>' + "".join(
-        f'<infon key="identifier">{one}</infon>' for one in ("D1", "D2", "D3")
-    )
+    types = '<infon key="type">Disease</infon><infon key="type">Finding</infon>'
+    infons = types + "".join(f'<infon key="identifier">{one}</infon>' for one in ("D1", "D2", "D3"))
     place = '<location offset="0" length="6"/><text>Asthma</text>'
     annotation = f'<annotation id="1">{infons}{place}</annotation>'
-    passage = f"<passage><offset>0</offset><text>Asthma</text>{annotation}</passage>"
+    passage = f"<passage>{types}<offset>0</offset><text>Asthma</text>{annotation}</passage>"
     (tmp_path / "x.xml").write_text(
         f"<collection><document><id>1</id>{passage}</document></collection>"
     )
     (document,) = read(tmp_path / "x.xml")
     assert document.mentions[0].concept_ids == ("D1", "D2", "D3")
+    assert document.metadata["passage_infons"] == [{"type": ["Disease", "Finding"]}]
+    for name in ("y.xml", "y.json"):
+        write(document, tmp_path / name)
+        (again,) = read(tmp_path / name)
+        assert again.metadata == document.metadata
+        assert [passage.kind for passage in again.passages] == ["Disease"]
 
 
 @pytest.mark.parametrize(
@@ -324,6 +414,7 @@ def test_types_that_are_no_texts(
     (document,) = documents_in(tmp_path / "x.json", record)
     assert document.mentions[0].type == read_as
     assert [passage.kind for passage in document.passages] == [read_as] * bool(read_as)
+    assert document.metadata["passage_infons"] == [{"type": kind}]
     assert ("a type that is" in caplog.text) == told
 
 
@@ -335,6 +426,30 @@ def test_lines_that_end_in_carriage_returns_only_are_refused(tmp_path: Path) -> 
             list(read(tmp_path / "x.PubTator"))
     (tmp_path / "x.PubTator").write_text("1|t|Asthma\r here\n1|a|\n\n", newline="")
     assert [document.text for document in read(tmp_path / "x.PubTator")] == ["Asthma\r here"]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.xml"])
+def test_numbers_of_numpy_are_written(name: str, tmp_path: Path) -> None:
+    infons = {"a": np.float32(0.5), "b": np.int64(3)}
+    write(Document("1", "x", metadata={"infons": infons}), tmp_path / name)
+    (document,) = read(tmp_path / name)
+    kept = document.metadata["infons"]
+    assert {key: float(value) for key, value in kept.items()} == {"a": 0.5, "b": 3}
+
+
+def test_an_error_of_the_stream_is_not_one_of_the_document() -> None:
+    class Full:
+        """A stream that cannot be written."""
+
+        def write(self, text: str) -> None:
+            if "Asthma" in text:
+                raise ValueError("I/O operation on closed file")
+
+    problems: list[InputError] = []
+    for module in (bioc_json, bioc_xml, jsonl):
+        with pytest.raises(ValueError, match="closed file"):
+            module.write([Document("1", "Asthma")], cast(Any, Full()), problems.append)
+    assert not problems
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.xml"])
