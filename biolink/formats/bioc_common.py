@@ -45,7 +45,7 @@ _UNCOUNTED = ("database", "name", "valid", "nil_reason")
 _OF_LINKS = ("name", "score", "probability")
 _BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form")
 #: The values of a key that say nothing.
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 #: Keys of a document that do not become metadata under their own names.
 _KNOWN = ("bioctype", "id", "infons", "passages", "annotations", "relations")
 _ID_KEYS = ("id", "pmid", "pmcid")
@@ -357,7 +357,7 @@ def to_bioc(
         part.infons = written(infons)
         part.offset = passage.start
         part.text = text[passage.start : passage.end]
-        if passage.kind != (_kind(infons) if _is_dict(infons) else ""):
+        if passage.kind != _kind(infons if isinstance(infons, dict) else {}):
             part.infons["type"] = clean(passage.kind)
         record.add_passage(part)
     # Relations name annotations by their ids, so an id of the source stays with its annotation.
