@@ -22,7 +22,7 @@ import json
 import lzma
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,9 +35,7 @@ from biolink.evaluation.baselines import by_names, exact, tfidf
 from biolink.finetune.samples import named_mentions
 from biolink.formats import pubtator
 from biolink.infer.mentions.hints import HINTS
-from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank.features import FEATURES
-from biolink.infer.rank.task import LinkerOptions
 from biolink.pipeline import EMBEDDED
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
@@ -105,23 +103,11 @@ def ablations(linker: Linker) -> dict[str, Linker]:
     }
 
 
-def untrained(model: LinkingModel) -> Callable[[Sequence[str], Linker], list[list[int]]]:
-    """Return a function that chooses the nearest names by the embeddings of another model."""
-
-    def choose(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
-        index = Linker(model, linker.kb, LinkerOptions(method="generate")).indexes.dense
-        best: list[list[int]] = []
-        for begin in range(0, len(mentions), 256):
-            vectors = model.embed(mentions[begin : begin + 256])
-            places = (-index.similarities(vectors)).argsort(1)[:, :5]
-            best += index.name_ids[places].tolist()
-        return best
-
-    return choose
-
-
 def ask_a_patient(data: Path, fold: int) -> tuple[KnowledgeBase, list[Document]]:
-    """A fold: its concepts with their training and validation phrases, its test phrases."""
+    """Return a knowledge base of the concepts of a fold, and its test phrases as documents.
+
+    The names of the concepts are their terms and the phrases of training and validation.
+    """
     parts: dict[str, list[list[str]]] = {}
     with tarfile.open(fileobj=io.BytesIO(lzma.decompress((data / ASK).read_bytes()))) as archive:
         for member in archive:
@@ -188,9 +174,6 @@ def systems(
         "exact match": lambda: by_names(docs, linker, exact),
         "TF-IDF": lambda: by_names(docs, linker, tfidf),
     }
-    if arguments.start:
-        choose = untrained(load_model(arguments.start))
-        found["untrained embeddings"] = lambda: by_names(docs, linker, choose)
     if arguments.ablation:
         for name, other in ablations(linker).items():
             found[name] = lambda other=other: other.pipe(docs, recognise=False)  # type: ignore[misc]
@@ -287,7 +270,6 @@ def main() -> None:
         "--base", type=Path, default=EMBEDDED / "kb", help="knowledge base. Default: embedded"
     )
     parser.add_argument("--folds", type=int, default=10)
-    parser.add_argument("--start", type=Path, help="measure the embeddings of this model, too")
     parser.add_argument("--ablation", action="store_true", help="leave out each part in turn")
     parser.add_argument(
         "--table", action="store_true", help="print only the rows of the README's table"
