@@ -64,7 +64,7 @@ def profile(file: Path, precision: str) -> dict[str, float]:
         (LexicalIndex, "similarities", "n-grams"),
         (DenseIndex, "search", "cosines"),
         (combined, "hits_of", "candidates"),
-        (combined, "_with_features", "features"),
+        (combined, "with_features", "features"),
         (combined, "score_names", "generation"),
     )
     threads = torch.get_num_threads()

@@ -41,6 +41,7 @@ __all__ = [
     "leads",
     "ranked",
     "rankings_under",
+    "with_features",
 ]
 
 #: When names are put in order before their features are weighed, the cosine with the embedding of
@@ -153,7 +154,7 @@ def early_candidates(scope: Scope, tasks: Sequence[Task]) -> list[Candidates]:
     """The candidates of tasks with the features that do not depend on context."""
     (known,) = _by_meaning([scope], [task.meaning for task in tasks])
     return [
-        _with_features(scope, task.meaning, known[task.meaning].hits.candidates()) for task in tasks
+        with_features(scope, task.meaning, known[task.meaning].hits.candidates()) for task in tasks
     ]
 
 
@@ -206,7 +207,7 @@ def _early_ranking(scope: Scope, meaning: Meaning, hits: NameHits) -> Ranking | 
     early = _ranker(scope).early
     if early is None or not scope.options.cascade:
         return None
-    candidates = _with_features(scope, meaning, hits.candidates())
+    candidates = with_features(scope, meaning, hits.candidates())
     ranking = ranked(candidates, early.weights, early=True)
     return ranking if leads(ranking, early.margin) else None
 
@@ -235,7 +236,7 @@ def _with_context(
     nearest = dense.search(queries, first.options.candidates, masks)
     of_scopes = [
         [
-            _with_features(scope, task.meaning, _in_context(scope, task, one, query, near))
+            with_features(scope, task.meaning, _in_context(scope, task, one, query, near))
             for task, one, query, near in zip(tasks, of_tasks, queries, of_scope, strict=True)
         ]
         for scope, of_tasks, of_scope in zip(scopes, known, nearest, strict=True)
@@ -292,8 +293,8 @@ def _generate(
             fill_in(of_tasks[i], scored, sums[at], lengths[at])
 
 
-def _with_features(scope: Scope, meaning: Meaning, hits: NameHits) -> Candidates:
-    """The candidates with all features except those that are filled in later, which are 0."""
+def with_features(scope: Scope, meaning: Meaning, hits: NameHits) -> Candidates:
+    """Return the candidates with all features; those that are filled in later are 0."""
     kb, match_types = scope.kb, scope.options.match_types
     pairs: list[tuple[int, int]] = []  # index of the name among the hits, row of an owner
     agreement: list[float] = []
