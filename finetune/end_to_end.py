@@ -20,14 +20,15 @@ from biolink.infer.linkers.markup import Marks, Source, marked_ids
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
-from biolink.kb.model_folder import END_TO_END, check_model_target
+from biolink.kb.model_folder import END_TO_END
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.objectives import generation
 from biolink.pretrain.training.order import shuffled
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
 from biolink.pretrain.training.seq2seq import denoising_batch
 from biolink.pretrain.training.settings import at_least, field_table, share
-from biolink.pretrain.training.start import prompt_of, save_model, start_from
+from biolink.pretrain.training.start import check_start, prompt_of, save_model, start_from
 
 __all__ = ["EndToEnd", "MarkedChunk", "marked_chunks", "run_end_to_end"]
 
@@ -149,7 +150,7 @@ def marked_chunks(
 def run_end_to_end(
     settings: EndToEnd,
     documents: Sequence[Document],
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
 ) -> Path:
     """Run the training, or continue it after an interruption, and return the model folder.
 
@@ -163,7 +164,7 @@ def run_end_to_end(
         Called with each line of the log.
     """
     # Long because it follows one training from its documents to the model.
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form: PromptForm = prompt_of(settings.model, {})
     marks = Marks.of(tokenizer)

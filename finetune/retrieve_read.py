@@ -25,11 +25,12 @@ from biolink.infer.retrieve.passages import Candidate, PassageEncoder, Retriever
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import READER, RETRIEVER
-from biolink.kb.model_folder import RETRIEVE_READ, check_model_target
+from biolink.kb.model_folder import RETRIEVE_READ
+from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.order import shuffled
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
 from biolink.pretrain.training.settings import at_least, field_table
-from biolink.pretrain.training.start import extend_model
+from biolink.pretrain.training.start import check_start, extend_model
 
 __all__ = ["PassageSample", "RetrieveRead", "passage_samples", "run_retrieve_read"]
 
@@ -236,7 +237,7 @@ def _pairs(
 def run_retrieve_read(
     settings: RetrieveRead,
     documents: Sequence[Document],
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
 ) -> Path:
     """Train both models, or continue after an interruption, and return the model folder.
 
@@ -250,7 +251,7 @@ def run_retrieve_read(
         Called with each line of the log.
     """
     # Long because it trains two models, one after the other.
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     linking = load_model(settings.model)
     model, tokenizer = linking.backbone.model, linking.tokenizer
     kb = KnowledgeBase.read(settings.kb)
@@ -315,7 +316,7 @@ def _train_retriever(
     samples: Sequence[PassageSample],
     indexes: Indexes,
     kb: KnowledgeBase,
-    report: Callable[[dict[str, Any]], None],
+    report: Report,
 ) -> PassageEncoder:
     encoder = PassageEncoder(linking.backbone.model)
     vectors = _Vectors(indexes, kb)

@@ -30,11 +30,11 @@ from biolink.infer.network.model import load_model
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
-from biolink.kb.model_folder import check_model_target
+from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.order import shuffled
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
 from biolink.pretrain.training.settings import at_least, field_table
-from biolink.pretrain.training.start import extend_model
+from biolink.pretrain.training.start import check_start, extend_model
 
 __all__ = [
     "Recognising",
@@ -174,7 +174,7 @@ def train_tagger(
     shared: int = 2,
     types: Sequence[str] = TYPES,
     stage: Any = None,
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
 ) -> Tagger:
     """Train a tagger on windows of texts, or continue after an interruption.
 
@@ -259,7 +259,7 @@ def third(model: Any) -> int:
 def run_recognising(
     settings: Recognising,
     documents: Sequence[Document],
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
 ) -> Path:
     """Train a recogniser, or continue its training, and return the folder of the model with it.
 
@@ -272,7 +272,7 @@ def run_recognising(
     report
         Called with each line of the log.
     """
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     linking = load_model(settings.model)
     kb = KnowledgeBase.read(settings.kb)
     dictionary = DictionaryRecogniser(kb, stop_names_of(linking.folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +28,8 @@ from biolink.infer.rank.task import LinkerOptions
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
-from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
+from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.losses import IGNORED
 from biolink.pretrain.training.objectives import preferences
 from biolink.pretrain.training.order import shuffled
@@ -37,6 +37,7 @@ from biolink.pretrain.training.running import Numbered, Optimisation, run_traini
 from biolink.pretrain.training.seq2seq import generation_batch
 from biolink.pretrain.training.settings import at_least, field_table, share
 from biolink.pretrain.training.start import (
+    check_start,
     prompt_of,
     save_model,
     source_limit,
@@ -44,8 +45,6 @@ from biolink.pretrain.training.start import (
 )
 
 __all__ = ["FineTuning", "Negatives", "run_fine_tuning", "run_negatives"]
-
-Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ class _Parts:
 def _prepare(
     settings: FineTuning, documents: Sequence[Document], development: Sequence[Document]
 ) -> _Parts:
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     model, tokenizer = start_from(settings.model, {}, None, settings.dropout)
     form = prompt_of(settings.model, settings.prompt)
     if settings.soft_prompt:

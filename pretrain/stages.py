@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +12,17 @@ from torch import Tensor
 from biolink.errors import ConfigError
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import LexicalIndex
-from biolink.kb.model_folder import check_model_target
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.denoising import Noise
 from biolink.pretrain.kb_guided import Choice, KBGuidedSamples, Sample
 from biolink.pretrain.stream import DenoisingStream, Reader, packed_dataset
+from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.objectives import generation, preferences
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
 from biolink.pretrain.training.seq2seq import denoising_batch, generation_batch
 from biolink.pretrain.training.settings import at_least, field_table, share
 from biolink.pretrain.training.start import (
+    check_start,
     prompt_of,
     save_model,
     source_limit,
@@ -29,8 +30,6 @@ from biolink.pretrain.training.start import (
 )
 
 __all__ = ["Denoising", "KBGuided", "run_denoising", "run_kb_guided"]
-
-Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def run_denoising(settings: Denoising, read: Reader, report: Report = lambda rec
     report
         Called with each line of the log.
     """
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     model, tokenizer = start_from(
         settings.model,
         settings.config,
@@ -179,7 +178,7 @@ def kb_guided_samples(settings: KBGuided) -> KBGuidedSamples:
 
 def run_kb_guided(settings: KBGuided, report: Report = lambda record: None) -> Path:
     """Run the stage, or continue it after an interruption, and return the model folder."""
-    check_model_target(settings.out / "model")
+    check_start(settings.out)
     model, tokenizer = start_from(
         settings.model,
         settings.config,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +11,9 @@ from torch import Tensor
 
 from biolink.kb.trie import NameTrie
 from biolink.pretrain.training.losses import consistency, smoothed_nll, unlikelihood
-from biolink.pretrain.training.objectives import logits_of, predictions
+from biolink.pretrain.training.objectives import Objective, logits_of, predictions
 
 __all__ = ["fine_tuning", "wrong_continuations"]
-
-Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
 
 
 def wrong_continuations(trie: NameTrie, labels: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from biolink.infer.linkers.mention_linker import Linker
 from biolink.kb import KnowledgeBase
 from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
+from biolink.pretrain.training.checkpoints import Report
 
 __all__ = ["Validation"]
 
@@ -57,7 +58,7 @@ class Validation(TrainerCallback):
     patience: int
     file: Path
     save: Callable[[], None]
-    report: Callable[[dict[str, Any]], None] = field(default=lambda record: None)
+    report: Report = field(default=lambda record: None)
 
     def _history(self, step: int) -> list[dict[str, float]]:
         if not self.file.exists():

@@ -29,7 +29,8 @@ from biolink.infer.rank.score import name_log_probs
 from biolink.kb import KnowledgeBase
 from biolink.kb.prompt import PromptForm
 from biolink.pretrain.training.losses import info_nce, listwise, smoothed_nll
-from biolink.pretrain.training.running import Objective, Optimisation, run_training
+from biolink.pretrain.training.objectives import Objective
+from biolink.pretrain.training.running import Optimisation, run_training
 from biolink.pretrain.training.seq2seq import padded
 
 __all__ = ["Stage", "Trainer"]

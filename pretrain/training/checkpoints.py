@@ -19,7 +19,10 @@ from biolink.kb.files import replace_file
 from biolink.kb.model_files import json_of
 from biolink.kb.sealed import changed_files, entry_of, size_problem
 
-__all__ = ["SEAL", "check_stage", "damage_of", "last_whole", "note_stage", "seal"]
+__all__ = ["SEAL", "Report", "check_stage", "damage_of", "last_whole", "note_stage", "seal"]
+
+#: A function that is called with each line of the log of a training.
+Report = Callable[[dict[str, Any]], None]
 
 #: The file that has the sizes and checksums of the other files of a checkpoint.
 SEAL = "whole.json"
@@ -48,9 +51,7 @@ def damage_of(folder: Path) -> str | None:
         sealed = json_of(folder / SEAL)
         # Sizes are compared first, since a truncated file then need not be read.
         for name, entry in sealed.items():
-            # Earlier versions called the size so.
-            size = entry["size"] if "size" in entry else entry["bytes"]
-            if (problem := size_problem(folder / name, size)) is not None:
+            if (problem := size_problem(folder / name, entry["bytes"])) is not None:
                 return f"{name} {problem}"
         for name in changed_files(folder, {"files": sealed}):
             return f"{name} is not what was written"
@@ -64,7 +65,7 @@ def damage_of(folder: Path) -> str | None:
 def last_whole(
     folder: Path,
     prefix: str,
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
     aside: bool = True,
 ) -> Path | None:
     """Return the last complete checkpoint ``prefix-N`` in a folder, or None if there is none.

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from biolink.pretrain.training.losses import IGNORED, preference, sequence_log_probs, smoothed_nll
 
-__all__ = ["generation", "logits_of", "predictions", "preferences"]
+__all__ = ["Objective", "generation", "logits_of", "predictions", "preferences"]
 
-Objective = Callable[[Any, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
+#: A function of a model and a batch that returns the loss, and figures for the log.
+Objective = Callable[[Any, Mapping[str, Any]], tuple[Tensor, Mapping[str, float | Tensor]]]
 
 
 def logits_of(model: Any, batch: Mapping[str, Tensor]) -> Tensor:

@@ -21,19 +21,14 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from biolink.errors import ConfigError, ModelError
-from biolink.pretrain.training.checkpoints import check_stage, last_whole, note_stage, seal
+from biolink.pretrain.training.checkpoints import Report, check_stage, last_whole, note_stage, seal
 from biolink.pretrain.training.losses import IGNORED
+from biolink.pretrain.training.objectives import Objective
 from biolink.pretrain.training.packages import check_training_packages
 from biolink.pretrain.training.resumable import MARKS, MarkedStream
 from biolink.pretrain.training.settings import at_least, share
 
-__all__ = ["Numbered", "Objective", "Optimisation", "run_training"]
-
-# Every training imports this module, so the message comes before any work.
-check_training_packages()
-
-#: A function of a model and a batch that returns the loss, and figures for the log.
-Objective = Callable[[Any, Mapping[str, Any]], tuple[Tensor, Mapping[str, float | Tensor]]]
+__all__ = ["Numbered", "Optimisation", "run_training"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +275,7 @@ class _Log(TrainerCallback):
     """Appends each line of the log to a file, and reports it."""
 
     file: Path
-    report: Callable[[dict[str, Any]], None] = field(default=lambda record: None)
+    report: Report = field(default=lambda record: None)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
@@ -313,7 +308,7 @@ def run_training(
     folder: Path,
     extra: Mapping[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
-    report: Callable[[dict[str, Any]], None] = lambda record: None,
+    report: Report = lambda record: None,
     by_tokens: bool = True,
     *,
     stage: Any,
@@ -344,8 +339,8 @@ def run_training(
     report
         Called with each line of the log.
     by_tokens
-        Whether the objective is a mean over predictions (Default: True) or over rows, which
-        determines the weights of processes.
+        Whether the objective is a mean over predictions, the default, or over rows. This determines
+        the weights of processes.
     stage
         A dataclass with all settings of the training. A checkpoint of other settings is refused.
     groups
@@ -359,7 +354,10 @@ def run_training(
     ------
     ConfigError
         When the checkpoints were made with other settings.
+    MissingDependencyError
+        When a package is missing that training needs.
     """
+    check_training_packages()
     folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(folder, settings, extra or {})
     last = _last_checkpoint(folder, arguments.process_index == 0, stage, report)
@@ -388,9 +386,7 @@ def run_training(
     return trainer.state
 
 
-def _last_checkpoint(
-    folder: Path, first: bool, stage: Any, report: Callable[[dict[str, Any]], None]
-) -> Path | None:
+def _last_checkpoint(folder: Path, first: bool, stage: Any, report: Report) -> Path | None:
     """The checkpoint from which a run continues; only the ``first`` process writes files."""
     last = last_whole(folder, "checkpoint", report, aside=first)
     if last is not None:

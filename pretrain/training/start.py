@@ -13,6 +13,7 @@ from biolink.kb.model_files import SEAL, SEEN_DOCUMENTS, TOKENISER, config_value
 from biolink.kb.model_folder import (
     ModelSettings,
     check_model,
+    check_model_target,
     checked_form,
     model_folder,
     settings_of,
@@ -25,14 +26,30 @@ from biolink.kb.model_loading import (
 )
 from biolink.kb.prompt import PromptForm
 from biolink.kb.sealed import STAMP
+from biolink.pretrain.training.packages import check_training_packages
 
 __all__ = [
+    "check_start",
     "extend_model",
     "prompt_of",
     "save_model",
     "source_limit",
     "start_from",
 ]
+
+
+def check_start(out: Path) -> None:
+    """Check, before any work, that a training can run and that its model can be written.
+
+    Raises
+    ------
+    MissingDependencyError
+        When a package is missing that training needs.
+    InputError
+        When anything but an empty folder or another model stands at ``out/model``.
+    """
+    check_training_packages()
+    check_model_target(out / "model")
 
 
 def start_from(

@@ -130,14 +130,3 @@ def test_a_seal_knows_every_file(tmp_path: Path) -> None:
     assert last_whole(tmp_path, "checkpoint", aside=False) is None
     assert checkpoint.is_dir()
     assert last_whole(tmp_path / "none", "checkpoint") is None
-
-
-def test_seals_of_earlier_versions_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"one")
-    seal(tmp_path)
-    entry = json.loads((tmp_path / SEAL).read_text())["a"]
-    earlier = {"size": entry["bytes"], "sha256": entry["sha256"]}
-    (tmp_path / SEAL).write_text(json.dumps({"a": earlier}))
-    assert damage_of(tmp_path) is None
-    (tmp_path / "a").write_bytes(b"ones")
-    assert damage_of(tmp_path) == "a has 4 bytes; expected 3 bytes"

@@ -12,6 +12,7 @@ import pytest
 HIDDEN = """
 import importlib.util, sys
 
+# pandas is installed only because datasets needs it.
 NAMES = ("accelerate", "datasets", "pandas")
 
 class Hidden:
@@ -53,12 +54,56 @@ def test_linking_works_without_them() -> None:
     assert done.stdout.splitlines()[-1] == "<KnowledgeBase: 1 concept, 2 names>"
 
 
-@pytest.mark.parametrize("arguments", [("pretrain", "kb-guided"), ("finetune",)])
-def test_training_names_the_extra(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    file = tmp_path / "a.toml"
-    file.write_text("")
-    done = output_of("from biolink.cli import main; main()", *arguments, file)
+ROOT = Path(__file__).parents[3]
+CORPUS = ROOT / "examples" / "data" / "bc5cdr_20.PubTator"
+COMMON = f"""
+out = "out"
+model = "{ROOT}/biolink/embedded/model"
+"""
+KB = f'kb = "{ROOT}/biolink/embedded/kb"\n'
+ANNOTATED = f'{KB}train = ["{CORPUS}"]\n'
+TRAINING = "[training]\nsteps = 1\n"
+FINE_TUNING = COMMON + ANNOTATED + TRAINING
+SETTINGS = {
+    ("pretrain", "denoise"): f'{COMMON}text = ["{CORPUS}"]\n{TRAINING}',
+    ("pretrain", "kb-guided"): COMMON + KB + TRAINING,
+    ("finetune",): FINE_TUNING,
+    ("finetune", "--negatives"): FINE_TUNING,
+    ("train", "end-to-end"): FINE_TUNING,
+    ("train", "retrieve-read"): f"{COMMON}{ANNOTATED}[retriever]\nsteps = 1\n[reader]\nsteps = 1\n",
+    ("train", "recogniser"): f"{COMMON}{ANNOTATED}steps = 1\n",
+}
+
+
+def run(command: tuple[str, ...], settings: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with a file of settings and without the packages."""
+    (folder / "a.toml").write_text(settings)
+    return output_of("from biolink.cli import main; main()", *command, folder / "a.toml")
+
+
+@pytest.mark.parametrize("command", SETTINGS, ids=" ".join)
+def test_every_training_names_the_extra(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = run(command, SETTINGS[command], tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
         "biolink: error: training needs the package accelerate: pip install 'biolink[train]'\n"
     )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_loop_names_the_extra() -> None:
+    done = output_of(
+        "from pathlib import Path\n"
+        "from biolink.pretrain.training.running import run_training\n"
+        "run_training(*[None] * 5, Path('out'), stage=None)\n"
+    )
+    assert "MissingDependencyError: training needs the package accelerate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("export-pairs", "-o", "{}/pairs"), ("pretrain", "kb-guided", "--preview", "1")]
+)
+def test_what_trains_nothing_works_without_them(tmp_path: Path, command: tuple[str, ...]) -> None:
+    settings = SETTINGS[("finetune",) if command[0] == "export-pairs" else command[:2]]
+    done = run(tuple(word.format(tmp_path) for word in command), settings, tmp_path)
+    assert done.returncode == 0, done.stderr
