@@ -15,6 +15,7 @@ from common import REPEATS, spread
 
 from biolink import KnowledgeBase
 from biolink.documents import Document
+from biolink.evaluation import evaluate
 from biolink.evaluation.baselines import by_names, exact
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.network.model import load_model
@@ -27,7 +28,10 @@ __all__ = ["accuracy", "alternatives"]
 
 
 def documents_of(data: Path, mentions: int) -> dict[str, list[Document]]:
-    """Development documents of both corpora, in turn until they have so many mentions."""
+    """Return development documents of both corpora alternately.
+
+    They end when they have this many mentions.
+    """
     sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "default_model"))
     from corpora import development_documents
 
@@ -41,15 +45,10 @@ def documents_of(data: Path, mentions: int) -> dict[str, list[Document]]:
     return chosen
 
 
-def recall(linked: Sequence[Document], kb: KnowledgeBase, k: int) -> float:
-    """Share of the mentions whose gold is among the first k, in percent."""
-    hits = total = 0
-    for document in linked:
-        for mention in document.mentions:
-            gold = {kb.resolve(i) or i for i in mention.concept_ids}
-            hits += any(link.concept_id in gold for link in mention.links[:k])
-            total += 1
-    return 100 * hits / total
+def recalls(linked: Sequence[Document], kb: KnowledgeBase) -> tuple[float, float]:
+    """Return strict Recall@1 and Recall@5 in percent."""
+    strict = evaluate(linked, kb).strict
+    return 100 * strict.recall_at_1, 100 * strict.recall_at_5
 
 
 def compared(together: Sequence[Document], alone: Sequence[Document]) -> str:
@@ -112,9 +111,9 @@ def accuracy(data: Path, mentions: int) -> dict[str, Any]:
             ncbi = len(corpora["NCBI disease"])
             # A linker that gives one concept has no Recall@5.
             row = [
-                recall(part, kb, k) if k <= options.top_k else None
+                value if k <= options.top_k else None
                 for part in (linked[:ncbi], linked[ncbi:], linked)
-                for k in (1, 5)
+                for k, value in zip((1, 5), recalls(part, kb), strict=True)
             ]
             results[f"{method}, {name}"] = {"recall": row, "same": same, "of": len(best)}
             cells = " | ".join("" if value is None else f"{value:.2f}" for value in row)
@@ -188,7 +187,7 @@ def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any
         cells = "random weights | random weights"
         if trained:
             linked = by_names(documents, linker, choose)
-            cells = f"{recall(linked, kb, 1):.2f} | {recall(linked, kb, 5):.2f}"
+            cells = " | ".join(f"{value:.2f}" for value in recalls(linked, kb))
         results[name] = {"rates": values[1:], "index": bytes_, "recall": cells}
         print(f"| {name} | {spread(values[1:], 1, 0)} | {bytes_ / 1e6:.0f} | {cells} |", flush=True)
     return results

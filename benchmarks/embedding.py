@@ -33,7 +33,9 @@ ROWS = (1024, 4096, 16_384)
 
 
 def products(model: LinkingModel, tokens: int, rows: int, shared: bool) -> Callable[[], None]:
-    """Compute the matrix products for a number of tokens, in blocks of a number of rows."""
+    """Return a function that computes the matrix products for a number of tokens, in blocks of a
+    number of rows.
+    """
     layers = model.backbone.model.get_encoder().layers
     linear = [child for child in layers.modules() if isinstance(child, PackedLinear)]
     states = {size: torch.randn(rows, size) for size in {one.in_features for one in linear}}
@@ -97,8 +99,8 @@ def main() -> None:
         for label, run in limits.items():
             alone[label] += timed(run, 1)
     results = {"names": count, "tokens": tokens, "embedding": times, "products": alone}
-    print(f"{machine()}\n\n{tables(results)}")
     record(given.json, results)
+    print(f"{machine()}\n\n{tables(results)}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def rss():
     line = next(l for l in open("/proc/self/status") if l.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
 import biolink.kb.store
-from biolink import Concept, KnowledgeBase
+from biolink import KnowledgeBase
 path, how = sys.argv[1:]
 before = rss()
 began = time.perf_counter()
@@ -77,6 +77,11 @@ def probe(path: Path, how: str) -> dict[str, float]:
     return values
 
 
+def ratio(dividend: float, divisor: float) -> str:
+    """Return a ratio as it is printed; a store may have no anonymous memory of its own."""
+    return f"{dividend / divisor:.1f}" if divisor else "infinite"
+
+
 def tables(results: dict[str, Any]) -> str:
     """Return what the command prints, from the values of its record."""
     sides = results["sides"]
@@ -88,15 +93,13 @@ def tables(results: dict[str, Any]) -> str:
         how: {key: statistics.median(run[key] for run in runs) for key in _COLUMNS}
         for how, runs in sides.items()
     }
-    times = ", ".join(
-        f"{medians['dict'][key] / medians['store'][key]:.1f} ({title})"
-        for key, title in _COLUMNS.items()
-    )
+    ratios = {key: ratio(medians["dict"][key], medians["store"][key]) for key in _COLUMNS}
     return (
         f"{results['concepts']:,} concepts, {results['names']:,} names, "
         f"{results['MiB']:.0f} MiB on disk, read and written in {results['seconds']:.0f} s\n\n"
         f"{markdown_table(['side', *_COLUMNS.values()], rows)}\n\n"
-        f"The dict takes so many times what the store takes: {times}."
+        f"Ratios of the dict to the store: opening {ratios['open_ms']}, anonymous memory "
+        f"{ratios['anonymous_MiB']}, look-up {ratios['lookup_us']}."
     )
 
 
@@ -124,8 +127,8 @@ def main() -> None:
         results["sides"] = {
             how: [probe(path, how) for _ in range(REPEATS)] for how, path in sides.items()
         }
-    print(f"{machine()}\n\n{tables(results)}")
     record(given.json, results)
+    print(f"{machine()}\n\n{tables(results)}")
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ def main() -> None:
                 "pronto_terms": pronto_terms,
             }
         )
-    print(f"{machine()}\n\n{tables(results)}")
     record(given.json, results)
+    print(f"{machine()}\n\n{tables(results)}")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ __all__ = ["clocked_search", "profile"]
 
 @contextmanager
 def clocked_search() -> Iterator[dict[str, float]]:
-    """Seconds inside the parts of a search, and rows of the decoder.
+    """Measure the seconds in the parts of a search and count the decoder's rows.
 
-    Attention is a part of the decoder and the encoder; matrix products, of all but the search.
+    Attention is part of encoder and decoder; matrix products are part of everything except the
+    search itself.
     """
     parts = (
         (Backbone, "encode", "encoder"),
@@ -51,7 +52,7 @@ def clocked_search() -> Iterator[dict[str, float]]:
 
 
 def profile(run: Callable[[Batch], Any], given: Sequence[Batch]) -> dict[str, float]:
-    """Shares of the time, and rows of the decoder for each mention."""
+    """Return the shares of the time, and the decoder's rows for each mention."""
     with clocked_search() as seconds:
         began = time.perf_counter()
         for batch in given:

@@ -96,8 +96,8 @@ def main() -> None:
         chosen = [ids[i] for i in np.flatnonzero(rng.random(len(ids)) < share)]
         parts[f"{share:.0%}"] = measured(linker, chosen, tokens, offsets)
     results = {"base": base, "parts": parts}
-    print(f"{machine()}\n\n{tables(results)}")
     record(given.json, results)
+    print(f"{machine()}\n\n{tables(results)}")
 
 
 if __name__ == "__main__":

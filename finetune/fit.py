@@ -56,7 +56,7 @@ def fit_weights(
     """Fit the weights of candidates and of NIL.
 
     If the fitted weights are worse than the candidates' own order on held-out data, that order is
-    kept, and only the weights of NIL are fitted for it, so that its probabilities fit the order.
+    kept, and only the weights of NIL are fitted, so that NIL's probabilities fit that order.
 
     Parameters
     ----------

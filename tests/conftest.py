@@ -1,4 +1,4 @@
-"""The fixture with the folder of the corpora."""
+"""Fixtures of several folders: the corpora, a small model and a small knowledge base."""
 
 from __future__ import annotations
 

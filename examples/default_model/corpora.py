@@ -85,7 +85,7 @@ def document_sets(data: Path) -> dict[str, list[Document]]:
 
 
 def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]:
-    """Documents that the shipped model was not trained on and that belong to no test set.
+    """Return documents that the shipped model was not trained on and that belong to no test set.
 
     tmVar 3's training set has ids of MeSH and OMIM. CRAFT's diseases (MONDO) and chemicals (ChEBI)
     count where the class has an exact match, or a name, that is one concept's alone.

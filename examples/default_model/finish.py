@@ -39,7 +39,8 @@ def main() -> None:
     settings = replace(settings, ranker=ranker, development=results)
     write_settings(out / "trained", settings)
 
-    # Write the model that was trained on the development documents, too, with data from them all.
+    # Write the model that was also trained on the development documents, with data from all
+    # documents.
     model_folder = target / "model"
     model_folder.mkdir(parents=True, exist_ok=True)
     finished = BartForConditionalGeneration.from_pretrained(out / "finished")

@@ -101,7 +101,7 @@ def known_abbreviations(
     return {s: dict(sorted(counts[s].items())) for s in sorted(counts) if any(counts[s])}
 
 
-#: The share of each mention's weight that it has without its type, as users may give mentions.
+#: The share of a mention's weight that goes to a copy without its type, since users may give none.
 UNTYPED = 0.3
 
 

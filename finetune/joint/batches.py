@@ -330,7 +330,7 @@ class Batches(Dataset):
         return interleaved(self.mined.mentions[number].tolist(), by_ngrams)
 
     def _pairs(self, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
-        """Synonym pairs; three of four are pairs of near-misses of the pair before them."""
+        """Synonym pairs; each is followed by up to three pairs of its near-misses."""
         stage, names, mentions = self.stage, self.names, self.mentions
         first: list[list[int]] = []
         second: list[list[int]] = []
@@ -351,7 +351,8 @@ class Batches(Dataset):
             for name_id in spread(self._misses(number), 3, rng):
                 add(name_id)
         while len(first) < stage.pairs:
-            # Types are drawn alike, since a base may have ten times as many chemicals as diseases.
+            # Types are drawn equally often, since a base may have ten times as many chemicals as
+            # diseases.
             anchor = int(rng.choice(rng.choice(self.kinds)))
             add(anchor)
             if self.mined is not None:

@@ -174,9 +174,10 @@ def marked_span(ids: Sequence[int], tokenizer: Any, form: PromptForm) -> tuple[i
 
 
 def families(kb: KnowledgeBase) -> np.ndarray:
-    """int32 [rows]: the family of each concept; concepts of several sources that are one share it.
+    """int32 [rows]: the family of each concept.
 
-    Two concepts count as one if both have a name that is the preferred name of one of them.
+    Concepts of several sources that are the same share a family. Two concepts count
+    as one if both have a name that is the preferred name of one of them.
     """
     parent = np.arange(kb.data.table.num_rows, dtype=np.int64)
 
