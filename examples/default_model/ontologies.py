@@ -8,20 +8,22 @@ from pathlib import Path
 
 from biolink.errors import InputError
 from biolink.kb import Concept
-from biolink.kb.readers import read_concepts
+from biolink.kb.readers import read_concepts, sniff_format
 
 __all__ = ["other_concepts"]
 
 
 def other_concepts(data: Path) -> Iterator[Concept]:
-    """Yield the concepts of all files except MeSH's; a file that cannot be read is left out.
+    """Yield the concepts of all files outside ``mesh`` and ``partial``.
 
-    Some files are not knowledge bases, or lack columns of ids and names.
+    Files whose format is not that of a knowledge base are left out.
     """
     for file in sorted((data / "kb").glob("*/*")):
         if file.parent.name in ("mesh", "partial"):
             continue
         try:
-            yield from read_concepts(file)
+            format = sniff_format(file)
         except InputError as error:
             print("left out:", error, file=sys.stderr)
+            continue
+        yield from read_concepts(file, format)
