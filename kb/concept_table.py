@@ -99,6 +99,8 @@ class ConceptTable:
 
     def _cell(self, column: str, row: int) -> Any:
         try:
+            if row < 0:
+                raise IndexError
             return self.data.table.column(column)[row].as_py()
         except (IndexError, TypeError, ValueError, OverflowError):
             raise ConfigError(f"{shown(row)} is not a row of this knowledge base") from None

@@ -69,19 +69,23 @@ class NameTable(ConceptTable):
 
         Those whose preferred name it is come first; equals are sorted by id.
         """
-        try:
-            rows = self.data.name_rows[
-                self.data.name_indptr[name_id] : self.data.name_indptr[name_id + 1]
-            ]
-        except (IndexError, TypeError):
-            raise ConfigError(f"{shown(name_id)} is not the id of a name here") from None
+        rows = self.data.name_rows[self._span(name_id)]
         if self.row_mask is not None:
             rows = rows[self.row_mask[rows]]
         return [int(row) for row in rows]
 
+    def _span(self, name_id: int) -> slice:
+        """The part of ``name_rows`` with the owners of a name."""
+        try:
+            if name_id < 0:
+                raise IndexError
+            return slice(self.data.name_indptr[name_id], self.data.name_indptr[name_id + 1])
+        except (IndexError, TypeError):
+            raise ConfigError(f"{shown(name_id)} is not the id of a name here") from None
+
     def is_preferred(self, name_id: int, row: int) -> bool:
         """Return whether the name is the preferred name of the concept in this row."""
-        span = slice(self.data.name_indptr[name_id], self.data.name_indptr[name_id + 1])
+        span = self._span(name_id)
         return bool((self.data.name_preferred[span] & (self.data.name_rows[span] == row)).any())
 
     @property
