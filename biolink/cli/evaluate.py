@@ -26,6 +26,9 @@ __all__ = ["EvaluationJob", "EvaluationOutcome", "run_compare", "run_evaluate", 
 
 _SUFFIXES = (".json", ".md", ".html")
 
+#: Name of a file -> the documents of another system.
+Predictions = dict[str, list[Document]]
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationJob:
@@ -88,9 +91,10 @@ def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
                 f"no mention of {', '.join(job.files)} has a gold concept id; expected annotated "
                 "documents (PubTator, BioC, JSON Lines)"
             )
+        predictions = _predictions(job, gold, problems)
         if job.mentions == "find":
-            return _found(job, gold, problems)
-        return _given(job, gold, problems)
+            return _found(job, gold, predictions, problems)
+        return _given(job, gold, predictions, problems)
     finally:
         report_problems(problems, True)
 
@@ -115,8 +119,25 @@ def _check(job: EvaluationJob) -> None:
             raise InputError(file, None, "no such file", "a file of documents")
 
 
+def _predictions(
+    job: EvaluationJob, gold: Sequence[Document], problems: list[BiolinkError]
+) -> Predictions:
+    """The documents of other systems, which are read and checked before anything is linked."""
+    from biolink.evaluation.baselines import with_own_ids
+
+    if job.predictions:
+        list(with_own_ids(gold, "annotated"))
+    return {
+        Path(file).name: list(with_own_ids(read_all((file,), None, problems.append), "predicted"))
+        for file in job.predictions
+    }
+
+
 def _found(
-    job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
+    job: EvaluationJob,
+    gold: list[Document],
+    predictions: Predictions,
+    problems: list[BiolinkError],
 ) -> EvaluationOutcome:
     """Find the mentions, link them, and compare both with the annotations."""
     from biolink.evaluation.report import found_to_html, found_to_markdown
@@ -133,8 +154,8 @@ def _found(
             linker, [document.with_mentions(()) for document in gold], True
         )
     }
-    for file in job.predictions:
-        systems[Path(file).name] = _predicted(file, gold, problems)
+    for name, other in predictions.items():
+        systems[name] = _predicted(other, gold)
     reports = {
         name: evaluate_found(gold, documents, linker.kb, job.seed, provenance=provenance)
         for name, documents in systems.items()
@@ -149,11 +170,11 @@ def _found(
     return EvaluationOutcome(reports, problems)
 
 
-def _predicted(file: str, gold: Sequence[Document], problems: list[BiolinkError]) -> list[Document]:
+def _predicted(other: Sequence[Document], gold: Sequence[Document]) -> list[Document]:
     """The gold documents as another system predicts them; a missing one has no mentions."""
     from biolink.evaluation.baselines import linked_as_written
 
-    by_id = {d.id: d for d in map(linked_as_written, read_all((file,), None, problems.append))}
+    by_id = {document.id: document for document in map(linked_as_written, other)}
     return [by_id.get(document.id, document.with_mentions(())) for document in gold]
 
 
@@ -169,7 +190,10 @@ def _linking(
 
 
 def _given(
-    job: EvaluationJob, gold: list[Document], problems: list[BiolinkError]
+    job: EvaluationJob,
+    gold: list[Document],
+    predictions: Predictions,
+    problems: list[BiolinkError],
 ) -> EvaluationOutcome:
     """Link the gold mentions and compare their concepts."""
     from biolink.evaluation.baselines import by_names, exact, predicted, tfidf
@@ -199,11 +223,8 @@ def _given(
     if job.baselines:
         reports["exact match"] = report(by_names(gold, linker, exact))
         reports["TF-IDF"] = report(by_names(gold, linker, tfidf))
-    for file in job.predictions:
-        other = read_all((file,), None, problems.append)
-        reports[Path(file).name] = report(
-            predicted(gold, other, lambda i: linker.kb.resolve(i) or i)
-        )
+    for name, other in predictions.items():
+        reports[name] = report(predicted(gold, other, lambda i: linker.kb.resolve(i) or i))
     first = next(iter(reports))
     comparisons = [
         (first, name, compare(reports[first], other))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from biolink.documents import Document, Link
+from biolink.errors import ConfigError
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 
-__all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf"]
+__all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf", "with_own_ids"]
 
 #: A function from mentions and a linker to the best name ids of each mention.
 Chooser = Callable[[Sequence[str], Linker], list[list[int]]]
@@ -70,6 +71,31 @@ def linked_as_written(document: Document) -> Document:
     )
 
 
+def with_own_ids(documents: Iterable[Document], what: str) -> Iterator[Document]:
+    """Pass on documents that are matched by their ids.
+
+    Parameters
+    ----------
+    documents
+        The documents.
+    what
+        What they are, for the message.
+
+    Raises
+    ------
+    ConfigError
+        When two documents with different texts have the same id.
+    """
+    texts: dict[str, str] = {}
+    for document in documents:
+        if texts.setdefault(document.id, document.text) != document.text:
+            raise ConfigError(
+                f"two {what} documents with different texts have the id {document.id!r}; expected "
+                "an id of its own for each, since predictions are matched with documents by id"
+            )
+        yield document
+
+
 def predicted(
     gold: Iterable[Document], predictions: Iterable[Document], kb_ids: Callable[[str], str]
 ) -> Iterator[Document]:
@@ -86,14 +112,19 @@ def predicted(
         that is missing here is NIL.
     kb_ids
         A function from an id as the system writes it to the id of the knowledge base.
+
+    Raises
+    ------
+    ConfigError
+        When two documents with different texts have the same id.
     """
     ids_at = {
         (document.id, mention.start, mention.end): [kb_ids(i) for i in mention.concept_ids]
         or [link.concept_id for link in mention.links]
-        for document in predictions
+        for document in with_own_ids(predictions, "predicted")
         for mention in document.mentions
     }
-    for document in gold:
+    for document in with_own_ids(gold, "annotated"):
         yield document.with_mentions(
             replace(
                 mention,

@@ -14,6 +14,7 @@ import numpy as np
 
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
+from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.statistics import BINS, bin_of
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import Combination, NilEvidence, combined_features
@@ -110,7 +111,8 @@ def calibrate(
     ----------
     documents
         Documents with gold concepts that were linked without a NIL policy and without a
-        calibration. A link is wrong if the mention has no gold concept in the knowledge base.
+        calibration. A link is right if it is so by the strict measure of :func:`biolink.evaluate`,
+        and wrong if the mention has no gold concept.
     kb
         The linker's knowledge base, which resolves ids.
     kind
@@ -128,9 +130,9 @@ def calibrate(
     for number, document in enumerate(each_document(documents, "calibrate")):
         for mention in document.mentions:
             if mention.best is not None:
-                gold = {kb.resolve(i) for i in mention.concept_ids} - {None}
                 probabilities.append(mention.best.probability)
-                right.append(mention.best.concept_id in gold)
+                best = known_id(mention.best.concept_id, kb)
+                right.append(best in gold_of(mention, kb).right)
                 folds.append(number % _FOLDS)
     calibration = fit_calibration(probabilities, right, kind)
     after = np.array(probabilities)

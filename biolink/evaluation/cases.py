@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from biolink.documents import Document, Mention
+from biolink.documents import Mention
 from biolink.evaluation.slices import Known, slices_of
 from biolink.kb import KnowledgeBase, bare_id
 
-__all__ = ["LINKS_KEPT", "Case", "case_of", "known_id"]
+__all__ = ["LINKS_KEPT", "Case", "Gold", "case_of", "gold_of", "known_id"]
 
 #: The number of links that a case keeps, and of those that Recall@5 takes into account.
 LINKS_KEPT = 5
@@ -21,8 +22,11 @@ class Case:
 
     Attributes
     ----------
-    document, start, end, text, type, long_form
-        The document's id and the mention.
+    document
+        The document's id. A later document with the same id has its number after it ("12#2"), so
+        that no two documents of a report are taken for one.
+    start, end, text, type, long_form
+        The mention.
     gold
         Ids of the gold concepts, as the knowledge base writes them.
     links
@@ -55,20 +59,50 @@ class Case:
     slices: tuple[tuple[str, str], ...] = ()
 
 
+class Gold(NamedTuple):
+    """The gold concepts of a mention.
+
+    Attributes
+    ----------
+    ids
+        Their ids, as the knowledge base writes them.
+    in_kb
+        Whether the knowledge base has one of them.
+    together
+        Whether they are several concepts that are meant only together (``+``).
+    """
+
+    ids: set[str]
+    in_kb: bool
+    together: bool
+
+    @property
+    def right(self) -> set[str]:
+        """The ids of which each is right by the strict measure."""
+        return set() if self.together else self.ids
+
+
+def gold_of(mention: Mention, kb: KnowledgeBase | None) -> Gold:
+    """Return the gold concepts of a mention."""
+    resolved = {i: None if kb is None else kb.resolve(i) for i in mention.concept_ids}
+    ids = {known or bare_id(i) for i, known in resolved.items()}
+    in_kb = kb is None or any(known is not None for known in resolved.values())
+    return Gold(ids, in_kb, mention.id_joiner == "+" and len(ids) > 1)
+
+
 def case_of(
-    document: Document,
+    document: str,
     mention: Mention,
     kb: KnowledgeBase | None,
     known: Known,
     named: Callable[[str], str],
 ) -> tuple[Case, tuple[bool, bool]]:
     """Return the case, and whether a gold concept is among the five best, strict and lenient."""
-    gold, in_kb = _gold(mention, kb)
+    gold, in_kb, together = gold_of(mention, kb)
     ids = [named(link.concept_id) for link in mention.links]
     owners = [
         {concept, *map(named, link.also)} for concept, link in zip(ids, mention.links, strict=True)
     ]
-    together = mention.id_joiner == "+" and len(gold) > 1
     rank = next((r for r, concept in enumerate(ids, 1) if concept in gold), None)
     strict = rank == 1 and not together
     lenient = bool(owners) and bool(owners[0] & gold)
@@ -91,7 +125,7 @@ def case_of(
     else:
         why = f"gold ranked {rank}"
     case = Case(
-        document.id,
+        document,
         mention.start,
         mention.end,
         mention.text,
@@ -119,11 +153,3 @@ def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
     'D001249'
     """
     return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
-
-
-def _gold(mention: Mention, kb: KnowledgeBase | None) -> tuple[set[str], bool]:
-    if kb is None:
-        return {bare_id(i) for i in mention.concept_ids}, True
-    resolved = {i: kb.resolve(i) for i in mention.concept_ids}
-    gold = {in_kb or bare_id(i) for i, in_kb in resolved.items()}
-    return gold, any(in_kb is not None for in_kb in resolved.values())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from biolink.evaluation.cases import Case
 from biolink.evaluation.measures import Report, resampled_means
 from biolink.evaluation.statistics import RESAMPLES, interval
 from biolink.kb.arguments import need
@@ -40,14 +43,15 @@ class Comparison:
 
 
 def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
-    """Compare two reports on the same documents by a paired bootstrap test (Koehn, EMNLP 2004)."""
+    """Compare two reports on the same documents by a paired bootstrap test (Koehn, EMNLP 2004).
+
+    Mentions are matched by document, offsets and text.
+    """
     for report in (first, second):
         need("what is compared", report, Report, "a Report, which evaluate gives")
-    rights = {(c.document, c.start, c.end, c.text): c.strict for c in first.cases}
+    rights = {key: case.strict for key, case in _keyed(first)}
     pairs = [
-        (c.document, rights[key], c.strict)
-        for c in second.cases
-        if (key := (c.document, c.start, c.end, c.text)) in rights
+        (case.document, rights[key], case.strict) for key, case in _keyed(second) if key in rights
     ]
     if not pairs:
         return Comparison(0, 0.0, (0.0, 0.0), 1.0, 0, 0)
@@ -64,3 +68,12 @@ def compare(first: Report, second: Report, seed: int = 0) -> Comparison:
         int((by_first & ~by_second).sum()),
         int((by_second & ~by_first).sum()),
     )
+
+
+def _keyed(report: Report) -> Iterator[tuple[Hashable, Case]]:
+    """The cases, each with its document, offsets and text, and a number if it has equals."""
+    equals: Counter[Hashable] = Counter()
+    for case in report.cases:
+        key = (case.document, case.start, case.end, case.text)
+        equals[key] += 1
+        yield (*key, equals[key]), case

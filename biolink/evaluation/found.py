@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from biolink.documents import Document, Mention, each_document
+from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
-from biolink.evaluation import known_id
+from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.statistics import interval, resampled
 from biolink.kb.arguments import need
 from biolink.kb.knowledge_base import KnowledgeBase
@@ -197,13 +197,8 @@ def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[st
     for mention in document.mentions:
         if mention.concept_ids:
             right = concepts.setdefault((mention.start, mention.end), set())
-            if not _only_together(mention):
-                right.update(known_id(i, kb) for i in mention.concept_ids)
+            right.update(gold_of(mention, kb).right)
     return concepts
-
-
-def _only_together(mention: Mention) -> bool:
-    return mention.id_joiner == "+" and len(mention.concept_ids) > 1
 
 
 def _rates(counts: np.ndarray, seed: int) -> Rates:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
@@ -222,11 +223,11 @@ def evaluate(
     nil: list[bool] = []
     count = 0
     linked = False
-    for number, document in enumerate(documents):
+    for number, (name, document) in enumerate(_told_apart(documents)):
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                case, at_5 = case_of(document, mention, kb, known, named)
+                case, at_5 = case_of(name, mention, kb, known, named)
                 cases.append(case)
                 numbers.append(number)
                 strict5.append(at_5[0])
@@ -263,6 +264,15 @@ def evaluate(
         provenance=provenance or {},
         cases=tuple(cases),
     )
+
+
+def _told_apart(documents: Iterable[Document]) -> Iterator[tuple[str, Document]]:
+    """Yield each document after its id, to which its number is added if it is not the first."""
+    of_id: Counter[str] = Counter()
+    for document in documents:
+        of_id[document.id] += 1
+        number = of_id[document.id]
+        yield document.id if number == 1 else f"{document.id}#{number}", document
 
 
 def _check_arguments(kb: object, seed: object, protocol: object, provenance: object) -> None:

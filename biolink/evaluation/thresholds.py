@@ -12,6 +12,7 @@ from pathlib import Path
 
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
+from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.plots import new_figure, save_figure
 from biolink.evaluation.statistics import sweep
 from biolink.kb.arguments import need, need_number
@@ -74,7 +75,8 @@ def find_threshold(
     ----------
     documents
         Documents with gold concepts that were linked without a NIL policy. A mention without a
-        gold concept in the knowledge base should be NIL.
+        gold concept in the knowledge base should be NIL. A link is right if it is so by the strict
+        measure of :func:`biolink.evaluate`.
     kb
         The linker's knowledge base, which resolves ids and says which gold concepts it has.
     precision
@@ -96,11 +98,11 @@ def find_threshold(
     wanted = 0
     for document in each_document(documents, "find_threshold"):
         for mention in document.mentions:
-            gold = {kb.resolve(i) for i in mention.concept_ids} - {None}
-            wanted += bool(gold)
+            gold = gold_of(mention, kb)
+            wanted += gold.in_kb
             if mention.best is not None:
                 probabilities.append(mention.best.probability)
-                right.append(mention.best.concept_id in gold)
+                right.append(known_id(mention.best.concept_id, kb) in gold.right)
     if not probabilities or not wanted:
         raise ConfigError("no mention with a gold concept was linked: there is nothing to sweep")
     swept = sweep(probabilities, right, wanted)

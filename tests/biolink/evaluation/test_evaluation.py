@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, evaluate
+from biolink.errors import ConfigError
 from biolink.evaluation import Report, compare
 from biolink.evaluation.baselines import predicted
 from biolink.evaluation.report import to_html, to_markdown
@@ -165,6 +166,39 @@ def test_paired_comparison() -> None:
     assert compare(worse, report([True], "other ")).mentions == 0
     # Mentions are matched by their offsets, so half of the documents are enough.
     assert compare(worse, report([True] * 30)).mentions == 30
+
+
+def test_documents_that_share_an_id_are_compared_apart() -> None:
+    def report(rights: list[bool], name: str) -> Report:
+        return evaluate(
+            Document(
+                name or str(i), "fever", mentions=(mention(("D1",), "D1" if right else "D2"),) * 2
+            )
+            for i, right in enumerate(rights)
+        )
+
+    sides = [i % 2 == 0 for i in range(60)], [i % 4 < 3 for i in range(60)]
+    apart = compare(*(report(side, "") for side in sides))
+    shared = compare(*(report(side, "a") for side in sides))
+    assert shared == apart
+    assert (shared.mentions, shared.only_first, shared.only_second) == (120, 0, 30)
+    # The second of two mentions with the same offsets is not taken for the first.
+    twice = (mention(("D1",), "D1"), mention(("D1",), "D2"))
+    first, second = (
+        evaluate(Document("1", "fever", mentions=mentions)) for mentions in (twice, twice[::-1])
+    )
+    assert (compare(first, second).only_first, compare(first, second).only_second) == (1, 1)
+    assert [case.document for case in report([True] * 3, "a").cases[::2]] == ["a", "a#2", "a#3"]
+
+
+def test_predictions_of_documents_that_share_an_id_are_refused() -> None:
+    one = Document("1", "fever", mentions=(mention(("D1",)),))
+    other = Document("1", "fever.", mentions=(mention(("D2",)),))
+    for gold, system, what in (([one, other], [one], "annotated"), ([one], [one, other], "pred")):
+        with pytest.raises(ConfigError, match=f"two {what}.* have the id '1'; expected an id of"):
+            list(predicted(gold, system, str))
+    # The same document twice is harmless.
+    assert len(list(predicted([one, one], [one, one], str))) == 2
 
 
 def test_other_systems_predictions() -> None:

@@ -164,6 +164,11 @@ def test_mistakes_are_reported_before_the_work(
     ):
         with pytest.raises(BiolinkError, match=error):
             run_evaluate(job(settings, gold, **changes))
+    shared = tmp_path / "shared.jsonl"
+    write([Document("1", "A fever."), Document("1", "A cold.")], shared)
+    for mentions in ("given", "find"):
+        with pytest.raises(ConfigError, match=r"two predicted documents .* have the id '1'"):
+            run_evaluate(job(settings, gold, mentions=mentions, predictions=(str(shared),)))
     (tmp_path / "folder.md").mkdir()
     with pytest.raises(ConfigError, match="is a folder"):
         run_evaluate(job(settings, gold, output=(str(tmp_path / "folder.md"),)))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from biolink import Concept, Document, KnowledgeBase, Link, Mention
+from biolink import Concept, Document, KnowledgeBase, Link, Mention, evaluate
 from biolink.errors import ConfigError
+from biolink.evaluation.calibrating import calibrate
 from biolink.evaluation.thresholds import find_threshold, plot_curve
 from tests.commands import DATA, run
 
@@ -54,6 +55,22 @@ def test_the_curve_equals_counting() -> None:
         assert point.f1 == pytest.approx(
             2 * point.precision * point.recall / (point.precision + point.recall)
         )
+
+
+def test_what_is_right_is_what_evaluate_counts() -> None:
+    text, link = "xxxx", (Link("D1", "fever", 0.0, 0.9, 1),)
+    ids = ("D1", "MESH:D1"), ("D1", "D2")
+    mentions = [
+        Mention(i, i + 1, "x", concept_ids=gold, id_joiner=joiner, links=link)
+        for i, (gold, joiner) in enumerate((gold, joiner) for gold in ids for joiner in "|+")
+    ]
+    linked = Document("1", text, mentions=tuple(mentions))
+    report = evaluate(linked, KB)
+    # Of two concepts that are meant only together, neither is right.
+    assert [case.strict for case in report.cases] == [True, True, True, False]
+    best = find_threshold([linked], KB).best
+    assert (best.precision, best.recall) == (0.75, report.strict_in_kb.recall_at_1)
+    assert calibrate([linked] * 10, KB).right == (True, True, True, False) * 10
 
 
 def test_a_wanted_precision() -> None:
