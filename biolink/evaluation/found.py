@@ -118,6 +118,7 @@ def evaluate_found(
 
     Examples
     --------
+    >>> from biolink import Document, Mention
     >>> gold = Document("1", "fever", mentions=(Mention(0, 5, "fever", concept_ids=("D1",)),))
     >>> report = evaluate_found([gold], [gold.with_mentions(())])
     >>> report.spans.recall, report.misses["not found"]
