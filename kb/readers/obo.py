@@ -1,6 +1,6 @@
 """OBO flat files (https://owlcollab.github.io/oboformat/doc/obo-syntax.html); only terms are read.
 
-The package pronto was tried first. It cannot read three of the eight OBO and OBO Graphs files that
+The package pronto was tried first. It cannot read four of the nine OBO and OBO Graphs files that
 were measured (``benchmarks/results/knowledge-bases.md``), each because of a line that this reader
 does not need.
 """

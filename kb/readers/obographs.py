@@ -1,7 +1,7 @@
 """OBO Graphs JSON (https://github.com/geneontology/obographs).
 
 The files are read with the JSON parser of the standard library. The package pronto was tried first.
-It cannot read one of the three files that were measured, and takes five to eight times as long for
+It cannot read one of the three files that were measured, and takes three to four times as long for
 the others (``benchmarks/results/knowledge-bases.md``).
 """
 
