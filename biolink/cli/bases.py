@@ -1,4 +1,4 @@
-"""The knowledge base that a command is given."""
+"""The knowledge base that a command is given, and the ids of a part of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
 
-__all__ = ["opened"]
+__all__ = ["ids_in", "opened"]
 
 
 def opened(
@@ -40,6 +42,30 @@ def opened(
         return KnowledgeBase.read(
             source, format, progress=advance, on_problem=on_problem, **_reader_options(option)
         )
+
+
+def ids_in(file: Path) -> list[str]:
+    """Return the ids in a file, one in each line.
+
+    Raises
+    ------
+    InputError
+        When a line has several words, or the file has no ids.
+    """
+    from biolink.errors import InputError
+    from biolink.kb.files import numbered_lines
+
+    ids = []
+    for number, line in numbered_lines(file):
+        concept_id = line.strip()
+        if len(concept_id.split()) > 1:
+            line_shown = f"the line {concept_id[:60]!r}"
+            raise InputError(str(file), number, line_shown, "one id in each line")
+        if concept_id:
+            ids.append(concept_id)
+    if not ids:
+        raise InputError(str(file), None, "no ids", "one in each line")
+    return ids
 
 
 def _reader_options(given: list[str] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biolink.cli.bases import opened
+from biolink.cli.bases import ids_in, opened
 from biolink.cli.options import KbOption, OutputFolder, Seed, not_empty
 from biolink.kb.wording import counted
 
@@ -33,23 +33,6 @@ Ids = Annotated[
         "have compressed."
     ),
 ]
-
-
-def _identifiers(file: Path) -> list[str]:
-    from biolink.errors import InputError
-    from biolink.kb.files import numbered_lines
-
-    found = []
-    for number, line in numbered_lines(file):
-        identifier = line.strip()
-        if len(identifier.split()) > 1:
-            line_shown = f"the line {identifier[:60]!r}"
-            raise InputError(str(file), number, line_shown, "one id in each line")
-        if identifier:
-            found.append(identifier)
-    if not found:
-        raise InputError(str(file), None, "no ids", "one in each line")
-    return found
 
 
 def _documents(files: Iterable[str]) -> list[Document]:
@@ -79,7 +62,7 @@ def _parts(name: str, kb: KnowledgeBase, ids: Path) -> tuple[Part, Part]:
     from biolink.bench.scoring import Part
     from biolink.errors import ConfigError
 
-    part, complement = Part.of(name, kb, _identifiers(ids))
+    part, complement = Part.of(name, kb, ids_in(ids))
     for one in (part, complement):
         if not len(one.kb):
             raise ConfigError(
@@ -213,13 +196,13 @@ def partial_kb(
     from biolink.bench.scoring import Part
     from biolink.cli.console import progress
     from biolink.cli.inputs import raise_problem
+    from biolink.cli.outputs import check_outputs, write_outputs
     from biolink.errors import ConfigError
     from biolink.kb.files import replace_file
 
-    outputs = [Path(file) for file in output or ()]
-    for file in outputs:
-        if file.suffix not in (".md", ".json", ".html"):
-            raise ConfigError(f"-o {file}: expected a name that ends in .md, .json or .html")
+    outputs = output or []
+    inputs = [*test, *dev, str(ids)]
+    check_outputs(outputs, (".md", ".json", ".html"), inputs, (".html",))
     base = opened(kb, raise_problem)
     part, complement = _parts(name, base, ids)
     whole = Part("whole", base)
@@ -248,15 +231,21 @@ def partial_kb(
     parts = (whole, part, complement)
     markdown = to_markdown(results, parts, comparable)
     provenance = _provenance(kb, ids, model or [DEFAULT], len(corpus.development))
-    for file in outputs:
+    written = {
+        ".md": lambda: markdown,
+        ".json": lambda: to_json(results, comparable, provenance),
+        ".html": lambda: to_html(results, parts, comparable),
+    }
+
+    def write(file: str) -> None:
+        text = written[Path(file).suffix]()
         with replace_file(file) as stream:
-            if file.suffix == ".md":
-                stream.write(markdown)
-            elif file.suffix == ".json":
-                stream.write(to_json(results, comparable, provenance))
-            else:
-                stream.write(to_html(results, parts, comparable))
+            stream.write(text)
+
+    failed = write_outputs(outputs, write)
     typer.echo(markdown)
+    for _, error in failed:
+        raise error
 
 
 def _provenance(kb: str | None, ids: Path, models: list[str], development: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biolink.cli.console import progress, stdout
 from biolink.cli.evaluate import warn_of_seen
-from biolink.cli.inputs import check_apart, raise_problem, read_all
+from biolink.cli.inputs import raise_problem, read_all
 from biolink.cli.link import loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
@@ -72,8 +72,7 @@ def run_calibrate(job: CalibrationJob) -> Calibrated:
     """Calibrate on files, write the outputs, and print the calibration error before and after."""
     if job.kind not in ("isotonic", "platt"):
         raise ConfigError(f"--kind is {job.kind!r}; expected isotonic or platt")
-    check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
-    check_apart(job.files, job.output)
+    check_outputs(job.output, (".json", *SUFFIXES), job.files, SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     result = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biolink.cli.console import message, progress, report_problems, stdout
-from biolink.cli.inputs import check_apart, read_all, some_documents
+from biolink.cli.inputs import read_all, some_documents
 from biolink.cli.link import loaded, loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
@@ -112,8 +112,8 @@ def _check(job: EvaluationJob) -> None:
             "--baselines goes with given mentions only; expected --mentions given, or --predictions"
         )
     pictured = () if job.mentions == "find" else (".html",)
-    check_outputs(job.output, _SUFFIXES, pictured)
-    check_apart((*job.files, *job.train, *job.predictions), job.output)
+    inputs = (*job.files, *job.train, *job.predictions)
+    check_outputs(job.output, _SUFFIXES, inputs, pictured)
     for file in (*job.train, *job.predictions):
         if not Path(file).exists():
             raise InputError(file, None, "no such file", "a file of documents")
@@ -312,7 +312,7 @@ def run_compare(first: Path, second: Path, output: Sequence[str]) -> Comparison:
     """Compare two reports that ``biolink evaluate -o NAME.json`` wrote."""
     from biolink.evaluation.report import to_html, to_markdown
 
-    check_outputs(output, (".md", ".html"), (".html",))
+    check_outputs(output, (".md", ".html"), (str(first), str(second)), (".html",))
 
     def read(file: Path) -> Report:
         try:

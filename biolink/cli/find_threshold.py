@@ -8,10 +8,9 @@ from pathlib import Path
 
 from biolink.cli.calibrate import linked_gold
 from biolink.cli.console import stdout
-from biolink.cli.inputs import check_apart
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.evaluation.plots import SUFFIXES
-from biolink.evaluation.thresholds import Curve, find_threshold, plot_curve
+from biolink.evaluation.thresholds import Curve, find_threshold, plot_curve, rounded_down
 from biolink.kb.files import replace_file
 from biolink.scale.blocks import LinkSettings
 
@@ -45,8 +44,7 @@ class ThresholdJob:
 
 def run_find_threshold(job: ThresholdJob) -> Curve:
     """Link the gold mentions of files, sweep the threshold and print the curve."""
-    check_outputs(job.output, (".json", *SUFFIXES), SUFFIXES)
-    check_apart(job.files, job.output)
+    check_outputs(job.output, (".json", *SUFFIXES), job.files, SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     curve = find_threshold(linked.documents, linked.kb, job.precision)
 
@@ -75,9 +73,9 @@ def _print(curve: Curve) -> None:
     stride = max(1, len(curve.points) // _ROWS)
     shown = {*curve.points[::stride], curve.points[-1], curve.best}
     for point in sorted(shown, key=lambda p: p.threshold):
-        mark = "* " if point == curve.best else ""
+        best = point == curve.best
         table.add_row(
-            f"{mark}{point.threshold:.4f}",
+            f"* {curve.written}" if best else rounded_down(point.threshold, 4),
             f"{point.precision:.1%}",
             f"{point.recall:.1%}",
             f"{point.f1:.1%}",

@@ -45,7 +45,8 @@ def check_inputs(
     ConfigError
         The message names the option.
     """
-    check_apart(files, (output,))
+    # In an input folder the output file is not read.
+    check_apart(files, output, below=False)
     for name, value in (("--format", format), ("--text-column", text_column)):
         if value is not None and texts and not files:
             raise ConfigError(f"{name} goes with files, and there is only --text; leave it out")
@@ -57,8 +58,17 @@ def check_inputs(
         )
 
 
-def check_apart(files: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raise an error if an output is also an input.
+def check_apart(files: Iterable[str], output: str, below: bool = True) -> None:
+    """Raise an error if the output is also an input.
+
+    Parameters
+    ----------
+    files
+        The input files and folders.
+    output
+        The output file.
+    below
+        Whether the files in an input folder and below it are inputs, too.
 
     Raises
     ------
@@ -66,16 +76,22 @@ def check_apart(files: Iterable[str], outputs: Iterable[str]) -> None:
         It names the output.
     """
     inputs = [Path(file) for file in files if file and file != STDIO]
-    for output in outputs:
-        if output != STDIO and any(_same(file, output) for file in inputs):
-            raise ConfigError(f"-o {output} is also an input; expected the name of another file")
+    if below:
+        inputs += [file for folder in inputs if folder.is_dir() for file in _visible(folder)]
+    if output != STDIO and any(_same(file, output) for file in inputs):
+        raise ConfigError(f"-o {output} is also an input; expected the name of another file")
+
+
+def _visible(folder: Path) -> list[Path]:
+    """The files that are read from a folder; its problems are reported when it is read."""
+    return files_below(folder, lambda problem: None)
 
 
 def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:
     """List the input files; a folder stands for the files in it and below it, sorted.
 
     As with ``ls``, names in a folder that begin with a dot are left out. The output file of the
-    command is left out as well.
+    command is left out as well, and a message says so.
 
     Parameters
     ----------
@@ -92,9 +108,10 @@ def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -
             files.append(name)
             continue
         below = files_below(name, on_problem)
-        if output != STDIO:
-            below = [file for file in below if not _same(file, output)]
-        files += map(str, below)
+        inputs = [file for file in below if output == STDIO or not _same(file, output)]
+        if len(inputs) < len(below):
+            message(f"biolink: {output} is the output, so it is not read")
+        files += map(str, inputs)
     return files
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biolink.cli.bases import opened
+from biolink.cli.bases import ids_in, opened
 from biolink.cli.console import collected_problems
 from biolink.cli.options import (
     KbFormat,
@@ -203,14 +203,13 @@ def subset(
     """Write a part of a knowledge base as a NAME.kb folder of its own."""
     from biolink.cli.console import message
     from biolink.errors import ConfigError
-    from biolink.kb.files import numbered_lines
     from biolink.kb.store import check_store_target
     from biolink.kb.wording import counted
 
     check_store_target(output)
     if ids is None and types is None and sources is None:
         raise ConfigError("no part was chosen; expected --ids, --types or --sources")
-    wanted = None if ids is None else [line.strip() for _, line in numbered_lines(ids) if line]
+    wanted = None if ids is None else ids_in(ids)
     with collected_problems() as problems:
         base = opened(source, problems.append)
         part = base.subset(ids=wanted, types=types, sources=sources)

@@ -8,13 +8,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from biolink.cli.console import message
+from biolink.cli.inputs import check_apart
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
 
 __all__ = ["check_outputs", "write_outputs"]
 
 
 def check_outputs(
-    files: Sequence[str], suffixes: Sequence[str], pictured: Iterable[str] = ()
+    files: Sequence[str],
+    suffixes: Sequence[str],
+    inputs: Sequence[str],
+    pictured: Iterable[str] = (),
 ) -> None:
     """Check before the work whether the output files can be written after it.
 
@@ -24,13 +28,16 @@ def check_outputs(
         The files to write.
     suffixes
         The suffixes that their names may have.
+    inputs
+        The files and folders that the command reads.
     pictured
         The suffixes of files that contain plots.
 
     Raises
     ------
     ConfigError
-        When a name has another suffix or is given twice, or its folder cannot be written.
+        When a name has another suffix, is given twice or is that of an input, or its folder cannot
+        be written.
     MissingDependencyError
         When a file contains plots and matplotlib is not installed.
     """
@@ -49,6 +56,7 @@ def check_outputs(
             raise ConfigError(f"-o {file}: the folder {path.parent} cannot be written")
         if path.suffix in pictured and find_spec("matplotlib") is None:
             raise MissingDependencyError("matplotlib", f"-o {file}", "report")
+        check_apart(inputs, file)
 
 
 def write_outputs(

@@ -18,7 +18,7 @@ from biolink.evaluation.statistics import sweep
 from biolink.kb.arguments import need, need_number
 from biolink.kb.knowledge_base import KnowledgeBase
 
-__all__ = ["Curve", "Point", "find_threshold", "plot_curve"]
+__all__ = ["Curve", "Point", "find_threshold", "plot_curve", "rounded_down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,21 @@ class Curve:
         value = self.best.threshold
         below = max((p.threshold for p in self.points if p.threshold < value), default=-1.0)
         for digits in range(4, 17):
-            # Rounded down: a higher threshold would drop the links that have this probability.
-            text = str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN))
+            text = rounded_down(value, digits)
             if below < float(text) <= value:
                 return text
         return repr(value)
+
+
+def rounded_down(threshold: float, digits: int) -> str:
+    """Write a threshold with so many decimals, none of them rounded up.
+
+    A higher threshold would drop the links whose probability is the threshold.
+
+    >>> rounded_down(0.99996, 4)
+    '0.9999'
+    """
+    return str(Decimal(threshold).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN))
 
 
 def find_threshold(
@@ -144,9 +154,8 @@ def plot_curve(curve: Curve, file: Path) -> None:
         axes.plot(thresholds, values, label="F1" if name == "f1" else name)
     axes.axvline(curve.best.threshold, color="grey", linestyle=":")
     axes.annotate(
-        f"{curve.best.threshold:.3f}", (curve.best.threshold, 0.02), xytext=(4, 0),
-        textcoords="offset points",
-    )  # fmt: skip
+        curve.written, (curve.best.threshold, 0.02), xytext=(4, 0), textcoords="offset points"
+    )
     axes.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="lower left")
     save_figure(figure, file)

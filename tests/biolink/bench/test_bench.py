@@ -259,6 +259,13 @@ def test_from_the_shell(model_folder: Path, kb: KnowledgeBase, tmp_path: Path) -
         "--test", tmp_path / "test.PubTator", "--work", tmp_path / "work",
     )  # fmt: skip
     outputs = [tmp_path / f"r{suffix}" for suffix in (".md", ".json", ".html")]
+    done = run(*command, "-o", tmp_path / "none" / "r.md")
+    assert done.returncode == 1 and "none does not exist" in done.stderr
+    assert not (tmp_path / "work").exists()
+    done = run(*command, "-o", tmp_path / "ids.txt")
+    assert (
+        done.returncode == 1 and "expected a name that ends in .md, .json or .html" in done.stderr
+    )
     done = run(*command, *(x for file in outputs for x in ("-o", file)))
     assert done.returncode == 0, done.stderr
     assert "ours: calibrated combination" in done.stdout and all(f.is_file() for f in outputs)

@@ -14,6 +14,7 @@ import pytest
 
 from biolink import KnowledgeBase, read
 from biolink.cli import main
+from biolink.cli.info import print_info
 from biolink.kb.model_folder import seal_model
 from tests.commands import DATA, run
 
@@ -55,6 +56,10 @@ def test_kb_commands(table: Path, tmp_path: Path) -> None:
     (tmp_path / "ids.txt.gz").write_bytes(gzip.compress(b"D2\nD7\n"))
     done = run("kb", "subset", table, "--ids", tmp_path / "ids.txt.gz", "-o", tmp_path / "ids.kb")
     assert "1 of 2 ids are not in the knowledge base: 'D7'" in done.stderr
+    (tmp_path / "ids.txt").write_text("D1 D2\n")
+    done = run("kb", "subset", table, "--ids", tmp_path / "ids.txt", "-o", tmp_path / "none.kb")
+    assert done.returncode == 1
+    assert "ids.txt:1: the line 'D1 D2'; expected one id in each line" in done.stderr
     out = run("kb", "diff", table, tmp_path / "part.kb").stdout
     assert "concepts only in the first: 1" in out
     assert "concepts that are equal: 1" in out
@@ -190,6 +195,21 @@ def test_evaluate_and_info() -> None:
     assert report["strict"]["recall_at_1"] > 0.5
     info = run("info").stdout
     assert '"prompt"' in info and "dense: cosine of embeddings" in info
+    weights, early = info.split("Weights of early rankings")
+    assert "final if its best concept leads by at least 2.5 nats:" in early
+    # Early rankings have no weights of features that need the context or generation.
+    named = {line.split()[-1] for line in early.splitlines()[2:]}
+    assert named >= {"dense", "acronym", "unmarked"}
+    assert not named & {"context", "generation_sum", "generation_mean"}
+    assert "context: " in weights and "generation_sum: " in weights
+
+
+def test_info_prints_a_margin_that_is_no_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "biolink.json").write_text('{"ranker": {"early": {"margin": "wide"}}}')
+    print_info(tmp_path)
+    assert "leads by at least wide nats:" in capsys.readouterr().out
 
 
 def test_a_damaged_model_is_one_line_that_names_the_file(

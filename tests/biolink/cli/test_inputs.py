@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -90,8 +91,13 @@ def test_texts_and_a_folder_are_linked(
     assert "3 problems; everything else was done" in capsys.readouterr().err
     # The output is in the folder that is read, and exists already.
     for _ in range(2):
+        told = capsys.readouterr().err
         outcome = run_link(replace(job, texts=(), output=str(folder / "linked.jsonl")))
         assert outcome.documents == 3
+    not_read = f"biolink: {folder / 'linked.jsonl'} is the output, so it is not read\n"
+    assert not_read not in told and not_read in capsys.readouterr().err
+    run_convert((str(folder),), None, None, str(folder / "linked.jsonl"))
+    assert not_read in capsys.readouterr().err
 
 
 def test_one_and_two_workers_write_the_same_bytes(
@@ -206,6 +212,38 @@ def test_an_output_that_is_also_an_input_is_refused(tmp_path: Path) -> None:
         failed = CliRunner().invoke(app, [command, str(pubtator), "-o", str(pubtator)])
         assert "is also an input" in str(failed.exception)
     assert pubtator.read_text() == '{"documents": []}'
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "find-threshold"])
+def test_an_output_in_a_folder_of_inputs_is_refused(command: str, tmp_path: Path) -> None:
+    gold = tmp_path / "gold"
+    (gold / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(gold)
+    for file in (gold / "a.json", gold / "sub" / "b.json"):
+        file.write_text('{"documents": []}')
+        for folder in (gold, tmp_path / "link"):
+            failed = CliRunner().invoke(app, [command, str(folder), "-o", str(file)])
+            assert f"-o {file} is also an input" in str(failed.exception)
+        assert file.read_text() == '{"documents": []}'
+    # A file that does not exist yet is no input.
+    failed = CliRunner().invoke(app, [command, str(gold), "-o", str(gold / "c.json")])
+    assert "is also an input" not in str(failed.exception)
+
+
+@pytest.mark.parametrize("option", [[], ["--cascade"], ["--no-cascade"]])
+def test_the_option_for_early_rankings_is_passed_on(
+    option: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def load(*arguments: Any, **options: Any) -> None:
+        asked.append(options)
+        raise ConfigError("stop here")
+
+    monkeypatch.setattr("biolink.pipeline.load", load)
+    failed = CliRunner().invoke(app, ["link", "--text", "Fever.", *option])
+    assert str(failed.exception) == "stop here"
+    assert asked[0].get("cascade", True) == (option != ["--no-cascade"])
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".bz2", ".zst"])

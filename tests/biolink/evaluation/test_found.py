@@ -203,9 +203,9 @@ def test_other_outputs_are_kept_when_one_fails(
 
 
 def test_outputs_are_checked_and_written_one_by_one(tmp_path: Path) -> None:
-    check_outputs([str(tmp_path / "a.json")], (".json",))
+    check_outputs([str(tmp_path / "a.json")], (".json",), ())
     with pytest.raises(ConfigError, match=r"ends in \.json$"):
-        check_outputs(["a.txt"], (".json",))
+        check_outputs(["a.txt"], (".json",), ())
 
     def write_one(file: str) -> None:
         if "bad" in file:

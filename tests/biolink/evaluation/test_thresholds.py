@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, evaluate
+from biolink.cli.calibrate import LinkedGold
+from biolink.cli.find_threshold import ThresholdJob, run_find_threshold
 from biolink.errors import ConfigError
 from biolink.evaluation.calibrating import calibrate
 from biolink.evaluation.thresholds import find_threshold, plot_curve
@@ -125,6 +127,22 @@ def test_the_curve_is_drawn(tmp_path: Path, suffix: str) -> None:
     head = file.read_bytes()[:200]
     assert (b"<svg" in file.read_bytes()) if suffix == "svg" else head.startswith(b"\x89PNG")
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_no_printed_threshold_drops_links(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = [
+        document(("D1", "D1", 0.999968), ("D1", "D1", 0.999965), ("D2", "D1", 0.99993)),
+        document(("D2", "D1", 0.78266)),
+    ]
+    gold = LinkedGold(documents, KB)
+    monkeypatch.setattr("biolink.cli.find_threshold.linked_gold", lambda *_: gold)
+    curve = run_find_threshold(ThresholdJob(("x",)))
+    rows = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines()
+            if line.startswith("│")]  # fmt: skip
+    assert rows == ["0.7826", "0.9999", f"* {curve.written}", "0.9999"]
+    assert curve.written == "0.99996"
 
 
 def test_command(tmp_path: Path) -> None:
