@@ -15,6 +15,7 @@ from typing import Any
 
 from biolink.coloured import document_html
 from biolink.errors import ConfigError, DocumentError, shown
+from biolink.kb.wording import counted
 
 __all__ = ["Document", "Link", "Mention", "Passage", "check_text", "each_document"]
 
@@ -187,7 +188,7 @@ class Document:
     >>> from biolink import Document, Mention
     >>> document = Document("1", "Fever.", mentions=(Mention(0, 5, "Fever"),))
     >>> document
-    <Document '1': 'Fever.', 1 mentions>
+    <Document '1': 'Fever.', 1 mention>
     >>> Document("1", "Fever.", mentions=(Mention(0, 5, "Cough"),))
     Traceback (most recent call last):
     biolink.errors.DocumentError: document '1': mention 0-5 says 'Cough' ...
@@ -232,7 +233,7 @@ class Document:
         text = repr(self.text if size <= _SHOWN else self.text[:_SHOWN] + "…")
         if size > _SHOWN:
             text += f" ({size:,} characters)"
-        return f"<Document {self.id!r}: {text}, {len(self.mentions)} mentions>"
+        return f"<Document {self.id!r}: {text}, {counted(len(self.mentions), 'mention')}>"
 
     def _repr_html_(self) -> str:
         """Show the text with coloured mentions in a notebook."""

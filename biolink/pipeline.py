@@ -55,45 +55,47 @@ def load(
     types: str | Iterable[str] | None = None,
     **options: Any,
 ) -> AnyLinker:
-    """A linker; without arguments the embedded default, which works offline.
+    """Load a linker; without arguments the embedded default, which works offline.
 
     Parameters
     ----------
     model
-        A model folder, or the hub name of a model in the local cache; the embedded one when None.
-        One that was trained to find mentions as well (end-to-end generation, retrieval and
-        reading) gives a linker that does.
+        A model folder, or the name on the hub of a model that is in the local cache. Default: the
+        embedded model. If the model was trained to find mentions as well (end-to-end generation,
+        or retrieval and reading), so does the linker.
     kb
-        A knowledge base, or the path of a stored or readable one; the embedded one when None.
+        A knowledge base, or the path of one that is stored or can be read. Default: the embedded
+        knowledge base.
     nil
-        When a mention gets no link: a policy, what ``--nil`` of the command line takes
-        (``"threshold=0.5+post-pruning"``), or a number, the threshold. When None, what the
-        model's ``biolink.json`` says under ``nil``
-        (:func:`biolink.infer.decide.written.policy_values`). If it says nothing: mentions that are
-        given are always linked, and those that are found are linked unless NIL is likelier than
-        every concept (:class:`biolink.Likelier`).
+        The policy that decides which mentions get no link, or the same in the notation of the
+        option ``--nil`` (``"threshold=0.5+post-pruning"``), or a number, which is a threshold.
+        Default: the policy in the model's ``biolink.json``
+        (:func:`biolink.infer.decide.written.policy_values`). If the model has none, a given mention
+        is always linked, and a mention that was found is linked unless NIL is likelier than every
+        concept (:class:`biolink.Likelier`).
     recogniser
-        Finds mentions in plain text: a function from document to document, or what
-        ``--recogniser`` of the command line takes (``"spacy:NAME"``). When None: for the embedded
-        knowledge base the recogniser that was trained with the embedded model, for another a
-        dictionary of its names.
+        A function from document to document that finds mentions in plain text, or a recogniser in
+        the notation of the option ``--recogniser`` (``"spacy:NAME"``). Default: for the embedded
+        knowledge base the recogniser that was trained with the embedded model, and for any other
+        knowledge base a dictionary of its names.
     progress
-        Told about indexes that are built for a new knowledge base. When None, a terminal is
-        shown a bar.
+        A function that is called while indexes for a new knowledge base are built: with a phrase
+        for what is built, the number done and the number of all. Default: a terminal shows a
+        progress bar.
     device
-        Where the model runs, as torch names it.
+        The device on which the model runs, as torch names it.
     calibration
-        Of the probabilities, or the file of one (``biolink calibrate``); when None, the model's
-        ``calibration.json``, if it has one.
+        The calibration of the probabilities, or the file to which ``biolink calibrate`` wrote one.
+        Default: the model's ``calibration.json``, if it has one.
     precision
-        Of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a GPU);
-        ``benchmarks/decoding.py`` measures what they cost in accuracy.
+        The precision of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a
+        GPU). ``benchmarks/decoding.py`` measures their cost in accuracy.
     types
-        Only concepts of these semantic types are linked to
-        (:meth:`biolink.KnowledgeBase.subset`).
+        The semantic types of the concepts to which mentions may be linked
+        (:meth:`biolink.KnowledgeBase.subset`). Default: all.
     options
-        Fields of :class:`biolink.LinkerOptions`; for models that find mentions, of
-        :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
+        Options of the linker: the fields of :class:`biolink.LinkerOptions`, or, for a model that
+        finds mentions, those of :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
         :class:`biolink.infer.linkers.retrieve_read.RetrieveReadOptions`.
 
     Examples
@@ -106,8 +108,7 @@ def load(
     Raises
     ------
     BiolinkError
-        When the model or the knowledge base cannot be used, or an argument is not what it should
-        be.
+        When the model or the knowledge base cannot be used, or an argument is not valid.
     """
     check_device(device)
     nil = policy_of(nil)

@@ -87,12 +87,15 @@ def has_file(file: Path) -> bool:
     Raises
     ------
     ModelError
-        If something else has its name: a folder, or a link that leads nowhere.
+        If something else has its name: a folder, a link that leads nowhere, or a special file.
     """
     if file.is_file():
         return True
     if file.is_symlink() or file.exists():
-        what = "a folder" if file.is_dir() else "no file, or a link that leads nowhere"
+        if file.is_dir():
+            what = "a folder"
+        else:
+            what = "not a regular file" if file.exists() else "a link that leads nowhere"
         raise damaged(file, f"it is {what}")
     return False
 

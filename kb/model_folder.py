@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -193,7 +193,13 @@ def settings_of(folder: Path) -> ModelSettings:
         raise ModelError(
             f"{file}: the task {task!r} is unknown; expected {' or '.join(_TASKS)}, or none"
         )
-    _check_ranker(file, values.get("ranker", {}))
+    ranker = values.get("ranker", {})
+    _check_weights(file, "ranker", ranker, ("early",))
+    early = ranker.get("early", {})
+    if not isinstance(early, dict):
+        raise damaged(file, f"ranker.early is {kind_of(early)}, expected an object")
+    # Ranker.from_dict checks the margin.
+    _check_weights(file, "ranker.early", early, ("margin",))
     try:
         form = checked_form(values.get("prompt", {}))
     except ConfigError as error:
@@ -202,22 +208,18 @@ def settings_of(folder: Path) -> ModelSettings:
     return ModelSettings(**(entries | {"prompt": form}))
 
 
-def _check_ranker(file: Path, ranker: Mapping[str, Any], where: str = "ranker") -> None:
-    """Check the types under ``ranker``, whose entry ``early`` has the same form and a margin."""
-    numbers = ("margin",) if where != "ranker" else ()
-    for kind, weights in ranker.items():
-        if kind in numbers:
-            if not is_of(weights, (float,)):
-                raise damaged(file, f"{where}.{kind} is {weights!r}, expected a number")
+def _check_weights(
+    file: Path, where: str, weights: Mapping[str, Any], others: Sequence[str]
+) -> None:
+    """Check the entries ``weights`` and ``nil`` of a ranking; others may stand beside them."""
+    for kind, values in weights.items():
+        if kind in others:
             continue
-        if kind not in ("weights", "nil") and (kind != "early" or where != "ranker"):
+        if kind not in ("weights", "nil"):
             raise damaged(file, f"{where} has the unknown entry {kind!r}")
-        if not isinstance(weights, dict):
-            raise damaged(file, f"{where}.{kind} is {kind_of(weights)}, expected an object")
-        if kind == "early":
-            _check_ranker(file, weights, f"{where}.early")
-            continue
-        for name, value in weights.items():
+        if not isinstance(values, dict):
+            raise damaged(file, f"{where}.{kind} is {kind_of(values)}, expected an object")
+        for name, value in values.items():
             if not is_of(value, (float,)):
                 raise damaged(file, f"{where}.{kind}.{name} is {value!r}, expected a number")
 

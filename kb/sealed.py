@@ -239,7 +239,10 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
         problem = size_problem(folder / name, expected["bytes"])
         if problem is not None:
             raise kind.damage(folder / name, problem)
-        status = (folder / name).stat()
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            raise kind.damage(folder / name, "is missing") from None
         # A copy may keep the time of modification, but not that of the last change of status.
         status_of[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     stamp = {"checksum": manifest["checksum"], "files": status_of}
@@ -257,7 +260,10 @@ def check_files(folder: Path, kind: Kind, manifest: Mapping[str, Any]) -> None:
 
 
 def size_problem(file: Path, expected: int) -> str | None:
-    """Return what is wrong with the size of a file, or None; it begins with a verb."""
+    """Return a phrase that says what is wrong with the size of a file, or None.
+
+    It begins with a verb.
+    """
     try:
         size = file.stat().st_size
     except OSError:

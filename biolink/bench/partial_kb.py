@@ -312,7 +312,7 @@ def best_threshold(values: Sequence[float], right: Sequence[bool], wanted: int) 
 
 
 def evidence_in(document: Document, part: Part) -> list[tuple[Mention, NilEvidence]]:
-    """Return the mentions of a document that has links into a part, with the evidence for NIL.
+    """Return the mentions that have a link into a part, each with its evidence for NIL.
 
     The document was linked to the whole knowledge base. The evidence is the same as that of a
     linker over the part under a policy that compares with the whole

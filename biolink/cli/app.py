@@ -99,8 +99,8 @@ def link(
         bool,
         typer.Option(
             "--cascade/--no-cascade",
-            help="Whether mentions that are clear without their context are linked without it. "
-            "--no-cascade is slower. Default: --cascade.",
+            help="Link a mention without its context if it is clear without it. --no-cascade "
+            "always uses the context, which is slower. Default: --cascade.",
             show_default=False,
         ),
     ] = True,
@@ -272,8 +272,9 @@ def evaluate(
     train: Annotated[
         list[str] | None,
         typer.Option(
-            help="Documents on which the linker was trained; the report then has figures for "
-            "mentions and concepts that are in them and that are not. It may be repeated.",
+            help="Documents on which the linker was trained. The report then has separate figures "
+            "for mentions and concepts that occur in them and for those that do not. It may be "
+            "repeated.",
             callback=not_empty,
         ),
     ] = None,

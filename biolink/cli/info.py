@@ -95,8 +95,8 @@ def _weights(ranker: dict[str, Any]) -> Iterator[str]:
     if early is None:
         return
     yield ""
-    yield "Weights of early rankings, without context and generation. Such a ranking is final if"
-    yield f"its best concept leads by {early.get('margin', 0.0):g} nats:"
+    yield "Weights of early rankings, which use neither context nor generation. An early ranking is"
+    yield f"final if its best concept leads by at least {early.get('margin')} nats:"
     for key, kind, name, _ in features:
         if name not in CONTEXTUAL:
             yield f"{early.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}"

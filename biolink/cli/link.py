@@ -186,7 +186,10 @@ def loaded(settings: LinkSettings) -> AnyLinker:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Switch garbage collection off, since imported and loaded objects are many and stay."""
+    """Switch garbage collection off while modules and models are loaded.
+
+    Their many objects all stay in memory.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -29,7 +29,8 @@ class Comparison:
     interval
         95 % interval of the difference, by a paired bootstrap over documents.
     p_value
-        Two-sided: twice the share of resamples in which the difference has the other sign.
+        Two-sided: twice the share of resamples in which the difference is zero or has the other
+        sign, and at least 2/1000.
     only_first, only_second
         Number of mentions that only the first, or only the second, gets right.
     """

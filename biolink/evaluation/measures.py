@@ -84,7 +84,8 @@ class Report:
     documents, mentions
         Number of documents and of counted mentions.
     in_kb
-        Number of mentions that have a gold concept in the knowledge base; None without one.
+        Number of mentions that have a gold concept in the knowledge base; None if no knowledge base
+        was given.
     nil
         Number of mentions without a link.
     strict, lenient

@@ -39,7 +39,8 @@ __all__ = [
 #: If processes die with this number of documents in a row, the documents are not the cause.
 _DEATHS = 8
 
-#: The errors that one document may cause, also in a user's own recogniser, while others are linked.
+#: Errors that one document may cause, in a user's own recogniser as well; the other documents are
+#: still linked.
 _DOCUMENT_ERRORS = (
     BiolinkError,
     ValueError,

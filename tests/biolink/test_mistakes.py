@@ -519,7 +519,7 @@ def gives(result: Any) -> Callable[[Document], Any]:
 
 
 class Several:
-    """A recogniser that returns a given number of documents."""
+    """A recogniser that returns a given value for any documents."""
 
     def __init__(self, result: Any) -> None:
         self.result = result
@@ -553,7 +553,7 @@ def test_a_recogniser_that_gives_no_document_is_named(
 
 class Local:
     class Inner(Several):
-        """A method with a name under which pickle finds it."""
+        """A recogniser with a name under which pickle finds it."""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from biolink.errors import ModelError
 from biolink.kb import sealed
-from biolink.kb.model_files import CONFIG, SEAL, SETTINGS, TAGGER, WEIGHTS
+from biolink.kb.model_files import CONFIG, SEAL, SETTINGS, TAGGER, WEIGHTS, has_file
 from biolink.kb.model_folder import (
     END_TO_END,
     ModelSettings,
@@ -193,6 +195,52 @@ def test_where_no_stamp_can_be_kept(folder: Path, monkeypatch: pytest.MonkeyPatc
     check_model(folder)
     with pytest.raises(ModelError, match=WEIGHTS):
         verify_model(folder)
+
+
+def test_a_file_that_vanishes_during_the_check_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanishing(file: Path, expected: int) -> None:
+        if file.name == CONFIG:
+            file.unlink()
+
+    monkeypatch.setattr(sealed, "size_problem", vanishing)
+    with pytest.raises(ModelError, match=f"{CONFIG} is missing"):
+        check_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("ranker", "told"),
+    [
+        ({"weights": []}, "ranker.weights is a list, expected an object"),
+        ({"weights": {"x": "1"}}, "ranker.weights.x is '1', expected a number"),
+        ({"margin": 1.0}, "ranker has the unknown entry 'margin'"),
+        ({"early": 3}, "ranker.early is a whole number, expected an object"),
+        ({"early": {"nil": {"x": None}}}, "ranker.early.nil.x is None, expected a number"),
+        ({"early": {"early": {}}}, "ranker.early has the unknown entry 'early'"),
+    ],
+)
+def test_weights_of_the_ranker_have_one_form(
+    folder: Path, ranker: dict[str, object], told: str
+) -> None:
+    (folder / SETTINGS).write_text(json.dumps({"ranker": ranker}))
+    with pytest.raises(ModelError, match=re.escape(told)):
+        settings_of(folder)
+    (folder / SETTINGS).write_text(json.dumps({"ranker": {"early": {"weights": {}, "margin": 1}}}))
+    assert settings_of(folder).ranker is not None
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link that leads nowhere", "not a regular file"])
+def test_what_stands_in_place_of_a_file_is_named(folder: Path, kind: str) -> None:
+    (folder / CONFIG).unlink()
+    if kind == "a folder":
+        (folder / CONFIG).mkdir()
+    elif kind == "not a regular file":
+        os.mkfifo(folder / CONFIG)
+    else:
+        (folder / CONFIG).symlink_to("nowhere")
+    with pytest.raises(ModelError, match=f"it is {kind};"):
+        has_file(folder / CONFIG)
 
 
 def test_a_new_model_replaces_a_damaged_one(folder: Path) -> None:
