@@ -44,7 +44,7 @@ def opened(
         )
 
 
-def ids_in(file: Path) -> list[str]:
+def ids_in(file: str | Path) -> list[str]:
     """Return the ids in a file, one in each line.
 
     Raises
