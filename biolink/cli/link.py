@@ -42,6 +42,11 @@ __all__ = [
     "run_link",
 ]
 
+#: The columns of the table for reading, and the numbers of those that are always shown.
+_TABLE = (
+    "offsets", "mention", "type", "concept", "name", "found as", "probability", "why NIL",
+)  # fmt: skip
+_ALWAYS = range(5)
 #: Value of ``--mentions`` -> ``recognise`` of :meth:`biolink.Linker.pipe`.
 RECOGNISE = {"auto": None, "given": False, "find": True}
 
@@ -275,12 +280,6 @@ def _print_table(documents: Iterable[Document]) -> None:
                 )
             )
         console.print(table)
-
-
-_TABLE = (
-    "offsets", "mention", "type", "concept", "name", "found as", "probability", "why NIL",
-)  # fmt: skip
-_ALWAYS = range(5)
 
 
 def _table_row(mention: Mention) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ SUFFIXES = (".nbib", ".medline")
 
 _FIELD = re.compile(r"^([A-Z]{2,4}) *- ?(.*)$")
 
+#: The words that PubMed writes for an article without a title in English.
+NO_TITLE = re.compile(r"\W*(not available|in process citation)\W*", re.IGNORECASE)
+
 
 def sniff(path: str | Path, head: str) -> bool:
     return re.search(r"^PMID *- ?\d", head, re.MULTILINE) is not None
@@ -28,10 +31,6 @@ def titled(doc_id: str, title: str, abstract: str) -> Document:
     if abstract:
         passages.append(Passage(len(text) - len(abstract), len(text), "abstract"))
     return Document(doc_id, text, tuple(passages))
-
-
-#: The words that PubMed writes for an article without a title in English.
-NO_TITLE = re.compile(r"\W*(not available|in process citation)\W*", re.IGNORECASE)
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
