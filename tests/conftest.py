@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 from biolink.kb import KnowledgeBase
+from biolink.scale.blocks import one_thread
 from tests.tiny_models import CONCEPTS, bart, wordpiece
+
+
+@pytest.fixture(scope="session", autouse=True)
+def single_thread() -> Iterator[None]:
+    """Let tests compare links to the last bit: with several threads, rounding varies."""
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

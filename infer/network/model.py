@@ -90,7 +90,9 @@ class LinkingModel:
         weights. The same holds for copies, which threads of one process do not need.
         """
         model = self.backbone.model
-        if self.folder is None or not (isinstance(model, Bart) or is_packed(model)):
+        # Where the processor lacks bfloat16, a model in this precision has no converted layers.
+        converted = is_packed(model) or self.precision != "fp32"
+        if self.folder is None or not (isinstance(model, Bart) or converted):
             return copyreg.__newobj__, (type(self),), dict(self.__dict__)  # type: ignore[attr-defined]
         light = isinstance(model, Bart)
         opened = (self.folder.absolute(), str(self.backbone.device), light, self.precision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from biolink.errors import ConfigError
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank.features import CONTEXTUAL, FEATURES, column_of
 from biolink.infer.rank.ranker import Early, Ranker, Weights
-from biolink.scale.blocks import one_thread
 
 TEXT = (
     "Cancer of the breast, not lung cancers. Feverish ill bodies, fever and aspirin. Fever! "
@@ -49,13 +48,6 @@ def with_early(model: LinkingModel, margin: float) -> LinkingModel:
         for values in (every, few)
     )
     return replace(model, ranker=replace(model.ranker, weights=full, early=Early(early, margin)))
-
-
-@pytest.fixture(autouse=True)
-def single_thread() -> Iterator[None]:
-    """Links are equal to the last bit with one thread, as the command line has it."""
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
