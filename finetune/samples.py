@@ -12,7 +12,8 @@ from biolink.errors import ConfigError
 from biolink.infer.mentions.abbreviations import Finder, expand_document, find_abbreviations
 from biolink.infer.rank.ranker import Annotations
 from biolink.kb import KnowledgeBase, bare_id, normalise_name
-from biolink.kb.prompt import PromptForm, source_text
+from biolink.kb.prompt import PromptForm
+from biolink.kb.reading import sources
 
 __all__ = ["MentionSample", "annotation_counts", "mention_samples", "named_mentions", "no_gold"]
 
@@ -71,7 +72,9 @@ def mention_samples(
     for document in documents:
         if find is not None:
             document = expand_document(document, find)
-        for mention in document.mentions:
+        written_in = [(m.start, m.end, m.long_form or m.text) for m in document.mentions]
+        read = sources(document.text, written_in, form)
+        for mention, (source, _) in zip(document.mentions, read, strict=True):
             if not mention.concept_ids:
                 continue
             known = (kb.row_of(i) for i in mention.concept_ids)
@@ -83,7 +86,7 @@ def mention_samples(
             seen.add(key)
             samples.append(
                 MentionSample(
-                    source_text(document.text, mention.start, mention.end, form, written),
+                    source,
                     written,
                     rows,
                     mention.type,

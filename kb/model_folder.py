@@ -45,7 +45,7 @@ from biolink.kb.model_files import (
     json_of,
     kind_of,
 )
-from biolink.kb.prompt import PromptForm
+from biolink.kb.prompt import READINGS, PromptForm
 
 __all__ = [
     "END_TO_END",
@@ -87,7 +87,7 @@ _KNOWN: dict[str, tuple[type, ...]] = {
     "training": (dict, list),
 }
 _LONGEST = {"start_marker": 100, "end_marker": 100, "decoder_prompt": 10_000}
-_WIDEST = 100_000  # the greatest number of words in a window
+_WIDEST = 100_000  # the greatest number of words in a window or passage
 
 _A_MODEL = "a model folder"
 _SEALED = ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.npy", "*.npz")
@@ -248,6 +248,10 @@ def checked_form(values: Mapping[str, Any]) -> PromptForm:
             )
     if not 1 <= form.window <= _WIDEST:
         raise ConfigError(f"prompt.window is {form.window}, expected from 1 to {_WIDEST} words")
+    if not 1 <= form.passage <= _WIDEST:
+        raise ConfigError(f"prompt.passage is {form.passage}, expected from 1 to {_WIDEST} words")
+    if form.reading not in READINGS:
+        raise ConfigError(f"prompt.reading is {form.reading!r}, expected {' or '.join(READINGS)}")
     for name in ("start_marker", "end_marker"):
         if not getattr(form, name).strip():
             raise ConfigError(f"prompt.{name} is empty, expected a word to put beside the mention")

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from biolink.errors import ConfigError
 from biolink.kb.names import fold, normalise_name
 
-__all__ = ["PromptForm", "source_text"]
+__all__ = ["READINGS", "PromptForm", "Reading", "source_text"]
+
+#: How a mention is read in its context (:attr:`PromptForm.reading`).
+Reading = Literal["window", "document"]
+READINGS: tuple[str, ...] = get_args(Reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class PromptForm:
         follows the prompt. Default: a space.
     source_prefix
         The text before the encoder's input (a soft prompt); its case is kept. Default: "".
+    reading
+        ``window`` (the default): each mention is read in a window of its own, between the markers.
+        ``document``: a document is read once for all of its mentions, which are not marked (see
+        :func:`biolink.kb.reading.passages`).
+    passage
+        With ``reading="document"``, the number of words of a passage. Default: 200.
 
     >>> PromptForm().prompt("Type-2 Diabetes")
     'type-2 diabetes is'
@@ -52,6 +62,8 @@ class PromptForm:
     lower: bool = True
     name_prefix: str = " "
     source_prefix: str = ""
+    reading: Reading = "window"
+    passage: int = 200
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptForm:

@@ -13,6 +13,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> None:
     from biolink.cli.app import app
     from biolink.cli.streams import READER_GONE, set_up_streams
     from biolink.errors import BiolinkError
@@ -34,8 +41,6 @@ def main() -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         _fail(f"{error.filename}: {reason}" if error.filename else reason)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _fail(what: str) -> None:

@@ -26,7 +26,7 @@ from bioc import (
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
-from biolink.formats.ids import ids_under, is_id_key, key_of_id
+from biolink.formats.ids import ids_under, is_id_key, key_of_id, not_ids
 from biolink.formats.jsonl import check_metadata
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
 from biolink.formats.pubtator import ids, relations_of
@@ -257,8 +257,9 @@ def _mention(
     words = _words(annotation)
     written = _written(annotation.get("id"))
     infons = _infons(annotation)
+    named = f"the annotation {written}".rstrip()
     spans_written = ", ".join(f"{begin}-{end}" for begin, end in spans[:5])
-    where = f"document {doc_id!r}: the annotation {written} at {spans_written or 'no offsets'}"
+    where = f"document {doc_id!r}: {named} at {spans_written or 'no offsets'}"
     covered: tuple[int, int] | None
     if len(spans) > 1:
         covered = (spans[0][0], spans[-1][1])
@@ -295,6 +296,8 @@ def _not_kept(
     used = key_of_id(infons)
     uncounted = _UNCOUNTED + (_BESIDE_LINKS if infons.keys() >= set(_OF_LINKS) else ())
     known = {_bare(concept_id) for concept_id in concept_ids}
+    for item in not_ids(infons):
+        yield f"an entry of a list of ids that is {json_kind(item)}"
     for key, value in infons.items():
         lower, shown = key.lower(), key[:40]
         if value in _EMPTY or key == used or lower in uncounted:

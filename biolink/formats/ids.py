@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "split_bars", "split_ids"]
+__all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "not_ids", "split_bars", "split_ids"]
 
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
 #: The separators of ids; if several are mixed, the first of these is the outermost.
@@ -171,6 +171,20 @@ def _fields(value: Any) -> list[str]:
     written = str(value).strip()
     # PubTator 3 writes the names of entities for its search in this way: @DISEASE_Asthma.
     return [] if not written or written.startswith("@") else [written]
+
+
+def not_ids(infons: Mapping[str, Any]) -> list[Any]:
+    """Return the entries of a list of concept ids that hold no id.
+
+    >>> not_ids({"identifier": ["D1", True, "", {"database": "MESH"}]})
+    [True, {'database': 'MESH'}]
+    """
+    key = key_of_id(infons)
+    value = None if key is None else infons[key]
+    if not isinstance(value, list):
+        return []
+    empty = (None, "", [], {})
+    return [item for item in value if item not in empty and not _fields(item)]
 
 
 def ids_under(infons: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:

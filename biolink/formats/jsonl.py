@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from biolink.documents import Document, Link, Mention, Passage, check_text
 from biolink.errors import InputError
-from biolink.formats.ids import ids_under, key_of_id
+from biolink.formats.ids import ids_under, key_of_id, not_ids
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
@@ -224,6 +224,8 @@ def _mention(value: Any, text: str, seen: IdsSeen) -> Mention:
         concept_ids, joiner = ids_under(others)
         if concept_ids:
             values["concept_ids"], values["id_joiner"] = concept_ids, joiner
+        for item in not_ids(others):
+            seen.left_out.add(f"an entry of a list of ids that is {json_kind(item)}")
     for key in others:
         if key != used:
             seen.left_out.add(f"the key {key[:40]!r} of mentions")

@@ -260,7 +260,7 @@ class Linker(Piping):
 
     def tasks(self, document: Document) -> list[Task]:
         """The task of each mention of a document whose abbreviations are expanded already."""
-        return tasks_of(document, self.model)
+        return tasks_of(document, self.model, self.options.reading)
 
     def candidates(self, tasks: Sequence[Task], early: bool = False) -> list[Candidates]:
         """The candidates of each task, in the order of retrieval, with their features.

@@ -31,8 +31,8 @@ __all__ = [
     "tidied",
 ]
 
-#: Line breaks of any kind, tabs, and three or more spaces.
-_BREAK = re.compile(r"\s*[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*|\s{3,}")
+#: Line breaks of any kind, tabs and other control characters, and three or more spaces.
+_BREAK = re.compile(r"\s*[\x00-\x1f\x7f\x85\u2028\u2029]\s*|\s{3,}")
 _CLOSER = {"(": ")", "[": "]", "{": "}", "（": "）", "［": "］", "｛": "｝"}
 _OPENER = {closer: opener for opener, closer in _CLOSER.items()}
 

@@ -44,24 +44,40 @@ class Memory:
     slots, each
         Which mention each row of the decoder belongs to: row r is hypothesis ``slots[r] % each``
         of mention ``slots[r] // each``. If ``slots`` is None, row r is mention r.
+    sources
+        Which source each mention is read in, int64 [mentions], if several mentions share one. The
+        first dimension of all tensors is then that of the sources. None if each mention has its
+        own.
     """
 
     layers: tuple[KeyValue, ...]
     mask: Tensor
     slots: Tensor | None = None
     each: int = 1
+    sources: Tensor | None = None
 
     @property
     def sizes(self) -> list[int]:
         """The number of tokens of each mention's source."""
-        sizes: list[int] = (self.mask[:, 0, 0] == 0).sum(1).tolist()
-        return sizes
+        sizes = (self.mask[:, 0, 0] == 0).sum(1)
+        of_mentions: list[int] = (sizes if self.sources is None else sizes[self.sources]).tolist()
+        return of_mentions
+
+    def apart(self) -> Memory:
+        """The memory in which each mention has a copy of its source."""
+        return (
+            self
+            if self.sources is None
+            else self.select(torch.arange(len(self.sources), device=self.mask.device))
+        )
 
     def select(self, mentions: Tensor, size: int | None = None) -> Memory:
         """The memory of a few mentions, given by their indices [n].
 
         If a size is given, the sources are cut after it, or filled up to it.
         """
+        if self.sources is not None:
+            mentions = self.sources[mentions]
         layers = tuple(
             (k.index_select(0, mentions), v.index_select(0, mentions)) for k, v in self.layers
         )

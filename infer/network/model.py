@@ -148,24 +148,67 @@ class LinkingModel:
         return encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
 
     @torch.inference_mode()
-    def read(self, sources: Sequence[str]) -> tuple[Memory, np.ndarray]:
-        """Run the encoder over sources (:func:`biolink.kb.prompt.source_text`).
+    def read(
+        self, sources: Sequence[str], spans: Sequence[tuple[int, int] | None] | None = None
+    ) -> tuple[Memory, np.ndarray]:
+        """Run the encoder over the sources of mentions. Equal sources are encoded only once.
+
+        Parameters
+        ----------
+        sources
+            The source of each mention (see :func:`biolink.kb.reading.sources`).
+        spans
+            The offsets of each mention in its source, in characters; None for a mention that is
+            marked. Default: all are marked.
 
         Returns
         -------
-        The memory that the decoder reads, and for each source the vector of its marked mention in
-        context: float32 [sources, width], of unit length. If the markers are not single tokens of
-        the tokeniser, the vector is that of the whole source.
+        The memory that the decoder reads, and the vector of each mention in context: float32
+        [mentions, width], of unit length. The vector is that of the whole source if the markers are
+        not single tokens of the tokeniser, or if the encoder cannot read as far as the mention.
         """
-        ids, mask = self.tokens(sources, self.backbone.max_source)
+        distinct = {source: row for row, source in enumerate(dict.fromkeys(sources))}
+        ids, mask = self.tokens(list(distinct), self.backbone.max_source)
         states = self.backbone.encode(ids, mask)
+        rows = torch.tensor([distinct[source] for source in sources], device=ids.device)
+        tokens = self._marked(ids, mask)[rows]
+        if spans is not None:
+            self._place(tokens, sources, spans)
+        shared = len(distinct) < len(sources)
+        vectors = span_vectors(states[rows] if shared else states, tokens)
+        checked = check_scores(vectors.float().cpu().numpy(), "embeddings")
+        memory = self.backbone.memory(states, mask)
+        return replace(memory, sources=rows) if shared else memory, checked
+
+    def _marked(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The tokens of the marked mention of each source [sources, 2], markers included."""
         start, end = self._marker_ids
         order = torch.arange(ids.shape[1], device=ids.device)
         begin = ((ids == start) * (len(order) - order)).argmax(1)
         last = torch.where((ids == end).any(1), (ids == end).int().argmax(1) + 1, mask.sum(1))
-        vectors = span_vectors(states, torch.stack([begin, last], 1))
-        checked = check_scores(vectors.float().cpu().numpy(), "embeddings")
-        return self.backbone.memory(states, mask), checked
+        return torch.stack([begin, last], 1)
+
+    def _place(
+        self, tokens: Tensor, sources: Sequence[str], spans: Sequence[tuple[int, int] | None]
+    ) -> None:
+        """Write the tokens of the mentions that are not marked into ``tokens`` [mentions, 2]."""
+        placed = [mention for mention, span in enumerate(spans) if span is not None]
+        offsets: dict[str, np.ndarray] = {}
+        for mention in placed:
+            source = sources[mention]
+            if source not in offsets:
+                encoded = self.tokenizer(
+                    source,
+                    truncation=True,
+                    max_length=self.backbone.max_source,
+                    return_offsets_mapping=True,
+                )
+                offsets[source] = np.array(encoded["offset_mapping"]).reshape(-1, 2)
+            (begins, ends), (start, end) = offsets[source].T, spans[mention] or (0, 0)
+            # Special tokens have empty spans.
+            inside = np.flatnonzero((begins < ends) & (begins < end) & (ends > start))
+            first, behind = (inside[0], inside[-1] + 1) if len(inside) else (0, len(begins))
+            tokens[mention] = torch.tensor([first, behind], device=tokens.device)
 
     @cached_property
     def _marker_ids(self) -> tuple[int, int]:

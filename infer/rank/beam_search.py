@@ -194,7 +194,8 @@ class Search:
         prompts: Sequence[Sequence[int]],
         options: DecodingOptions,
     ) -> None:
-        self.backbone, self.trie, self.memory, self.options = backbone, trie, memory, options
+        self.backbone, self.trie, self.options = backbone, trie, options
+        self.memory = memory.apart()
         self.device = backbone.device
         self.count = len(prompts)
         # Mentions whose search is over leave the memory. This is the index of each in what is left.

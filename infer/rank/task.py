@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from biolink.documents import Document
@@ -13,9 +13,10 @@ from biolink.infer.mentions.hints import Hint, hints
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.beam_search import FAST, DecodingOptions
 from biolink.kb.arguments import need, need_flag, need_natural
-from biolink.kb.prompt import source_text
+from biolink.kb.prompt import READINGS, Reading
+from biolink.kb.reading import sources
 
-__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "tasks_of"]
+__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "sources_of", "tasks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class LinkerOptions:
         with the mention, shortest first; their probability is the share of their tokens that the
         mention makes up. The score is the logarithm of the probability. Default: False;
         ``benchmarks/results/decoding.md`` reports how this changes accuracy.
+    reading
+        How mentions are read in context: ``window`` or ``document`` (see
+        :class:`biolink.kb.prompt.PromptForm`), or ``auto`` for the way in which the model was
+        trained. Default: ``auto``.
     cascade
         Used with ``combined``: rank a mention without its context and without generation if its
         best concept then leads by far (see :class:`biolink.infer.rank.ranker.Early`). Default:
@@ -77,6 +82,7 @@ class LinkerOptions:
     abbreviations: str = "auto"
     batch_size: int = 32
     names_first: bool = False
+    reading: Literal["auto"] | Reading = "auto"
     cascade: bool = True
 
     def __post_init__(self) -> None:
@@ -86,6 +92,10 @@ class LinkerOptions:
             )
         if self.homonyms not in ("rank", "all"):
             raise ConfigError(f"homonyms is {self.homonyms!r}; expected rank or all")
+        if self.reading not in ("auto", *READINGS):
+            raise ConfigError(
+                f"reading is {self.reading!r}; expected auto, {' or '.join(READINGS)}"
+            )
         for name in ("top_k", "candidates", "scored", "batch_size"):
             need_natural(name, getattr(self, name))
         for name in ("match_types", "names_first", "cascade"):
@@ -118,17 +128,20 @@ class Task:
     Attributes
     ----------
     source
-        The input of the encoder (see :func:`biolink.kb.prompt.source_text`).
+        The input of the encoder (see :func:`biolink.kb.reading.sources`).
     mention, type
         The mention with its abbreviations expanded, and its type.
     hints
         Other texts that tell what the mention may stand for.
+    span
+        The offsets of the mention in ``source``, in characters, or None if it is marked there.
     """
 
     source: str
     mention: str
     type: str
     hints: tuple[Hint, ...] = ()
+    span: tuple[int, int] | None = None
 
     @property
     def meaning(self) -> Meaning:
@@ -136,25 +149,41 @@ class Task:
         return Meaning(self.mention, self.type, self.hints)
 
 
-def tasks_of(document: Document, model: LinkingModel) -> list[Task]:
+def tasks_of(document: Document, model: LinkingModel, reading: Reading | None = None) -> list[Task]:
     """The task of each mention of a document whose abbreviations are expanded already.
 
     Mentions with the same text, type and hints mean the same in a document, so they have the same
     task: that of the first of them.
+
+    Parameters
+    ----------
+    document, model
+        The document, and the model that reads it.
+    reading
+        See :class:`LinkerOptions`.
     """
     ranker = model.ranker
     of_mentions = hints(document, ranker.abbreviations if ranker else {})
-    first: dict[Meaning, Task] = {}
-    tasks = []
-    for mention, of_mention in zip(document.mentions, of_mentions, strict=True):
-        written = mention.long_form or mention.text
-        meaning = Meaning(written, mention.type, of_mention)
-        if meaning not in first:
-            span = (mention.start, mention.end)
-            source = source_text(document.text, *span, model.form, written)
-            first[meaning] = Task(source, written, mention.type, of_mention)
-        tasks.append(first[meaning])
-    return tasks
+    written = [(m.start, m.end, m.long_form or m.text) for m in document.mentions]
+    form = model.form if reading == "auto" else replace(model.form, reading=reading)
+    tasks: dict[Meaning, Task] = {}
+    of_document = []
+    for mention, of_mention, (_, _, text), (source, span) in zip(
+        document.mentions,
+        of_mentions,
+        written,
+        sources(document.text, written, form),
+        strict=True,
+    ):
+        task = Task(source, text, mention.type, of_mention, span)
+        tasks.setdefault(task.meaning, task)
+        of_document.append(tasks[task.meaning])
+    return of_document
+
+
+def sources_of(tasks: Sequence[Task]) -> tuple[list[str], list[tuple[int, int] | None]]:
+    """The arguments of :meth:`biolink.infer.network.model.LinkingModel.read` for tasks."""
+    return [task.source for task in tasks], [task.span for task in tasks]
 
 
 def batches(tasks: Sequence[Task], size: int) -> Iterator[list[int]]:

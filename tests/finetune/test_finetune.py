@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_mention_samples(kb: KnowledgeBase) -> None:
     distinct = mention_samples(documents(), kb, FORM, find_abbreviations, distinct=True)
     assert len(distinct) == 2
     assert mention_samples(documents(), kb, FORM, None)[1].mention == "SBMA"
+
+
+def test_samples_of_a_model_that_reads_documents(kb: KnowledgeBase) -> None:
+    form = replace(FORM, reading="document", lower=True)
+    samples = mention_samples(documents(), kb, form, find_abbreviations)
+    whole = "spinal and bulbar muscular atrophy"
+    assert {s.source for s in samples} == {f"{whole} (sbma) and {whole} with fever"}
 
 
 def test_target_choices(kb: KnowledgeBase, index: LexicalIndex) -> None:

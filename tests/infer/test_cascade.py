@@ -50,9 +50,14 @@ def with_early(model: LinkingModel, margin: float) -> LinkingModel:
     return replace(model, ranker=replace(model.ranker, weights=full, early=Early(early, margin)))
 
 
-@pytest.fixture(scope="module", params=["fp32", "int8"])
+@pytest.fixture(scope="module", params=["fp32", "int8", "document"])
 def model(model_folder: Path, request: pytest.FixtureRequest) -> LinkingModel:
-    return load_model(model_folder).in_precision(request.param)
+    model = load_model(model_folder)
+    if request.param != "document":
+        return model.in_precision(request.param)
+    # Passages are short, so that a document has several.
+    form = replace(model.form, reading="document", passage=6)
+    return replace(model, form=form).in_precision("fp32")
 
 
 def exact(documents: Sequence[Document]) -> list[Any]:
@@ -90,9 +95,9 @@ def test_only_doubtful_mentions_are_read_in_context(model_folder: Path, kb: Know
         read = model.read
         sources.clear()
 
-        def noted(texts: Sequence[str]) -> Any:
+        def noted(texts: Sequence[str], spans: Any) -> Any:
             sources.extend(texts)
-            return read(texts)
+            return read(texts, spans)
 
         object.__setattr__(model, "read", noted)
         return exact([Linker(model, kb, LinkerOptions(**options))(document_with(*WORDS))])
@@ -123,8 +128,10 @@ def test_a_mention_is_linked_once_for_a_document(model: LinkingModel, kb: Knowle
     linker = Linker(model, kb)
     tasks = linker.tasks(Document("1", text, mentions=tuple(mentions)))
     assert len(tasks) == 5 and len(set(tasks[:3])) == 1
-    # The window is that of the first.
-    assert tasks[0].source.startswith("[START] fever [END] and fever")
+    # The context is that of the first.
+    marked = model.form.reading == "window"
+    expected = "[START] fever [END] and fever" if marked else "fever and fever"
+    assert tasks[0].source.startswith(expected)
     # Types and hints keep mentions apart.
     typed = [replace(mentions[0], type="Disease"), *mentions[1:3]]
     assert len(set(linker.tasks(Document("1", text, mentions=tuple(typed))))) == 2

@@ -172,3 +172,21 @@ def test_lines_are_flushed_to_a_stream() -> None:
             process.stdin.close()
     assert lines(process.stdout.read()) == ["1 asthma and gout", "2 asthma and gout"]
     process.wait()
+
+
+def test_an_interrupt_at_the_start_is_no_traceback() -> None:
+    code = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Interrupting(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "biolink.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from biolink.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -169,6 +169,8 @@ def test_identifiers_that_cannot_be_read_are_reported(
             },
             [],
         ),
+        ({"identifier": ["D1", True]}, ["an entry of a list of ids that is true"]),
+        ({"identifier": ["D1", "", {"x": 1}]}, ["an entry of a list of ids that is an object"]),
         ({"identifier": "D1", "mesh": "", "note": None, "nil_reason": "none"}, []),
         ({"identifier": "672", "NCBI Gene": 672, "type": ["Gene", "gene"]}, []),
     ],
@@ -226,7 +228,7 @@ def test_metadata_that_a_format_does_not_hold_are_reported(
 def test_other_keys_of_json_lines_are_kept_or_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mention = {"start": 0, "end": 6, "label": "Disease", "mesh": "D1"}
+    mention = {"start": 0, "end": 6, "label": "Disease", "mesh": ["D1", 1.5]}
     line = {"id": "1", "pmid": 7, "title": "T", "text": "Asthma", "year": 2024, "meta": {"a": [1]}}
     record = {**line, "metadata": {"metadata": 1}, "mentions": [mention, mention]}
     (document,) = documents_in(tmp_path / "x.jsonl", record)
@@ -234,7 +236,10 @@ def test_other_keys_of_json_lines_are_kept_or_reported(
         "pmid": 7, "title": "T", "year": 2024, "meta": {"a": [1]}, "metadata": 1,
     }  # fmt: skip
     assert document.mentions[0].concept_ids == ("D1",)
-    assert "x.jsonl: these values are not kept: the key 'label' of mentions (2)" in caplog.text
+    assert (
+        "x.jsonl: these values are not kept: an entry of a list of ids that is a number (2), "
+        "the key 'label' of mentions (2)"
+    ) in caplog.text
     write(document, tmp_path / "y.jsonl")
     assert list(read(tmp_path / "y.jsonl")) == [document]
 

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,9 +155,9 @@ def test_names_first_links_names_without_the_model(
     linker = Linker(model, kb, LinkerOptions(method="generate", names_first=True))
     read: list[str] = []
 
-    def counted(self: LinkingModel, sources: list[str]) -> tuple[Memory, np.ndarray]:
+    def counted(self: LinkingModel, sources: list[str], spans: Any) -> tuple[Memory, np.ndarray]:
         read.extend(sources)
-        return unwatched(self, sources)
+        return unwatched(self, sources, spans)
 
     unwatched = LinkingModel.read
     monkeypatch.setattr(LinkingModel, "read", counted)

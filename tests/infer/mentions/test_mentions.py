@@ -82,7 +82,7 @@ def test_breaks_separate_mentions_for_every_recogniser(names: KnowledgeBase, gap
         assert all(text[m.start : m.end] == m.text for m in found.mentions)
 
 
-@pytest.mark.parametrize("gap", ["\t", "\n", "    "])
+@pytest.mark.parametrize("gap", ["\t", "\n", "    ", "\x00", "\x7f"])
 def test_a_name_is_not_found_over_a_break(names: KnowledgeBase, gap: str) -> None:
     dictionary = DictionaryRecogniser(names)
     assert dictionary(Document("1", f"the breast{gap}cancer")).mentions == ()
