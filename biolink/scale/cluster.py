@@ -8,10 +8,11 @@ knowledge base. The actor that linked a block also writes it (:mod:`biolink.scal
 from __future__ import annotations
 
 import logging
+import math
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,13 +186,19 @@ def link_on_ray(
     MissingDependencyError
         When the package ray is not installed.
     ConfigError
-        When a file is missing, or the folder holds something else.
+        When a file is missing, the folder holds something else, or the settings ask for a GPU and
+        the cluster has none.
     BiolinkError
         When the model or the knowledge base cannot be used.
     """
     # Ray reports its usage over the network by default; biolink must not.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = _ray()
+    device = job.settings.device
+    if device.startswith("cuda:"):
+        raise ConfigError(
+            f"--device is {device}; expected cuda, because Ray chooses a card for each worker"
+        )
     if STDIO in job.files:
         raise ConfigError("--engine ray reads files that every machine sees, not stdin")
     for file in job.files:
@@ -205,13 +212,24 @@ def link_on_ray(
     shards = Shards(job.folder)
     size, total = shard_size(job)
     size = shards.begin(job.described(), size)
-    # Missing indexes are built once here, not in every worker.
-    job.settings.stored(shards.folder)
+    # Missing indexes are built once here, not in every worker. There need not be a card here.
+    replace(job.settings, device="cpu").stored(shards.folder)
     outcome = ClusterOutcome(kept=len(shards.names()))
     with quiet(shards.folder / RAY_LOG):
         _link(ray, job, size, outcome, lambda done: progress(done, None if outcome.kept else total))
     outcome.problems = shards.problems()
     return outcome
+
+
+def _cards(ray: Any, job: ClusterJob) -> dict[str, float]:
+    """The share of a GPU that Ray reserves for each worker; without one, workers see no GPU."""
+    if job.settings.device != "cuda":
+        return {}
+    cards = int(ray.cluster_resources().get("GPU", 0))
+    if not cards:
+        raise ConfigError("--device is cuda, but the Ray cluster has no GPU")
+    # The workers that share a card must fit on it, or Ray would wait for ever.
+    return {"num_gpus": 1 / math.ceil(job.workers / cards)}
 
 
 def _ray() -> Any:
@@ -251,6 +269,7 @@ def _link(
         )
         linked = blocks.map_batches(
             _Linking,
+            **_cards(ray, job),
             fn_constructor_args=(job,),
             batch_size=1,
             num_cpus=1,

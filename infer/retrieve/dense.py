@@ -8,13 +8,16 @@ moments, and each dimension is stored in one byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from biolink.errors import KnowledgeBaseError
-from biolink.infer.retrieve.highest import highest
+from biolink.infer.retrieve.nearest import nearest, nearest_on_card
 from biolink.kb.arrays import check_finite, check_range, mapped_array
 from biolink.kb.sealed import Kind, checked_manifest, seal
 
@@ -30,7 +33,6 @@ KIND = Kind(
 )
 
 DIMENSIONS = 128
-_BLOCK = 32_768
 #: The highest level of a query. Processors without VNNI add up two products in 16 bits, which
 #: higher levels could overflow.
 _LEVELS = 63
@@ -49,12 +51,19 @@ class DenseIndex:
         float32 [d]: the value of one step of the codes, for each dimension.
     projection
         float32 [width of the encoder, d]: maps embeddings to the dimensions of the index.
+    device
+        The device on which :meth:`search` compares. Only ``cpu`` and ``cuda`` are used; any other
+        means ``cpu``.
     """
 
     def __init__(
         self, name_ids: np.ndarray, codes: np.ndarray, scale: np.ndarray, projection: np.ndarray
     ) -> None:
         self.name_ids, self.codes, self.scale, self.projection = name_ids, codes, scale, projection
+        self.device = torch.device("cpu")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_codes_on_card"}
 
     @classmethod
     def build(
@@ -181,20 +190,14 @@ class DenseIndex:
         For each subset and each query, the positions of the nearest names, in ascending order.
         """
         largest = np.maximum(np.abs(queries).max(1, keepdims=True), 1e-12)
-        levels = torch.from_numpy(np.round(queries / largest * _LEVELS).astype(np.int8))
-        best: list[list[list[tuple[np.ndarray, np.ndarray]]]]
-        best = [[[] for _ in queries] for _ in masks]
-        for begin in range(0, len(self.codes), _BLOCK):
-            block = torch.from_numpy(np.array(self.codes[begin : begin + _BLOCK]))
-            products = torch._int_mm(block, levels.T).T.contiguous().numpy()
-            for mask, of_mask in zip(masks, best, strict=True):
-                allowed = None if mask is None else np.flatnonzero(mask[begin : begin + _BLOCK])
-                for product, of_query in zip(products, of_mask, strict=True):
-                    values = product if allowed is None else product[allowed]
-                    top = highest(values, k)
-                    places = top if allowed is None else allowed[top]
-                    of_query.append((places + begin, values[top]))
-        return [[_nearest(of_query, k) for of_query in of_mask] for of_mask in best]
+        levels = np.round(queries / largest * _LEVELS).astype(np.int8)
+        if self.device.type == "cuda":
+            return nearest_on_card(self._codes_on_card, levels, k, masks)
+        return nearest(self.codes, levels, k, masks)
+
+    @cached_property
+    def _codes_on_card(self) -> Tensor:
+        return torch.from_numpy(np.array(self.codes)).to(self.device)
 
     def save(self, folder: str | Path, fingerprint: str = "") -> None:
         """Write the index into an existing folder, as ``.npy`` arrays and a manifest.
@@ -246,14 +249,6 @@ class DenseIndex:
         check_finite(file["scale"], scale)
         check_finite(file["projection"], projection)
         return cls(name_ids, codes, scale, projection)
-
-
-def _nearest(found: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> np.ndarray:
-    """The positions with the highest values, in ascending order."""
-    positions = np.concatenate([positions for positions, _ in found])
-    values = np.concatenate([values for _, values in found])
-    nearest: np.ndarray = np.sort(positions[highest(values, k)])
-    return nearest
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -127,9 +127,11 @@ class Indexes:
                     return donor.dense.extended(names, name_ids, places, embed, step)
                 return DenseIndex.build(names, name_ids, embed, step)
 
-        return self._cached(
+        index = self._cached(
             "dense", key, DenseIndex.load, build, lambda index, folder: index.save(folder, key)
         )
+        index.device = self.model.backbone.device
+        return index
 
     def _has_dense(self, key: str) -> bool:
         folder = index_folder(self.kb, "dense", key)

@@ -25,7 +25,7 @@ from biolink.documents import Document
 from biolink.errors import ConfigError, InputError, ModelError
 from biolink.kb import KnowledgeBase
 from biolink.scale.blocks import BlockLinker, Linked, LinkSettings
-from biolink.scale.cluster import ClusterJob, link_on_ray, shard_size
+from biolink.scale.cluster import ClusterJob, _cards, link_on_ray, shard_size
 from biolink.scale.shards import Block, Shards, link_shard, numbered_blocks
 
 ray = pytest.importorskip("ray")
@@ -44,7 +44,9 @@ class Marking:
                 raise ValueError("it is poison")
             if "deadly" in document.text:
                 os._exit(1)
-        return [Document(d.id, d.text, metadata={"process": os.getpid()}) for d in block]
+        card = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        metadata = {"process": os.getpid(), "card": card}
+        return [Document(d.id, d.text, metadata=metadata) for d in block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,10 @@ def test_a_document_with_which_two_processes_die_is_left_out(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    # Ray takes our word for the GPUs.
+    ray.init(
+        num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     yield
     ray.shutdown()
 
@@ -222,6 +227,38 @@ def test_a_small_corpus_is_spread_over_all_workers(tmp_path: Path) -> None:
     linked = [d for f in (tmp_path / "out").glob("part-*.jsonl") for d in read(f, "jsonl")]
     assert Counter(Counter(d.metadata["process"] for d in linked).values()) == {6: 2}
     assert told == [(6, 12), (12, 12)]
+    assert {d.metadata["card"] for d in linked} == {""}
+    # Both workers share the only card.
+    job = ClusterJob(
+        (file,), str(tmp_path / "cards"), MarkingSettings(device="cuda", slow=0.5), workers=2
+    )
+    link_on_ray(job)
+    linked = [d for f in (tmp_path / "cards").glob("part-*.jsonl") for d in read(f, "jsonl")]
+    assert {d.metadata["card"] for d in linked} == {"0"}
+    assert len({d.metadata["process"] for d in linked}) == 2
+
+
+def test_cards_are_shared_evenly(tmp_path: Path) -> None:
+    class Cluster:
+        def __init__(self, cards: float) -> None:
+            self.cards = cards
+
+        def cluster_resources(self) -> dict[str, float]:
+            return {"CPU": 8.0, "GPU": self.cards} if self.cards else {"CPU": 8.0}
+
+    def job(device: str, workers: int) -> ClusterJob:
+        file = lines(tmp_path / "a.jsonl", ["Text."])
+        return ClusterJob((file,), str(tmp_path), LinkSettings(device=device), workers=workers)
+
+    assert _cards(Cluster(2), job("cpu", 3)) == {}
+    assert _cards(Cluster(2), job("cuda", 1)) == {"num_gpus": 1}
+    assert _cards(Cluster(2), job("cuda", 2)) == {"num_gpus": 1}
+    # Two of three workers share a card, so each takes half of one.
+    assert _cards(Cluster(2), job("cuda", 3)) == {"num_gpus": 0.5}
+    with pytest.raises(ConfigError, match="the Ray cluster has no GPU"):
+        _cards(Cluster(0), job("cuda", 2))
+    with pytest.raises(ConfigError, match="--device is cuda:1; expected cuda"):
+        link_on_ray(job("cuda:1", 2))
 
 
 def test_messages_of_ray_are_not_printed(tmp_path: Path) -> None:
