@@ -88,7 +88,8 @@ def run(*arguments: str, threads: int | None = None, python: str = sys.executabl
     environment = dict(os.environ)
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
-    command = [python, "-c", "from biolink.cli import main; main()", *arguments]
+    # With -P, Python does not look for the package in the current folder.
+    command = [python, "-P", "-c", "from biolink.cli import main; main()", *arguments]
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     peaks = [0.0, 0.0]
