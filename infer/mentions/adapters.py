@@ -129,6 +129,16 @@ class HuggingFaceRecogniser(_ByDocument):
     ------
     ModelError
         If the model cannot be loaded, or does not have a fast tokeniser.
+
+    Examples
+    --------
+    Any function that returns entities as a pipeline of transformers does can stand in for one:
+
+    >>> from biolink import Document
+    >>> entity = {"start": 7, "end": 13, "entity_group": "Disease", "score": 0.9}
+    >>> recogniser = HuggingFaceRecogniser(lambda texts: [[entity] for _ in texts])
+    >>> [(m.text, m.type) for m in recogniser(Document("1", "severe asthma")).mentions]
+    [('asthma', 'Disease')]
     """
 
     def __init__(
@@ -205,6 +215,18 @@ class GlinerRecogniser(_ByDocument):
     ------
     ConfigError, ModelError, MissingDependencyError
         If an argument has a wrong value, the model cannot be loaded, or gliner is not installed.
+
+    Examples
+    --------
+    Any object with GLiNER's ``predict_entities`` can stand in for a loaded model:
+
+    >>> from types import SimpleNamespace
+    >>> from biolink import Document
+    >>> entity = {"start": 7, "end": 13, "label": "disease", "score": 0.9}
+    >>> model = SimpleNamespace(predict_entities=lambda text, labels, threshold: [entity])
+    >>> recogniser = GlinerRecogniser(model, labels=["disease"])
+    >>> [(m.text, m.type) for m in recogniser(Document("1", "severe asthma")).mentions]
+    [('asthma', 'disease')]
     """
 
     def __init__(self, model: Any, labels: Sequence[str], threshold: float = 0.5) -> None:

@@ -70,6 +70,14 @@ class LinkerOptions:
     ------
     ConfigError
         If a value is out of range or unknown, or if two values do not go together.
+
+    Examples
+    --------
+    >>> LinkerOptions(top_k=3, match_types=True).method
+    'combined'
+    >>> LinkerOptions(names_first=True)
+    Traceback (most recent call last):
+    biolink.errors.ConfigError: names_first needs the method generate, not combined
     """
 
     method: Literal["combined", "generate", "candidates"] = "combined"
