@@ -62,7 +62,8 @@ def score_names(
     backbone = model.backbone
     # Sources and trees are filled up to sizes that depend on nothing but themselves, so that no
     # score depends on the other mentions.
-    sources = [padded_size(memory.sizes[i]) for i in with_names]
+    sizes_of_sources = memory.sizes
+    sources = [padded_size(sizes_of_sources[i]) for i in with_names]
     for source in sorted(set(sources)):
         alike = [i for i, size in enumerate(sources) if size == source]
         sizes = [padded_size(len(trees[i])) for i in alike]
