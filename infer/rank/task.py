@@ -157,7 +157,9 @@ class Task:
         return Meaning(self.mention, self.type, self.hints)
 
 
-def tasks_of(document: Document, model: LinkingModel, reading: Reading | None = None) -> list[Task]:
+def tasks_of(
+    document: Document, model: LinkingModel, reading: Literal["auto"] | Reading = "auto"
+) -> list[Task]:
     """The task of each mention of a document whose abbreviations are expanded already.
 
     Mentions with the same text, type and hints mean the same in a document, so they have the same
