@@ -89,7 +89,8 @@ def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
 def machine() -> str:
     """Return a description of the machine in one line."""
     return (
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"{datetime.date.today()}, {platform.machine()} with "
+        f"{torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}"
     )
 
