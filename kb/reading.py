@@ -128,7 +128,9 @@ def _rewritten(
 ) -> tuple[str, list[tuple[int, int]]]:
     """The folded text with the mentions as they are to be written, and the span of each."""
     pieces: list[str] = []
-    borders, places = [], []  # offsets in the text, in ascending order, and where they come to be
+    # Offsets in the text, in ascending order, and where they come to be.
+    borders: list[int] = []
+    places: list[int] = []
     length = at = 0
 
     def copy(end: int) -> None:

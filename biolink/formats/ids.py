@@ -17,6 +17,7 @@ from typing import Any
 
 __all__ = ["ids_under", "is_id_key", "join_ids", "key_of_id", "not_ids", "split_bars", "split_ids"]
 
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _MISSING = {"", "-", "-1", "NIL", "CUI-less", "null", "None"}
 #: The separators of ids; if several are mixed, the first of these is the outermost.
 _SEPARATORS = "|;,+"
@@ -183,8 +184,7 @@ def not_ids(infons: Mapping[str, Any]) -> list[Any]:
     value = None if key is None else infons[key]
     if not isinstance(value, list):
         return []
-    empty = (None, "", [], {})
-    return [item for item in value if item not in empty and not _fields(item)]
+    return [item for item in value if item not in _EMPTY and not _fields(item)]
 
 
 def ids_under(infons: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
