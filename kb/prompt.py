@@ -49,7 +49,7 @@ class PromptForm:
         ``document``: a document is read once for all of its mentions, which are not marked (see
         :func:`biolink.kb.reading.passages`).
     passage
-        With ``reading="document"``, the number of words of a passage. Default: 200.
+        With ``reading="document"``, the number of words of a passage. Default: 40.
 
     >>> PromptForm().prompt("Type-2 Diabetes")
     'type-2 diabetes is'
@@ -63,7 +63,7 @@ class PromptForm:
     name_prefix: str = " "
     source_prefix: str = ""
     reading: Reading = "window"
-    passage: int = 200
+    passage: int = 40
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptForm:

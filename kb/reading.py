@@ -131,6 +131,8 @@ def _rewritten(
     # Offsets in the text, in ascending order, and where they come to be.
     borders: list[int] = []
     places: list[int] = []
+    # Where the replaced mention stands that surrounds an offset.
+    around: dict[int, tuple[int, int]] = {}
     length = at = 0
 
     def copy(end: int) -> None:
@@ -148,18 +150,15 @@ def _rewritten(
         borders.append(start)
         places.append(length)
         pieces.append(fold(written))
+        around |= dict.fromkeys(range(start + 1, end), (length, length + len(pieces[-1])))
         length += len(pieces[-1])
         at = end
     copy(len(text))
     borders.append(len(text))
     places.append(length)
 
-    def begin_of(offset: int) -> int:
-        index = bisect_left(borders, offset)
-        # An offset within a replaced mention is taken for the beginning of the mention.
-        return places[index if borders[index] == offset else index - 1]
+    def place(offset: int) -> tuple[int, int]:
+        at = places[bisect_left(borders, offset)]
+        return around.get(offset, (at, at))
 
-    def end_of(offset: int) -> int:
-        return places[bisect_left(borders, offset)]
-
-    return "".join(pieces), [(begin_of(start), end_of(end)) for start, end, _ in mentions]
+    return "".join(pieces), [(place(start)[0], place(end)[1]) for start, end, _ in mentions]

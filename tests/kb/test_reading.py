@@ -89,3 +89,8 @@ def test_any_mention_is_found(text: str, drawn: list[tuple[int, int, bool]], pas
 @pytest.mark.parametrize("text", ["", " ", "\u200b"])
 def test_nothing_is_read_as_nothing(text: str) -> None:
     assert passages(text, [(0, len(text), text)], FORM) == [("", (0, 0))]
+
+
+def test_characters_that_fold_to_nothing_move_no_mention() -> None:
+    assert passages("\u200ba", [(0, 2, "\u200ba")], FORM) == [("a", (0, 1))]
+    assert passages("b\u200ba", [(1, 3, "\u200ba")], FORM) == [("ba", (1, 2))]
