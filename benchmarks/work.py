@@ -82,12 +82,12 @@ def counted(run: Callable[[], Any]) -> dict[str, Counter[str]]:
         counts[part[-1]]["padding"] += int((tokens == self.pad_id).sum())
         return decode(self, tokens, *given)
 
-    encode, decode = BartEncoder._run, Backbone.decode
+    encode, decode = BartEncoder.run, Backbone.decode
     changes: list[tuple[Any, str, Any]] = [
         (owner, name, within(getattr(owner, name), label)) for owner, name, label in PARTS
     ]
     changes += [
-        (BartEncoder, "_run", encoded),
+        (BartEncoder, "run", encoded),
         (Backbone, "decode", decoded),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]

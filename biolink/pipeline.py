@@ -20,7 +20,8 @@ from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveRead
 from biolink.infer.mentions.adapters import recogniser_written
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
-from biolink.infer.network.model import LinkingModel, check_device, load_model
+from biolink.infer.network.devices import check_device
+from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase

@@ -210,14 +210,12 @@ class BartEncoder:
             else:
                 embedded = inputs_embeds[block, :size].flatten(0, 1)[filled]
             padded = states.new_zeros(mask.numel(), states.shape[2])
-            padded[real_positions] = self._run(embedded, mask, real_positions, filled)
+            padded[real_positions] = self.run(embedded, mask, real_positions, filled)
             width = min(size, states.shape[1])
             states[block, :width] = padded.view(len(block), size, -1)[:, :width]
         return states
 
-    def _run(
-        self, embedded: Tensor, mask: Tensor, real_positions: Tensor, filled: Tensor
-    ) -> Tensor:
+    def run(self, embedded: Tensor, mask: Tensor, real_positions: Tensor, filled: Tensor) -> Tensor:
         """Encode one block.
 
         Parameters

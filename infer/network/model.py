@@ -25,10 +25,12 @@ from biolink.infer.decide.written import policy_from
 from biolink.infer.network.backbone import Backbone, Memory
 from biolink.infer.network.bart import Bart, config_of
 from biolink.infer.network.cores import each_on_a_core
+from biolink.infer.network.devices import check_device
 from biolink.infer.network.encoder import most_tokens, of_similar_size
 from biolink.infer.network.finite import check_scores
 from biolink.infer.network.pooling import pooled, span_vectors
 from biolink.infer.network.precision import Precision, in_precision, is_packed
+from biolink.infer.network.token_spans import marked_tokens, tokens_at
 from biolink.infer.network.tokeniser import LightTokeniser
 from biolink.infer.rank.ranker import Ranker
 from biolink.kb.model_files import (
@@ -51,7 +53,7 @@ from biolink.kb.names import normalise_name
 from biolink.kb.prompt import PromptForm
 from biolink.kb.trie import NameTrie
 
-__all__ = ["LinkingModel", "check_device", "load_model"]
+__all__ = ["LinkingModel", "load_model"]
 
 #: The most tokens of a mention in the decoder prompt, and of a name that is embedded.
 _MENTION_LIMIT = 24
@@ -171,44 +173,26 @@ class LinkingModel:
         ids, mask = self.tokens(list(distinct), self.backbone.max_source)
         states = self.backbone.encode(ids, mask)
         rows = torch.tensor([distinct[source] for source in sources], device=ids.device)
-        tokens = self._marked(ids, mask)[rows]
-        if spans is not None:
-            self._place(tokens, sources, spans)
+        tokens = marked_tokens(ids, mask, self._marker_ids)[rows]
+        for mention, span in enumerate(spans or ()):
+            if span is not None:
+                place = tokens_at(self._offsets(sources[mention]), span)
+                tokens[mention] = torch.tensor(place, device=ids.device)
         shared = len(distinct) < len(sources)
         vectors = span_vectors(states[rows] if shared else states, tokens)
         checked = check_scores(vectors.float().cpu().numpy(), "embeddings")
         memory = self.backbone.memory(states, mask)
         return replace(memory, sources=rows) if shared else memory, checked
 
-    def _marked(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """The tokens of the marked mention of each source [sources, 2], markers included."""
-        start, end = self._marker_ids
-        order = torch.arange(ids.shape[1], device=ids.device)
-        begin = ((ids == start) * (len(order) - order)).argmax(1)
-        last = torch.where((ids == end).any(1), (ids == end).int().argmax(1) + 1, mask.sum(1))
-        return torch.stack([begin, last], 1)
-
-    def _place(
-        self, tokens: Tensor, sources: Sequence[str], spans: Sequence[tuple[int, int] | None]
-    ) -> None:
-        """Write the tokens of the mentions that are not marked into ``tokens`` [mentions, 2]."""
-        placed = [mention for mention, span in enumerate(spans) if span is not None]
-        offsets: dict[str, np.ndarray] = {}
-        for mention in placed:
-            source = sources[mention]
-            if source not in offsets:
-                encoded = self.tokenizer(
-                    source,
-                    truncation=True,
-                    max_length=self.backbone.max_source,
-                    return_offsets_mapping=True,
-                )
-                offsets[source] = np.array(encoded["offset_mapping"]).reshape(-1, 2)
-            (begins, ends), (start, end) = offsets[source].T, spans[mention] or (0, 0)
-            # Special tokens have empty spans.
-            inside = np.flatnonzero((begins < ends) & (begins < end) & (ends > start))
-            first, behind = (inside[0], inside[-1] + 1) if len(inside) else (0, len(begins))
-            tokens[mention] = torch.tensor([first, behind], device=tokens.device)
+    def _offsets(self, source: str) -> np.ndarray:
+        """The offsets of the tokens that the encoder reads of a source: int64 [tokens, 2]."""
+        encoded = self.tokenizer(
+            source,
+            truncation=True,
+            max_length=self.backbone.max_source,
+            return_offsets_mapping=True,
+        )
+        return np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
     @cached_property
     def _marker_ids(self) -> tuple[int, int]:
@@ -446,33 +430,3 @@ def _opened_again(
         raise ModelError(f"{folder}: its weights have changed since the linker was pickled")
     model = replace(model, **changes)
     return model.in_precision(precision) if packed or precision != "fp32" else model
-
-
-def check_device(device: str) -> None:
-    """Check that this machine, and this build of torch, have a device.
-
-    >>> check_device("cpu")
-
-    Raises
-    ------
-    ConfigError
-        If they do not; the message names the devices that there are.
-    """
-    kind = str(device).partition(":")[0]
-    known = ["cpu"]
-    if torch.cuda.is_available():
-        known += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        known.append("mps")
-    try:
-        if kind == "meta":
-            raise RuntimeError("it computes nothing")
-        torch.empty(1, device=torch.device(device))
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
-        # The message of torch is not used, because it names devices that are not there either.
-        built = "" if torch.backends.cuda.is_built() else ", whose torch was built without CUDA"
-        where = built if kind == "cuda" else ""
-        raise ConfigError(
-            f"the device {device!r} is not available on this machine{where}; expected "
-            f"{' or '.join(known)}"
-        ) from None

@@ -10,7 +10,7 @@ import torch
 
 from biolink.cli import main
 from biolink.errors import ConfigError
-from biolink.infer.network.model import check_device
+from biolink.infer.network.devices import check_device
 from biolink.kb import Concept, KnowledgeBase
 
 Captured = pytest.CaptureFixture[str]

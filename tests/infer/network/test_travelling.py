@@ -18,7 +18,8 @@ import biolink
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.backbone import Backbone
-from biolink.infer.network.model import LinkingModel, check_device, load_model
+from biolink.infer.network.devices import check_device
+from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Int8Linear, PackedLinear, Precision, in_precision
 
 NAMES = ["fever", "cancer of the breast"]
