@@ -84,7 +84,7 @@ def named(data: Contents) -> Contents:
 def united(first: Concept, second: Concept) -> Concept:
     """Return the first concept with the names, definitions, types and ids of the second added.
 
-    The id and the preferred name of the first stay.
+    The id and the preferred name of the first stay, and its taxon, if it has one.
 
     >>> united(Concept("1", "flu"), Concept("2", "influenza")).names
     ('flu', 'influenza')
@@ -100,6 +100,8 @@ def united(first: Concept, second: Concept) -> Concept:
         types=union(first.types, second.types),
         xrefs=union(first.xrefs, second.xrefs),
         alternative_ids=union(first.alternative_ids, second.alternative_ids),
+        parents=union(first.parents, second.parents),
+        taxon=first.taxon or second.taxon,
     )
 
 
@@ -193,6 +195,7 @@ class Builder:
         table = pa.Table.from_batches(self.batches, schema=SCHEMA)
         ids, id_rows = self.index_ids(table)
         names, arrays = self.index_names(table)
+        parents = self.index_parents(table, prefixes)
         manifest = {
             **prefixes.to_manifest(),
             "normalisation": NORMALISATION,
@@ -202,7 +205,7 @@ class Builder:
             **({"dropped": self.dropped} if self.dropped else {}),
             **({"columns": list(self.columns)} if self.columns else {}),
         }
-        return Contents(table, names, ids, id_rows, *arrays, manifest)
+        return Contents(table, names, ids, id_rows, *arrays, *parents, manifest)
 
     def lead_on(self) -> dict[int, list[str]]:
         """Map each concept's row to the obsolete ids that lead to it, in any number of steps."""
@@ -236,6 +239,22 @@ class Builder:
         for concept_id, row in self.rows.items():
             id_rows[trie[concept_id]] = row
         return trie, id_rows
+
+    def index_parents(self, table: pa.Table, prefixes: Prefixes) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of the parents; it is called when all ids lead to their rows."""
+        parent_rows = array("i")
+        indptr = np.zeros(table.num_rows + 1, dtype=np.int64)
+        for row, parents in enumerate(_column(table, "parents")):
+            known: dict[int, None] = {}
+            for parent_id in parents or ():
+                parent = self.rows.get(parent_id)
+                if parent is None:
+                    parent = self.rows.get(prefixes.bare(parent_id))
+                if parent is not None:
+                    known[parent] = None
+            parent_rows.extend(known)
+            indptr[row + 1] = len(parent_rows)
+        return indptr, np.array(parent_rows, dtype=np.int32)
 
     def index_names(
         self, table: pa.Table

@@ -49,6 +49,11 @@ class Concept:
         Other ids of this concept: ids that were merged into it, and obsolete ids that it replaced.
     source
         The vocabulary or file that the concept comes from.
+    parents
+        Ids of its direct parents, the more general concepts directly above it, in the order of the
+        source. The base need not have them.
+    taxon
+        The id of the species or other taxon to which it belongs, or "".
 
     >>> Concept("D003920", "Diabetes Mellitus", synonyms=("diabetes",)).names
     ('Diabetes Mellitus', 'diabetes')
@@ -62,6 +67,8 @@ class Concept:
     xrefs: tuple[str, ...] = ()
     alternative_ids: tuple[str, ...] = ()
     source: str = ""
+    parents: tuple[str, ...] = ()
+    taxon: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,10 +28,12 @@ SCHEMA = pa.schema(
         ("xrefs", pa.list_(pa.string())),
         ("alternative_ids", pa.list_(pa.string())),
         ("source", pa.string()),
+        ("parents", pa.list_(pa.string())),
+        ("taxon", pa.string()),
     ]
 )
 #: Columns that hold lists.
-LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids")
+LIST_FIELDS = ("synonyms", "definitions", "types", "xrefs", "alternative_ids", "parents")
 lists_of = attrgetter(*LIST_FIELDS)
 
 
@@ -56,6 +58,12 @@ class Contents:
         int32 [pairs of a name and an owner]: the rows of the owners.
     name_preferred
         bool [pairs of a name and an owner]: whether the name is the owner's preferred name.
+    parent_indptr
+        int64 [concepts + 1]: the parents of the concept in row ``i`` are the concepts in the rows
+        ``parent_rows[parent_indptr[i]:parent_indptr[i + 1]]``, in the order of the source.
+    parent_rows
+        int32 [pairs of a concept and a parent]: the rows of the parents. Parents that the base
+        lacks have no row; only the table has their ids.
     manifest
         Where the concepts come from, and the problems that were counted when they were read.
     """
@@ -67,6 +75,8 @@ class Contents:
     name_indptr: np.ndarray
     name_rows: np.ndarray
     name_preferred: np.ndarray
+    parent_indptr: np.ndarray
+    parent_rows: np.ndarray
     manifest: dict[str, Any]
 
     @property
@@ -98,4 +108,10 @@ def _digest(data: Contents) -> str:
 def concept_of(record: dict[str, Any]) -> Concept:
     """Return the concept of a row of the table; the row is given as a dictionary."""
     lists = {key: tuple(record[key] or ()) for key in LIST_FIELDS}
-    return Concept(id=record["id"], name=record["name"], source=record["source"], **lists)
+    return Concept(
+        id=record["id"],
+        name=record["name"],
+        source=record["source"],
+        taxon=record["taxon"] or "",
+        **lists,
+    )

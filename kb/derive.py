@@ -26,20 +26,30 @@ def merged(
     """Return the contents of two bases together; see :meth:`KnowledgeBase.merge`."""
     additions: dict[str, list[Concept]] = {}
     appended: list[Concept] = []
+    joined: dict[str, list[str]] = {}
     for concept in other:
         targets = {concept.id, *concept.xrefs, *(mapping or {}).get(concept.id, ())}
         rows = {row for row in map(kb.row_of, targets) if row is not None}
         for row in sorted(rows):
             additions.setdefault(kb.id_at(row), []).append(concept)
+            joined.setdefault(concept.id, []).append(kb.id_at(row))
         if not rows and unmatched:
             appended.append(concept)
+
+    def with_parents_here(concept: Concept, own_id: str) -> Concept:
+        """Replace parents that were merged into concepts of this base by these concepts."""
+        ids = [other.resolve(parent) or parent for parent in concept.parents]
+        here = dict.fromkeys(new for old in ids for new in joined.get(old, (old,)))
+        # If parent and child were merged into one concept, it is not its own parent.
+        return replace(concept, parents=tuple(i for i in here if i != own_id))
 
     def united_concepts() -> Iterator[Concept]:
         for concept in kb:
             for addition in additions.get(concept.id, ()):
-                concept = united(concept, addition)
+                concept = united(concept, with_parents_here(addition, concept.id))
             yield concept
-        yield from appended
+        for concept in appended:
+            yield with_parents_here(concept, concept.id)
 
     dropped = (
         Dropped(reason, entry["examples"][0], entry["count"])

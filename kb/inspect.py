@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,13 +70,33 @@ class Difference:
     equal: int
 
 
+class _Counted:
+    """Counts what is added, and keeps the first of it as examples."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.examples: list[str] = []
+
+    def add(self, example: str) -> None:
+        self.count += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(example)
+
+    def finding(self, what: str) -> Finding:
+        return Finding(what, self.count, tuple(self.examples))
+
+
 def summarise(kb: KnowledgeBase) -> dict[str, Any]:
     """Return counts and provenance of a knowledge base, in the order in which they are printed."""
     types: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     definitions = 0
     names_as_written = 0
+    below = missing = in_taxa = 0
     for concept in kb:
+        below += bool(concept.parents)
+        missing += sum(1 for _ in _missing_parents(kb, concept))
+        in_taxa += bool(concept.taxon)
         types.update(concept.types or ("",))
         sources[concept.source] += 1
         definitions += bool(concept.definitions)
@@ -88,6 +108,9 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "names after normalisation": kb.name_count,
         "names shared by several concepts": len(_homonyms(kb)),
         "concepts with a definition": definitions,
+        "concepts with a parent": below,
+        **({"parents that are not in the knowledge base": missing} if missing else {}),
+        **({"concepts with a taxon": in_taxa} if in_taxa else {}),
         "prefix": _prefixes_written(kb),
         "fingerprint": kb.fingerprint,
         "semantic types": dict(types.most_common(20)),
@@ -98,6 +121,10 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
             for source in kb.manifest.get("sources", ())
         ],
     }
+
+
+def _missing_parents(kb: KnowledgeBase, concept: Concept) -> Iterator[str]:
+    return (parent for parent in concept.parents if parent not in kb)
 
 
 def _prefixes_written(kb: KnowledgeBase) -> str:
@@ -195,8 +222,17 @@ def validate(
         for count, name_id in homonyms[:_EXAMPLES]
     )
     findings.append(Finding("homonyms (names of several concepts)", len(homonyms), worst))
-    bare = [concept.id for concept in kb if not concept.definitions]
-    findings.append(Finding("concepts without definitions", len(bare), tuple(bare[:_EXAMPLES])))
+    bare, missing = _Counted(), _Counted()
+    for concept in kb:
+        if not concept.definitions:
+            bare.add(concept.id)
+        for parent in _missing_parents(kb, concept):
+            missing.add(f"{concept.id}: {parent}")
+    findings.append(missing.finding("parents that are not in the knowledge base"))
+    in_cycles = [kb.id_at(row) for row in kb.rows_in_cycles()]
+    what = "concepts that are their own ancestors (cycles of parents)"
+    findings.append(Finding(what, len(in_cycles), tuple(in_cycles[:_EXAMPLES])))
+    findings.append(bare.finding("concepts without definitions"))
     if token_counts is not None:
         names = [kb.name_at(int(i)) for i in np.flatnonzero(kb.name_mask)]
         long = [

@@ -10,7 +10,6 @@ base, and adds a mask of its rows.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biolink.errors import ConfigError, KnowledgeBaseError, UnknownConceptError
-from biolink.kb.arguments import listed, need, need_callable, need_iterable, need_path, texts_of
+from biolink.kb.arguments import need, need_callable, need_iterable, need_path, texts_of
 from biolink.kb.build import built, named
 from biolink.kb.concept import Concept, Record
 from biolink.kb.contents import Contents
 from biolink.kb.curies import Prefixes
 from biolink.kb.derive import merged, with_names
-from biolink.kb.name_table import NameTable
+from biolink.kb.hierarchy import HierarchyTable
+from biolink.kb.parts import known_values, rows_in_hierarchy, rows_with_ids
 from biolink.kb.problems import OnProblem
 from biolink.kb.readers import read_contents
 from biolink.kb.store import is_store, open_store, save_store
@@ -35,12 +35,10 @@ from biolink.kb.wording import counted
 
 __all__ = ["KnowledgeBase"]
 
-log = logging.getLogger(__name__)
-
 _A_BASE = "the path of a stored or readable knowledge base"
 
 
-class KnowledgeBase(NameTable):
+class KnowledgeBase(HierarchyTable):
     """An immutable set of concepts.
 
     Make one with :meth:`read`, :meth:`open` or :meth:`from_concepts`. Iterating over it gives the
@@ -271,6 +269,7 @@ class KnowledgeBase(NameTable):
         ids: str | Iterable[str] | None = None,
         types: str | Iterable[str] | None = None,
         sources: str | Iterable[str] | None = None,
+        branch: str | Iterable[str] | None = None,
         predicate: Callable[[Concept], bool] | None = None,
     ) -> KnowledgeBase:
         """Return the concepts that meet all the given conditions, sharing the memory of this base.
@@ -285,6 +284,9 @@ class KnowledgeBase(NameTable):
             string is one type or, if the base has no such type, several separated by commas.
         sources
             Keep the concepts from any of these sources; otherwise as for types.
+        branch
+            Keep the concepts with these ids and all concepts below them in the hierarchy. A single
+            string is one id or, if the base has no such id, several separated by commas.
         predicate
             Keep the concepts for which this function returns True. It is called only with concepts
             that meet the other conditions.
@@ -293,7 +295,13 @@ class KnowledgeBase(NameTable):
         ------
         ConfigError
             If no id occurs, or the base has no concept of a type or source; the message lists the
-            types or sources that it has.
+            types or sources that it has. If an id of ``branch`` is unknown, or no concept of the
+            base has a parent.
+
+        >>> concepts = [Concept("1", "neoplasms"), Concept("2", "carcinoma", parents=("1",))]
+        >>> kb = KnowledgeBase.from_concepts([*concepts, Concept("3", "fever")])
+        >>> [concept.id for concept in kb.subset(branch="1")]
+        ['1', '2']
         """
         need_callable("predicate", predicate, "a function of a concept")
         mask = np.ones(self.data.table.num_rows, dtype=bool)
@@ -301,11 +309,11 @@ class KnowledgeBase(NameTable):
             mask &= self.row_mask
         if ids is not None:
             wanted = np.zeros_like(mask)
-            wanted[_rows_of(self, texts_of("ids", ids))] = True
+            wanted[rows_with_ids(self, ids)] = True
             mask &= wanted
         if types is not None:
             column = self.data.table.column("types").combine_chunks()
-            known = _known("types", types, self.every_type)
+            known = known_values("types", types, self.every_type)
             matches = pc.is_in(pc.list_flatten(column), pa.array(known, pa.string()))
             has_type = np.zeros_like(mask)
             has_type[pc.filter(pc.list_parent_indices(column), matches).to_numpy()] = True
@@ -313,8 +321,10 @@ class KnowledgeBase(NameTable):
         if sources is not None:
             column = self.data.table.column("source")
             every = frozenset(filter(None, column.unique().to_pylist()))
-            known = _known("sources", sources, every)
+            known = known_values("sources", sources, every)
             mask &= pc.is_in(column, pa.array(known, pa.string())).to_numpy()
+        if branch is not None:
+            mask &= self.branch(rows_in_hierarchy("branch", self, branch))
         if predicate is not None:
             for row in map(int, np.flatnonzero(mask)):
                 mask[row] = predicate(self.concept_at(row))
@@ -399,44 +409,6 @@ class KnowledgeBase(NameTable):
                 self.manifest.get("options", {}),
             )
         )
-
-
-def _rows_of(kb: KnowledgeBase, ids: list[str]) -> list[int]:
-    """Return the rows of the concepts with these ids; warn of unknown ids."""
-    rows_of_ids = [kb.row_of(concept_id) for concept_id in ids]
-    rows = [row for row in rows_of_ids if row is not None]
-    absent = [i for i, row in zip(ids, rows_of_ids, strict=True) if row is None]
-    if absent:
-        examples = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
-        problem = f"{len(absent):,} of {len(ids):,} ids are not in the knowledge base: {examples}"
-        if not rows:
-            raise ConfigError(f"{problem}; expected ids such as {_example(kb)}")
-        log.warning("biolink: warning: %s", problem)
-    return rows
-
-
-def _example(kb: KnowledgeBase) -> str:
-    first = next(iter(kb.base), None)
-    return "those of its concepts" if first is None else repr(first.id)
-
-
-def _known(what: str, given: Iterable[str], every: frozenset[str]) -> list[str]:
-    """Return these types or sources in the spelling of the base, ignoring case."""
-    wanted = texts_of(what, given)
-    spellings: dict[str, list[str]] = {}
-    for value in every:
-        spellings.setdefault(value.lower(), []).append(value)
-    if isinstance(given, str) and given.strip().lower() not in spellings:
-        wanted = [value for value in given.split(",") if value.strip()]
-    expected = f"expected {what} among {listed(every)}" if every else f"it has no {what} at all"
-    if not any(map(str.strip, wanted)):
-        raise ConfigError(f"the list of {what} is empty; {expected}")
-    wanted = [value.strip() for value in wanted]
-    unknown = [value for value in wanted if value.lower() not in spellings]
-    if unknown:
-        named = ", ".join(map(repr, unknown))
-        raise ConfigError(f"the knowledge base has no concept of the {what} {named}; {expected}")
-    return [spelling for value in wanted for spelling in spellings[value.lower()]]
 
 
 def _subset_of(base: KnowledgeBase, mask: np.ndarray) -> KnowledgeBase:

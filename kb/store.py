@@ -9,13 +9,18 @@
 ``name_indptr.npy``       the owners of name i are ``name_rows[indptr[i]:indptr[i + 1]]``
 ``name_rows.npy``         rows of the owners; those whose preferred name it is come first
 ``name_preferred.npy``    whether the name is the preferred name of that row
+``parent_indptr.npy``     the parents of row i are ``parent_rows[indptr[i]:indptr[i + 1]]``
+``parent_rows.npy``       rows of the parents
 ``checked.json``          written when the store is first opened; see :mod:`biolink.kb.sealed`
 ========================  ==========================================================
+
+Stores of version 2 have neither parents nor taxa; they can still be opened.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +57,10 @@ __all__ = [
 ]
 
 FORMAT = "biolink-kb"
-VERSION = 2
-_ARRAYS = ("id_rows", "name_indptr", "name_rows", "name_preferred")
+VERSION = 3
+_ARRAYS = (
+    "id_rows", "name_indptr", "name_rows", "name_preferred", "parent_indptr", "parent_rows",
+)  # fmt: skip
 _FILES = (
     "concepts.arrow",
     "names.marisa",
@@ -64,6 +71,9 @@ _FILES = (
 INDEX = "index"
 _INDEXES = ("trie-*", "lexical-*", "dense-*", FROZEN)
 KIND = Kind(FORMAT, VERSION, "knowledge base", _FILES, "build it again with `biolink kb build`")
+#: The version before, without the files and columns of the hierarchy.
+_BEFORE = replace(KIND, version=2, files=tuple(f for f in _FILES if not f.startswith("parent")))
+_NEW_COLUMNS = ("parents", "taxon")
 
 
 def is_store(path: str | Path) -> bool:
@@ -73,11 +83,8 @@ def is_store(path: str | Path) -> bool:
     files of a store.
     """
     folder = Path(path)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        manifest = None
-    if isinstance(manifest, dict) and isinstance(manifest.get("format"), str):
+    manifest = _readable_manifest(folder)
+    if isinstance(manifest.get("format"), str):
         return bool(manifest["format"] == FORMAT)
     return sum((folder / name).is_file() for name in _FILES) > 1
 
@@ -146,14 +153,20 @@ _COMPUTED = {"format", "version", "counts", "fingerprint", "files", "checksum", 
 def open_store(path: str | Path) -> Contents:
     """Memory-map a stored knowledge base; see :meth:`KnowledgeBase.open`."""
     folder = Path(path)
-    manifest = _manifest(folder)
-    check_files(folder, KIND, manifest)
+    kind = _kind_of(folder)
+    manifest = _manifest(folder, kind)
+    check_files(folder, kind, manifest)
     try:
         table = pa.ipc.open_file(pa.memory_map(str(folder / "concepts.arrow"))).read_all()
         names = marisa_trie.Trie().mmap(str(folder / "names.marisa"))
         ids = marisa_trie.Trie().mmap(str(folder / "ids.marisa"))
     except (pa.ArrowException, ValueError, RuntimeError, OSError) as error:
         raise KIND.damage(folder, f"cannot be read ({error})") from None
+    if kind is _BEFORE:
+        for name in _NEW_COLUMNS:
+            table = table.append_column(
+                SCHEMA.field(name), pa.nulls(table.num_rows, SCHEMA.field(name).type)
+            )
     if not table.schema.equals(SCHEMA):
         raise KIND.damage(folder / "concepts.arrow", "has other columns")
     count, owned = table.num_rows, len(names)
@@ -176,17 +189,45 @@ def open_store(path: str | Path) -> Contents:
     check_range(file["id_rows"], id_rows, count)
     check_ascending(file["name_indptr"], indptr, 0, len(rows))
     check_range(file["name_rows"], rows, count)
-    return Contents(table, names, ids, id_rows, indptr, rows, preferred, manifest)
+    # Without parents, all elements are the same zero in memory.
+    parent_indptr = np.broadcast_to(np.zeros(1, np.int64), count + 1)
+    parents = np.empty(0, np.int32)
+    if kind is KIND:
+        parent_indptr = mapped_array(file["parent_indptr"], np.int64)
+        parents = mapped_array(file["parent_rows"], np.int32)
+        if len(parent_indptr) != count + 1:
+            what = f"has {len(parent_indptr):,} elements; expected {count + 1:,}"
+            raise KIND.damage(file["parent_indptr"], what)
+        check_ascending(file["parent_indptr"], parent_indptr, 0, len(parents))
+        check_range(file["parent_rows"], parents, count)
+    return Contents(
+        table, names, ids, id_rows, indptr, rows, preferred, parent_indptr, parents, manifest
+    )
 
 
 def verify_store(path: str | Path) -> list[str]:
     """Return the names of the files that have changed since they were written; reads all files."""
     folder = Path(path)
-    return changed_files(folder, _manifest(folder))
+    return changed_files(folder, _manifest(folder, _kind_of(folder)))
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    manifest = read_manifest(folder, KIND)
+def _readable_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder, unchecked; it is empty if it cannot be read."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _kind_of(folder: Path) -> Kind:
+    """Return the kind of the store: the present version, unless it says the one before."""
+    before = _readable_manifest(folder).get("version") == _BEFORE.version
+    return _BEFORE if before else KIND
+
+
+def _manifest(folder: Path, kind: Kind) -> dict[str, Any]:
+    manifest = read_manifest(folder, kind)
     if manifest.get("normalisation") != NORMALISATION:
         raise KnowledgeBaseError(
             f"{folder} was written with another normalisation than this biolink uses: {KIND.cure}"

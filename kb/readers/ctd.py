@@ -133,4 +133,5 @@ def _concept(line: str, columns: list[str], separator: str) -> Concept:
         xrefs=tuple(f"{prefix}:{x}" for column, prefix in _XREFS.items() for x in several(column)),
         alternative_ids=tuple(dict.fromkeys(map(_bare, alternatives))),
         source="CTD",
+        parents=tuple(dict.fromkeys(map(_bare, several("ParentIDs")))),
     )

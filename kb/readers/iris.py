@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["curie_of"]
+__all__ = ["TOP_CLASSES", "curie_of"]
+
+#: The class above all classes, as IRI and as CURIE. It is no concept, so it is nobody's parent.
+TOP_CLASSES = {"http://www.w3.org/2002/07/owl#Thing", "owl:Thing"}
 
 #: Addresses that are followed by the local part of an id, and the prefixes of the CURIEs.
 _ADDRESSES = (

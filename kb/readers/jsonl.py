@@ -72,6 +72,8 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Record]:
                 xrefs=_texts(record, "xrefs"),
                 alternative_ids=_texts(record, "alternative_ids"),
                 source=as_text(record.get("source"), '"source"'),
+                parents=_texts(record, "parents"),
+                taxon=as_text(record.get("taxon"), '"taxon"'),
             )
         except Unfit as error:
             expected = 'an object with "id", "name" and lists of further names and types'

@@ -16,6 +16,7 @@ from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import peek
 from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 from biolink.kb.readers.mesh_tops import TOPS
+from biolink.kb.readers.mesh_trees import tree_parents
 from biolink.kb.wording import columns_seen, counted
 
 LABEL = "MeSH tables: descriptor terms, tree numbers, scope notes, supplementary names (folder)"
@@ -148,41 +149,49 @@ def read(
         )
         problem = f"no table of descriptor terms ({headers or 'no files'})"
         raise InputError(str(path), None, problem, f"the columns {', '.join(_ROLES['terms'])}")
-    types: dict[str, dict[str, None]] = defaultdict(dict)
+    descriptors: dict[str, str] = {}
+    numbers: dict[str, list[str]] = defaultdict(list)
     if "trees" in roles:
         for row in _rows(roles["trees"], on_problem):
-            types[row["DescriptorUI"]][branch_type(row["TreeNumber"])] = None
+            descriptors[row["TreeNumber"]] = row["DescriptorUI"]
+            numbers[row["DescriptorUI"]].append(row["TreeNumber"])
         for number, ui in TOPS.items():
-            types[ui][branch_type(number)] = None
+            descriptors.setdefault(number, ui)
+            numbers[ui].append(number)
     notes = {}
     if "notes" in roles:
         rows = _rows(roles["notes"], on_problem)
         notes = {row["DescriptorUI"]: row["ScopeNote"] for row in rows}
 
-    def concept(mesh_id: str, name: str, terms: dict[str, None]) -> Concept:
+    def concept(mesh_id: str, name: str, terms: dict[str, None]) -> Iterator[Record]:
         terms.pop(name, None)
         note = notes.get(mesh_id, "").strip()
-        return Concept(
+        own = numbers.get(mesh_id, ())
+        parents, lacking = tree_parents(own, descriptors)
+        if lacking:
+            yield Dropped("tree numbers below one that no descriptor has", mesh_id, lacking)
+        yield Concept(
             id=mesh_id,
             name=name,
             synonyms=tuple(terms),
             definitions=(note,) if note else (),
-            types=tuple(filter(None, types.get(mesh_id, ()))),
+            types=tuple(dict.fromkeys(filter(None, map(branch_type, own)))),
             source="MeSH descriptor",
+            parents=parents,
         )
 
     current, name, terms = "", "", {}  # type: str, str, dict[str, None]
     for row in _rows(roles["terms"], on_problem):
         if row["DescriptorUI"] != current:
             if current:
-                yield concept(current, name, terms)
+                yield from concept(current, name, terms)
             current, name, terms = row["DescriptorUI"], row["DescriptorName"], {}
         if permuted or row.get("IsPermutedTermYN") != "Y":
             terms[row["TermName"]] = None
         else:
             yield Dropped("permuted terms", current)
     if current:
-        yield concept(current, name, terms)
+        yield from concept(current, name, terms)
     if "supplementary" in roles:
         yield from _supplementary(roles["supplementary"], supplementary, on_problem)
 

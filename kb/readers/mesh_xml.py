@@ -1,13 +1,16 @@
 """MeSH XML as NLM publishes it: descriptor (desc2024.xml) and supplementary (supp2024.xml) records.
 
 The file is parsed as a stream of elements, and each record is removed from memory after it has been
-read.
+read. Parents of a descriptor may follow it in the file, so descriptors with tree numbers are kept
+as concepts and yielded at the end. Supplementary records have no tree numbers; the descriptors to
+which they are mapped are their parents.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +19,7 @@ from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import DAMAGED, display_name, open_binary
 from biolink.kb.problems import OnProblem, raise_or_report
 from biolink.kb.readers.mesh_tables import branch_type
+from biolink.kb.readers.mesh_trees import tree_parents
 
 LABEL = "MeSH XML, descriptors or supplementary records"
 
@@ -43,6 +47,8 @@ def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) 
     InputError
         If the file is not well-formed XML (the message names the line), or a record has no id.
     """
+    below: list[tuple[Concept, list[str]]] = []
+    descriptors: dict[str, str] = {}
     with open_binary(path) as stream:
         try:
             root = None
@@ -52,7 +58,13 @@ def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) 
                 if event == "end" and element.tag in ("DescriptorRecord", "SupplementalRecord"):
                     kind = element.tag.removesuffix("Record")
                     try:
-                        yield from _record(element, kind, permuted, display_name(path))
+                        numbers = _tree_numbers(element)
+                        for record in _record(element, kind, permuted, numbers, display_name(path)):
+                            if numbers and isinstance(record, Concept):
+                                below.append((record, numbers))
+                                descriptors.update(dict.fromkeys(numbers, record.id))
+                            else:
+                                yield record
                     except InputError as error:
                         raise_or_report(error, on_problem)
                     root.clear()
@@ -65,10 +77,31 @@ def read(path: str | Path, on_problem: OnProblem = None, permuted: bool = True) 
             raise InputError(
                 display_name(path), None, f"damaged compression ({error})", "a whole file"
             ) from None
+    yield from _with_parents(below, descriptors)
+
+
+def _with_parents(
+    below: Sequence[tuple[Concept, list[str]]], descriptors: Mapping[str, str]
+) -> Iterator[Record]:
+    """Yield the descriptors, which are given with their tree numbers, with their parents."""
+    for concept, numbers in below:
+        parents, lacking = tree_parents(numbers, descriptors)
+        if lacking:
+            yield Dropped("tree numbers below one that no descriptor has", concept.id, lacking)
+        yield replace(concept, parents=parents)
+
+
+def _tree_numbers(element: ElementTree.Element) -> list[str]:
+    numbers = ((e.text or "").strip() for e in element.iterfind("TreeNumberList/TreeNumber"))
+    return list(filter(None, numbers))
 
 
 def _record(
-    element: ElementTree.Element, kind: str, permuted: bool, source: str
+    element: ElementTree.Element,
+    kind: str,
+    permuted: bool,
+    numbers: Sequence[str],
+    source: str,
 ) -> Iterator[Record]:
     ui = (element.findtext(f"{kind}UI") or element.findtext(f"{kind}RecordUI") or "").strip()
     name = (
@@ -100,8 +133,7 @@ def _record(
         return
     terms.pop(name, None)
     if kind == "Descriptor":
-        numbers = (e.text or "" for e in element.iterfind("TreeNumberList/TreeNumber"))
-        types = [branch_type(number.strip()) for number in numbers]
+        types = list(map(branch_type, numbers))
     else:
         types = [_SUPPLEMENTARY_TYPES.get(element.get("SCRClass", ""), "")]
     mapped = [
@@ -118,4 +150,5 @@ def _record(
         types=tuple(dict.fromkeys(filter(None, types))),
         xrefs=tuple(f"mesh-heading:{heading}" for heading in mapped),
         source="MeSH descriptor" if kind == "Descriptor" else "MeSH supplementary",
+        parents=tuple(dict.fromkeys(filter(None, mapped))),
     )

@@ -149,6 +149,7 @@ def _term(
         xrefs=tuple(dict.fromkeys(x.split(' "')[0].strip() for x in fields.get("xref", ()))),
         alternative_ids=tuple(fields.get("alt_id", ())),
         source=term_id.partition(":")[0],
+        parents=tuple(dict.fromkeys(fields.get("is_a", ()))),
     )
 
 

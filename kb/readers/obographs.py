@@ -8,7 +8,7 @@ the others (``benchmarks/results/knowledge-bases.md``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from biolink.errors import InputError
 from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.files import display_name
 from biolink.kb.problems import OnProblem, raise_or_report
-from biolink.kb.readers.iris import curie_of
+from biolink.kb.readers.iris import TOP_CLASSES, curie_of
 from biolink.kb.readers.json_values import Unfit, as_list, as_object, as_text, parse_file, written
 
 LABEL = "OBO Graphs JSON"
@@ -63,10 +63,28 @@ def read(
     expected = 'OBO Graphs JSON: {"graphs": [{"nodes": [...]}]}'
     parsed = parse_file(path, expected)
     where = ""
+
+    def report(where: str, error: Unfit) -> None:
+        problem = InputError(display_name(path), None, f"{where}: {error}", expected)
+        raise_or_report(problem, on_problem)
+
     try:
         if not isinstance(parsed, dict) or "graphs" not in parsed:
             raise Unfit('no "graphs"')
-        for number, graph in enumerate(as_list(parsed["graphs"], '"graphs"'), 1):
+        graphs = as_list(parsed["graphs"], '"graphs"')
+        parents: dict[str, dict[str, None]] = {}
+        for number, graph in enumerate(graphs, 1):
+            where = f"graph {number}: "
+            edges = as_list(as_object(graph, "it").get("edges"), '"edges"')
+            for place, edge in enumerate(edges, 1):
+                try:
+                    child, parent = _is_a(edge)
+                    if parent and parent not in TOP_CLASSES:
+                        parents.setdefault(child, {})[parent] = None
+                except Unfit as error:
+                    report(f"graph {number}, edge {place}", error)
+            edges.clear()
+        for number, graph in enumerate(graphs, 1):
             where = f"graph {number}: "
             nodes = as_list(as_object(graph, "it").get("nodes"), '"nodes"')
             size = len(nodes)
@@ -74,16 +92,25 @@ def read(
             while nodes:  # Nodes are removed, so that memory is freed as concepts are made.
                 node = nodes.pop()
                 try:
-                    yield from list(_class(node, kept, deprecated))
+                    yield from list(_class(node, kept, deprecated, parents))
                 except Unfit as error:
-                    mistake = f"graph {number}, node {size - len(nodes)}: {error}"
-                    problem = InputError(display_name(path), None, mistake, expected)
-                    raise_or_report(problem, on_problem)
+                    report(f"graph {number}, node {size - len(nodes)}", error)
     except Unfit as error:
         raise InputError(display_name(path), None, f"{where}{error}", expected) from None
 
 
-def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
+def _is_a(edge: Any) -> tuple[str, str]:
+    """Return the IRIs of a class and its parent; ("", "") for an edge of another kind."""
+    if not isinstance(edge, dict):
+        raise Unfit(f"{written(edge)} is not an object")
+    if as_text(edge.get("pred"), '"pred"') != "is_a":
+        return "", ""
+    return as_text(edge.get("sub"), '"sub"'), as_text(edge.get("obj"), '"obj"')
+
+
+def _class(
+    node: Any, kept: set[str], deprecated: bool, parents: Mapping[str, Iterable[str]]
+) -> Iterator[Record]:
     if not isinstance(node, dict):
         raise Unfit(f"{written(node)} is not an object")
     iri = as_text(node.get("id"), '"id"')
@@ -124,6 +151,9 @@ def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
     if not label and not names:
         yield Dropped("without a name", concept_id)
         return
+    curies = [curie_of(parent) for parent in parents.get(iri, ())]
+    if None in curies:
+        yield Dropped("parents without a CURIE for their IRI", concept_id, curies.count(None))
     definition = as_text(as_object(meta.get("definition"), '"definition"').get("val"), '"val"')
     xrefs = (as_text(entry.get("val"), '"val"').strip() for entry in _objects(meta, "xrefs"))
     yield Concept(
@@ -135,6 +165,7 @@ def _class(node: Any, kept: set[str], deprecated: bool) -> Iterator[Record]:
         xrefs=tuple(dict.fromkeys(filter(None, xrefs))),
         alternative_ids=tuple(curie_of(i) or i for i in properties.get(_ALTERNATIVE, ())),
         source=concept_id.partition(":")[0],
+        parents=tuple(dict.fromkeys(filter(None, curies))),
     )
 
 

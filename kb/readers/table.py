@@ -1,10 +1,11 @@
 """CSV or TSV with named columns: one row per concept, or one row per name.
 
 The columns ``id`` and ``name`` are required; options give their names if these differ. The columns
-``synonyms``, ``definitions``, ``types``, ``xrefs``, ``source``, ``obsolete`` and ``replaced_by``
-are optional. Several values in a cell are separated by ``|``. A row that repeats an id adds its
-names to that concept. Cells may be quoted in CSV; in TSV a quote is an ordinary character. The CSV
-files of BioPortal are also read (``Class ID``, ``Preferred Label``, ...).
+``synonyms``, ``definitions``, ``types``, ``xrefs``, ``source``, ``parents``, ``taxon``,
+``obsolete`` and ``replaced_by`` are optional. Several values in a cell are separated by ``|``. A
+row that repeats an id adds its names to that concept. Cells may be quoted in CSV; in TSV a quote is
+an ordinary character. The CSV files of BioPortal are also read (``Class ID``, ``Preferred Label``,
+...).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from biolink.kb.concept import Columns, Concept, Dropped, Record
 from biolink.kb.csv_rows import CsvLines, csv_rows, header_cells
 from biolink.kb.files import display_name, numbered_lines, stem_suffixes
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
-from biolink.kb.readers.iris import curie_of
+from biolink.kb.readers.iris import TOP_CLASSES, curie_of
 from biolink.kb.wording import columns_seen, counted
 
 LABEL = "CSV or TSV with named columns (id, name, ...), BioPortal's CSV"
@@ -30,6 +31,8 @@ _ALIASES = {
     "types": ("types", "type", "semantic_type", "semantic types"),
     "xrefs": ("xrefs", "xref"),
     "source": ("source", "sources"),
+    "parents": ("parents", "parent", "parent_ids", "parent_id"),
+    "taxon": ("taxon", "taxon_id", "tax_id", "taxid"),
     "obsolete": ("obsolete", "is_obsolete", "deprecated"),
     "replaced_by": ("replaced_by", "replaced by"),
     "cui": ("cui",),
@@ -95,6 +98,8 @@ def read(
     name: str | None = None,
     synonyms: str | None = None,
     types: str | None = None,
+    parents: str | None = None,
+    taxon: str | None = None,
     value_separator: str = "|",
 ) -> Iterator[Record]:
     """Stream one concept per row; rows with the same id are merged later.
@@ -105,7 +110,7 @@ def read(
         The file.
     on_problem
         Called with the problem of each row that cannot be read, instead of raising it.
-    id, name, synonyms, types
+    id, name, synonyms, types, parents, taxon
         The names of these columns. Default: None, for the usual names.
     value_separator
         The character between several values in a cell. Default: ``|``.
@@ -118,7 +123,10 @@ def read(
     source = display_name(path)
     if not value_separator:
         raise ConfigError("the option value_separator is empty; expected a character")
-    named = {"id": id, "name": name, "synonyms": synonyms, "types": types}
+    named = {
+        "id": id, "name": name, "synonyms": synonyms, "types": types, "parents": parents,
+        "taxon": taxon,
+    }  # fmt: skip
     rows = _rows(path, source, on_problem)
     begin, header = next(rows, (1, []))
     columns = [cell.strip() for cell in header]
@@ -186,4 +194,6 @@ def _record(row: dict[str, str], separator: str, from_bioportal: bool) -> Record
         xrefs=(*several("xrefs"), *(f"UMLS:{cui}" for cui in cuis)),
         alternative_ids=(row["id"],) if concept_id != row["id"] else (),
         source=row.get("source", ""),
+        parents=tuple(as_id(parent) for parent in several("parents") if parent not in TOP_CLASSES),
+        taxon=row.get("taxon", ""),
     )

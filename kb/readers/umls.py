@@ -1,12 +1,13 @@
-"""UMLS Rich Release Format: a folder with MRCONSO.RRF, and optionally MRSTY, MRDEF and MRCUI.
+"""UMLS Rich Release Format: a folder with MRCONSO.RRF.
 
-The columns are those of the UMLS Reference Manual (NLM), chapter 3. MRCONSO is sorted by CUI, so
-the concepts are streamed; definitions and semantic types are kept in memory.
+MRSTY, MRDEF, MRREL and MRCUI may lie beside it. The columns are those of the UMLS Reference Manual
+(NLM), chapter 3. MRCONSO is sorted by CUI, so the concepts are streamed; definitions, semantic
+types and parents are kept in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from biolink.errors import InputError
@@ -115,6 +116,12 @@ def read(
         example, count = left_out.get(reason, (cui, 0))
         left_out[reason] = example, count + 1
 
+    kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
+    parents: dict[str, tuple[str, ...]] = {}
+    mrrel = _file(folder, "MRREL")
+    if mrrel is not None:
+        relations = _rows(mrrel, 16, on_problem)
+        parents = _parents(relations, kept_sources, suppressed, leave_out)
     definitions: dict[str, list[str]] = {}
     mrdef = _file(folder, "MRDEF")
     if mrdef is not None:
@@ -123,7 +130,6 @@ def read(
                 definitions.setdefault(cells[0], []).append(cells[5])
             else:
                 leave_out("suppressed definitions", cells[0])
-    kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
 
     def concept(cui: str, names: list[tuple[bool, str, str, str]]) -> Concept | None:
         concept_types = semantic.get(cui, ())
@@ -144,6 +150,7 @@ def read(
             types=tuple(dict.fromkeys(concept_types)),
             xrefs=tuple(xrefs),
             source="UMLS",
+            parents=parents.get(cui, ()),
         )
 
     current, names = "", []  # type: str, list[tuple[bool, str, str, str]]
@@ -176,6 +183,36 @@ def read(
                 yield Dropped("retired", cells[0], replaced_by=cells[5])
     for reason, (example, count) in left_out.items():
         yield Dropped(reason, example, count)
+
+
+def _parents(
+    relations: Iterable[Sequence[str]],
+    sources: set[str] | None,
+    suppressed: bool,
+    leave_out: Callable[[str, str], None],
+) -> dict[str, tuple[str, ...]]:
+    """Map CUIs to the CUIs of their parents, from the rows of MRREL.
+
+    REL is the relationship of the second concept to the first (UMLS Reference Manual, table
+    "Related Concepts"): PAR says that the second is a parent of the first, CHD that it is a child.
+    """
+    parents: dict[str, tuple[str, ...]] = {}
+    # Concepts with the same parents share the tuple of their ids.
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for first, _, _, relation, second, _, _, _, _, _, source, _, _, _, suppress, _ in relations:
+        if relation not in ("PAR", "CHD"):
+            continue
+        child, parent = (first, second) if relation == "PAR" else (second, first)
+        if not suppressed and suppress != "N":
+            leave_out("suppressed parents", child)
+        elif sources is not None and source not in sources:
+            leave_out("parents in other vocabularies", child)
+        elif child == parent:
+            leave_out("parents that are the concept itself", child)
+        elif parent not in parents.get(child, ()):
+            more = (*parents.get(child, ()), parent)
+            parents[child] = known.setdefault(more, more)
+    return parents
 
 
 def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str]:

@@ -30,7 +30,12 @@ from biolink.pipeline import EMBEDDED
 def base(letter: str) -> KnowledgeBase:
     return KnowledgeBase.from_concepts(
         [
-            Concept(f"{letter}{i:03}", f"{letter} fever {i:03}", (f"{letter} heat {i % 7}",))
+            Concept(
+                f"{letter}{i:03}",
+                f"{letter} fever {i:03}",
+                (f"{letter} heat {i % 7}",),
+                parents=(f"{letter}{i // 2:03}",) if i else (),
+            )
             for i in range(150)
         ],
         prefix=letter,
