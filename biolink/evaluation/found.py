@@ -19,6 +19,7 @@ import numpy as np
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation.cases import gold_of, known_id
+from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.statistics import interval, resampled
 from biolink.kb.arguments import need
 from biolink.kb.knowledge_base import KnowledgeBase
@@ -71,6 +72,10 @@ class FoundReport:
         Kind of error -> number of annotated concepts that were missed, or of wrong links.
     provenance
         What was measured and with what, as the caller gave it.
+    distances
+        Distance to the gold in the hierarchy of the knowledge base -> number of wrong links of
+        right spans (:func:`biolink.evaluation.distances.distances_to_gold`); None without a
+        hierarchy.
     """
 
     documents: int
@@ -79,6 +84,7 @@ class FoundReport:
     linked_right: float
     misses: dict[str, int]
     provenance: dict[str, Any] = field(default_factory=dict)
+    distances: dict[str, int] | None = None
 
     def to_json(self) -> str:
         """Return the report as a JSON object."""
@@ -132,6 +138,7 @@ def evaluate_found(
     counts_of_documents: list[list[int]] = []
     misses = dict.fromkeys(_MISSES, 0)
     named = 0
+    wrong: list[tuple[str, set[str]]] = []
     if kb is not None:
         need("kb", kb, KnowledgeBase, "a KnowledgeBase")
     for annotated, other in _pairs(gold, found):
@@ -152,10 +159,11 @@ def evaluate_found(
             if span not in links:
                 near = any(span[0] < end and start < span[1] for start, end in links)
                 misses["found with another span" if near else "not found"] += 1
-            elif links[span] is None:
+            elif (best := links[span]) is None:
                 misses["found and NIL"] += 1
-            elif links[span] not in ids:
+            elif best not in ids:
                 misses["wrong concept"] += 1
+                wrong.append((best, ids))
         misses["linked where nothing is annotated"] += sum(
             not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
         )
@@ -168,6 +176,7 @@ def evaluate_found(
         linked_right=concept_rates.right / named if named else 0.0,
         misses=misses,
         provenance=provenance or {},
+        distances=distances_to_gold(wrong, kb),
     )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, shown
 from biolink.evaluation.cases import Case, case_of, known_id
+from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.slices import Known
 from biolink.evaluation.statistics import interval, mean, resampled
 from biolink.kb import KnowledgeBase
@@ -104,6 +105,9 @@ class Report:
         development documents were added to it as names (BioSyn's preprocessing).
     provenance
         What was measured and with what, as the caller gave it.
+    distances
+        Distance to the gold in the hierarchy of the knowledge base -> number of wrong links
+        (:func:`biolink.evaluation.distances.distances_to_gold`); None without a hierarchy.
     cases
         Every counted mention, in order.
     """
@@ -121,6 +125,7 @@ class Report:
     slices: dict[str, dict[str, Slice]]
     protocol: str = "strict"
     provenance: dict[str, Any] = field(default_factory=dict)
+    distances: dict[str, int] | None = None
     cases: tuple[Case, ...] = field(default=(), repr=False)
 
     @property
@@ -248,6 +253,7 @@ def evaluate(
             mean(at_1[where]), mean(five[where]), _interval(at_1[where], owners[where], seed)
         )
 
+    best = ((case.links[0][0], case.gold) for case in cases if case.links)
     slices = _slices(cases, owners, seed)
     return Report(
         documents=count,
@@ -263,6 +269,7 @@ def evaluate(
         slices=slices,
         protocol=protocol,
         provenance=provenance or {},
+        distances=distances_to_gold(((i, gold) for i, gold in best if i not in gold), kb),
         cases=tuple(cases),
     )
 

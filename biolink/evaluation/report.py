@@ -91,6 +91,15 @@ def _reasons(report: Report) -> list[tuple[str, int]]:
     return Counter(case.why for case in report.errors).most_common()
 
 
+_DISTANCE_TITLE = "Distance of wrong links to the gold in the hierarchy"
+_DISTANCE_COLUMNS = ("distance", "wrong links", "share")
+
+
+def _distance_rows(distances: Mapping[str, int]) -> list[list[str]]:
+    every = max(1, sum(distances.values()))
+    return [[name, str(count), f"{count / every:.1%}"] for name, count in distances.items()]
+
+
 def _provenance(report: Report) -> list[tuple[str, str]]:
     return [(key, str(value)) for key, value in report.provenance.items()]
 
@@ -113,6 +122,9 @@ def to_markdown(
     blocks += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
     reasons = [[why, str(count)] for why, count in _reasons(main)]
     blocks += ["## Misses", markdown_table(("why", "mentions"), reasons)]
+    if main.distances is not None:
+        rows = _distance_rows(main.distances)
+        blocks += [f"## {_DISTANCE_TITLE}", markdown_table(_DISTANCE_COLUMNS, rows)]
     provenance = [[key, value] for key, value in _provenance(main)]
     blocks += ["## Provenance", markdown_table(("what", "value"), provenance)]
     return "\n\n".join(blocks) + "\n"
@@ -139,6 +151,9 @@ def to_html(
         body += ["<h2>Reliability</h2>", _reliability_plot(main.cases)]
     body.append("<h2>Misses</h2>")
     body.append(html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
+    if main.distances is not None:
+        body.append(f"<h2>{_DISTANCE_TITLE}</h2>")
+        body.append(html_table(_DISTANCE_COLUMNS, _distance_rows(main.distances)))
     shown = main.errors[:_ERRORS_SHOWN]
     if len(shown) < len(main.errors):
         body.append(
@@ -197,9 +212,11 @@ def _found_sections(
     name, main = next(iter(reports.items()))
     misses = [[why, str(count)] for why, count in main.misses.items()]
     provenance = [[key, str(value)] for key, value in main.provenance.items()]
+    distances = [] if main.distances is None else _distance_rows(main.distances)
     return [
         ("Found and linked, exact spans", _FOUND_COLUMNS, _found_rows(reports)),
         (f"Misses of {name}", ("what", "mentions"), misses),
+        *([(_DISTANCE_TITLE, _DISTANCE_COLUMNS, distances)] if distances else []),
         ("Provenance", ("what", "value"), provenance),
     ]
 

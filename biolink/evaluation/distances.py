@@ -1,0 +1,52 @@
+"""How far wrong links are from the gold concepts in the hierarchy of the knowledge base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from biolink.kb.knowledge_base import KnowledgeBase
+
+__all__ = ["distances_to_gold"]
+
+_NEAR = {1: "1 step (a parent or child)", 2: "2 steps"}
+_FAR, _UNRELATED = "3 steps or more", "unrelated"
+
+
+def distances_to_gold(
+    wrong: Iterable[tuple[str, Iterable[str]]], kb: KnowledgeBase | None
+) -> dict[str, int] | None:
+    """Count wrong links by their distance to the nearest gold concept.
+
+    The distance is the number of steps on the shortest path through a common ancestor, which is
+    called the tree-induced error (:meth:`biolink.KnowledgeBase.distance` has the source). Links
+    without a common ancestor with any gold concept are unrelated.
+
+    Parameters
+    ----------
+    wrong
+        For each wrong link the id of its concept and the ids of the gold concepts. It is not
+        counted if the knowledge base lacks the concept, or all gold concepts.
+    kb
+        The knowledge base.
+
+    Returns
+    -------
+    Distance in words -> number of links, or None without a knowledge base that has a hierarchy.
+
+    >>> from biolink.kb import Concept, KnowledgeBase
+    >>> fever, q_fever = Concept("1", "fever"), Concept("2", "Q fever", parents=("1",))
+    >>> kb = KnowledgeBase.from_concepts([fever, q_fever, Concept("3", "cold")])
+    >>> counts = distances_to_gold([("2", {"1"}), ("3", {"1"})], kb)
+    >>> {distance: count for distance, count in counts.items() if count}
+    {'1 step (a parent or child)': 1, 'unrelated': 1}
+    """
+    if kb is None or not kb.has_hierarchy:
+        return None
+    counts = dict.fromkeys((*_NEAR.values(), _FAR, _UNRELATED), 0)
+    for linked, gold in wrong:
+        known = [concept for concept in gold if concept in kb]
+        if known and linked in kb:
+            distances = (kb.distance(linked, concept) for concept in known)
+            nearest = min((d for d in distances if d is not None), default=None)
+            counts[_UNRELATED if nearest is None else _NEAR.get(nearest, _FAR)] += 1
+    return counts
