@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
     from biolink.infer.rank.task import LinkerOptions
     from biolink.kb import Concept, KnowledgeBase
+    from biolink.levels import roll_up
     from biolink.pipeline import link, load
 
 __version__ = "0.1.0"
@@ -65,6 +66,7 @@ _HOME = {
     "link": "biolink.pipeline",
     "load": "biolink.pipeline",
     "read": "biolink.formats",
+    "roll_up": "biolink.levels",
     "to_dataframe": "biolink.frames",
     "to_html": "biolink.html",
     "write": "biolink.formats",
@@ -97,6 +99,7 @@ __all__ = [
     "link",
     "load",
     "read",
+    "roll_up",
     "to_dataframe",
     "to_html",
     "write",

@@ -54,6 +54,7 @@ def load(
     calibration: Calibration | str | Path | None = None,
     precision: Precision = "fp32",
     types: str | Iterable[str] | None = None,
+    branch: str | Iterable[str] | None = None,
     **options: Any,
 ) -> AnyLinker:
     """Load a linker; without arguments the embedded default, which works offline.
@@ -94,6 +95,9 @@ def load(
     types
         The semantic types of the concepts to which mentions may be linked
         (:meth:`biolink.KnowledgeBase.subset`). Default: all.
+    branch
+        The ids of concepts; mentions may be linked to these and to all concepts below them in the
+        hierarchy (:meth:`biolink.KnowledgeBase.subset`). Default: all.
     options
         Options of the linker: the fields of :class:`biolink.LinkerOptions`, or, for a model that
         finds mentions, those of :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
@@ -124,8 +128,8 @@ def load(
     if model is not None:
         model = need_path(model, "the path of a model folder")
     kb = _knowledge_base(kb)
-    if types is not None:
-        kb = kb.subset(types=types)
+    if types is not None or branch is not None:
+        kb = kb.subset(types=types, branch=branch)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
     settings = loaded.settings
     if nil is None and settings.nil is not None:

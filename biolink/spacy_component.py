@@ -95,6 +95,7 @@ def register_extensions() -> None:
         "kb": None,
         "mentions": "auto",
         "types": None,
+        "branch": None,
         "nil": None,
         "top_k": None,
         "batch_size": 32,
@@ -109,6 +110,7 @@ def make_component(
     kb: str | None,
     mentions: str,
     types: Any,
+    branch: Any,
     nil: str | None,
     top_k: int | None,
     batch_size: int,
@@ -117,8 +119,9 @@ def make_component(
 ) -> LinkingComponent:
     """Make the component; see :class:`LinkingComponent`."""
     return LinkingComponent(
-        nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite
-    )
+        nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite,
+        branch,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,8 @@ class LinkingComponent:
     overwrite
         Whether entities that already have a ``kb_id_`` are linked, too. If not, they stay as they
         are.
+    branch
+        Link only to the concepts with these ids and to all concepts below them in the hierarchy.
     """
 
     def __init__(
@@ -173,6 +178,7 @@ class LinkingComponent:
         batch_size: int = 32,
         spans_key: str | None = None,
         overwrite: bool = False,
+        branch: str | Iterable[str] | None = None,
     ) -> None:
         if mentions not in MENTIONS:
             raise ConfigError(f"mentions is {mentions!r}; expected one of {', '.join(MENTIONS)}")
@@ -188,12 +194,15 @@ class LinkingComponent:
                 need_path(path, f"the path of a {what}")
         if types is not None:
             types = types if isinstance(types, str) else texts_of("types", types)
-            _check_types(types, kb)
+        if branch is not None:
+            branch = branch if isinstance(branch, str) else texts_of("branch", branch)
+        _check_part(types, branch, kb)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {
             "mentions": mentions, "types": types, "nil": nil, "top_k": top_k,
             "batch_size": batch_size, "spans_key": spans_key, "overwrite": overwrite,
+            "branch": branch,
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
@@ -221,7 +230,8 @@ class LinkingComponent:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
         options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
-        return load(self.model, self.kb, nil, types=self.settings["types"], **options)
+        options |= {"types": self.settings["types"], "branch": self.settings["branch"]}
+        return load(self.model, self.kb, nil, **options)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_linker": None, "_process": -1}
@@ -346,9 +356,12 @@ class LinkingComponent:
         return self
 
 
-def _check_types(types: str | Sequence[str], kb: str | None) -> None:
-    """Raise an error for types that the knowledge base lacks, if it can be opened at once.
+def _check_part(
+    types: str | Sequence[str] | None, branch: str | Sequence[str] | None, kb: str | None
+) -> None:
+    """Raise an error for types or a branch that the knowledge base lacks.
 
+    It is raised here if the base can be opened at once.
     For other knowledge bases the error is raised when the linker is loaded.
     """
     from biolink.kb import KnowledgeBase
@@ -356,8 +369,8 @@ def _check_types(types: str | Sequence[str], kb: str | None) -> None:
     from biolink.places import EMBEDDED
 
     folder = EMBEDDED / "kb" if kb is None else kb
-    if is_store(folder):
-        KnowledgeBase.open(folder).subset(types=types)
+    if (types is not None or branch is not None) and is_store(folder):
+        KnowledgeBase.open(folder).subset(types=types, branch=branch)
 
 
 def _document(doc: Doc, spans: Iterable[Span]) -> Document:

@@ -11,6 +11,7 @@ from biolink.cli.bench import bench_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
 from biolink.cli.options import (
+    Branch,
     DocumentFormat,
     Files,
     GoldDocuments,
@@ -122,6 +123,17 @@ def link(
         ),
     ] = None,
     types: Types = None,
+    branch: Branch = None,
+    roll_up: Annotated[
+        str | None,
+        typer.Option(
+            "--roll-up",
+            help="Replace each linked concept by a more general one: a number N stands for its "
+            "ancestor at depth N of the hierarchy (the tops have depth 0), ids separated by commas "
+            "for the nearest of these that is above it.",
+            callback=not_empty,
+        ),
+    ] = None,
     recogniser: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +201,8 @@ def link(
         top_k=top_k,
         nil=nil if threshold is None else "+".join(filter(None, (f"threshold={threshold}", nil))),
         types=types,
+        branch=branch,
+        roll_up=roll_up,
         recogniser=recogniser,
         calibration=calibration,
         precision=precision,

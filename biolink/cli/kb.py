@@ -10,6 +10,7 @@ import typer
 from biolink.cli.bases import ids_in, opened
 from biolink.cli.console import collected_problems
 from biolink.cli.options import (
+    Branch,
     KbFormat,
     KbOption,
     KbOutput,
@@ -199,6 +200,7 @@ def subset(
             callback=not_empty,
         ),
     ] = None,
+    branch: Branch = None,
 ) -> None:
     """Write a part of a knowledge base as a NAME.kb folder of its own."""
     from biolink.cli.console import message
@@ -207,12 +209,12 @@ def subset(
     from biolink.kb.wording import counted
 
     check_store_target(output)
-    if ids is None and types is None and sources is None:
-        raise ConfigError("no part was chosen; expected --ids, --types or --sources")
+    if ids is None and types is None and sources is None and branch is None:
+        raise ConfigError("no part was chosen; expected --ids, --types, --sources or --branch")
     wanted = None if ids is None else ids_in(ids)
     with collected_problems() as problems:
         base = opened(source, problems.append)
-        part = base.subset(ids=wanted, types=types, sources=sources)
+        part = base.subset(ids=wanted, types=types, sources=sources, branch=branch)
         if not len(part):
             raise ConfigError(f"no concept of {source} belongs to that part; nothing was written")
         part.save(output)

@@ -22,7 +22,6 @@ from biolink.kb.files import STDIO, check_named_folder
 from biolink.kb.temporary import temporary_beside
 from biolink.kb.wording import counted
 from biolink.scale.blocks import (
-    BlockLinker,
     Linked,
     LinkSettings,
     blocks_of,
@@ -229,7 +228,7 @@ def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Itera
     recognise = RECOGNISE[job.mentions]
     blocks = blocks_of(documents, job.batch_size)
     if job.workers == 1:
-        linker = BlockLinker(loaded(job.settings), recognise, job.settings.curies)
+        linker = job.settings.block_linker(loaded(job.settings), recognise)
         # Workers use one thread, too, so the results are the same to the last bit.
         with one_thread():
             yield map(linker, blocks)

@@ -10,6 +10,7 @@ import typer
 from biolink.errors import ConfigError
 
 __all__ = [
+    "Branch",
     "DocumentFormat",
     "Files",
     "GoldDocuments",
@@ -130,6 +131,15 @@ Types = Annotated[
         callback=not_empty,
     ),
 ]
+Branch = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        help="Keep only the concepts with these ids, separated by commas, and all concepts below "
+        "them in the hierarchy of the knowledge base.",
+        callback=not_empty,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of the bootstrap.")]
 
 KbOption = Annotated[
@@ -164,7 +174,7 @@ ReaderOptions = Annotated[
     typer.Option(
         "--option",
         help="An option of the format's reader, as name=value. It may be repeated. Of a table, "
-        "id=, name=, synonyms= and types= name the columns.",
+        "id=, name=, synonyms=, types=, parents= and taxon= name the columns.",
         callback=not_empty,
     ),
 ]

@@ -62,6 +62,8 @@ class LinkSettings:
     top_k: int | None = None
     nil: str | None = None
     types: str | None = None
+    branch: str | None = None
+    roll_up: str | None = None
     recogniser: str | None = None
     calibration: str | None = None
     precision: str = "fp32"
@@ -77,6 +79,7 @@ class LinkSettings:
         options: dict[str, Any] = {
             "precision": self.precision,
             "types": self.types,
+            "branch": self.branch,
             "device": self.device,
         }
         if self.top_k is not None:
@@ -96,6 +99,10 @@ class LinkSettings:
             calibration=self.calibration,
             **options,
         )
+
+    def block_linker(self, linker: AnyLinker, recognise: bool | None) -> BlockLinker:
+        """Return what links blocks with this linker as the settings say."""
+        return BlockLinker(linker, recognise, self.curies, self.roll_up)
 
     def stored(
         self, folder: Path, progress: Callable[[str, int, int], None] | None = None
@@ -153,12 +160,22 @@ class BlockLinker:
         Whether mentions are found, as for :meth:`biolink.Linker.pipe`.
     curies
         Whether the ids of links get the prefixes of their vocabularies.
+    roll_up
+        The level to which links are rolled up (:func:`biolink.roll_up`). Default: None, which
+        leaves them as they are.
     """
 
     def __init__(
-        self, linker: AnyLinker, recognise: bool | None = None, curies: bool = False
+        self,
+        linker: AnyLinker,
+        recognise: bool | None = None,
+        curies: bool = False,
+        roll_up: str | None = None,
     ) -> None:
+        from biolink.levels import RollUp
+
         self.linker, self.recognise, self.curies = linker, recognise, curies
+        self.rolled_up = None if roll_up is None else RollUp(linker.kb.base, roll_up)
 
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:
@@ -175,6 +192,8 @@ class BlockLinker:
 
     def _linked(self, block: Sequence[Document]) -> list[Document]:
         linked = list(self.linker.pipe(block, len(block), self.recognise))
+        if self.rolled_up is not None:
+            linked = list(map(self.rolled_up, linked))
         if not self.curies:
             return linked
         return [with_curies(document, self.linker.kb) for document in linked]
@@ -266,7 +285,7 @@ def _ready() -> BlockLinker:
         assert _settings is not None
         single_threaded()
         settings, recognise = _settings
-        _linker = BlockLinker(settings.linker(), recognise, settings.curies)
+        _linker = settings.block_linker(settings.linker(), recognise)
     return _linker
 
 

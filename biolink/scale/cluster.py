@@ -144,7 +144,7 @@ class _Linking:
         if self.linker is None:
             single_threaded()
             settings = self.job.settings
-            self.linker = BlockLinker(settings.linker(), self.job.recognise, settings.curies)
+            self.linker = settings.block_linker(settings.linker(), self.job.recognise)
         return link_shard(Shards(self.job.folder), self.linker, block)
 
 

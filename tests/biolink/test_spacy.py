@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,15 @@ def test_wrong_settings(folders: dict[str, str]) -> None:
         pipeline(folders, mentions="some")
     with pytest.raises(ConfigError, match="batch_size"):
         pipeline(folders, batch_size=0)
+
+
+def test_a_branch(folders: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no concept of the knowledge base has a parent in it"):
+        pipeline(folders, branch="D5")
+    concepts = [replace(c, parents=("D5",) if c.id == "D3" else ()) for c in CONCEPTS]
+    KnowledgeBase.from_concepts(concepts).save(tmp_path / "x.kb")
+    nlp = pipeline({**folders, "kb": str(tmp_path / "x.kb")}, branch=["D5"])
+    assert [(e.text, e.kb_id_) for e in nlp(TEXTS[2]).ents] == [("breast cancer", "D3")]
 
 
 def ruled(folders: dict[str, str], patterns: list[dict[str, str]], **config: Any) -> Any:

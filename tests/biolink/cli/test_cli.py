@@ -68,6 +68,42 @@ def test_kb_commands(table: Path, tmp_path: Path) -> None:
     assert "names longer than the decoder allows" in out
 
 
+def test_branches_and_roll_up(model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "kb.tsv").write_text(
+        "id\tname\tparents\nD1\tCancer\t\nD2\tLung cancer\tD1\nD3\tFever\tD9\n"
+    )
+    base = tmp_path / "x.kb"
+    assert run("kb", "build", tmp_path / "kb.tsv", "-o", base).returncode == 0
+    out = run("kb", "info", base).stdout
+    assert "concepts with a parent: 2" in out
+    assert "parents that are not in the knowledge base: 1" in out
+    out = run("kb", "validate", base).stdout
+    assert "parents that are not in the knowledge base: 1\n  D3: D9" in out
+    done = run("kb", "subset", base, "--branch", "D1", "-o", tmp_path / "part.kb")
+    assert done.returncode == 0, done.stderr
+    assert [c.id for c in KnowledgeBase.open(tmp_path / "part.kb")] == ["D1", "D2"]
+    given = ("link", "--kb", base, "--model", model_folder, "--text", "Fever in lung cancer.")
+
+    def linked(*options: object) -> list[tuple[str, str]]:
+        done = run(*given, *options)
+        assert done.returncode == 0, done.stderr
+        mentions = json.loads(done.stdout)["mentions"]
+        return [(m["text"], link["concept_id"]) for m in mentions for link in m["links"][:1]]
+
+    assert linked() == [("Fever", "D3"), ("lung cancer", "D2")]
+    assert linked("--branch", "D2") == [("lung cancer", "D2")]
+    assert linked("--roll-up", 0) == [("Fever", "D3"), ("lung cancer", "D1")]
+    # The level is that of the whole base, also when mentions are linked to a part of it.
+    assert linked("--roll-up", "D1", "--branch", "D2") == [("lung cancer", "D1")]
+    for option, message in (
+        (("--branch", "D7"), "branch has the id 'D7', which is not in the knowledge base"),
+        (("--roll-up", "5"), "roll-up is to depth 5; expected a number from 0 to 1"),
+    ):
+        done = run(*given, *option)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert message in done.stderr
+
+
 def test_mistakes_are_one_line_and_leave_nothing(
     table: Path,
     tmp_path: Path,
@@ -84,7 +120,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (("kb", "build", tmp_path / "none", "-o", tmp_path / "bad.kb"), "no such file"),
         (("kb", "info", tmp_path), "the format of the knowledge base is not recognised"),
         (("kb", "build", bad, "-o", tmp_path / "b.kb", "--option", "x"), "expected name=value"),
-        (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types or --sources"),
+        (("kb", "subset", table, "-o", tmp_path / "b.kb"), "--ids, --types, --sources or --branch"),
         (
             ("kb", "subset", table, "--types", "None", "-o", tmp_path / "b.kb"),
             "has no concept of the types",

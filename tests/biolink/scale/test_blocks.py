@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from biolink.documents import Document
 from biolink.errors import BiolinkError, InputError, MissingDependencyError, ModelError
 from biolink.kb import KnowledgeBase
 from biolink.scale.blocks import BlockLinker, LinkSettings, blocks_of, link_in_processes
+from tests.tiny_models import CONCEPTS
 
 TEXTS = ("Fever and lung cancer.", "Aspirin for a cold.", "Nothing here.", "Breast tumor.")
 
@@ -28,6 +29,18 @@ def settings(model_folder: Path, kb: KnowledgeBase, tmp_path_factory: Any) -> Li
     folder = tmp_path_factory.mktemp("stored")
     kb.save(folder / "x.kb")
     return LinkSettings(str(folder / "x.kb"), str(model_folder), types="Disease").stored(folder)
+
+
+def test_workers_link_to_a_branch_and_roll_up(model_folder: Path, tmp_path: Path) -> None:
+    above = {"D3": ("D5",), "D4": ("D5",)}
+    concepts = [replace(concept, parents=above.get(concept.id, ())) for concept in CONCEPTS]
+    KnowledgeBase.from_concepts(concepts).save(tmp_path / "x.kb")
+    settings = LinkSettings(str(tmp_path / "x.kb"), str(model_folder), branch="D5", roll_up="0")
+    for workers in (link_in_processes(settings, [documents(4)], workers=1), None):
+        done = workers or map(settings.block_linker(settings.linker(), None), [documents(4)])
+        mentions = [m for linked in done for d in linked.documents for m in d.mentions]
+        assert {m.text for m in mentions if m.links} >= {"lung cancer", "Breast tumor"}
+        assert {link.concept_id for m in mentions for link in m.links} == {"D5"}
 
 
 class Poisoned:
