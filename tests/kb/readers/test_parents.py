@@ -215,7 +215,8 @@ def test_published_hierarchies(data_folder: Path) -> None:
     assert {"Neoplasms", "Skin Diseases"} <= set(names)
     neoplasms = mesh.subset(branch="D009369")
     assert "D001943" in neoplasms and "D001249" not in neoplasms
-    assert mesh.rows_in_cycles() == []
+    # This table puts Strabismus and Ocular Motility Disorders below each other.
+    assert {mesh.id_at(row) for row in mesh.rows_in_cycles()} == {"D013285", "D015835"}
     for file in ("hpo/hp-2016-04-01.obo.gz", "doid/doid-2018-07-05.obographs.json.gz"):
         kb = KnowledgeBase.read(data_folder / "kb" / file)
         below = sum(bool(concept.parents) for concept in kb)
