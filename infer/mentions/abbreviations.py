@@ -20,7 +20,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from biolink.documents import Document
+from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, MissingDependencyError
 from biolink.infer.mentions.spans import segments
 from biolink.kb.names import fold, fold_aligned
@@ -296,13 +296,39 @@ def expand_mention(mention: str, abbreviations: Mapping[str, str]) -> str | None
 
 
 def expand_document(document: Document, find: Finder) -> Document:
-    """The document, with long forms for those mentions that contain abbreviations."""
+    """The document, with long forms for those mentions that contain abbreviations.
+
+    A mention that has a long form already keeps it.
+    """
     if not document.mentions:
         return document
     defined = definitions(document, find)
     if not defined:
         return document
-    return document.with_mentions(
-        replace(mention, long_form=expand_mention(mention.text, defined.at(mention.start)))
-        for mention in document.mentions
-    )
+    otherwise = _meant_otherwise(document.text, defined)
+
+    def expanded(mention: Mention) -> Mention:
+        if mention.long_form is not None:
+            return mention
+        longs = {
+            short: long
+            for short, long in defined.at(mention.start).items()
+            if mention.start not in otherwise.get(short, ())
+        }
+        return replace(mention, long_form=expand_mention(mention.text, longs))
+
+    return document.with_mentions(map(expanded, document.mentions))
+
+
+def _meant_otherwise(text: str, defined: Definitions) -> dict[str, range]:
+    """For a short form that stands in brackets before its first definition, where that holds.
+
+    In "myotonic dystrophy (DM) and diabetes mellitus (DM)", the first DM is not the second, even
+    though its letters do not show what it is.
+    """
+    first = {definition.short: definition.start for definition in reversed(defined.found)}
+    return {
+        short: range(match.start(), end)
+        for short, end in first.items()
+        if (match := re.compile(rf"[(\[]{re.escape(short)}[)\]]").search(text, 0, end))
+    }

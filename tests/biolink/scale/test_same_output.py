@@ -20,18 +20,18 @@ def test_workers_and_batches_change_no_byte(
 ) -> None:
     file = tmp_path / "abstracts.jsonl"
     with lzma.open(data_folder / "text" / "pubmed_abstracts.jsonl.xz", "rt") as lines:
-        abstracts = [json.loads(line)["abstract"] for line in islice(lines, 24)]
+        abstracts = [json.loads(line)["abstract"] for line in islice(lines, 8)]
     write((Document(str(i), abstract) for i, abstract in enumerate(abstracts)), file)
     written = []
     for options in (
         ("--workers", "1"),
-        ("--workers", "2", "--batch-size", "5"),
+        ("--workers", "2", "--batch-size", "3"),
         ("--batch-size", "1"),
     ):
         out = tmp_path / "out.jsonl"
         done = run("link", file, "--precision", precision, "-o", out, *options)
         assert done.returncode == 0, done.stderr
         written.append(out.read_bytes())
-    assert len(written[0]) > 100_000
+    assert len(written[0]) > 30_000
     assert written[1] == written[0]
     assert written[2] == written[0]

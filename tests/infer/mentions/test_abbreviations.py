@@ -51,6 +51,21 @@ def test_the_definition_nearest_before_holds(find: Finder) -> None:
     assert all(TWICE[m.start : m.end] == "MS" for m in expanded.mentions)
 
 
+def test_a_later_definition_does_not_hold_where_the_form_is_in_brackets(find: Finder) -> None:
+    text = "DM here. Myotonic dystrophy (DM) and DM. Diabetes mellitus (DM), DM."
+    expanded = expand_document(shorts(Document("1", text), "DM"), find)
+    second = "Diabetes mellitus"
+    assert [m.long_form for m in expanded.mentions] == [second, None, None, second, second]
+
+
+def test_a_given_long_form_stays(find: Finder) -> None:
+    text = "DM is rare. Breast cancer (BC) is not. BC."
+    given = Mention(0, 2, "DM", long_form="myotonic dystrophy")
+    other = Mention(39, 41, "BC")
+    expanded = expand_document(Document("1", text, mentions=(given, other)), find)
+    assert [m.long_form for m in expanded.mentions] == ["myotonic dystrophy", "Breast cancer"]
+
+
 def test_definitions_at_many_places_are_found(find: Finder) -> None:
     text = "A.\n\nMultiple sclerosis (MS) here."
     (found,) = find(text).found
