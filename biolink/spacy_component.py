@@ -111,7 +111,7 @@ def make_component(
     mentions: str,
     types: Any,
     branch: Any,
-    nil: str | None,
+    nil: str | float | None,
     top_k: int | None,
     batch_size: int,
     spans_key: str | None,
@@ -151,7 +151,7 @@ class LinkingComponent:
     types
         Link only to concepts of these semantic types (:meth:`biolink.KnowledgeBase.subset`).
     nil
-        The NIL policy, as the option ``--nil`` of ``biolink link`` takes it.
+        The NIL policy, as the option ``--nil`` of ``biolink link`` takes it, or a threshold.
     top_k
         The number of links for each entity. Default: that of the linker.
     batch_size
@@ -173,7 +173,7 @@ class LinkingComponent:
         kb: str | None = None,
         mentions: str = "auto",
         types: str | Iterable[str] | None = None,
-        nil: str | None = None,
+        nil: str | float | None = None,
         top_k: int | None = None,
         batch_size: int = 32,
         spans_key: str | None = None,

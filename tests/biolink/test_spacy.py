@@ -81,8 +81,9 @@ def test_entities_of_earlier_components_are_linked(folders: dict[str, str]) -> N
     assert not pipeline(folders, mentions="given")(TEXTS[0]).ents
 
 
-def test_nil_has_a_reason(folders: dict[str, str]) -> None:
-    (ent,) = pipeline(folders, nil="threshold=1")(TEXTS[0]).ents
+@pytest.mark.parametrize("nil", ["threshold=1", 1.0])
+def test_nil_has_a_reason(folders: dict[str, str], nil: str | float) -> None:
+    (ent,) = pipeline(folders, nil=nil)(TEXTS[0]).ents
     assert ent.kb_id_ == "" and ent._.links == ()
     assert "below threshold" in ent._.nil_reason
 
