@@ -2,8 +2,8 @@
 
 A cell that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@`` and
 is not a number) is written with an apostrophe in front, which reading removes. A table of texts may
-be separated by commas, semicolons or tabs; it has an id and a text (or a title and an abstract) in
-columns with any usual name (:mod:`biolink.formats.tables`).
+be separated by commas, semicolons or tabs, and its cells are taken literally. It has an id and a
+text (or a title and an abstract) in columns with any usual name (:mod:`biolink.formats.tables`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO
 
 from biolink.documents import Document
 from biolink.formats.problems import OnProblem, metadata_left_out
-from biolink.formats.tables import COLUMNS, documents_from, is_table, rows_of
+from biolink.formats.tables import COLUMNS, documents_from, is_linked, is_table, rows_of
 from biolink.kb.csv_rows import CsvLines, csv_rows, header_cells
 from biolink.kb.files import display_name, open_text
 
@@ -61,7 +61,7 @@ def read(
             return
         rows = csv_rows(lines, _separator(header.splitlines()[0]), source, on_problem)
         columns = [cell.strip() for cell in next(rows, (0, []))[1]]
-        if "kind" in columns:
+        if is_linked(columns):
             rows = ((line, [_bare(cell) for cell in cells]) for line, cells in rows)
         yield from documents_from(source, columns, rows, text_column, on_problem)
 

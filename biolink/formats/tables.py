@@ -24,7 +24,7 @@ from biolink.formats.problems import (
 )
 from biolink.kb.wording import columns_seen, counted
 
-__all__ = ["COLUMNS", "TEXTS_EXPECTED", "documents_from", "is_table", "rows_of"]
+__all__ = ["COLUMNS", "TEXTS_EXPECTED", "documents_from", "is_linked", "is_table", "rows_of"]
 
 COLUMNS = (
     "document",
@@ -89,9 +89,17 @@ def _field_columns(columns: Sequence[str]) -> dict[str, int]:
     return numbers
 
 
+def is_linked(columns: Sequence[str]) -> bool:
+    """Return whether a header is that of linked documents, which biolink writes.
+
+    Only in such a table are cells escaped or guarded; the cells of other tables are literal.
+    """
+    return set(columns) >= _NEEDED
+
+
 def is_table(columns: Sequence[str]) -> bool:
     """Return whether a header is that of linked documents, or of texts with an id."""
-    if set(columns) >= _NEEDED:
+    if is_linked(columns):
         return True
     numbers = _field_columns(columns)
     return len(columns) > 1 and "id" in numbers and len(numbers) > 1
@@ -125,7 +133,7 @@ def documents_from(
         When no column holds texts; the message names the columns of the table.
     """
     numbered = _of_one_width(source, len(columns), rows, on_problem)
-    if text_column is None and set(columns) >= _NEEDED:
+    if text_column is None and is_linked(columns):
         linked = ((line, cells) for _, line, cells in numbered)
         yield from _linked(source, columns, linked, on_problem)
         return

@@ -2,7 +2,7 @@ r"""TSV: a row per document, passage and mention, with a header; or a table of t
 
 Tabs, line breaks and backslashes inside a cell are written ``\t``, ``\n``, ``\r`` and ``\\``;
 quotes have no special meaning. A table of texts has an id and a text (or a title and an abstract)
-in columns with any usual name (:mod:`biolink.formats.tables`).
+in columns with any usual name (:mod:`biolink.formats.tables`); its cells are taken literally.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO
 
 from biolink.documents import Document
 from biolink.formats.problems import OnProblem, metadata_left_out
-from biolink.formats.tables import COLUMNS, documents_from, is_table, rows_of
+from biolink.formats.tables import COLUMNS, documents_from, is_linked, is_table, rows_of
 from biolink.kb.files import display_name, numbered_lines
 
 LABEL = "TSV, a row per document, passage and mention; or texts with ids"
@@ -58,7 +58,9 @@ def read(
     if header is None:
         return
     columns = [column.strip() for column in header.split("\t")]
-    rows = ((number, [unescape(c) for c in line.split("\t")]) for number, line in lines if line)
+    rows = ((number, line.split("\t")) for number, line in lines if line)
+    if is_linked(columns):
+        rows = ((number, list(map(unescape, cells))) for number, cells in rows)
     yield from documents_from(display_name(path), columns, rows, text_column, on_problem)
 
 

@@ -65,6 +65,23 @@ def test_rows_without_an_id_are_numbered_from_one(name: str, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("columns", ["id\ttext", "id\ttext\tkind", "document\ttext"])
+@pytest.mark.parametrize("name", ["x.tsv", "x.csv"])
+def test_the_cells_of_a_table_of_texts_are_literal(columns: str, name: str, tmp_path: Path) -> None:
+    words = "'=A1 in C:\\new\\temp\\\\ asthma"
+    row = "\t".join(["1", words, "note"][: len(columns.split("\t"))])
+    (tmp_path / name).write_text(f"{columns}\n{row}\n")
+    for text_column in (None, "text"):
+        (document,) = read(tmp_path / name, text_column=text_column)
+        assert (document.id, document.text) == ("1", words)
+    # Tables that biolink writes are read as they were.
+    own = Document("1", "=A1 in C:\\new\t\n\\temp asthma")
+    write(own, tmp_path / f"own-{name}")
+    assert list(read(tmp_path / f"own-{name}")) == [own]
+    (document, *_) = read(tmp_path / f"own-{name}", text_column="text")
+    assert document.text == own.text
+
+
 def test_an_empty_document_keeps_its_line(tmp_path: Path) -> None:
     documents = [Document("1", "one"), Document("2", ""), Document("3", "three")]
     write(documents, tmp_path / "x.lines")
