@@ -43,12 +43,27 @@ def looks_binary(head: str) -> bool:
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
-    """Read the file as one document, whose id is the file's name without suffixes."""
+    """Read the file as one document; its id is the file's name without the format's suffix."""
     with open_text(path) as stream:
         text = stream.read().removeprefix("\ufeff")
-    name = "stdin" if str(path) == STDIO else Path(path).name.split(".")[0]
+    name = "stdin" if str(path) == STDIO else _name(Path(path).name)
     # The name of a file may have bytes that are not UTF-8.
     yield Document(os.fsencode(name).decode("utf-8", "replace"), text)
+
+
+def _name(name: str) -> str:
+    """The name of a file without the suffixes of a compression and of this format.
+
+    Other dots belong to the name, since files may differ in what follows them.
+
+    >>> _name("a.v1.txt.gz"), _name("Dr. X.TXT"), _name("notes")
+    ('a.v1', 'Dr. X', 'notes')
+    """
+    for suffixes in ((".gz", ".xz"), SUFFIXES):
+        suffix = Path(name).suffix
+        if suffix.lower() in suffixes:
+            name = name.removesuffix(suffix)
+    return name
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:

@@ -82,6 +82,20 @@ def test_the_cells_of_a_table_of_texts_are_literal(columns: str, name: str, tmp_
     assert document.text == own.text
 
 
+@pytest.mark.parametrize(
+    ("name", "doc_id"),
+    [
+        *(("a.txt", "a"), ("a.text", "a"), ("a.TXT", "a"), ("a.txt.gz", "a"), ("a.xz", "a")),
+        *(("a", "a"), ("a.v1.txt", "a.v1"), ("a.v2.txt", "a.v2"), ("Dr. X.txt.xz", "Dr. X")),
+        *(("Dr. X", "Dr. X"), ("a.txt.txt", "a.txt"), ("a.gz.txt", "a.gz"), ("2.5", "2.5")),
+    ],
+)
+def test_only_known_suffixes_are_not_part_of_an_id(name: str, doc_id: str, tmp_path: Path) -> None:
+    write(Document("1", "Asthma."), tmp_path / name, format="text")
+    for format in ("text", None):
+        assert [d.id for d in read(tmp_path / name, format)] == [doc_id]
+
+
 def test_an_empty_document_keeps_its_line(tmp_path: Path) -> None:
     documents = [Document("1", "one"), Document("2", ""), Document("3", "three")]
     write(documents, tmp_path / "x.lines")
