@@ -115,8 +115,12 @@ def metadata_held(doc_id: str, label: str, on_problem: OnProblem) -> Iterator[No
 
 
 def metadata_left_out(document: Document, kept: Collection[str] = ()) -> Iterator[str]:
-    """Yield a phrase for each entry of a document's metadata whose key is not among those kept."""
-    return (f"the entry {key[:40]!r} of metadata" for key in document.metadata if key not in kept)
+    """Yield a phrase for each entry of a document's metadata whose key is not among those kept.
+
+    A key that is not a string is named by its ``str``.
+    """
+    keys: Iterable[object] = document.metadata
+    return (f"the entry {str(key)[:40]!r} of metadata" for key in keys if key not in kept)
 
 
 class LeftOut:

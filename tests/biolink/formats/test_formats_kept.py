@@ -225,6 +225,24 @@ def test_metadata_that_a_format_does_not_hold_are_reported(
     assert all(f"{name}: these values are not kept: " in message for message in told)
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.json", "x.xml", "x.PubTator"])
+@pytest.mark.parametrize("key", [1, 2.5, None, True, (1, "a")])
+def test_keys_of_metadata_that_are_not_strings_are_reported(
+    name: str, key: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(Document("1", "asthma", metadata={key: 2}), tmp_path / name)
+    assert f"these values are not kept: the entry {str(key)!r} of metadata (1)" in caplog.text
+    assert [d.text for d in read(tmp_path / name)] == ["asthma"]
+
+
+def test_a_key_that_is_a_number_is_a_string_in_json_lines(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(Document("1", "asthma", metadata={1: 2}), tmp_path / "x.jsonl")  # type: ignore[dict-item]
+    assert next(read(tmp_path / "x.jsonl")).metadata == {"1": 2}
+    assert not caplog.text
+
+
 def test_other_keys_of_json_lines_are_kept_or_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
