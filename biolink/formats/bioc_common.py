@@ -28,15 +28,14 @@ from biolink.errors import InputError
 from biolink.formats.align import align
 from biolink.formats.ids import ids_under, is_id_key, key_of_id, not_ids
 from biolink.formats.jsonl import check_metadata
+from biolink.formats.metadata import relations_of
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
-from biolink.formats.pubtator import ids, relations_of
+from biolink.formats.pubtator import ids
 from biolink.kb.wording import json_kind
 
-__all__ = ["IDS_EXPECTED", "METADATA", "from_entry", "to_bioc"]
+__all__ = ["IDS_EXPECTED", "from_entry", "to_bioc"]
 
 IDS_EXPECTED = 'ids under an infon such as "identifier"'
-#: The keys of metadata that are written.
-METADATA = ("infons", "relations", "passage_infons")
 
 _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 #: Infons of annotations in which PubTator 3 describes the id, and one that only biolink writes.

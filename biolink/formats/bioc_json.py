@@ -15,8 +15,9 @@ from bioc.biocjson.encoder import toJSON
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import IDS_EXPECTED, METADATA, from_entry, to_bioc
+from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
 from biolink.formats.jsonl import OWN_PASSAGES
+from biolink.formats.metadata import of_bioc_left_out
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
@@ -24,7 +25,6 @@ from biolink.formats.problems import (
     check_utf8,
     described,
     metadata_held,
-    metadata_left_out,
     raise_or_report,
     strict_json,
 )
@@ -124,7 +124,7 @@ def _entries(record: Any) -> Iterator[Any]:
 
 
 def left_out(document: Document) -> Iterator[str]:
-    return metadata_left_out(document, METADATA)
+    return of_bioc_left_out(document)
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:

@@ -12,14 +12,14 @@ from lxml import etree
 
 from biolink.documents import Document
 from biolink.errors import InputError
-from biolink.formats.bioc_common import IDS_EXPECTED, METADATA, from_entry, to_bioc
+from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.metadata import of_bioc_left_out
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
     OnProblem,
     described,
     metadata_held,
-    metadata_left_out,
     raise_or_report,
     strict_json,
 )
@@ -148,7 +148,7 @@ def _element(document: Document) -> etree._Element:
 
 
 def left_out(document: Document) -> Iterator[str]:
-    return metadata_left_out(document, METADATA)
+    return of_bioc_left_out(document)
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:

@@ -19,6 +19,7 @@ from typing import IO, Any
 from biolink.documents import Document, Link, Mention, Passage, check_text
 from biolink.errors import InputError
 from biolink.formats.ids import ids_under, key_of_id, not_ids
+from biolink.formats.metadata import not_finite
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
@@ -268,6 +269,10 @@ def _sparse(mention: Mention) -> dict[str, Any]:
             for link in record["links"]
         ]
     return record
+
+
+def left_out(document: Document) -> Iterator[str]:
+    return not_finite(document)
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:

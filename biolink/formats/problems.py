@@ -7,11 +7,10 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any
 
-from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.kb.problems import OnProblem, check_utf8, raise_or_report
 from biolink.kb.wording import counted
@@ -24,7 +23,6 @@ __all__ = [
     "check_utf8",
     "described",
     "metadata_held",
-    "metadata_left_out",
     "raise_or_report",
     "strict_json",
     "whole_number",
@@ -112,15 +110,6 @@ def metadata_held(doc_id: str, label: str, on_problem: OnProblem) -> Iterator[No
         found = f"document {doc_id!r} cannot be written ({described(error)})"
         problem = InputError(label, None, found, "metadata that JSON can hold")
         raise_or_report(problem, on_problem)
-
-
-def metadata_left_out(document: Document, kept: Collection[str] = ()) -> Iterator[str]:
-    """Yield a phrase for each entry of a document's metadata whose key is not among those kept.
-
-    A key that is not a string is named by its ``str``.
-    """
-    keys: Iterable[object] = document.metadata
-    return (f"the entry {str(key)[:40]!r} of metadata" for key in keys if key not in kept)
 
 
 class LeftOut:

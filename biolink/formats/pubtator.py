@@ -20,11 +20,17 @@ from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
 from biolink.formats.ids import join_ids, split_bars, split_ids
+from biolink.formats.metadata import (
+    RELATION,
+    metadata_left_out,
+    relations_left_out,
+    relations_of,
+    says_nothing,
+)
 from biolink.formats.problems import (
     IdsSeen,
     OnProblem,
     check_utf8,
-    metadata_left_out,
     raise_or_report,
     whole_number,
 )
@@ -44,8 +50,6 @@ _ESCAPE = re.compile(r"\\(?:[tnr|]|u[0-9a-f]{4}|\\)")
 # What follows a carriage return that is meant as the end of a line.
 _OTHER_BREAKS = re.compile(r"\r[^|\t\r]*(?:\|[ta]\||\t[0-9]+\t[0-9]+\t)")
 _NUMBER = re.compile(r"\s*[0-9]+\s*")
-#: The keys of a relation's cells in the infons of BioC.
-_RELATION = ("type", "entity1", "entity2", "novel")
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -208,9 +212,12 @@ def _unescaped(field: str) -> str:
 
 def left_out(document: Document) -> Iterator[str]:
     yield from metadata_left_out(document, ("relations",))
+    yield from relations_left_out(document)
     for relation in relations_of(document):
         if not _cells(relation):
             yield "relations without the ids of two concepts"
+        else:
+            yield from _beside_cells(relation)
 
 
 def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem = None) -> None:
@@ -249,20 +256,20 @@ def ids(mention: Mention, missing: str = "-1", escape: bool = False) -> str:
     return join_ids(concept_ids, joiner, missing)
 
 
+def _beside_cells(relation: dict[str, Any]) -> Iterator[str]:
+    """Yield a phrase for each value of a relation that is not one of its cells."""
+    for key, value in relation.items():
+        if key != "infons" and not says_nothing(value):
+            yield f"the key {str(key)[:40]!r} of relations"
+    for key in relation["infons"]:
+        if key not in RELATION:
+            yield f"the infon {str(key)[:40]!r} of relations"
+
+
 def _cells(relation: dict[str, Any]) -> list[str]:
     """The cells of a relation, or none if the format cannot hold it."""
     infons = relation.get("infons")
     infons = infons if isinstance(infons, dict) else {}
-    keys = _RELATION if _RELATION[-1] in infons else _RELATION[:-1]
+    keys = RELATION if RELATION[-1] in infons else RELATION[:-1]
     cells = [cell for cell in map(infons.get, keys) if isinstance(cell, str)]
     return cells if len(cells) == len(keys) and _is_relation(["", *cells]) else []
-
-
-def relations_of(document: Document) -> Iterator[dict[str, Any]]:
-    """Yield the relations in a document's metadata in the form of BioC, whatever their format."""
-    relations = document.metadata.get("relations")
-    for relation in relations if isinstance(relations, list | tuple) else ():
-        if isinstance(relation, dict):
-            yield relation
-        elif isinstance(relation, list | tuple) and len(relation) in (3, 4):
-            yield {"infons": dict(zip(_RELATION, relation, strict=False))}

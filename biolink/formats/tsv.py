@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from biolink.documents import Document
-from biolink.formats.problems import OnProblem, metadata_left_out
+from biolink.formats.metadata import metadata_left_out
+from biolink.formats.problems import OnProblem
 from biolink.formats.tables import COLUMNS, documents_from, is_linked, is_table, rows_of
 from biolink.kb.files import display_name, numbered_lines
 

@@ -243,6 +243,66 @@ def test_a_key_that_is_a_number_is_a_string_in_json_lines(
     assert not caplog.text
 
 
+@pytest.mark.parametrize(
+    ("metadata", "names", "told"),
+    [
+        ({"relations": 5}, "json xml PubTator", "relations that are a number"),
+        ({"relations": ["x"]}, "json xml PubTator", "a relation that is a string"),
+        ({"relations": [["CID", "D1"]]}, "json xml PubTator", "a relation that is a list of other"),
+        ({"relations": [{"score": 1}]}, "json xml", "the key 'score' of relations"),
+        ({"relations": [{"infons": [1]}]}, "json xml", "infons of a relation that are a list"),
+        ({"relations": [{"nodes": 5}]}, "json xml", "nodes of a relation that are a number"),
+        ({"relations": [{"nodes": [5]}]}, "json xml", "a node of a relation that is a number"),
+        ({"relations": [{"nodes": [{"x": 1}]}]}, "json xml", "the key 'x' of nodes of relations"),
+        ({"relations": [{**RELATION, "id": ""}]}, "PubTator", "the key 'nodes' of relations"),
+        (
+            {"relations": [{"infons": {**RELATION["infons"], "score": 1}}]},
+            "PubTator", "the infon 'score' of relations",
+        ),
+        ({"infons": [1]}, "json xml", "infons of a document that are a list"),
+        ({"infons": {"x": math.nan}}, "json xml jsonl", "not finite in the entry 'infons' of"),
+        ({"passage_infons": 5}, "json xml", "infons of passages that are a number"),
+        ({"passage_infons": [{}, {}]}, "json xml", "infons of passages of another number"),
+        ({"passage_infons": ["x"]}, "json xml", "infons of a passage that are a string"),
+        ({"x": math.nan}, "jsonl", "a number that is not finite in the entry 'x' of metadata"),
+        ({1: [{"a": (np.float32("-inf"),)}]}, "jsonl", "not finite in the entry '1' of metadata"),
+    ],
+)  # fmt: skip
+def test_metadata_in_another_form_are_reported(
+    metadata: dict[Any, Any],
+    names: str,
+    told: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for suffix in names.split():
+        caplog.clear()
+        write([Document("1", "x", metadata=metadata), Document("2", "y")], tmp_path / f"x.{suffix}")
+        (warning,) = (record.message for record in caplog.records)
+        assert f"x.{suffix}: these values are not kept: " in warning
+        assert told in warning and warning.count("(1)") == 1
+        assert [document.text for document in read(tmp_path / f"x.{suffix}")] == ["x", "y"]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xml", "x.jsonl", "x.PubTator"])
+def test_metadata_that_say_nothing_are_not_reported(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metadata = {"relations": [] if "l" in name else ()}
+    if name != "x.PubTator":
+        metadata |= {"infons": {}, "passage_infons": []}
+    write(Document("1", "x", metadata=metadata), tmp_path / name)
+    assert not caplog.text
+
+
+def test_metadata_that_contain_themselves_are_a_problem(tmp_path: Path) -> None:
+    own: dict[str, Any] = {}
+    own["x"] = [own, math.inf]
+    for name in ("x.jsonl", "x.json"):
+        with pytest.raises(InputError, match="metadata that JSON can hold"):
+            write(Document("1", "x", metadata={"infons": own}), tmp_path / name)
+
+
 def test_other_keys_of_json_lines_are_kept_or_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
