@@ -45,9 +45,11 @@ class WithFormats(TyperCommand):
 
         infos = describe()
         reads = ", ".join(info.name for info in infos if info.reads)
-        writes = ", ".join(info.name for info in infos if info.writes)
         if self.name == "link":
+            writes = ", ".join(info.name for info in infos if info.writes_links)
             writes += ", table (for reading; the default on a terminal)"
+        else:
+            writes = ", ".join(info.name for info in infos if info.writes)
         with formatter.section("Formats (biolink formats says more)"):
             formatter.write_dl([("--format", reads), ("--to", writes)])
 

@@ -17,7 +17,7 @@ from biolink.cli.console import message, progress, report_problems, stdout
 from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
-from biolink.formats import format_of_name, load, write
+from biolink.formats import describe, format_of_name, write, writes_links
 from biolink.kb.files import STDIO, check_named_folder
 from biolink.kb.temporary import temporary_beside
 from biolink.kb.wording import counted
@@ -92,11 +92,7 @@ def run_link(job: LinkJob) -> LinkOutcome:
     if job.engine == "ray":
         return _on_ray(job)
     to = _output_format(job)
-    if to == "table" and job.output != STDIO:
-        raise ConfigError(
-            f"--to table is for reading on a terminal, and -o is {job.output!r}; expected another "
-            "--to, tsv or csv for a file with columns"
-        )
+    _check_target(job, to)
     outcome = LinkOutcome()
     try:
         documents = some_documents(_documents(job, outcome), outcome.problems)
@@ -166,8 +162,6 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
 
 def _output_format(job: LinkJob) -> str:
     if job.to is not None:
-        if job.to != "table":
-            load(job.to)
         return job.to
     if job.output != STDIO:
         name = format_of_name(job.output)
@@ -178,6 +172,23 @@ def _output_format(job: LinkJob) -> str:
             )
         return name
     return "table" if sys.stdout.isatty() else "jsonl"
+
+
+def _check_target(job: LinkJob, to: str) -> None:
+    """Check before the work whether links can be written in the format of the output."""
+    if to == "table":
+        if job.output != STDIO:
+            raise ConfigError(
+                f"--to table is for reading on a terminal, and -o is {job.output!r}; expected "
+                "another --to, tsv or csv for a file with columns"
+            )
+    elif not writes_links(to):
+        option = f"-o {job.output}" if job.to is None else f"--to {to}"
+        others = [info.name for info in describe() if info.writes_links]
+        raise ConfigError(
+            f"{option}: links cannot be written in the format {to}; expected one of "
+            f"{', '.join(others)}"
+        )
 
 
 def loaded(settings: LinkSettings) -> AnyLinker:

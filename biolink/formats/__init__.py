@@ -5,7 +5,7 @@ read, it has ``read(path, on_problem)``, which yields documents as a stream; for
 takes ``text_column`` as well. If the format can be written, the module has
 ``write(documents, stream)``, which takes ``on_problem`` if the format cannot hold every document.
 If it cannot hold all metadata, ``left_out(document)`` yields a phrase for each value that it does
-not hold.
+not hold. If it holds texts without mentions and links, the module has ``TEXT_ONLY = True``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ from biolink.formats.problems import LeftOut, OnProblem, raise_or_report
 from biolink.kb.arguments import need_callable, need_path, need_text
 from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffixes
 
-__all__ = ["FORMATS", "TABLES", "describe", "format_of_name", "read", "sniff_format", "write"]
+__all__ = [
+    "FORMATS",
+    "TABLES",
+    "describe",
+    "format_of_name",
+    "read",
+    "sniff_format",
+    "write",
+    "writes_links",
+]
 
 #: Name of a format -> its module, in the order in which :func:`sniff_format` asks them. A module is
 #: loaded when it is used.
@@ -59,6 +68,7 @@ class FormatInfo:
     suffixes: tuple[str, ...]
     reads: bool
     writes: bool
+    writes_links: bool
 
 
 def load(name: str) -> ModuleType:
@@ -86,9 +96,20 @@ def describe() -> list[FormatInfo]:
             tuple(module.SUFFIXES),
             hasattr(module, "read"),
             hasattr(module, "write"),
+            writes_links(name),
         )
         for name, module in modules.items()
     ]
+
+
+def writes_links(name: str) -> bool:
+    """Return whether mentions and links can be written in a format.
+
+    >>> writes_links("pubtator"), writes_links("text"), writes_links("medline")
+    (True, False, False)
+    """
+    module = load(name)
+    return hasattr(module, "write") and not getattr(module, "TEXT_ONLY", False)
 
 
 def sniff_format(path: str | Path, text_column: str | None = None) -> str:
@@ -231,7 +252,7 @@ def write(
 
     The file is written under a temporary name and then renamed, so a failure leaves no partial
     file. A warning counts the metadata that the format does not hold, unless it is one for reading
-    (HTML, plain text).
+    (HTML, plain text), and the mentions if it is plain text, which holds none.
 
     Parameters
     ----------
@@ -277,11 +298,17 @@ def write(
     if "on_problem" in inspect.signature(module.write).parameters:
         options["on_problem"] = on_problem
     left_out = LeftOut("<stdout>" if str(path) == STDIO else str(path))
-    if hasattr(module, "left_out"):
-        documents = _counted(documents, module.left_out, left_out)
+    phrases = getattr(module, "left_out", None if writes_links(name) else _mentions)
+    if phrases is not None:
+        documents = _counted(documents, phrases, left_out)
     with replace_file(path) as stream:
         module.write(documents, stream, **options)
     left_out.warn()
+
+
+def _mentions(document: Document) -> Iterator[str]:
+    """A phrase for each mention, which a format of texts does not hold."""
+    return ("mentions" for _ in document.mentions)
 
 
 def _counted(

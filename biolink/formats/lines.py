@@ -12,6 +12,7 @@ from biolink.kb.problems import OnProblem, readable_lines
 
 LABEL = "plain text, a line is one document (ask for it by name)"
 SUFFIXES = (".lines",)
+TEXT_ONLY = True
 
 
 _BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")

@@ -14,6 +14,7 @@ from biolink.kb.files import STDIO, open_text
 
 LABEL = "plain text, a file is one document"
 SUFFIXES = (".txt", ".text")
+TEXT_ONLY = True
 
 
 def sniff(path: str | Path, head: str) -> bool:

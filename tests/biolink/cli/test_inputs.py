@@ -192,7 +192,46 @@ def test_help_lists_the_formats(
         for name in ("pubtator", "bioc-xml", "medline", "tsv"):
             assert name in told
         assert ("table (for reading" in told) == (command == "link")
-        assert "medline" not in told.split("--to")[-1]
+        written = told.split("--to")[-1]
+        assert "medline" not in written
+        assert ("lines, text" in written) == (command == "convert")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"to": "text"}, "--to text: links cannot be written in the format text"),
+        ({"to": "lines", "output": "x.jsonl"}, "--to lines: links cannot be written in the format"),
+        ({"output": "x.txt.gz"}, "-o x.txt.gz: links cannot be written in the format text"),
+        ({"to": "medline"}, "--to medline: links cannot be written in the format medline"),
+    ],
+)
+def test_targets_that_hold_no_links_are_refused_before_the_work(
+    options: dict[str, str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as refused:
+        run_link(LinkJob(texts=("asthma",), settings=LinkSettings("no.kb"), **options))
+    formats = "bioc-xml, bioc-json, pubtator, jsonl, tsv, csv, html"
+    assert str(refused.value).startswith(named)
+    assert str(refused.value).endswith(f"; expected one of {formats}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("to", ["text", "lines"])
+def test_mentions_that_a_text_does_not_hold_are_counted(
+    to: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "1|t|Asthma, gout\n1|a|\n1\t0\t6\tAsthma\tDisease\tD1\n1\t8\t12\tgout\tDisease\tD2\n"
+    (tmp_path / "g.PubTator").write_text(rows + "\n2|t|Fever\n2|a|\n2\t0\t5\tFever\tDisease\tD3\n")
+    out = tmp_path / "out"
+    assert run_convert((str(tmp_path / "g.PubTator"),), None, to, str(out)) == []
+    (warning,) = (record.message for record in caplog.records)
+    assert warning == f"biolink: warning: {out}: these values are not kept: mentions (3)"
+    assert out.read_text().split() == ["Asthma,", "gout", "Fever"]
+    caplog.clear()
+    run_convert((str(out),), to, to, str(tmp_path / "again"))
+    assert not caplog.text
 
 
 def test_an_output_that_is_also_an_input_is_refused(tmp_path: Path) -> None:
