@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from biolink.errors import BiolinkError
 
-__all__ = ["Advance", "collected_problems", "message", "progress", "report_problems", "stdout"]
+__all__ = [
+    "Advance",
+    "collected_problems",
+    "message",
+    "progress",
+    "report_problems",
+    "reported",
+    "stdout",
+]
 
 #: A function that is called with the amount done and, if it is known, the whole amount.
 Advance = Callable[[int, int | None], None]
@@ -35,6 +43,23 @@ def report_problems(problems: Sequence[Exception], done: bool = False) -> None:
 
 
 @contextlib.contextmanager
+def reported(
+    problems: Sequence[Exception], any_done: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
+    """Report the problems at the end of a block.
+
+    Everything else was done if the block ends normally, and ``any_done()`` says that there was
+    anything else.
+    """
+    done = False
+    try:
+        yield
+        done = any_done()
+    finally:
+        report_problems(problems, done)
+
+
+@contextlib.contextmanager
 def collected_problems() -> Iterator[list[BiolinkError]]:
     """Collect problems of reading, report them at the end, and then exit with status 1.
 
@@ -46,12 +71,8 @@ def collected_problems() -> Iterator[list[BiolinkError]]:
     import typer
 
     problems: list[BiolinkError] = []
-    done = False
-    try:
+    with reported(problems):
         yield problems
-        done = True
-    finally:
-        report_problems(problems, done)
     if problems:
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from biolink.cli.console import progress, report_problems
+from biolink.cli.console import progress, reported
 from biolink.cli.inputs import check_inputs, read_all, some_documents
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError
@@ -32,7 +32,7 @@ def run_convert(
     check_inputs(files, (), format, text_column, output)
     problems: list[BiolinkError] = []
     done = 0
-    try:
+    with reported(problems, lambda: done > 0):
         documents = some_documents(
             read_all(files, format, problems.append, text_column, output), problems
         )
@@ -46,6 +46,4 @@ def run_convert(
                     yield document
 
             write(counted(), output, name, problems.append)
-    finally:
-        report_problems(problems, done > 0)
     return problems

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biolink.cli.console import message, progress, report_problems, stdout
+from biolink.cli.console import message, progress, reported, stdout
 from biolink.cli.inputs import read_all, some_documents
 from biolink.cli.link import loaded, loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
@@ -84,7 +84,7 @@ def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
     """Link the mentions of annotated files, or find them, and measure the links."""
     _check(job)
     problems: list[BiolinkError] = []
-    try:
+    with reported(problems):
         gold = list(some_documents(read_all(job.files, job.format, problems.append), problems))
         if not any(mention.concept_ids for document in gold for mention in document.mentions):
             raise ConfigError(
@@ -95,8 +95,6 @@ def run_evaluate(job: EvaluationJob) -> EvaluationOutcome:
         if job.mentions == "find":
             return _found(job, gold, predictions, problems)
         return _given(job, gold, predictions, problems)
-    finally:
-        report_problems(problems, True)
 
 
 def _check(job: EvaluationJob) -> None:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biolink.cli.console import message, progress, report_problems, stdout
+from biolink.cli.console import message, progress, report_problems, reported, stdout
 from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
@@ -94,7 +94,7 @@ def run_link(job: LinkJob) -> LinkOutcome:
     to = _output_format(job)
     _check_target(job, to)
     outcome = LinkOutcome()
-    try:
+    with reported(outcome.problems, lambda: outcome.documents > 0):
         documents = some_documents(_documents(job, outcome), outcome.problems)
         with linked_blocks(job, documents) as linked, progress("linking", "documents") as advance:
             counted = _counted(linked, outcome, advance)
@@ -102,8 +102,6 @@ def run_link(job: LinkJob) -> LinkOutcome:
                 _print_table(counted)
             else:
                 write(counted, job.output, to, outcome.problems.append)
-    finally:
-        report_problems(outcome.problems, outcome.documents > 0)
     if outcome.documents and not outcome.mentions:
         message("biolink: warning: no mention was found in any document")
     elif outcome.mentions and not outcome.linked:

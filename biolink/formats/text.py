@@ -38,8 +38,16 @@ def looks_structured(head: str) -> bool:
 
 
 def looks_binary(head: str) -> bool:
-    """Return whether a file begins with bytes that plain text does not have."""
-    unfit = sum(c in "\0\ufffd" or (c < " " and c not in "\t\n\r\f\v\x1a\x1b") for c in head)
+    r"""Return whether a file begins with bytes that plain text does not have.
+
+    Bytes that are not UTF-8 are no sign by themselves: a text may be in another encoding, which its
+    reader reports.
+
+    >>> looks_binary("na\ufffdve caf\ufffd"), looks_binary("\ufffdPNG\x00\ufffd")
+    (False, True)
+    """
+    controls = sum(c < " " and c not in "\t\n\r\f\v\x1a\x1b" for c in head)
+    unfit = controls + head.count("\ufffd") if controls else 0
     return head.startswith(("%PDF-", "PK\x03\x04", "{\\rtf")) or unfit > len(head) // 10
 
 

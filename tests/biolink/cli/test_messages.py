@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -136,6 +137,36 @@ def test_a_bad_row_of_a_base_is_reported_and_the_rest_is_built(run) -> None:  # 
         "names, read as table",
     ]
     assert not Path("b.kb").exists()
+
+
+def test_messages_do_not_say_that_the_rest_was_done_when_it_was_not(run) -> None:  # type: ignore[no-untyped-def]
+    Path("k.json").write_text('{"a": 1}')
+    Path("x.jsonl").write_text('broken\n{"text": "Asthma."}\n')
+    for arguments in (
+        ("evaluate", "k.json"),
+        ("evaluate", "x.jsonl"),
+        ("link", "k.json", "--to", "jsonl"),
+        ("convert", "k.json", "--to", "jsonl"),
+        ("convert", "x.jsonl", "--to", "jsonl", "-o", "/dev/full"),
+    ):
+        status, _, err = run(*arguments)
+        first, count, last = err.splitlines()
+        assert status == 1 and first.startswith(f"biolink: {arguments[1]}")
+        assert count == "biolink: 1 problem"
+        assert last.startswith("biolink: error: ")
+    assert run("convert", "x.jsonl", "--to", "jsonl")[2].endswith("; everything else was done\n")
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x"])
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1251", "utf-16"])
+def test_text_in_another_encoding_is_reported_as_such(run, name: str, encoding: str) -> None:  # type: ignore[no-untyped-def]
+    words = "лист ожидания" if encoding == "cp1251" else "naïve café"
+    Path(name).write_bytes(words.encode(encoding))
+    status, _, err = run("convert", name, "--to", "jsonl")
+    assert status == 1
+    assert re.match(
+        rf"biolink: {name}: bytes that are not UTF-8 \([a-z ]+\); expected UTF-8 text\n", err
+    )
 
 
 def test_a_count_of_one_has_a_singular_noun(run) -> None:  # type: ignore[no-untyped-def]

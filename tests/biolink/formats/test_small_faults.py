@@ -96,6 +96,14 @@ def test_only_known_suffixes_are_not_part_of_an_id(name: str, doc_id: str, tmp_p
         assert [d.id for d in read(tmp_path / name, format)] == [doc_id]
 
 
+def test_a_text_of_replacement_characters_is_text(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("\ufffd\ufffd asthma")
+    assert [d.text for d in read(tmp_path / "x.txt")] == ["\ufffd\ufffd asthma"]
+    (tmp_path / "y.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\xff")
+    with pytest.raises(InputError, match="an unknown format"):
+        list(read(tmp_path / "y.txt"))
+
+
 def test_an_empty_document_keeps_its_line(tmp_path: Path) -> None:
     documents = [Document("1", "one"), Document("2", ""), Document("3", "three")]
     write(documents, tmp_path / "x.lines")
