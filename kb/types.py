@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["type_agreement", "type_name"]
+__all__ = ["KINDS", "kind_of", "type_agreement", "type_name"]
+
+#: The kinds of entities that the embedded default knows, as they are written in its output.
+KINDS = ("Disease", "Chemical", "Gene", "Species", "CellLine", "Variant")
 
 #: Names of semantic types in corpora and recognisers, and the names in knowledge bases.
 _TYPE_NAMES = {
@@ -15,18 +18,56 @@ _TYPE_NAMES = {
     "chemicalentity": "chemical",
     "chebi": "chemical",
     "drug": "chemical",
-    "simple_chemical": "chemical",
+    "simplechemical": "chemical",
+    "geneorgeneproduct": "gene",
+    "geneproduct": "gene",
+    "protein": "gene",
+    "pr": "gene",
+    "familyname": "gene",
+    "domainmotif": "gene",
+    "organism": "species",
+    "organismtaxon": "species",
+    "ncbitaxon": "species",
+    "strain": "species",
+    "genus": "species",
+    "sequencevariant": "variant",
+    "mutation": "variant",
+    "dnamutation": "variant",
+    "proteinmutation": "variant",
+    "othermutation": "variant",
+    "snp": "variant",
+    "acidchange": "variant",
+    "dnaacidchange": "variant",
+    "dnaallele": "variant",
+    "proteinallele": "variant",
 }
+
+#: The kinds of entities by their names in lower case.
+_KINDS = {kind.lower(): kind for kind in KINDS}
 
 
 def type_name(written: str) -> str:
-    """Return a type in lower case, with synonyms of disease and chemical resolved.
+    """Return a type in lower case, with the names that corpora use for the kinds resolved.
 
-    >>> type_name("SpecificDisease"), type_name("Gene")
-    ('disease', 'gene')
+    Spaces, hyphens and underscores in the names of kinds do not matter.
+
+    >>> type_name("SpecificDisease"), type_name("Gene"), type_name("cell line")
+    ('disease', 'gene', 'cellline')
     """
-    key = written.lower()
-    return _TYPE_NAMES.get(key, key)
+    lower = written.lower()
+    key = lower.replace(" ", "").replace("_", "").replace("-", "")
+    return _TYPE_NAMES.get(key, key if key in _KINDS else lower)
+
+
+def kind_of(written: str) -> str:
+    """Return the kind of entity that a type means, as biolink writes it.
+
+    A type that is none of :data:`KINDS` is returned unchanged.
+
+    >>> kind_of("GeneOrGeneProduct"), kind_of("cell_line"), kind_of("Phenotype")
+    ('Gene', 'CellLine', 'Phenotype')
+    """
+    return _KINDS.get(type_name(written), written)
 
 
 def type_agreement(mention_type: str, concept_types: tuple[str, ...], known: set[str]) -> float:

@@ -37,7 +37,7 @@ from biolink.kb.files import sha256_of
 from biolink.kb.readers import read_concepts
 from biolink.kb.readers.mesh_tables import branch_type
 from biolink.kb.readers.mesh_tops import TOPS
-from biolink.kb.types import type_name
+from biolink.kb.types import kind_of
 
 #: Semantic types of the embedded knowledge base.
 TYPES = {"Disease", "Chemical"}
@@ -182,7 +182,7 @@ def annotated_concepts(base: KnowledgeBase, documents: list[Document], part: str
             whole = not may_be_short(written) and written[0].isalnum()
             if wanted and whole and not base.lookup(written):
                 names.setdefault(concept_id, Counter())[written] += 1
-                kind = type_name(mention.type).capitalize()
+                kind = kind_of(mention.type)
                 types.setdefault(concept_id, Counter())[kind] += 1
     return [
         Concept(

@@ -12,7 +12,7 @@ from biolink.documents import Document
 from biolink.formats import load
 from biolink.kb import KnowledgeBase
 from biolink.kb.readers import read_concepts
-from biolink.kb.types import type_name
+from biolink.kb.types import kind_of, type_name
 
 NCBI = "corpora/ncbi_disease/NCBI{}set_corpus.txt.gz"
 CDR = "corpora/bc5cdr/CDR_{}Set.PubTator.txt.gz"
@@ -103,7 +103,7 @@ def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]
     for label, wanted in (("CRAFT diseases", "MONDO"), ("CRAFT chemicals", "CHEBI")):
         found[label] = [
             document.with_mentions(
-                replace(mention, type=type_name(wanted).capitalize(), concept_ids=tuple(ids))
+                replace(mention, type=kind_of(wanted), concept_ids=tuple(ids))
                 for mention in document.mentions
                 if mention.type == wanted and len(ids := same.get(mention.concept_ids[0], ())) == 1
             )
