@@ -21,7 +21,7 @@ from biolink.errors import ConfigError
 from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.statistics import interval, resampled
-from biolink.kb.arguments import need
+from biolink.kb.bases import KnowledgeBases, base_of, need_base
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["FoundReport", "Rates", "evaluate_found"]
@@ -102,7 +102,7 @@ _MISSES = (
 def evaluate_found(
     gold: Iterable[Document],
     found: Iterable[Document],
-    kb: KnowledgeBase | None = None,
+    kb: KnowledgeBase | KnowledgeBases | None = None,
     seed: int = 0,
     *,
     provenance: dict[str, Any] | None = None,
@@ -116,7 +116,8 @@ def evaluate_found(
     found
         The same documents in the same order, with the mentions that were found.
     kb
-        The linker's knowledge base, which resolves alternative ids.
+        The linker's knowledge base, ``linker.kb``, or its knowledge bases, ``linker.bases``. It
+        resolves alternative ids.
     seed
         Seed of the bootstrap.
     provenance
@@ -138,15 +139,16 @@ def evaluate_found(
     counts_of_documents: list[list[int]] = []
     misses = dict.fromkeys(_MISSES, 0)
     named = 0
-    wrong: list[tuple[str, set[str]]] = []
-    if kb is not None:
-        need("kb", kb, KnowledgeBase, "a KnowledgeBase")
+    wrong: list[tuple[str, str, set[str]]] = []
+    need_base(kb, optional=True)
     for annotated, other in _pairs(gold, found):
         spans = {(m.start, m.end) for m in annotated.mentions}
         concepts = _concepts(annotated, kb)
         links: dict[Span, str | None] = {}
+        types = {(m.start, m.end): m.type for m in other.mentions}
         for mention in other.mentions:
-            best = None if mention.best is None else known_id(mention.best.concept_id, kb)
+            base = base_of(kb, mention.type)
+            best = None if mention.best is None else known_id(mention.best.concept_id, base)
             span = (mention.start, mention.end)
             links[span] = links.get(span) or best
         linked = {span: concept for span, concept in links.items() if concept is not None}
@@ -163,7 +165,7 @@ def evaluate_found(
                 misses["found and NIL"] += 1
             elif best not in ids:
                 misses["wrong concept"] += 1
-                wrong.append((best, ids))
+                wrong.append((types[span], best, ids))
         misses["linked where nothing is annotated"] += sum(
             not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
         )
@@ -201,13 +203,15 @@ def _pairs(
         yield first, second
 
 
-def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:
+def _concepts(
+    document: Document, kb: KnowledgeBase | KnowledgeBases | None
+) -> dict[Span, set[str]]:
     """Annotated spans that have a concept, each with the ids of which any one is right."""
     concepts: dict[Span, set[str]] = {}
     for mention in document.mentions:
         if mention.concept_ids:
             right = concepts.setdefault((mention.start, mention.end), set())
-            right.update(gold_of(mention, kb).right)
+            right.update(gold_of(mention, base_of(kb, mention.type)).right)
     return concepts
 
 

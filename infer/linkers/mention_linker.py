@@ -20,6 +20,7 @@ from biolink.infer.linkers.piping import (
     check_settings,
     check_travels,
     recognised,
+    to_link,
 )
 from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
@@ -134,23 +135,7 @@ class Linker(Piping):
             raise ConfigError("recognise=True needs a recogniser")
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        return self.link_documents(*self._recognised(documents, recognise))
-
-    def _recognised(
-        self, documents: list[Document], recognise: bool | None
-    ) -> tuple[list[Document], set[int]]:
-        """The documents with mentions, and the indices of those whose mentions were found here."""
-        wanted = [
-            index
-            for index, document in enumerate(documents)
-            if recognise or (recognise is None and not document.mentions)
-        ]
-        if self.recogniser is None or not wanted:
-            return documents, set()
-        with_mentions = recognised(self.recogniser, [documents[index] for index in wanted])
-        found_in = dict(zip(wanted, with_mentions, strict=True))
-        all_documents = [found_in.get(index, document) for index, document in enumerate(documents)]
-        return all_documents, set(wanted)
+        return self.link_documents(*to_link(self.recogniser, documents, recognise))
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """See :meth:`Piping.with_kb`."""

@@ -18,6 +18,7 @@ from biolink.infer.decide.written import policy_of
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_callable, need_flag, need_natural, options_of
+from biolink.kb.bases import KnowledgeBases
 
 __all__ = [
     "Piping",
@@ -27,6 +28,7 @@ __all__ = [
     "document_of",
     "recognised",
     "state_without_caches",
+    "to_link",
     "with_spans",
 ]
 
@@ -120,6 +122,34 @@ def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]
     return results
 
 
+def to_link(
+    recogniser: Any, documents: list[Document], recognise: bool | None
+) -> tuple[list[Document], set[int]]:
+    """The documents with their mentions, which a recogniser finds where that is wanted.
+
+    Parameters
+    ----------
+    recogniser
+        The recogniser, or None if there is none.
+    documents, recognise
+        See :meth:`Piping.pipe`.
+
+    Returns
+    -------
+    The documents, and the indices of those whose mentions were found here.
+    """
+    wanted = [
+        index
+        for index, document in enumerate(documents)
+        if recognise or (recognise is None and not document.mentions)
+    ]
+    if recogniser is None or not wanted:
+        return documents, set()
+    with_mentions = recognised(recogniser, [documents[index] for index in wanted])
+    found_in = dict(zip(wanted, with_mentions, strict=True))
+    return [found_in.get(index, document) for index, document in enumerate(documents)], set(wanted)
+
+
 def check_settings(recogniser: object = None, calibration: object = None) -> None:
     """Check the types of a recogniser and a calibration.
 
@@ -185,6 +215,11 @@ class Piping(ABC):
     kb: KnowledgeBase
     nil: NilPolicy | None
     options: Any
+
+    @property
+    def bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds of entities that the linker links."""
+        return KnowledgeBases([self.kb])
 
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
