@@ -28,6 +28,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.decide.written import policy_of
 from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
+from biolink.kinds import chosen_kinds
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
@@ -196,7 +197,10 @@ class LinkingComponent:
             types = types if isinstance(types, str) else texts_of("types", types)
         if branch is not None:
             branch = branch if isinstance(branch, str) else texts_of("branch", branch)
-        _check_part(types, branch, kb)
+        if kb is None and model is None and branch is None:
+            chosen_kinds(types)
+        else:
+            _check_part(types, branch, kb)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {

@@ -276,6 +276,7 @@ def evaluate(
     model: ModelOption = None,
     format: DocumentFormat = None,
     method: Method = None,
+    types: Types = None,
     mentions: Annotated[
         str,
         typer.Option(
@@ -334,6 +335,7 @@ def evaluate(
         model=model,
         format=format,
         method=method,
+        types=types,
         mentions=mentions,
         train=tuple(train or ()),
         protocol=protocol,

@@ -12,14 +12,14 @@ from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy
-from biolink.infer.linkers.mention_linker import Linker, LinkerOptions, Recogniser
-from biolink.infer.linkers.piping import (
-    Piping,
+from biolink.infer.linkers.inputs import (
     called,
     check_settings,
     check_travels,
     to_link,
 )
+from biolink.infer.linkers.mention_linker import Linker, LinkerOptions, Recogniser
+from biolink.infer.linkers.piping import Piping
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need

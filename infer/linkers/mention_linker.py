@@ -14,14 +14,14 @@ from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, Likelier, NilPolicy, NoNil
 from biolink.infer.decide.outcome import LinkMaker, outcome
 from biolink.infer.decide.written import policy_of
-from biolink.infer.linkers.piping import (
-    Piping,
+from biolink.infer.linkers.inputs import (
     called,
     check_settings,
     check_travels,
     recognised,
     to_link,
 )
+from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.spans import like_names, names_something

@@ -8,7 +8,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.linkers.piping import document_of
+from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.abbreviations import (
     Definitions,
     Finder,
