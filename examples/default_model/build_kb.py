@@ -100,6 +100,16 @@ def promoted(mesh: KnowledgeBase) -> dict[str, str]:
     return {old: new for old, new in same.items() if new is not None and not old.startswith("D")}
 
 
+def namesakes(base: KnowledgeBase) -> dict[str, str]:
+    """OMIM entry -> the only MeSH disease with the same preferred name."""
+    diseases: dict[str, list[str]] = {}
+    for concept in base:
+        if "Disease" in concept.types:
+            diseases.setdefault(normalise_name(concept.name), []).append(concept.id)
+    pairs = (sorted(ids) for ids in diseases.values() if len(ids) == 2)
+    return {omim: mesh for omim, mesh in pairs if omim.isdigit() and not mesh.isdigit()}
+
+
 def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
     """Merge some concepts into others, which get their names and their ids as alternative ids."""
     parts: dict[str, list[Concept]] = {}
@@ -159,6 +169,7 @@ def build(data: Path) -> KnowledgeBase:
     }
     base = joined(KnowledgeBase.from_concepts((*base, *omim)), same)
     base = joined(base, pairs_to_fold(data, base))
+    base = joined(base, namesakes(base))
     classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid)))
     merged = with_added_names(data, base.merge(classes, unmatched=False))
     return KnowledgeBase.from_concepts(
