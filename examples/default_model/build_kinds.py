@@ -108,7 +108,7 @@ def pruned_gene(concept: Concept) -> Concept | None:
     """Return a gene with the names that texts use, or None if it has none."""
     if _UNNAMED.fullmatch(concept.name):
         return None
-    if re.search(r"pseudogene", " ".join(concept.synonyms[:1])):
+    if re.search(r"(?<![/])pseudogene", " ".join(concept.synonyms[:1])):
         return None
     names = distinct(
         name
