@@ -75,7 +75,8 @@ def _description(mention: Mention) -> str:
     if best is not None:
         name, curie = best.preferred_name or best.name, best.curie or best.concept_id
         words = f"{typed}: {name} [{curie}], probability {best.probability:.2f}"
-        return f"{words}, for {best.long_form}" if best.long_form else words
+        words = f"{words}, for {best.long_form}" if best.long_form else words
+        return f"{words} ({best.reason})" if best.reason else words
     if mention.nil_reason is not None:
         return f"{typed}: NIL, {mention.nil_reason}"
     if mention.concept_ids:
