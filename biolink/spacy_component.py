@@ -97,6 +97,7 @@ def register_extensions() -> None:
         "mentions": "auto",
         "types": None,
         "branch": None,
+        "taxa": None,
         "nil": None,
         "top_k": None,
         "batch_size": 32,
@@ -112,6 +113,7 @@ def make_component(
     mentions: str,
     types: Any,
     branch: Any,
+    taxa: Any,
     nil: str | float | None,
     top_k: int | None,
     batch_size: int,
@@ -121,7 +123,7 @@ def make_component(
     """Make the component; see :class:`LinkingComponent`."""
     return LinkingComponent(
         nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite,
-        branch,
+        branch, taxa,
     )  # fmt: skip
 
 
@@ -164,6 +166,9 @@ class LinkingComponent:
         are.
     branch
         Link only to the concepts with these ids and to all concepts below them in the hierarchy.
+    taxa
+        NCBI Taxonomy ids of the species to whose genes entities may be linked, the preferred one
+        first; see :func:`biolink.load`.
     """
 
     def __init__(
@@ -180,6 +185,7 @@ class LinkingComponent:
         spans_key: str | None = None,
         overwrite: bool = False,
         branch: str | Iterable[str] | None = None,
+        taxa: str | Iterable[str] | None = None,
     ) -> None:
         if mentions not in MENTIONS:
             raise ConfigError(f"mentions is {mentions!r}; expected one of {', '.join(MENTIONS)}")
@@ -201,12 +207,14 @@ class LinkingComponent:
             chosen_kinds(types)
         else:
             _check_part(types, branch, kb)
+        if taxa is not None:
+            taxa = taxa if isinstance(taxa, str) else texts_of("taxa", taxa)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {
             "mentions": mentions, "types": types, "nil": nil, "top_k": top_k,
             "batch_size": batch_size, "spans_key": spans_key, "overwrite": overwrite,
-            "branch": branch,
+            "branch": branch, "taxa": taxa,
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
@@ -234,7 +242,7 @@ class LinkingComponent:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
         options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
-        options |= {"types": self.settings["types"], "branch": self.settings["branch"]}
+        options |= {name: self.settings[name] for name in ("types", "branch", "taxa")}
         return load(self.model, self.kb, nil, **options)
 
     def __getstate__(self) -> dict[str, Any]:

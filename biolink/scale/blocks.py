@@ -63,6 +63,7 @@ class LinkSettings:
     top_k: int | None = None
     nil: str | None = None
     types: str | None = None
+    taxa: str | None = None
     branch: str | None = None
     roll_up: str | None = None
     recogniser: str | None = None
@@ -81,6 +82,7 @@ class LinkSettings:
             "precision": self.precision,
             "types": self.types,
             "branch": self.branch,
+            "taxa": self.taxa,
             "device": self.device,
         }
         if self.top_k is not None:

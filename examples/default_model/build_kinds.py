@@ -115,9 +115,7 @@ def pruned_gene(concept: Concept) -> Concept | None:
         for name in concept.names
         if name == concept.name or not (_NAMELESS.fullmatch(name) or len(name) > _LONGEST)
     )
-    return replace(
-        concept, name=names[0], synonyms=names[1:], xrefs=(), definitions=(), source=""
-    )
+    return replace(concept, name=names[0], synonyms=names[1:], xrefs=(), definitions=(), source="")
 
 
 def of_species(data: Path) -> Iterator[Concept]:

@@ -151,7 +151,11 @@ def _forms(atoms: list[str], i: int) -> list[str]:
             return [atom, _GREEK[atom]]
         if atom in _ARABIC and i:
             return [atom, _ARABIC[atom]]
-    if len(atom) >= 3 and atom[-1] in "abg" and i == len(atoms) - (atoms[-1].isdigit() and i != 0) - 1:
+    if (
+        len(atom) >= 3
+        and atom[-1] in "abg"
+        and i == len(atoms) - (atoms[-1].isdigit() and i != 0) - 1
+    ):
         return [atom, atom[:-1] + _GREEK[atom[-1]], atom[:-1] + " " + _GREEK[atom[-1]]]
     if len(atom) > 3 and atom.endswith("s") and not atom.endswith("ss"):
         return [atom, atom[:-1]]
