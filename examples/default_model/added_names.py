@@ -23,8 +23,9 @@ NAMES = "kb/derived/mesh_omim_extra_names.tsv.gz"
 #: The sources whose names are added. The Human Phenotype Ontology's are not: its licence asks that
 #: the content is not altered.
 ADDED = ("mondo", "doid", "ncit", "drugbank", "chebi")
-#: Related synonyms of at most this many characters are left out. Most are acronyms and symbols of
-#: genes; in annotated documents they stood for another concept three times out of four.
+#: Names of at most this many characters are added from DrugBank to descriptors only. Of the other
+#: sources, most are acronyms and symbols of genes, and in annotated documents half of them stood for
+#: another concept.
 SHORT = 4
 
 
@@ -47,7 +48,10 @@ def pairs_to_fold(data: Path, base: KnowledgeBase) -> dict[str, str]:
 
 
 def with_added_names(data: Path, base: KnowledgeBase) -> KnowledgeBase:
-    """Add the names of the table, and print how many each source adds.
+    """Add the names of the table to the concepts of MeSH, and print how many each source adds.
+
+    Entries that only OMIM has get none: in training and development documents, as many of these
+    names stood for another concept as for the right one.
 
     Raises
     ------
@@ -64,8 +68,12 @@ def with_added_names(data: Path, base: KnowledgeBase) -> KnowledgeBase:
             count["of a source that is left out"] += 1
         elif concept_id is None:
             count["of no concept"] += 1
-        elif row["kind"] == "related" and len(row["name"]) <= SHORT:
-            count["short and only related"] += 1
+        elif not concept_id.startswith(("C", "D")):
+            count["of an OMIM entry"] += 1
+        elif len(row["name"]) <= SHORT and not (
+            row["source"] == "drugbank" and concept_id.startswith("D")
+        ):
+            count["short"] += 1
         elif not name or concept_id in (held := {c.id for c in base.lookup(name)}):
             count["known"] += 1
         elif held:
