@@ -23,9 +23,9 @@ NAMES = "kb/derived/mesh_omim_extra_names.tsv.gz"
 #: The sources whose names are added. The Human Phenotype Ontology's are not: its licence asks that
 #: the content is not altered.
 ADDED = ("mondo", "doid", "ncit", "drugbank", "chebi")
-#: Names of at most this many characters are added from DrugBank to descriptors only. Of the other
-#: sources, most are acronyms and symbols of genes, and in annotated documents half of them stood for
-#: another concept.
+#: Names of at most this many characters are added from DrugBank to descriptors only. Those of the
+#: other sources are mostly acronyms and symbols of genes, and in annotated documents half of them
+#: stood for another concept.
 SHORT = 4
 
 
