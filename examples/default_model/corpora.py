@@ -29,7 +29,8 @@ TMVAR = "corpora/tmvar3/tmVar3_Train.PubTator.gz"
 CRAFT = ("corpora/craft/craft_train.PubTator.gz", "corpora/craft/craft_dev.PubTator.gz")
 
 
-def _read(file: Path) -> Iterator[Document]:
+def read_documents(file: Path) -> Iterator[Document]:
+    """Return the documents of a file, whose format its name says."""
     documents: Iterator[Document] = load("bioc-xml" if ".bioc." in file.name else "pubtator").read(
         file
     )
@@ -46,7 +47,7 @@ def read_corpus(data: Path, name: str) -> list[Document]:
     Mentions of other types are removed, since the number of a gene can be an OMIM number as well.
     """
     documents = []
-    for document in _read(data / name):
+    for document in read_documents(data / name):
         mentions = document.mentions
         if name == NLM_CHEM:
             mentions = tuple(replace(m, type="Chemical") for m in mentions)
@@ -108,6 +109,6 @@ def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]
                 if mention.type == wanted and len(ids := same.get(mention.concept_ids[0], ())) == 1
             )
             for name in CRAFT
-            for document in _read(data / name)
+            for document in read_documents(data / name)
         ]
     return found
