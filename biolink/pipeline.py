@@ -31,6 +31,7 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_path, options_of, texts_of
 from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, has_file, stop_names_of
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
+from biolink.kb.types import KINDS, type_name
 from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
 from biolink.places import EMBEDDED
 
@@ -253,7 +254,12 @@ def _recogniser_of(
             tagger.kb is None and kb.base.path == EMBEDDED / "kb"
         ):
             whole = DictionaryRecogniser(kb.base, stop_names)
-            return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
+            linked = {type_name(kind) for kind in kb.base.types}
+            # A mention of one of biolink's kinds is wanted only if something can be linked to it.
+            types = [
+                k for k in tagger.types if not linked or k not in KINDS or type_name(k) in linked
+            ]
+            return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb, types=types)
     return DictionaryRecogniser(kb, stop_names)
 
 

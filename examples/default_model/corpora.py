@@ -36,7 +36,8 @@ LINNAEUS = "corpora/linnaeus/Linnaeus_Train.PubTator.gz"
 BIOID = "corpora/bioid_cellline/BioID_CellLine_Train.PubTator.gz"
 
 
-def _read(file: Path) -> Iterator[Document]:
+def read_documents(file: Path) -> Iterator[Document]:
+    """Return the documents of a file, whose format its name says."""
     documents: Iterator[Document] = load("bioc-xml" if ".bioc." in file.name else "pubtator").read(
         file
     )
@@ -53,7 +54,7 @@ def read_corpus(data: Path, name: str) -> list[Document]:
     Mentions of other types are removed, since the number of a gene can be an OMIM number as well.
     """
     documents = []
-    for document in _read(data / name):
+    for document in read_documents(data / name):
         mentions = document.mentions
         if name == NLM_CHEM:
             mentions = tuple(replace(m, type="Chemical") for m in mentions)
@@ -126,6 +127,6 @@ def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]
                 if mention.type == wanted and len(ids := same.get(mention.concept_ids[0], ())) == 1
             )
             for name in CRAFT
-            for document in _read(data / name)
+            for document in read_documents(data / name)
         ]
     return found
