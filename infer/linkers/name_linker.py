@@ -37,6 +37,7 @@ _REASONS = {
     "title": "its species is named in the title",
     "frequent": "its species is named most often in the text",
     "share": "its species is named in the text",
+    "cells": "the text names cells of its species",
     "unsaid": "the text names no species",
     "": "the text names its species nowhere",
 }
@@ -210,7 +211,7 @@ class NameLinker(Piping):
             What training documents teach. Default: None, for that of the ranker.
         """
         ranker = self.ranker
-        taxa = named_taxa(document, ranker.species, ranker.words)
+        taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells)
         return candidates_of(
             self.view, document, mentions, memory or ranker.memory, taxa, self.taxa
         )

@@ -49,6 +49,9 @@ FEATURES = (
     "taxon_words",
     "taxon_fit",
     "taxon_written",
+    "taxon_style",
+    "taxon_sentence_words",
+    "taxon_words_unsaid",
     "taxon_unsaid",
     "taxon_other",
     "taxon_order",
@@ -165,7 +168,7 @@ class NameView:
         found = [
             name
             for name in names.iterkeys(stem)
-            if len(name) <= len(stem) + 6 and name[len(stem) :].count(" ") <= 1
+            if len(name) <= len(stem) + (30 if name[len(stem) - 1 :][:1] == " " else 6)
         ]
         ids = (self.kb.name_id(name) for name in sorted(found, key=lambda n: (len(n), n))[:12])
         return [name_id for name_id in ids if name_id is not None]
@@ -290,30 +293,40 @@ def candidates_of(
     result = []
     for mention in mentions:
         evidence = taxa.evidence(mention.start, mention.end) if order else {}
+        near = taxa.near(mention.start) if order else {}
         known = (
             mention.text,
             mention.long_form,
             tuple((taxon, *places.items()) for taxon, places in evidence.items()),
+            tuple(near.items()),
         )
         if known not in made:
             made[known] = _candidates(
-                view, mention, memory, evidence, order, words, keys, taxa.likelihoods, fits
+                view, mention, memory, evidence, order, words, keys, taxa.likelihoods, near, fits
             )
         result.append(made[known])
     return result
 
 
-def _fits(view: NameView, texts: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """For each taxon, the share of mentions that its concepts have as a name, and as written."""
+def _fits(view: NameView, texts: Iterable[str]) -> dict[str, tuple[float, float, float]]:
+    """For each taxon, the shares of mentions that fit the names of its concepts.
+
+    These are the mentions that are a name of one of its concepts, that are written as this name
+    is, and that have capitals where its preferred name has them.
+    """
     named: Counter[str] = Counter()
     written: Counter[str] = Counter()
+    styled: Counter[str] = Counter()
     total = 0
     for text in texts:
         total += 1
         rows = [row for row, _, kind in view.reached(text) if kind <= 2]
         named.update({view.taxa[row] for row in rows})
         written.update({view.taxa[row] for row in rows if text in view.names(row).written})
-    return {t: (named[t] / total, written[t] / total) for t in named} if total else {}
+        styled.update(
+            {view.taxa[r] for r in rows if _capitals(text) == _capitals(view.names(r).written[0])}
+        )
+    return {t: (named[t] / total, written[t] / total, styled[t] / total) for t in named}
 
 
 def _candidates(
@@ -325,7 +338,8 @@ def _candidates(
     words: frozenset[str],
     keys: Mapping[str, int],
     likely: Mapping[str, float],
-    fits: Mapping[str, tuple[float, float]],
+    near: Mapping[str, float],
+    fits: Mapping[str, tuple[float, float, float]],
 ) -> MentionCandidates:
     kb, text = view.kb, mention.text
     key = key_of(text)
@@ -369,7 +383,7 @@ def _candidates(
     if len(found) > _MOST:
         best = sorted(found, key=lambda r: (-linked[r], kinds_of[r], -view.name_counts[r], r))
         found = {row: found[row] for row in best[:_MOST]}
-    return _featured(view, mention, memory, evidence, likely, order, words, keys, own_keys, found, linked, symbols, fits)
+    return _featured(view, mention, memory, evidence, likely, near, order, words, keys, own_keys, found, linked, symbols, fits)
 
 
 def _featured(
@@ -378,6 +392,7 @@ def _featured(
     memory: Memory,
     evidence: Mapping[str, Mapping[str, float]],
     likely: Mapping[str, float],
+    near: Mapping[str, float],
     order: Sequence[str],
     words: frozenset[str],
     keys: Mapping[str, int],
@@ -385,7 +400,7 @@ def _featured(
     found: Mapping[int, Sequence[float]],
     linked: Mapping[int, int],
     symbols: Mapping[str, int],
-    fits: Mapping[str, tuple[float, float]],
+    fits: Mapping[str, tuple[float, float, float]],
 ) -> MentionCandidates:
     kb, text = view.kb, mention.text
     features = np.zeros((len(found), len(FEATURES)))
@@ -433,11 +448,14 @@ def _featured(
                     value[f"taxon_{where}"] = strength
                     place = place or where
             value["taxon_words"] = max(likely.get(taxon, -9.0), -9.0) if likely else 0.0
-            value["taxon_fit"], value["taxon_written"] = fits.get(taxon, (0.0, 0.0))
+            fit = fits.get(taxon, (0.0, 0.0, 0.0))
+            value["taxon_fit"], value["taxon_written"], value["taxon_style"] = fit
+            value["taxon_sentence_words"] = max(near.get(taxon, -9.0), -9.0) if near else 0.0
             rank = order.index(taxon) if taxon in order else len(order)
             value["taxon_order"] = -math.log1p(rank)
             if not evidence:
                 value["taxon_unsaid"] = float(rank == 0)
+                value["taxon_words_unsaid"] = value["taxon_words"]
                 place = "unsaid"
             elif not place:
                 value["taxon_other"] = 1.0

@@ -175,6 +175,13 @@ def _stripped(mention: str) -> list[str]:
     match = _SPECIES_LETTER.match(mention)
     if match and len(mention) - match.end() >= 2:
         found.append(normalise_name(mention[match.end() :]))
+    # A variant of a transcript, a knock-out or a form after the symbol: "FLNBv4", "OCT4A".
+    match = re.fullmatch(r"(.{2,}[A-Z0-9])(?:v\d+|V\d+|KO|[a-zA-Z]|\d[a-z])", mention)
+    if match:
+        found.append(normalise_name(match[1]))
+    match = re.match(r"(?:hum|DN|cyto|mito|act|[a-z])(?=[a-zA-Z]{2})", mention)
+    if match and not mention.islower() or mention[:1] == "h":
+        found.append(normalise_name(mention[match.end() if match else 1 :]))
     joined = normalise_name(mention)
     if len(joined) > 3 and joined[-1] in "sp" and " " not in joined:
         found.append(joined[:-1])
