@@ -51,8 +51,8 @@ SOURCES = {
     },
     "species": {
         SPECIES: "UniProt controlled vocabulary of species, release 2021_03, CC BY 4.0",
-        MONDO_TAXA: "NCBI Taxonomy (U.S. National Library of Medicine), as imported by MONDO 2026-08, "
-        "CC BY 4.0",
+        MONDO_TAXA: "NCBI Taxonomy (U.S. National Library of Medicine), as MONDO imported it in "
+        "2026-08, CC BY 4.0",
     },
     "cell_lines": {
         CELLS: "Cellosaurus, through Biolexica 2025-08-06, CC BY 4.0",
@@ -145,9 +145,7 @@ def pruned_gene(concept: Concept) -> Concept | None:
         for name in concept.names
         if name == concept.name or not (_NAMELESS.fullmatch(name) or len(name) > _LONGEST)
     )
-    return replace(
-        concept, name=names[0], synonyms=names[1:], types=("Gene",), xrefs=(), source=""
-    )
+    return replace(concept, name=names[0], synonyms=names[1:], types=("Gene",), xrefs=(), source="")
 
 
 def taught(kb: KnowledgeBase, documents: Iterable[Document]) -> Iterator[Concept]:
@@ -253,7 +251,13 @@ def genes(data: Path) -> KnowledgeBase:
     """The genes, under ids of NCBI Gene."""
     kept = [gene for gene in map(pruned_gene, of_genes(data)) if gene is not None]
     # Genes of the same symbol stand side by side, so that the files can be compressed well.
-    kept.sort(key=lambda gene: (normalise_name(gene.name), TAXA.index(gene.taxon) if gene.taxon in TAXA else len(TAXA), gene.id))
+    kept.sort(
+        key=lambda gene: (
+            normalise_name(gene.name),
+            TAXA.index(gene.taxon) if gene.taxon in TAXA else len(TAXA),
+            gene.id,
+        )
+    )
     return built(data, "genes", kept, "NCBIGene")
 
 

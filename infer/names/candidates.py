@@ -383,7 +383,22 @@ def _candidates(
     if len(found) > _MOST:
         best = sorted(found, key=lambda r: (-linked[r], kinds_of[r], -view.name_counts[r], r))
         found = {row: found[row] for row in best[:_MOST]}
-    return _featured(view, mention, memory, evidence, likely, near, order, words, keys, own_keys, found, linked, symbols, fits)
+    return _featured(
+        view,
+        mention,
+        memory,
+        evidence,
+        likely,
+        near,
+        order,
+        words,
+        keys,
+        own_keys,
+        found,
+        linked,
+        symbols,
+        fits,
+    )
 
 
 def _featured(

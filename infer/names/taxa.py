@@ -29,7 +29,9 @@ _WORD = re.compile(r"[A-Za-z]+")
 #: The name of a cell line or strain, which may hold digits and punctuation.
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/.\-]*")
 #: Animals that only bear human cells.
-_HOST = re.compile(r"(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I)
+_HOST = re.compile(
+    r"(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
+)
 _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
 #: The number of characters between the name of a species and the mention beside it.
 _BESIDE = 12
@@ -226,15 +228,19 @@ def named_taxa(
 
 def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[str]:
     """Yield the species of each name of a cell line in a text."""
-    previous: tuple[int, str] | None = None
+    previous: re.Match[str] | None = None
     for match in _CELL.finditer(text):
-        key = "".join(filter(str.isalnum, match[0])).lower()
-        taxon = cells.get(key)
-        if taxon is None and previous is not None and match.start() - previous[0] == 1:
-            taxon = cells.get(previous[1] + key)
+        key = _plain(match[0])
+        taxon, begin = cells.get(key), match.start()
+        if taxon is None and previous is not None and begin - previous.end() == 1:
+            taxon, begin = cells.get(_plain(previous[0]) + key), previous.start()
         around = text[max(0, match.start() - 6) : match.end() + 14]
         # "Mef" and "chose" are not cell lines; the animals that bear human cells do not count.
-        if taxon is not None and any(map(str.isupper, match[0])) and not _HOST.search(around):
+        written = text[begin : match.end()]
+        if taxon is not None and any(map(str.isupper, written)) and not _HOST.search(around):
             yield taxon
-        previous = match.end(), key
+        previous = match
 
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

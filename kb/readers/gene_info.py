@@ -2,8 +2,9 @@
 
 The file has one row per gene. The symbol is the preferred name. After it come the full name, the
 synonyms and the other designations, in this order. The semantic types are ``Gene`` and the type of
-the gene, such as ``protein-coding``, so that a subset can be made by either. The file of all species is large; the option
-``taxa`` reads the genes of some. Source: https://ftp.ncbi.nlm.nih.gov/gene/DATA/
+the gene, such as ``protein-coding``, so that a subset can be made by either. The file of all
+species is large; the option ``taxa`` reads the genes of some. Source:
+https://ftp.ncbi.nlm.nih.gov/gene/DATA/
 """
 
 from __future__ import annotations
