@@ -21,7 +21,7 @@ from species_words import DEPMAP
 
 from biolink.documents import Document
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
-from biolink.infer.names.candidates import key_of
+from biolink.infer.names.view import key_of
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.build import united
 from biolink.kb.files import sha256_of

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from biolink.documents import Document
-from biolink.infer.names.candidates import key_of
+from biolink.infer.names.view import key_of
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.readers import read_concepts
 

@@ -17,9 +17,10 @@ from biolink.infer.decide.written import policy_of
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.spans import names_something
-from biolink.infer.names.candidates import Memory, MentionCandidates, NameView, candidates_of
+from biolink.infer.names.candidates import MentionCandidates, Reading
 from biolink.infer.names.ranker import NameRanker
 from biolink.infer.names.taxa import named_taxa
+from biolink.infer.names.view import Memory, NameView
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_natural
@@ -211,9 +212,8 @@ class NameLinker(Piping):
         """
         ranker = self.ranker
         taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells)
-        return candidates_of(
-            self.view, document, mentions, memory or ranker.memory, taxa, self.taxa
-        )
+        reading = Reading(self.view, document, mentions, memory or ranker.memory, taxa, self.taxa)
+        return reading.candidates()
 
     def _linked(self, document: Document, recognised: bool) -> Document:
         mine = self.mentions(document)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from biolink.errors import KnowledgeBaseError
-from biolink.infer.names.candidates import FEATURES, NIL_FEATURES, Memory
+from biolink.infer.names.candidates import FEATURES, NIL_FEATURES
 from biolink.infer.names.taxa import WordWeights
+from biolink.infer.names.view import Memory
 from biolink.kb.files import open_text, replace_file
 
 __all__ = ["NameRanker"]
@@ -39,7 +40,7 @@ class NameRanker:
     species
         Words and pairs of words that name a species -> its NCBI Taxonomy id; for genes.
     cells
-        Names of cell lines and strains (:func:`biolink.infer.names.candidates.key_of`) -> their
+        Names of cell lines and strains (:func:`biolink.infer.names.view.key_of`) -> their
         species; for genes.
     words
         What words say about the species of the genes of a document.

@@ -11,10 +11,11 @@ import pytest
 from biolink.documents import Document, Link, Mention, Passage
 from biolink.errors import ConfigError, KnowledgeBaseError
 from biolink.infer.linkers.name_linker import NameLinker, NameOptions
-from biolink.infer.names.candidates import FEATURES, NIL_FEATURES, Memory
+from biolink.infer.names.candidates import FEATURES, NIL_FEATURES
 from biolink.infer.names.ranker import NameRanker
 from biolink.infer.names.spellings import spellings
 from biolink.infer.names.taxa import named_taxa
+from biolink.infer.names.view import Memory
 from biolink.kb import Concept, KnowledgeBase
 
 WEIGHTS = {

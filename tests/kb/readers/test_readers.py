@@ -349,9 +349,7 @@ def test_genbioel_and_flat_json(tmp_path: Path) -> None:
 
 def test_gene_info(tmp_path: Path) -> None:
     file = tmp_path / "gene_info.tsv"
-    columns = (
-        "#tax_id\tGeneID\tSymbol\tSynonyms\tdbXrefs\tdescription\ttype_of_gene\tOther_designations"
-    )
+    columns = "#tax_id\tGeneID\tSymbol\tSynonyms\tdbXrefs\tdescription\ttype_of_gene"
     file.write_text(
         f"{columns}\tOther_designations\n"
         "9606\t7157\tTP53\tP53|TRP53\tMIM:191170|HGNC:HGNC:11998\ttumor protein p53\t"
