@@ -16,23 +16,17 @@ from biolink.infer.mentions.abbreviations import (
     find_abbreviations,
 )
 from biolink.infer.mentions.hyphenated import Names, with_codes
-from biolink.infer.mentions.spans import balanced, is_written, segments, source_span, tidied
+from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.mentions.words import Words, may_join, singulars, words_of
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.arguments import need, need_callable, texts_of
-from biolink.kb.names import fold, fold_aligned
 from biolink.kb.types import type_name
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
 
 
-# Words as in normalised names: characters that normalisation turns into spaces separate words.
-_WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
-# What may be between two words of a mention: at most three marks, but not the end of a sentence.
-_GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
-#: The start and the end of each word in a text, and the word as in normalised names.
-Words = list[tuple[int, int, str]]
 _MAX_WORDS = 12
 _SHORT = 4
 
@@ -96,7 +90,7 @@ class DictionaryRecogniser:
         mentions: list[Mention] = []
         for begin, end in segments(document):
             line = text[begin:end]
-            words = _words(line)
+            words = words_of(line)
             position = 0
             while position < len(words):
                 match = self._longest(line, words, position)
@@ -140,13 +134,13 @@ class DictionaryRecogniser:
         for last in range(first, min(first + _MAX_WORDS, len(words))):
             if last > first:
                 gap = text[words[last - 1][1] : words[last][0]]
-                if not _GAP.fullmatch(_with_hyphens(fold(gap))):
+                if not may_join(gap):
                     break
                 key += " "
             stem = key
             key += words[last][2]
             span = None
-            for form in (key, *(stem + singular for singular in _singulars(words[last][2]))):
+            for form in (key, *(stem + singular for singular in singulars(words[last][2]))):
                 name_id = names.get(form)
                 if name_id is not None and self._usable(
                     text[words[first][0] : words[last][1]], form, name_id
@@ -197,32 +191,6 @@ class DictionaryRecogniser:
                     short_forms.append(Mention(start, end, match.group(), type=self._type(name_id)))
                     taken[start:end] = [True] * (end - start)
         return sorted((*mentions, *short_forms), key=lambda m: (m.start, m.end))
-
-
-def _with_hyphens(folded: str) -> str:
-    """A folded text with hyphens in place of other marks that normalisation removes."""
-    if folded.isascii():
-        return folded
-    return "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
-
-
-def _words(text: str) -> Words:
-    """The words of a text as in normalised names, with their starts and ends in the text itself."""
-    folded, source_offsets = fold_aligned(text)
-    words = []
-    for match in _WORD.finditer(_with_hyphens(folded)):
-        word = match.group()
-        key = word.lower() if word.isascii() else normalise_name(word)
-        words.append((*source_span(text, source_offsets, *match.span()), key))
-    return words
-
-
-def _singulars(word: str) -> tuple[str, ...]:
-    if len(word) > 4 and word.endswith("ies"):
-        return (word[:-3] + "y",)
-    if len(word) > 4 and word.endswith("es"):
-        return (word[:-1], word[:-2])
-    return (word[:-1],) if len(word) > 3 and word.endswith("s") else ()
 
 
 class TrainedRecogniser:
