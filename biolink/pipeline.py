@@ -18,6 +18,7 @@ from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
 from biolink.infer.linkers.mention_linker import Linker, Recogniser
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.mentions.adapters import recogniser_written
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.devices import check_device
@@ -180,9 +181,10 @@ def _mention_linker(
 
 def _recogniser_of(
     loaded: LinkingModel, kb: KnowledgeBase, precision: Precision
-) -> DictionaryRecogniser | TrainedRecogniser:
-    """The recogniser that was trained for a knowledge base, or a dictionary of its names."""
+) -> TrainedRecogniser | OpenRecogniser:
+    """The recogniser that was trained for a knowledge base, or one for any base."""
     stop_names = stop_names_of(loaded.folder)
+    dictionary = DictionaryRecogniser(kb, stop_names)
     file = None if loaded.folder is None else loaded.folder / TAGGER
     if file is not None and has_file(file):
         tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)
@@ -193,7 +195,8 @@ def _recogniser_of(
         ):
             whole = DictionaryRecogniser(kb.base, stop_names)
             return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb)
-    return DictionaryRecogniser(kb, stop_names)
+        return OpenRecogniser(dictionary, tagger, loaded.tokenizer)
+    return OpenRecogniser(dictionary)
 
 
 def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:

@@ -30,10 +30,12 @@ __all__ = ["JOINING", "WordSets", "stem"]
 JOINING = frozenset("of the in to with and or by for on from at".split())
 #: Words may stand for each other if this many concepts have names that differ in them only, and if
 #: these are at least this share of the names with the rarer word.
-_CONCEPTS, _SHARE = 3, 0.05
+_CONCEPTS, _SHARE = 5, 0.1
 #: Two words are forms of the same word if they begin with so many letters, and with this share of
 #: the letters of the longer one.
 _BEGINNING, _BEGINNING_SHARE = 4, 0.6
+#: The same share for a word that no name has.
+_ENDING_SHARE = 0.8
 #: Of the names with the same words but one, this many at most are compared with each.
 _NEIGHBOURS = 6
 #: At most this many sets of words are looked up for one text.
@@ -57,14 +59,14 @@ def _is_word(text: str) -> bool:
     return len(text) > 2 and text.isalpha()
 
 
-def _alike(first: str, second: str) -> bool:
+def _alike(first: str, second: str, share: float = _BEGINNING_SHARE) -> bool:
     """Whether two stems are forms of the same word.
 
     >>> _alike("patella", "patellar"), _alike("dysplast", "dysplasia"), _alike("hand", "finger")
     (True, True, False)
     """
     common = len(os.path.commonprefix([first, second]))
-    return common >= max(_BEGINNING, _BEGINNING_SHARE * max(len(first), len(second)))
+    return common >= max(_BEGINNING, share * max(len(first), len(second)))
 
 
 class WordSets:
@@ -101,7 +103,11 @@ class WordSets:
         numbers = np.array([of_word[word] for word in words], dtype=np.int64)
         breaks = np.array([word == "\n" for word in words], dtype=np.int64)
         counted = numbers >= 0
-        name_of = np.cumsum(breaks)[counted]
+        name_of = np.cumsum(breaks)
+        # In "on bipolar cell", the first word does not join others: such a name has no set.
+        first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+        counted &= ~np.isin(name_of, name_of[first][~counted[first]])
+        name_of = name_of[counted]
         pairs = np.unique(name_of * (len(self._number) + 1) + numbers[counted])
         name_of, stems = np.divmod(pairs, len(self._number) + 1)
         self.stems = stems.astype(np.int32)
@@ -114,6 +120,7 @@ class WordSets:
         self._sums = sums[self.indptr[1:]] - sums[self.indptr[:-1]]
         self._order = np.argsort(self._sums, kind="stable")
         self._at: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        self._heads: dict[int, str] = {}
         self._choices: dict[str, tuple[tuple[int, int], ...]] = {}
 
     def _new_number(self, word: str) -> int:
@@ -146,7 +153,7 @@ class WordSets:
             at = bisect_left(self._in_order, wanted)
             for other in self._in_order[max(0, at - 1) : at + 1]:
                 if wanted.startswith(other) or other.startswith(wanted):
-                    if _alike(wanted, other):
+                    if _alike(wanted, other, _ENDING_SHARE):
                         yield self._number[other], 0
 
     def of_name(self, name_id: int) -> tuple[int, ...]:
@@ -259,6 +266,24 @@ class WordSets:
             indptr, name_ids = self._anchored
             ids = map(int, name_ids[indptr[number] : indptr[number + 1]])
             known = self._at[number] = [(name_id, self.of_name(name_id)) for name_id in ids]
+        return known
+
+    def head_of(self, name_id: int) -> str:
+        """The word of a name that says what it names, the rest of the name adding to it.
+
+        It is the last word before ``of`` or a comma, or the last word of all.
+
+        >>> from biolink.kb import Concept
+        >>> names = ("Abnormality of the hand", "Cysts, renal", "Short ears")
+        >>> kb = KnowledgeBase.from_concepts([Concept("1", name) for name in names])
+        """
+        known = self._heads.get(name_id)
+        if known is None:
+            written = self.kb.written_name(self.kb.owners(name_id)[0], name_id)
+            words = normalise_name(written.split(",")[0]).split()
+            joining = [i for i, word in enumerate(words) if i and word in JOINING]
+            words = words[: joining[0]] if joining else words
+            known = self._heads[name_id] = words[-1] if words else ""
         return known
 
     def shared_by(self, name_ids: Sequence[int]) -> int | None:

@@ -22,6 +22,7 @@ from biolink.infer.linkers.piping import (
     recognised,
 )
 from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.spans import like_names, names_something
 from biolink.infer.network.model import LinkingModel
@@ -46,6 +47,9 @@ _METHODS = {
 }
 #: The indexes that each method needs.
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
+
+#: The recognisers that know the names of a knowledge base.
+_OF_A_BASE = (DictionaryRecogniser, TrainedRecogniser, OpenRecogniser)
 
 #: A function that adds mentions to a document.
 Recogniser = Callable[[Document], Document]
@@ -134,7 +138,12 @@ class Linker(Piping):
             raise ConfigError("recognise=True needs a recogniser")
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        return self.link_documents(*self._recognised(documents, recognise))
+        with_mentions, found = self._recognised(documents, recognise)
+        linked = self.link_documents(with_mentions, found)
+        if isinstance(self.recogniser, OpenRecogniser):
+            for index in found:
+                linked[index] = self.recogniser.settled(linked[index])
+        return linked
 
     def _recognised(
         self, documents: list[Document], recognise: bool | None
@@ -157,7 +166,7 @@ class Linker(Piping):
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         other = copy.copy(self)  # without the caches of this linker
         other.kb = kb
-        if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
+        if isinstance(self.recogniser, _OF_A_BASE):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other.indexes = Indexes(kb, self.model, self.indexes.progress, self.indexes)

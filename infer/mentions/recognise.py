@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -16,12 +16,13 @@ from biolink.infer.mentions.abbreviations import (
     find_abbreviations,
 )
 from biolink.infer.mentions.hyphenated import Names, with_codes
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.mentions.words import Words, may_join, singulars, words_of
 from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.arguments import need, need_callable, texts_of
+from biolink.kb.arguments import need, need_callable, need_flag, texts_of
 from biolink.kb.types import type_name
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
@@ -49,6 +50,8 @@ class DictionaryRecogniser:
     abbreviations
         A function that finds definitions of abbreviations, so that the short forms of names are
         found, too. None turns this off. Default: :func:`find_abbreviations`.
+    nested
+        Find every name, also within another or overlapping it. Default: False.
 
     Raises
     ------
@@ -68,16 +71,18 @@ class DictionaryRecogniser:
         kb: KnowledgeBase,
         stop_names: Iterable[str] = (),
         abbreviations: Finder | None = find_abbreviations,
+        nested: bool = False,
     ) -> None:
+        need_flag("nested", nested)
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         need_callable("abbreviations", abbreviations, "a function that finds abbreviations")
-        self.kb = kb
+        self.kb, self.nested = kb, nested
         self._abbreviations = abbreviations
         self._given_stop_names = frozenset(texts_of("stop_names", stop_names))
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
         """A recogniser with the same settings for another knowledge base."""
-        return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations)
+        return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations, self.nested)
 
     @cached_property
     def _stop_names(self) -> frozenset[str]:
@@ -93,13 +98,11 @@ class DictionaryRecogniser:
             words = words_of(line)
             position = 0
             while position < len(words):
-                match = self._longest(line, words, position)
-                if match is None:
-                    position += 1
-                    continue
-                start, end_of_name, name_id, position = match
-                span = (begin + start, begin + end_of_name)
-                mentions.append(Mention(*span, text[slice(*span)], type=self._type(name_id)))
+                matches = list(self._names_from(line, words, position))
+                for start, end_of_name, name_id, _ in matches if self.nested else matches[-1:]:
+                    span = (begin + start, begin + end_of_name)
+                    mentions.append(Mention(*span, text[slice(*span)], type=self.type_of(name_id)))
+                position = matches[-1][3] if matches and not self.nested else position + 1
         return document.with_mentions(self._with_abbreviations(document, mentions))
 
     def names_in(self, document: Document) -> Names:
@@ -126,11 +129,15 @@ class DictionaryRecogniser:
         types = {type_name(t) for row in self.kb.owners(name_id) for t in self.kb.types_at(row)}
         return type_name(kind) in types
 
-    def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
-        """The longest name that begins with a word: start, end, name id, index of the next word."""
+    def _names_from(
+        self, text: str, words: Words, first: int
+    ) -> Iterator[tuple[int, int, int, int]]:
+        """The names that begin with a word, the longest last.
+
+        Each is given as its start, its end, its id and the index of the next word.
+        """
         names = self.kb.data.names
         key = ""
-        best = None
         for last in range(first, min(first + _MAX_WORDS, len(words))):
             if last > first:
                 gap = text[words[last - 1][1] : words[last][0]]
@@ -147,11 +154,10 @@ class DictionaryRecogniser:
                 ):
                     span = balanced(text, words[first][0], words[last][1])
                     break
-            if span is not None:
-                best = (*span, name_id, last + 1)
+            if span is not None and name_id is not None:
+                yield (*span, name_id, last + 1)
             if not names.has_keys_with_prefix(key):
                 break
-        return best
 
     def _usable(self, written: str, name: str, name_id: int) -> bool:
         if len(name) < 2 or name in self._stop_names or not any(c.isalpha() for c in name):
@@ -166,7 +172,12 @@ class DictionaryRecogniser:
                 return written.isupper()
         return True
 
-    def _type(self, name_id: int) -> str:
+    def knows(self, name_id: int) -> bool:
+        """Whether the concepts that are searched for have a name, and it is no stop name."""
+        return bool(self.kb.name_mask[name_id]) and self.kb.name_at(name_id) not in self._stop_names
+
+    def type_of(self, name_id: int) -> str:
+        """The type of a mention of a name: the first one of its first owner."""
         types = self.kb.types_at(self.kb.owners(name_id)[0])
         return types[0] if types else ""
 
@@ -188,7 +199,9 @@ class DictionaryRecogniser:
                     and normalise_name(long) not in self._stop_names
                     and not any(taken[start:end])
                 ):
-                    short_forms.append(Mention(start, end, match.group(), type=self._type(name_id)))
+                    short_forms.append(
+                        Mention(start, end, match.group(), type=self.type_of(name_id))
+                    )
                     taken[start:end] = [True] * (end - start)
         return sorted((*mentions, *short_forms), key=lambda m: (m.start, m.end))
 
@@ -216,16 +229,16 @@ class TrainedRecogniser:
     ) -> None:
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
 
-    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | DictionaryRecogniser:
+    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | OpenRecogniser:
         """A recogniser for another knowledge base, or for a subset of this one.
 
         For a subset, mentions of types that the subset does not have are left out. Other mentions
         are found even if their concepts are not in the subset, because the linker decides whether
         they are NIL. The classifier knows the names of its own knowledge base only, so for another
-        one the result is a dictionary recogniser.
+        one the result is an :class:`OpenRecogniser`.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
-            return self.dictionary.with_kb(kb)
+            return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
         return TrainedRecogniser(self.tagger, self.tokenizer, self.dictionary, kb)
 
     def __call__(self, document: Document) -> Document:
