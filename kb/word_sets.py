@@ -11,11 +11,10 @@ words may stand for each other.
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import islice, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ import snowballstemmer
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 
-__all__ = ["JOINING", "WordSets", "stem"]
+__all__ = ["JOINING", "WordSets", "stem", "word_sets"]
 
 #: Words that join others, and do not count in names.
 JOINING = frozenset("of the in to with and or by for on from at".split())
@@ -65,7 +64,9 @@ def _alike(first: str, second: str, share: float = _BEGINNING_SHARE) -> bool:
     >>> _alike("patella", "patellar"), _alike("dysplast", "dysplasia"), _alike("hand", "finger")
     (True, True, False)
     """
-    common = len(os.path.commonprefix([first, second]))
+    common = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    )
     return common >= max(_BEGINNING, share * max(len(first), len(second)))
 
 
@@ -152,9 +153,9 @@ class WordSets:
         elif _is_word(wanted):
             at = bisect_left(self._in_order, wanted)
             for other in self._in_order[max(0, at - 1) : at + 1]:
-                if wanted.startswith(other) or other.startswith(wanted):
-                    if _alike(wanted, other, _ENDING_SHARE):
-                        yield self._number[other], 0
+                begins = wanted.startswith(other) or other.startswith(wanted)
+                if begins and _alike(wanted, other, _ENDING_SHARE):
+                    yield self._number[other], 0
 
     def of_name(self, name_id: int) -> tuple[int, ...]:
         """The stems of a name."""
@@ -198,6 +199,60 @@ class WordSets:
             least = cost
             found += self.with_stems(number for number, _ in chosen)
         return list(dict.fromkeys(found))
+
+    def together(self, words: Sequence[str]) -> bool:
+        """Whether a name has all of several words, or words that begin like them.
+
+        >>> from biolink.kb import Concept
+        >>> kb = KnowledgeBase.from_concepts([Concept("1", "Cystic lung disease")])
+        >>> WordSets(kb).together(["lung", "cyst"]), WordSets(kb).together(["lung", "nodule"])
+        (True, False)
+        """
+        names: set[int] | None = None
+        for word in words:
+            numbers = {number for number, _ in self.choices(word)} | self._beginning_with(
+                stem(word)
+            )
+            having = set().union(*map(self._having, numbers))
+            names = having if names is None else names & having
+        return bool(names)
+
+    def _beginning_with(self, beginning: str) -> set[int]:
+        first = bisect_left(self._in_order, beginning)
+        following = islice(self._in_order, first, None)
+        return {self._number[s] for s in takewhile(lambda s: s.startswith(beginning), following)}
+
+    def _having(self, number: int) -> list[int]:
+        """The ids of the names that have a stem."""
+        order, indptr = self._by_stem
+        entries = order[indptr[number] : indptr[number + 1]]
+        return (np.searchsorted(self.indptr, entries, side="right") - 1).tolist()
+
+    @cached_property
+    def _by_stem(self) -> tuple[np.ndarray, np.ndarray]:
+        """The positions in ``stems`` of each stem: (positions, indptr)."""
+        order = np.argsort(self.stems, kind="stable")
+        numbers = np.arange(len(self._number) + 1)
+        return order, np.searchsorted(self.stems[order], numbers)
+
+    def names_around(self, text: str, added: Iterable[str]) -> list[int]:
+        """The ids of the names with the words of a text, at least two, and one of other words.
+
+        >>> from biolink.kb import Concept
+        >>> kb = KnowledgeBase.from_concepts([Concept("1", "Localized skin lesion")])
+        >>> len(WordSets(kb).names_around("skin lesions", ["localized"]))
+        1
+        """
+        words = [word for word in normalise_name(text).split() if word not in JOINING]
+        numbers = {self._number.get(stem(word), -1) for word in words}
+        if len(numbers) < 2 or -1 in numbers:
+            return []
+        more = {number for word in added if (number := self._number.get(stem(word))) is not None}
+        return [
+            name_id
+            for number in sorted(more - numbers)
+            for name_id in self.with_stems(numbers | {number})
+        ]
 
     @cached_property
     def instead(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -274,8 +329,9 @@ class WordSets:
         It is the last word before ``of`` or a comma, or the last word of all.
 
         >>> from biolink.kb import Concept
-        >>> names = ("Abnormality of the hand", "Cysts, renal", "Short ears")
-        >>> kb = KnowledgeBase.from_concepts([Concept("1", name) for name in names])
+        >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the hand")])
+        >>> WordSets(kb).head_of(0)
+        'abnormality'
         """
         known = self._heads.get(name_id)
         if known is None:
@@ -290,3 +346,19 @@ class WordSets:
         """The row of the only concept that owns names, or None if they have several owners."""
         owners = {row for name_id in name_ids for row in self.kb.owners(name_id)}
         return owners.pop() if len(owners) == 1 else None
+
+
+@lru_cache(maxsize=2)
+def _of_base(base: KnowledgeBase) -> WordSets:
+    return WordSets(base)
+
+
+def word_sets(kb: KnowledgeBase) -> WordSets:
+    """The names of a whole base as sets of word stems; those of the last bases are kept.
+
+    >>> from biolink.kb import Concept
+    >>> kb = KnowledgeBase.from_concepts([Concept("1", "Short ears")])
+    >>> word_sets(kb) is word_sets(kb.subset(ids="1"))
+    True
+    """
+    return _of_base(kb.base)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.linkers.piping import document_of, state_without_caches
+from biolink.infer.linkers.piping import document_of
 from biolink.infer.mentions.loose_names import loose_names
 from biolink.infer.mentions.spans import segments, tidied
 from biolink.infer.mentions.stop_words import QUALIFIERS
 from biolink.infer.mentions.words import words_of
 from biolink.kb import KnowledgeBase
-from biolink.kb.word_sets import WordSets
+from biolink.kb.word_sets import word_sets
 
 if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
@@ -53,9 +52,6 @@ class OpenRecogniser:
     ) -> None:
         self.dictionary, self.tagger, self.tokenizer = dictionary, tagger, tokenizer
 
-    def __getstate__(self) -> dict[str, Any]:
-        return state_without_caches(self)
-
     @property
     def kb(self) -> KnowledgeBase:
         """The knowledge base, or the subset of one, whose names are searched for."""
@@ -63,14 +59,7 @@ class OpenRecogniser:
 
     def with_kb(self, kb: KnowledgeBase) -> OpenRecogniser:
         """A recogniser with the same settings for another knowledge base."""
-        other = OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
-        if kb.base is self.kb.base:
-            vars(other).update({k: v for k, v in vars(self).items() if k == "_sets"})
-        return other
-
-    @cached_property
-    def _sets(self) -> WordSets:
-        return WordSets(self.kb)
+        return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found, which replace earlier ones."""
@@ -117,7 +106,7 @@ class OpenRecogniser:
         for begin, end in segments(document):
             line = document.text[begin:end]
             words = words_of(line)
-            for name in loose_names(line, words, self._sets):
+            for name in loose_names(line, words, word_sets(self.kb)):
                 start, stop = begin + words[name.first][0], begin + words[name.last][1]
                 text = document.text[start:stop]
                 if self.dictionary.knows(name.name_id):

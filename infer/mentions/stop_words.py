@@ -1,7 +1,8 @@
 """English words that are never names on their own, and those that only qualify others.
 
-The list of stop words is the list of scikit-learn (BSD-3-Clause), which comes from the Glasgow Information Retrieval
-Group. It is copied here because importing scikit-learn takes as long as linking an abstract.
+The list of stop words is that of scikit-learn (BSD-3-Clause), which comes from the Glasgow
+Information Retrieval Group. It is copied here because importing scikit-learn takes as long as
+linking an abstract.
 """
 
 __all__ = ["QUALIFIERS", "STOP_WORDS"]
