@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from biolink.errors import ConfigError
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.mentions.tagger import (
     TYPES,
+    WINDOW,
     Pieces,
     Tagger,
     collate,
@@ -26,10 +29,12 @@ from biolink.infer.mentions.tagger import (
     window_begins,
     window_of,
 )
+from biolink.infer.mentions.word_pieces import CONCEPT, Dictionary, Span
 from biolink.infer.network.model import load_model
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, stop_names_of
+from biolink.kb.types import kind_of
 from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.order import shuffled
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
@@ -39,6 +44,7 @@ from biolink.pretrain.training.start import check_start, extend_model
 __all__ = [
     "Recognising",
     "Tagged",
+    "nothing_unsure",
     "partial_nll",
     "recogniser_optimisation",
     "run_recognising",
@@ -49,6 +55,9 @@ __all__ = [
 ]
 
 _SAVED = 100  # The number of steps between checkpoints.
+_SORTED = 16  # The number of batches whose windows are sorted by length, to save padding.
+_PADDED = 32  # The lengths of windows are padded to multiples of this number.
+_CONCEPTS = 0.5  # The weight of the loss of concepts beside that of types.
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +114,27 @@ class Tagged:
     allowed
         bool [pieces, labels]: the labels that a piece may have. It is one label, except outside the
         mentions of a corpus that does not mark all types; there the labels of the types that it
-        does not mark are allowed as well.
+        does not mark are allowed as well. If concepts are learned, their labels follow.
     """
 
     pieces: Pieces
     allowed: np.ndarray
 
 
+def nothing_unsure(document: Document) -> list[Span]:
+    """Return no spans: everything outside of the mentions is certain."""
+    return []
+
+
 def tagged(
     documents: Sequence[Document],
     marked: Sequence[str],
     tokenizer: Any,
-    dictionary: Callable[[Document], Document],
+    dictionaries: Sequence[Dictionary],
     types: Sequence[str] = TYPES,
+    *,
+    concepts: Literal["none", "some", "all"] = "none",
+    unsure: Callable[[Document], Sequence[Span]] = nothing_unsure,
 ) -> list[Tagged]:
     """Return the documents of a corpus as training texts.
 
@@ -126,27 +143,62 @@ def tagged(
     documents
         The documents.
     marked
-        The types that the corpus marks.
+        The types that the corpus marks. If there are none, its mentions say nothing about types.
     tokenizer
         The tokeniser of the model.
-    dictionary
-        The recogniser whose mentions are features of the pieces.
+    dictionaries
+        The recognisers whose mentions are features of the pieces.
     types
         The types to recognise.
+    concepts
+        Whether the mentions are ``all`` concepts of the text, or ``some`` of them, so that nothing
+        is known about the rest. With ``none``, concepts are not learned. Default: ``none``.
+    unsure
+        A function that gives spans in which, outside of the mentions, any of their types may have
+        been left out. Default: none.
     """
-    labels = labels_of(types)
-    unmarked = [i for i, label in enumerate(labels) if label != "O" and label[2:] not in marked]
     result = []
     for document in documents:
-        pieces = pieces_of(document, tokenizer, dictionary, types)
-        spans = typed_spans(document.mentions, types)
-        annotated = label_spans(pieces.offsets, spans, types)
-        allowed = np.zeros((len(annotated), len(labels)), dtype=bool)
-        allowed[np.arange(len(annotated)), annotated] = True
-        outside = np.flatnonzero(annotated == 0)
-        allowed[np.ix_(outside, np.array(unmarked, dtype=int))] = True
+        pieces = pieces_of(document, tokenizer, dictionaries, types)
+        allowed = _allowed(pieces, document, marked, unsure(document), types)
+        if concepts != "none":
+            spans = [
+                (m.start, m.end, CONCEPT[0])
+                for m in document.mentions
+                if kind_of(m.type) != "Variant"  # no ontology names variants
+            ]
+            annotated = label_spans(pieces.offsets, spans, CONCEPT)
+            of_concepts = np.eye(len(labels_of(CONCEPT)), dtype=bool)[annotated]
+            if concepts == "some":
+                of_concepts[annotated == 0] = True
+            allowed = np.concatenate([allowed, of_concepts], 1)
         result.append(Tagged(pieces, allowed))
     return result
+
+
+def _allowed(
+    pieces: Pieces,
+    document: Document,
+    marked: Sequence[str],
+    unsure: Sequence[Span],
+    types: Sequence[str],
+) -> np.ndarray:
+    """The labels of types that each piece may have: bool [pieces, labels]."""
+    labels = labels_of(types)
+    allowed = np.zeros((len(pieces.ids), len(labels)), dtype=bool)
+    if not marked:
+        allowed[:] = True
+        return allowed
+    unmarked = [i for i, label in enumerate(labels) if label != "O" and label[2:] not in marked]
+    annotated = label_spans(pieces.offsets, typed_spans(document.mentions, types), types)
+    allowed[np.arange(len(annotated)), annotated] = True
+    outside = np.flatnonzero(annotated == 0)
+    allowed[np.ix_(outside, np.array(unmarked, dtype=int))] = True
+    for start, end, kind in unsure:
+        inside = (pieces.offsets[:, 0] < end) & (pieces.offsets[:, 1] > start)
+        of_kind = [labels.index(f"{mark}-{kind}") for mark in "BI"]
+        allowed[np.ix_(np.flatnonzero(inside & (annotated == 0)), of_kind)] = True
+    return allowed
 
 
 def partial_nll(scores: Tensor, allowed: Tensor) -> Tensor:
@@ -157,12 +209,13 @@ def partial_nll(scores: Tensor, allowed: Tensor) -> Tensor:
     scores
         [tokens, labels].
     allowed
-        bool [tokens, labels]; tokens without an allowed label are left out.
+        bool [tokens, labels]; tokens without an allowed label are left out, and so are tokens with
+        all labels allowed, since nothing is known about them. If no token is left, the mean is 0.
     """
-    known = allowed.any(1)
+    known = allowed.any(1) & ~allowed.all(1)
     scores, allowed = scores[known].float(), allowed[known]
     right = torch.logsumexp(scores.masked_fill(~allowed, torch.finfo(scores.dtype).min), 1)
-    return (torch.logsumexp(scores, 1) - right).mean()
+    return (torch.logsumexp(scores, 1) - right).sum() / max(1, len(scores))
 
 
 def train_tagger(
@@ -173,6 +226,7 @@ def train_tagger(
     *,
     shared: int = 2,
     types: Sequence[str] = TYPES,
+    start: Tagger | None = None,
     stage: Any = None,
     report: Report = lambda record: None,
 ) -> Tagger:
@@ -192,7 +246,10 @@ def train_tagger(
         Length and speed of the training. New weights, which the model does not have, are trained
         with ten times the learning rate.
     shared, types
-        As in :class:`biolink.infer.mentions.tagger.Tagger`.
+        As in :class:`biolink.infer.mentions.tagger.Tagger`. There is a head for concepts if the
+        texts have labels of concepts.
+    start
+        A classifier of the same shape, with whose weights the training starts. Default: none.
     stage
         A dataclass with all settings. Default: ``settings``.
     report
@@ -200,19 +257,39 @@ def train_tagger(
     """
     torch.manual_seed(settings.seed)
     device = next(model.parameters()).device
-    tagger = Tagger(model, shared, types).to(device)
-    fresh = [*tagger.shapes.parameters(), *tagger.covered.parameters(), *tagger.head.parameters()]
-    known = {id(p) for p in fresh}
-    layers = [p for p in tagger.parameters() if p.requires_grad and id(p) not in known]
+    concepts = bool(texts) and texts[0].allowed.shape[1] > len(labels_of(types))
+    tagger = Tagger(model, shared, types, concepts).to(device)
+    if start is not None:
+        tagger.load_state_dict(start.own_state(), strict=False)
+    layers = [p for p in tagger.encoder.parameters() if p.requires_grad]
+    known = {id(p) for p in layers}
+    fresh = [p for p in tagger.parameters() if p.requires_grad and id(p) not in known]
     windows = [(text, at) for text in texts for at in window_begins(len(text.pieces.ids))]
+    block = _SORTED * settings.batch_size
+    whole = min(WINDOW, max((len(text.pieces.ids) for text in texts), default=0)) + 2
+
+    @lru_cache(maxsize=2)
+    def sorted_block(number: int) -> list[tuple[Tagged, int]]:
+        """The windows of some batches; those of a batch are of similar lengths."""
+        first = number * block
+        drawn = [
+            windows[shuffled(at, len(windows), settings.seed)] for at in range(first, first + block)
+        ]
+        drawn.sort(key=lambda window: len(window[0].pieces.ids) - window[1])
+        batches = [shuffled(at, _SORTED, settings.seed + number) for at in range(_SORTED)]
+        size = settings.batch_size
+        return [window for at in batches for window in drawn[at * size : (at + 1) * size]]
 
     def make(number: int) -> tuple[Tagged, int]:
-        return windows[shuffled(number, len(windows), settings.seed)]
+        return sorted_block(number // block)[number % block]
 
     def collate_windows(drawn: Sequence[tuple[Tagged, int]]) -> dict[str, Tensor]:
         rows = [window_of(text.pieces, at, tagger.special) for text, at in drawn]
-        ids, mask, shapes, covered = collate(rows, tagger.special[2], "cpu")
-        allowed = torch.zeros(*ids.shape, len(tagger.labels), dtype=torch.bool)
+        # Batches of few different sizes, for which a CPU prepares its kernels once.
+        longest = max(len(row[0]) for row in rows)
+        size = min(_PADDED * math.ceil(longest / _PADDED), whole)
+        ids, mask, shapes, covered = collate(rows, tagger.special[2], "cpu", size)
+        allowed = torch.zeros(*ids.shape, texts[0].allowed.shape[1], dtype=torch.bool)
         for number, ((text, at), row) in enumerate(zip(drawn, rows, strict=True)):
             size = len(row[0]) - 2
             allowed[number, 1 : 1 + size] = torch.from_numpy(text.allowed[at : at + size])
@@ -229,8 +306,15 @@ def train_tagger(
 
 def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Compute the loss of taggers and readers on a batch; see :func:`partial_nll`."""
-    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
-    return partial_nll(scores.flatten(0, 1), batch["allowed"].flatten(0, 1)), {}
+    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"]).flatten(0, 1)
+    allowed = batch["allowed"].flatten(0, 1)
+    types = len(model.labels)
+    loss = partial_nll(scores[:, :types], allowed[:, :types])
+    if scores.shape[1] == types:
+        return loss, {}
+    of_concepts = partial_nll(scores[:, types:], allowed[:, types:])
+    parts = {"types": float(loss.detach()), "concepts": float(of_concepts.detach())}
+    return loss + _CONCEPTS * of_concepts, parts
 
 
 def recogniser_optimisation(
@@ -277,7 +361,7 @@ def run_recognising(
     kb = KnowledgeBase.read(settings.kb)
     dictionary = DictionaryRecogniser(kb, stop_names_of(linking.folder))
     types = settings.types
-    texts = tagged(documents, types, linking.tokenizer, dictionary, types)
+    texts = tagged(documents, types, linking.tokenizer, [dictionary], types)
     if not any((~text.allowed[:, 0]).any() for text in texts):
         raise ConfigError(
             f"train = {[str(f) for f in settings.train]}; expected mentions of the types "

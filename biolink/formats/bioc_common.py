@@ -42,7 +42,7 @@ _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 _UNCOUNTED = ("database", "name", "valid", "nil_reason")
 #: The infons that biolink writes for each link, and those that it may write beside them.
 _OF_LINKS = ("name", "score", "probability")
-_BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form")
+_BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form", "reason")
 #: The values of a key that say nothing.
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 #: Keys of a document that do not become metadata under their own names.
@@ -418,6 +418,8 @@ def _annotation(
         annotation.infons["probability"] = f"{best.probability:.6g}"
         if best.long_form:
             annotation.infons["long_form"] = clean(best.long_form)
+        if best.reason:
+            annotation.infons["reason"] = clean(best.reason)
     elif mention.nil_reason:
         annotation.infons["nil_reason"] = clean(mention.nil_reason)
     return annotation

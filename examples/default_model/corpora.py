@@ -27,9 +27,17 @@ FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
 #: Corpora that are never used for training, but for fitting the weights of the combined score.
 TMVAR = "corpora/tmvar3/tmVar3_Train.PubTator.gz"
 CRAFT = ("corpora/craft/craft_train.PubTator.gz", "corpora/craft/craft_dev.PubTator.gz")
+#: Corpora of genes, species and cell lines. Those of the last three have no development set: a
+#: tenth of each is held out (:func:`held_out_tenth`).
+NLM_GENE = "corpora/nlm_gene/NLMgene_{}.PubTator.gz"
+GNORMPLUS = "corpora/gnormplus/GNormPlus_{}.PubTator.gz"
+S800 = "corpora/s800/SPECIES800_Train.PubTator.gz"
+LINNAEUS = "corpora/linnaeus/Linnaeus_Train.PubTator.gz"
+BIOID = "corpora/bioid_cellline/BioID_CellLine_Train.PubTator.gz"
 
 
-def _read(file: Path) -> Iterator[Document]:
+def read_documents(file: Path) -> Iterator[Document]:
+    """Return the documents of a file, whose format its name says."""
     documents: Iterator[Document] = load("bioc-xml" if ".bioc." in file.name else "pubtator").read(
         file
     )
@@ -46,7 +54,7 @@ def read_corpus(data: Path, name: str) -> list[Document]:
     Mentions of other types are removed, since the number of a gene can be an OMIM number as well.
     """
     documents = []
-    for document in _read(data / name):
+    for document in read_documents(data / name):
         mentions = document.mentions
         if name == NLM_CHEM:
             mentions = tuple(replace(m, type="Chemical") for m in mentions)
@@ -60,6 +68,17 @@ def without(documents: Iterable[Document], excluded: Iterable[Document]) -> list
     excluded = list(excluded)
     ids, titles = {d.id for d in excluded}, {_title(d) for d in excluded}
     return [d for d in documents if d.id not in ids and _title(d) not in titles]
+
+
+def held_out_tenth(documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+    """Return the documents to train on, and those to measure on, of a corpus of one file.
+
+    Every document whose number in the file, counted from 1, is divisible by 10 is held out. A
+    training document that shares its id or title with one of these is left out.
+    """
+    documents = list(documents)
+    held_out = documents[9::10]
+    return without(documents, held_out), held_out
 
 
 def training_documents(data: Path) -> list[list[Document]]:
@@ -108,6 +127,6 @@ def unseen_documents(data: Path, kb: KnowledgeBase) -> dict[str, list[Document]]
                 if mention.type == wanted and len(ids := same.get(mention.concept_ids[0], ())) == 1
             )
             for name in CRAFT
-            for document in _read(data / name)
+            for document in read_documents(data / name)
         ]
     return found

@@ -14,13 +14,14 @@ from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, Likelier, NilPolicy, NoNil
 from biolink.infer.decide.outcome import LinkMaker, outcome
 from biolink.infer.decide.written import policy_of
-from biolink.infer.linkers.piping import (
-    Piping,
+from biolink.infer.linkers.inputs import (
     called,
     check_settings,
     check_travels,
     recognised,
+    to_link,
 )
+from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
@@ -143,28 +144,12 @@ class Linker(Piping):
             raise ConfigError("recognise=True needs a recogniser")
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        with_mentions, found = self._recognised(documents, recognise)
+        with_mentions, found = to_link(self.recogniser, documents, recognise)
         linked = self.link_documents(with_mentions, found)
         if isinstance(self.recogniser, OpenRecogniser):
             for index in found:
                 linked[index] = self.recogniser.settled(linked[index])
         return linked
-
-    def _recognised(
-        self, documents: list[Document], recognise: bool | None
-    ) -> tuple[list[Document], set[int]]:
-        """The documents with mentions, and the indices of those whose mentions were found here."""
-        wanted = [
-            index
-            for index, document in enumerate(documents)
-            if recognise or (recognise is None and not document.mentions)
-        ]
-        if self.recogniser is None or not wanted:
-            return documents, set()
-        with_mentions = recognised(self.recogniser, [documents[index] for index in wanted])
-        found_in = dict(zip(wanted, with_mentions, strict=True))
-        all_documents = [found_in.get(index, document) for index, document in enumerate(documents)]
-        return all_documents, set(wanted)
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """See :meth:`Piping.with_kb`."""

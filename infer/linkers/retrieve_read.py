@@ -106,7 +106,8 @@ def reader_row(
 
     Returns
     -------
-    The token ids, the shapes and the roles of the tokens, int64 [tokens] each.
+    The token ids and the shapes, int64 [tokens] each, and the roles of the tokens, int64
+    [tokens, 1].
     """
     first, last, _ = special
     names = list(names)[: 2 * _NAME_TOKENS]
@@ -116,7 +117,7 @@ def reader_row(
     after = 2 + len(names)
     ids = np.concatenate([[first], pieces.ids[:size], [last], names, [last]]).astype(np.int64)
     shapes = np.concatenate([[5], pieces.shapes[:size], np.full(after, 5)])
-    return ids, shapes, np.concatenate([[_PASSAGE], roles, np.full(after, _NAME)])
+    return ids, shapes, np.concatenate([[_PASSAGE], roles, np.full(after, _NAME)])[:, None]
 
 
 class RetrieveReadLinker(TextLinker):

@@ -81,7 +81,7 @@ class OpenRecogniser:
 
     def _concepts(self, documents: Sequence[Document]) -> list[list[Mention]]:
         """The mentions that the classifier finds in each document."""
-        if self.tagger is None or getattr(self.tagger, "concept_head", None) is None:
+        if self.tagger is None or self.tagger.concept_head is None:
             return [[] for _ in documents]
         found = self.tagger.concepts(documents, self.tokenizer)
         return [tidied(document, document.mentions) for document in found]

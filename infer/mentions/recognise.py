@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.linkers.piping import document_of
+from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.abbreviations import (
     Definitions,
     Finder,
@@ -218,6 +218,12 @@ class TrainedRecogniser:
     kb
         The knowledge base that is linked to. Mentions are left out if the dictionary's knowledge
         base has concepts of their type and this one does not. None keeps all mentions.
+    further
+        Dictionary recognisers for further knowledge bases that the classifier was trained with.
+        It finds the types of a base without its dictionary, too, though fewer rare names.
+        Default: none.
+    types
+        The types of the mentions that are wanted. Default: all that the classifier finds.
     """
 
     def __init__(
@@ -226,20 +232,26 @@ class TrainedRecogniser:
         tokenizer: Any,
         dictionary: DictionaryRecogniser,
         kb: KnowledgeBase | None = None,
+        further: Sequence[DictionaryRecogniser] = (),
+        types: Iterable[str] | None = None,
     ) -> None:
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
+        self.further = tuple(further)
+        self.types = None if types is None else frozenset(map(type_name, types))
 
     def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | OpenRecogniser:
         """A recogniser for another knowledge base, or for a subset of this one.
 
         For a subset, mentions of types that the subset does not have are left out. Other mentions
         are found even if their concepts are not in the subset, because the linker decides whether
-        they are NIL. The classifier knows the names of its own knowledge base only, so for another
+        they are NIL. The classifier knows the names of its own knowledge bases only, so for another
         one the result is an :class:`OpenRecogniser`.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
             return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
-        return TrainedRecogniser(self.tagger, self.tokenizer, self.dictionary, kb)
+        return TrainedRecogniser(
+            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types
+        )
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found, which replace earlier ones."""
@@ -247,24 +259,42 @@ class TrainedRecogniser:
 
     def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the mentions that are found; faster than one document at a time."""
-        recognised = self.tagger.recognise(documents, self.tokenizer, self.dictionary)
+        recognised = self.tagger.recognise(
+            documents, self.tokenizer, [self.dictionary, *self.further]
+        )
         missing: set[str] = set()
         if self.kb is not None:
             whole = {type_name(kind) for kind in self.dictionary.kb.types}
             missing = whole - {type_name(kind) for kind in self.kb.types}
+
+        def wanted(mention: Mention) -> bool:
+            kind = type_name(mention.type)
+            if kind in missing or (self.types is not None and kind not in self.types):
+                return False
+            return mention.text not in STOP_WORDS
+
         return [
-            document.with_mentions(
-                mention
-                for mention in self._whole(document)
-                if type_name(mention.type) not in missing and mention.text not in STOP_WORDS
-            )
-            for document in recognised
+            document.with_mentions(filter(wanted, self._whole(document))) for document in recognised
         ]
 
     def _whole(self, document: Document) -> list[Mention]:
-        """The mentions of a document, cut at boundaries within them and extended by their codes."""
-        is_name = partial(is_written, self.dictionary.kb)
+        """The mentions of a document, cut at boundaries within them and extended by their codes.
+
+        Variants stay as they are, since signs belong to them (``-509C>T``).
+        """
+        variants = [m for m in document.mentions if type_name(m.type) == "variant"]
+        named = [m for m in document.mentions if type_name(m.type) != "variant"]
+        dictionaries = (self.dictionary, *self.further)
+        lookups = [dictionary.names_in(document) for dictionary in dictionaries]
+
+        def is_name(text: str) -> bool:
+            return any(is_written(dictionary.kb, text) for dictionary in dictionaries)
+
+        def is_name_of(text: str, kind: str) -> bool:
+            return any(names(text, kind) for names in lookups)
+
         # First hyphens at the ends of mentions are removed; afterwards, codes beyond a passage are.
-        mentions = tidied(document, document.mentions, is_name)
-        with_their_codes = with_codes(document, mentions, self.dictionary.names_in(document))
-        return tidied(document, with_their_codes, is_name)
+        with_their_codes = with_codes(document, tidied(document, named, is_name), is_name_of)
+        mentions = tidied(document, with_their_codes, is_name)
+        kept = [v for v in variants if all(v.end <= m.start or m.end <= v.start for m in mentions)]
+        return sorted((*mentions, *kept), key=lambda m: (m.start, m.end))

@@ -2,14 +2,17 @@
 
 The first layers of the encoder are shared with the linking model and are not stored again. The
 vocabulary is uncased, so besides its word piece, the input for a token says how the token is
-written. It also says whether a dictionary of the knowledge base's names covers the token.
+written. It also says whether a dictionary of a knowledge base's names covers the token.
+
+Besides the types of entities, a classifier can find *concepts*: spans that some biomedical ontology
+would name, whatever their type. These have a head of their own, so the two do not compete.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,12 @@ from torch import Tensor, nn
 from biolink.documents import Document, Mention
 from biolink.errors import ModelError
 from biolink.infer.mentions.word_pieces import (
+    CONCEPT,
     TYPES,
+    Dictionary,
     Pieces,
     label_spans,
     labels_of,
-    no_dictionary,
     pieces_of,
     span_probability,
     spans_of_labels,
@@ -41,13 +45,13 @@ from biolink.kb.model_loading import check_weights
 
 __all__ = [
     "TYPES",
+    "WINDOW",
     "Pieces",
     "Tagger",
     "collate",
     "label_spans",
     "labels_of",
     "need_bart",
-    "no_dictionary",
     "pieces_of",
     "spans_of_labels",
     "typed_spans",
@@ -58,7 +62,7 @@ __all__ = [
 #: The number of shapes of word pieces (see :class:`Pieces`).
 _SHAPES = 6
 #: The word pieces of a window, and those that it shares with the next one.
-_WINDOW, _OVERLAP = 384, 96
+WINDOW, _OVERLAP = 384, 96
 
 
 def need_bart(model: Any) -> None:
@@ -81,6 +85,8 @@ class Tagger(nn.Module):
         and not trained. The embeddings are always shared. Default: 2.
     types
         The types that the classifier distinguishes. Default: :data:`TYPES`.
+    concepts
+        Whether the classifier has a head for concepts as well. Default: False.
 
     Raises
     ------
@@ -88,7 +94,13 @@ class Tagger(nn.Module):
         If the model has another architecture.
     """
 
-    def __init__(self, model: Any, shared: int = 2, types: Sequence[str] = TYPES) -> None:
+    def __init__(
+        self,
+        model: Any,
+        shared: int = 2,
+        types: Sequence[str] = TYPES,
+        concepts: bool = False,
+    ) -> None:
         super().__init__()
         need_bart(model)
         self.shared = shared
@@ -112,6 +124,7 @@ class Tagger(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(width, len(self.labels))
+        self.concept_head = nn.Linear(width, len(labels_of(CONCEPT))) if concepts else None
         config = model.config
         self.special = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         self.scale = width**0.5 if config.scale_embedding else 1.0
@@ -125,6 +138,8 @@ class Tagger(nn.Module):
         """Write the weights of :meth:`own_state` in half precision."""
         state = {name: p.half().cpu().contiguous() for name, p in self.own_state().items()}
         metadata = {"shared": str(self.shared), "types": json.dumps(self.types)}
+        if self.concept_head is not None:
+            metadata["concepts"] = "true"
         if self.kb is not None:
             metadata["kb"] = self.kb
         Path(file).write_bytes(_in_order(save(state, metadata=metadata)))
@@ -175,7 +190,7 @@ class Tagger(nn.Module):
                 shared = int(metadata.get("shared", 2))
                 if not 0 <= shared <= len(model.get_encoder().layers):
                     raise ValueError(f"it shares {shared} layers, more than the model has")
-                tagger = cls(model, shared, types)
+                tagger = cls(model, shared, types, metadata.get("concepts") == "true")
                 tagger.kb = metadata.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():
@@ -194,22 +209,36 @@ class Tagger(nn.Module):
 
         Parameters
         ----------
-        ids, mask, shapes, covered
+        ids, mask, shapes
             [texts, tokens] each: see :func:`collate`.
+        covered
+            [texts, tokens, dictionaries].
 
         Returns
         -------
-        Scores [texts, tokens, labels].
+        Scores [texts, tokens, labels]. The labels of types come first; if there is a head for
+        concepts, its three labels follow.
         """
         embedded = nn.functional.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
-        embedded = embedded + self.shapes(shapes) + self.covered(covered)
+        embedded = embedded + self.shapes(shapes) + self._covered(covered)
         states = self.encoder(inputs_embeds=embedded, attention_mask=mask)[0]
-        scores: Tensor = self.head(self.dropout(states))
+        states = self.dropout(states)
+        scores: Tensor = self.head(states)
+        if self.concept_head is not None:
+            scores = torch.cat([scores, self.concept_head(states)], -1)
         return scores
+
+    def _covered(self, covered: Tensor) -> Tensor:
+        """What the dictionaries say: the sum of their labels, or the label of none of them."""
+        found = (covered > 0)[..., None]
+        together = (self.covered(covered) * found).sum(2)
+        return torch.where(found.any(2), together, self.covered.weight[0])
 
     @torch.inference_mode()
     def log_probs(self, texts: Sequence[Pieces], batch: int = 16) -> list[np.ndarray]:
         """The log-probabilities of the labels for each text: float32 [pieces, labels].
+
+        The labels are those of :meth:`forward`; the two heads have distributions of their own.
 
         A text that is longer than a window is read in overlapping windows. The result for a piece
         comes from the window in which it is farthest from the border.
@@ -224,19 +253,23 @@ class Tagger(nn.Module):
             for number, pieces in enumerate(texts)
             for begin in window_begins(len(pieces.ids))
         ]
-        windows.sort(key=lambda w: min(_WINDOW, len(texts[w[0]].ids) - w[1]))
-        results = [np.zeros((len(p.ids), len(self.labels)), dtype=np.float32) for p in texts]
+        windows.sort(key=lambda w: min(WINDOW, len(texts[w[0]].ids) - w[1]))
+        sizes = [len(self.labels)]
+        if self.concept_head is not None:
+            sizes.append(len(labels_of(CONCEPT)))
+        results = [np.zeros((len(p.ids), sum(sizes)), dtype=np.float32) for p in texts]
         for at in range(0, len(windows), batch):
             batch_windows = windows[at : at + batch]
             inputs = [
                 window_of(texts[number], begin, self.special) for number, begin in batch_windows
             ]
             scores = self(*collate(inputs, self.special[2], self.head.weight.device))
-            scores_of_windows = torch.log_softmax(scores.float(), -1).cpu().numpy()
+            heads = [torch.log_softmax(part, -1) for part in scores.float().split(sizes, -1)]
+            scores_of_windows = torch.cat(heads, -1).cpu().numpy()
             check_scores(scores_of_windows, "labels of words")
             for (number, begin), row in zip(batch_windows, scores_of_windows, strict=True):
                 size = len(texts[number].ids)
-                end = min(begin + _WINDOW, size)
+                end = min(begin + WINDOW, size)
                 # The first half of an overlap belongs to the earlier window.
                 first = begin + (_OVERLAP // 2 if begin else 0)
                 results[number][first:end] = row[1 + first - begin : 1 + end - begin]
@@ -246,29 +279,68 @@ class Tagger(nn.Module):
         self,
         documents: Sequence[Document],
         tokenizer: Any,
-        dictionary: Callable[[Document], Document],
+        dictionaries: Sequence[Dictionary],
     ) -> list[Document]:
         """The documents with the mentions that are found in them, which replace earlier ones."""
-        texts = [pieces_of(d, tokenizer, dictionary, self.types) for d in documents]
+        columns = slice(0, len(self.labels))
+        return self._found(documents, tokenizer, dictionaries, columns, self.types)
+
+    def concepts(
+        self,
+        documents: Sequence[Document],
+        tokenizer: Any,
+        dictionaries: Sequence[Dictionary] = (),
+    ) -> list[Document]:
+        """The documents with the concepts that are found in them, as mentions of type "".
+
+        Parameters
+        ----------
+        documents
+            The documents; their mentions are replaced.
+        tokenizer
+            The tokeniser of the linking model.
+        dictionaries
+            The dictionaries that the classifier was trained with, or some of them. Default: none.
+
+        Raises
+        ------
+        ModelError
+            If the classifier has no head for concepts.
+        """
+        if self.concept_head is None:
+            raise ModelError("this recogniser was not trained to find concepts")
+        columns = slice(len(self.labels), None)
+        return self._found(documents, tokenizer, dictionaries, columns, CONCEPT)
+
+    def _found(
+        self,
+        documents: Sequence[Document],
+        tokenizer: Any,
+        dictionaries: Sequence[Dictionary],
+        columns: slice,
+        types: Sequence[str],
+    ) -> list[Document]:
+        texts = [pieces_of(d, tokenizer, dictionaries, self.types) for d in documents]
         return [
-            document.with_mentions(self._mentions(document.text, pieces, scores))
+            document.with_mentions(_mentions(document.text, pieces, scores[:, columns], types))
             for document, pieces, scores in zip(
                 documents, texts, self.log_probs(texts), strict=True
             )
         ]
 
-    def _mentions(self, text: str, pieces: Pieces, scores: np.ndarray) -> list[Mention]:
-        spans = spans_of_labels(scores.argmax(1).tolist(), pieces.offsets, text, self.types)
-        return [
-            Mention(
-                start,
-                end,
-                text[start:end],
-                type=kind,
-                probability=span_probability(pieces.offsets, scores, start, end),
-            )
-            for start, end, kind in spans
-        ]
+
+def _mentions(text: str, pieces: Pieces, scores: np.ndarray, types: Sequence[str]) -> list[Mention]:
+    spans = spans_of_labels(scores.argmax(1).tolist(), pieces.offsets, text, types)
+    return [
+        Mention(
+            start,
+            end,
+            text[start:end],
+            type=kind,
+            probability=span_probability(pieces.offsets, scores, start, end),
+        )
+        for start, end, kind in spans
+    ]
 
 
 def _loaded_again(
@@ -302,43 +374,44 @@ def window_begins(size: int) -> list[int]:
     ([0], [0, 288])
     """
     begins = [0]
-    while begins[-1] + _WINDOW < size:
-        begins.append(begins[-1] + _WINDOW - _OVERLAP)
+    while begins[-1] + WINDOW < size:
+        begins.append(begins[-1] + WINDOW - _OVERLAP)
     return begins
 
 
 def window_of(pieces: Pieces, begin: int, special: Sequence[int]) -> tuple[np.ndarray, ...]:
     """The token ids, shapes and dictionary labels of a window, with those of special tokens."""
-    window = slice(begin, begin + _WINDOW)
+    window = slice(begin, begin + WINDOW)
     first, last, _ = special
     ids = np.concatenate([[first], pieces.ids[window], [last]])
     return (
         ids,
         np.pad(pieces.shapes[window], 1, constant_values=5),
-        np.pad(pieces.covered[window], 1),
+        np.pad(pieces.covered[window], ((1, 1), (0, 0))),
     )
 
 
 def collate(
-    windows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any
+    windows: Sequence[tuple[np.ndarray, ...]], pad_id: int, device: Any, size: int = 0
 ) -> tuple[Tensor, ...]:
-    """Pad windows to one length.
+    """Pad windows to one length: that of the longest, or ``size`` if that is more.
 
     Returns
     -------
-    The token ids, the attention mask, the shapes and the dictionary labels, as tensors
-    [windows, tokens].
+    The token ids, the attention mask and the shapes, as tensors [windows, tokens], and the
+    dictionary labels [windows, tokens, dictionaries]. Windows may have unequal numbers of
+    dictionaries.
     """
-    size = max(len(row[0]) for row in windows)
-    columns = [
-        torch.from_numpy(
-            np.stack(
-                [np.pad(row[k], (0, size - len(row[k])), constant_values=fill) for row in windows]
-            )
-        ).long()
-        for k, fill in ((0, pad_id), (1, 5), (2, 0))
-    ]
-    lengths = torch.tensor([len(row[0]) for row in windows])
-    mask = (torch.arange(size)[None] < lengths[:, None]).long()
-    ids, shapes, covered = columns
+    size = max(size, *(len(row[0]) for row in windows))
+    dictionaries = max(row[2].shape[1] for row in windows)
+    ids = torch.full((len(windows), size), pad_id)
+    shapes = torch.full((len(windows), size), 5)
+    covered = torch.zeros(len(windows), size, dictionaries, dtype=torch.long)
+    mask = torch.zeros(len(windows), size, dtype=torch.long)
+    for number, row in enumerate(windows):
+        length = len(row[0])
+        ids[number, :length] = torch.from_numpy(row[0])
+        shapes[number, :length] = torch.from_numpy(row[1])
+        covered[number, :length, : row[2].shape[1]] = torch.from_numpy(row[2])
+        mask[number, :length] = 1
     return tuple(t.to(device) for t in (ids, mask, shapes, covered))

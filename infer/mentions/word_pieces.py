@@ -15,12 +15,13 @@ from biolink.kb.names import fold_aligned
 from biolink.kb.types import type_name
 
 __all__ = [
+    "CONCEPT",
     "TYPES",
+    "Dictionary",
     "Pieces",
     "Span",
     "label_spans",
     "labels_of",
-    "no_dictionary",
     "pieces_of",
     "span_probability",
     "spans_of_labels",
@@ -29,6 +30,10 @@ __all__ = [
 
 #: The semantic types that are recognised by default.
 TYPES = ("Disease", "Chemical")
+#: The type of the spans that some biomedical ontology would name: none.
+CONCEPT = ("",)
+#: A function that gives a document the mentions that a dictionary finds in it.
+Dictionary = Callable[[Document], Document]
 #: The start, end and type of a mention.
 Span = tuple[int, int, str]
 
@@ -56,7 +61,7 @@ class Pieces:
         int8 [pieces]: how each piece is written: 0 lower case, 1 capitalised, 2 all capitals,
         3 mixed case, 4 with a digit, 5 without letters and digits.
     covered
-        int8 [pieces]: the label that a dictionary gives to each piece.
+        int8 [pieces, dictionaries]: the label that each dictionary gives to each piece.
     """
 
     ids: np.ndarray
@@ -80,7 +85,7 @@ def _shape(written: str) -> int:
 def pieces_of(
     document: Document,
     tokenizer: Any,
-    dictionary: Callable[[Document], Document],
+    dictionaries: Sequence[Dictionary],
     types: Sequence[str] = TYPES,
 ) -> Pieces:
     """The word pieces of a document with the tagger's other inputs.
@@ -94,10 +99,10 @@ def pieces_of(
         The document; its mentions are not used.
     tokenizer
         The tokeniser of the linking model.
-    dictionary
-        A dictionary recogniser.
+    dictionaries
+        Dictionary recognisers.
     types
-        The types that are recognised. If there is only one, everything that the dictionary finds
+        The types that are recognised. If there is only one, everything that a dictionary finds
         counts as that type. Default: :data:`TYPES`.
     """
     text = document.text
@@ -108,18 +113,11 @@ def pieces_of(
     spans = [source_span(text, source_offsets, *span) for span in encoded["offset_mapping"]]
     offsets = np.array(spans, dtype=np.int32).reshape(-1, 2)
     shapes = np.array([_shape(text[begin:end]) for begin, end in offsets.tolist()], dtype=np.int8)
-    covered = typed_spans(dictionary(document).mentions, types)
-    return Pieces(
-        np.array(encoded["input_ids"], dtype=np.int64),
-        offsets,
-        shapes,
-        label_spans(offsets, covered, types),
-    )
-
-
-def no_dictionary(document: Document) -> Document:
-    """The dictionary for :func:`pieces_of` that finds nothing."""
-    return document.with_mentions(())
+    covered = np.zeros((len(offsets), len(dictionaries)), dtype=np.int8)
+    for column, dictionary in enumerate(dictionaries):
+        found = typed_spans(dictionary(document).mentions, types)
+        covered[:, column] = label_spans(offsets, found, types)
+    return Pieces(np.array(encoded["input_ids"], dtype=np.int64), offsets, shapes, covered)
 
 
 def typed_spans(mentions: Iterable[Mention], types: Sequence[str]) -> list[Span]:

@@ -23,7 +23,7 @@ from biolink.documents import Document
 from biolink.errors import ModelError
 from biolink.infer.mentions.chunks import chunks
 from biolink.infer.mentions.tagger import need_bart
-from biolink.infer.mentions.word_pieces import Pieces, no_dictionary, pieces_of
+from biolink.infer.mentions.word_pieces import Pieces, pieces_of
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import CURE
@@ -56,7 +56,7 @@ def passages(document: Document, most_words: int, tokenizer: Any) -> list[tuple[
     """
     passages_of_document = []
     for begin, end in chunks(document.text, most_words):
-        pieces = pieces_of(Document("", document.text[begin:end]), tokenizer, no_dictionary)
+        pieces = pieces_of(Document("", document.text[begin:end]), tokenizer, ())
         if len(pieces.ids):
             passages_of_document.append((begin, pieces))
     return passages_of_document

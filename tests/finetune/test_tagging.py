@@ -47,11 +47,33 @@ def documents() -> list[Document]:
 
 def test_an_unmarked_type_is_left_open(tmp_path: Path) -> None:
     dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts(CONCEPTS))
-    (text,) = tagged(documents(), ["Chemical"], wordpiece(tmp_path), dictionary)
+    (text,) = tagged(documents(), ["Chemical"], wordpiece(tmp_path), [dictionary])
     allowed = [{LABELS[i] for i in np.flatnonzero(row)} for row in text.allowed]
     assert allowed == [
         {"B-Chemical"}, {"O", "B-Disease", "I-Disease"}, {"B-Chemical"},
     ]  # fmt: skip
+
+
+def test_what_is_unsure_or_of_another_kind_is_left_open(tmp_path: Path) -> None:
+    """A corpus may leave a span of a kind unmarked, and say of concepts only where some are."""
+    given = [replace(documents()[0], mentions=documents()[0].mentions[:1])]
+    tokenizer = wordpiece(tmp_path)
+    (text,) = tagged(
+        given, TYPES, tokenizer, (), concepts="some", unsure=lambda d: [(12, 16, "Disease")]
+    )
+    assert text.pieces.covered.shape == (3, 0)
+    allowed = [{LABELS[i] for i in np.flatnonzero(row[:5])} for row in text.allowed]
+    assert allowed == [{"B-Chemical"}, {"O"}, {"O", "B-Disease", "I-Disease"}]
+    assert text.allowed[:, 5:].tolist() == [
+        [False, True, False], [True, True, True], [True, True, True],
+    ]  # fmt: skip
+    # A corpus of concepts says nothing about types; variants are no concepts.
+    variant = Mention(0, 7, "aspirin", "SequenceVariant")
+    given = [replace(given[0], mentions=(variant, *documents()[0].mentions[1:]))]
+    (text,) = tagged(given, (), tokenizer, (), concepts="all")
+    assert text.allowed[:, :5].all()
+    assert text.allowed[:, 5:].argmax(1).tolist() == [0, 0, 1]
+    assert text.allowed[:, 5:].sum() == 3
 
 
 def test_partial_nll_is_the_nll_of_the_allowed_labels() -> None:
@@ -60,6 +82,10 @@ def test_partial_nll_is_the_nll_of_the_allowed_labels() -> None:
     probabilities = scores.softmax(1)
     expected = -(probabilities[0, 0].log() + probabilities[1, :2].sum().log()) / 2
     assert partial_nll(scores, allowed) == pytest.approx(float(expected), abs=1e-5)
+    # Nothing is known about a token that may have every label.
+    allowed[2] = True
+    assert partial_nll(scores, allowed) == pytest.approx(float(expected), abs=1e-5)
+    assert float(partial_nll(scores, torch.ones(3, 5).bool())) == 0.0
 
 
 def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
@@ -67,16 +93,38 @@ def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
     # The dictionary does not help, since it has other words.
     dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("X", "kennedy")]))
     model = bart(len(tokenizer), init_std=0.1)
-    texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, dictionary)
+    texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, [dictionary])
     optimisation = recogniser_optimisation(60, 2, 3e-3, 0, "cpu")
     tagger = train_tagger(model, texts, tmp_path / "run", optimisation, shared=1)
-    (found,) = tagger.recognise([documents()[0].with_mentions(())], tokenizer, dictionary)
+    (found,) = tagger.recognise([documents()[0].with_mentions(())], tokenizer, [dictionary])
     assert [(m.text, m.type) for m in found.mentions] == [
         ("aspirin", "Chemical"), ("heat", "Chemical"),
     ]  # fmt: skip
     # The linking model's own weights are untouched.
     fresh = dict(bart(len(tokenizer), init_std=0.1).named_parameters())
     assert all(torch.equal(p, fresh[name]) for name, p in model.named_parameters())
+
+
+def test_concepts_are_learned_beside_types(tmp_path: Path) -> None:
+    """Each head learns from the corpus that says something about its labels."""
+    tokenizer = wordpiece(tmp_path)
+    model = bart(len(tokenizer), init_std=0.1)
+    fever = Document("2", "fever and cold", mentions=(Mention(0, 5, "fever", "UnknownType"),))
+    texts = [
+        *tagged(documents(), TYPES, tokenizer, (), concepts="some"),
+        *tagged([fever], (), tokenizer, (), concepts="all"),
+    ]
+    optimisation = recogniser_optimisation(60, 2, 3e-3, 0, "cpu")
+    tagger = train_tagger(model, texts, tmp_path / "run", optimisation, shared=1)
+    (found,) = tagger.concepts([fever], tokenizer)
+    assert [(m.text, m.type) for m in found.mentions] == [("fever", "")]
+    (found,) = tagger.recognise(documents(), tokenizer, ())
+    assert [m.text for m in found.mentions] == ["aspirin", "heat"]
+    # A training can start with the weights of another one.
+    again = train_tagger(
+        model, texts, tmp_path / "again", replace(optimisation, steps=1), shared=1, start=tagger
+    )
+    assert [m.text for m in again.concepts([fever], tokenizer)[0].mentions] == ["fever"]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from biolink.documents import Passage
 from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, NilEvidence
 from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.infer.mentions.spans import like_names, pieces, segments, tidied
-from biolink.infer.mentions.word_pieces import no_dictionary, pieces_of, spans_of_labels
+from biolink.infer.mentions.word_pieces import pieces_of, spans_of_labels
 from biolink.infer.network.model import load_model
 from biolink.kb import Concept
 from tests.tiny_models import wordpiece
@@ -185,8 +185,8 @@ def test_the_dictionary_reads_every_form_of_unicode(
 def test_the_tagger_reads_the_folded_text(tmp_path: Path) -> None:
     tokenizer = wordpiece(tmp_path)
     text = "ﬁne ﬀ β-cold ﬀever"
-    read = pieces_of(Document("1", text), tokenizer, no_dictionary)
-    plain = pieces_of(Document("1", "fine ff beta-cold ffever"), tokenizer, no_dictionary)
+    read = pieces_of(Document("1", text), tokenizer, ())
+    plain = pieces_of(Document("1", "fine ff beta-cold ffever"), tokenizer, ())
     assert read.ids.tolist() == plain.ids.tolist()
     words = {text[start:end] for start, end in read.offsets.tolist()}
     assert {"β", "cold", "ﬁ"} <= words

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biolink import Document, KnowledgeBase
+from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ModelError
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import (
@@ -24,6 +24,7 @@ from biolink.infer.mentions.tagger import (
     spans_of_labels,
     window_begins,
 )
+from biolink.kb import Concept
 from tests.tiny_models import bart, t5, wordpiece
 
 LABELS = labels_of(TYPES)
@@ -84,18 +85,18 @@ def test_labels_and_spans_are_inverse(case: tuple[int, list[tuple[int, int, str]
 
 def test_pieces_know_spelling_and_dictionary(kb: KnowledgeBase, tokenizer: Any) -> None:
     document = Document("1", "Aspirin for FEVER, b12 😀")
-    pieces = pieces_of(document, tokenizer, DictionaryRecogniser(kb))
+    pieces = pieces_of(document, tokenizer, [DictionaryRecogniser(kb)])
     words = [document.text[a:b] for a, b in pieces.offsets.tolist()]
     shapes = dict(zip(words, pieces.shapes.tolist(), strict=True))
     assert (shapes["Aspirin"], shapes["FEVER"], shapes[","]) == (1, 2, 5)
-    covered = dict(zip(words, (LABELS[i] for i in pieces.covered), strict=True))
+    covered = dict(zip(words, (LABELS[i] for i in pieces.covered[:, 0]), strict=True))
     assert covered["Aspirin"] == "B-Chemical" and covered["FEVER"] == "B-Disease"
 
 
 def test_windows_cover_a_long_text(kb: KnowledgeBase, tokenizer: Any, model: Any) -> None:
     torch.manual_seed(1)
     tagger = Tagger(model, shared=1).eval()
-    dictionary = DictionaryRecogniser(kb)
+    dictionary = [DictionaryRecogniser(kb)]
     short = pieces_of(Document("1", "fever with aspirin"), tokenizer, dictionary)
     long = pieces_of(Document("2", "fever with cold heat " * 200), tokenizer, dictionary)
     together = tagger.log_probs([short, long, short])
@@ -115,7 +116,7 @@ def test_only_its_own_layers_are_stored(
     tagger.save(tmp_path / "t.safetensors")
     again = Tagger.load(tmp_path / "t.safetensors", model)
     assert not any("layers.0" in name or "embed_tokens" in name for name in again.own_state())
-    pieces = [pieces_of(Document("1", "fever and cold"), tokenizer, DictionaryRecogniser(kb))]
+    pieces = [pieces_of(Document("1", "fever and cold"), tokenizer, [DictionaryRecogniser(kb)])]
     assert np.allclose(tagger.log_probs(pieces)[0], again.log_probs(pieces)[0], atol=2e-2)
     with pytest.raises(ModelError, match="not a recogniser of this model"):
         Tagger.load(tmp_path / "t.safetensors", bart(len(tokenizer), d_model=16))
@@ -132,7 +133,7 @@ def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase, tokenizer: Any, m
         tagger.head.weight.zero_()
         tagger.head.bias.zero_()
     tagger.log_probs = lambda texts: [  # type: ignore[method-assign, assignment]
-        np.eye(len(LABELS))[p.covered] for p in texts
+        np.eye(len(LABELS))[p.covered[:, 0]] for p in texts
     ]
     whole = TrainedRecogniser(tagger, tokenizer, DictionaryRecogniser(kb), kb)
     document = Document("1", "aspirin against fever")
@@ -140,6 +141,89 @@ def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase, tokenizer: Any, m
     part = whole.with_kb(kb.subset(types={"Disease"}))
     (mention,) = part(document).mentions
     assert document.text[mention.start : mention.end] == mention.text == "fever"
+
+
+def test_each_dictionary_has_a_column(kb: KnowledgeBase, tokenizer: Any, model: Any) -> None:
+    """A dictionary that finds nothing changes nothing, wherever it stands."""
+    torch.manual_seed(2)
+    tagger = Tagger(model, shared=1).eval()
+    names = DictionaryRecogniser(kb)
+
+    def silent(document: Document) -> Document:
+        return document.with_mentions(())
+
+    document = Document("1", "fever with aspirin")
+    texts = [
+        pieces_of(document, tokenizer, dictionaries)
+        for dictionaries in ([names], [names, silent], [silent, names], [silent], [])
+    ]
+    assert [p.covered.shape[1] for p in texts] == [1, 2, 2, 1, 0]
+    one, *others, alone, none = tagger.log_probs(texts)
+    assert all(np.allclose(one, other, atol=1e-5) for other in others)
+    assert np.allclose(alone, none, atol=1e-5) and not np.allclose(one, none, atol=1e-3)
+    # With two dictionaries that say the same, the classifier sees more than with one.
+    twice = tagger.log_probs([pieces_of(document, tokenizer, [names, names])])[0]
+    assert not np.allclose(one, twice, atol=1e-3)
+
+
+def test_concepts_have_a_head_of_their_own(
+    kb: KnowledgeBase, tokenizer: Any, model: Any, tmp_path: Path
+) -> None:
+    """A classifier with that head is stored with it, and the head does not change the types."""
+    torch.manual_seed(3)
+    types = (*TYPES, "Gene")
+    tagger = Tagger(model, 1, types, concepts=True).eval()
+    document = Document("1", "fever with aspirin " * 200)
+    pieces = pieces_of(document, tokenizer, (), types)
+    (scores,) = tagger.log_probs([pieces])
+    assert scores.shape == (len(pieces.ids), 7 + 3)
+    assert np.allclose(np.exp(scores[:, :7]).sum(1), 1, atol=1e-4)
+    assert np.allclose(np.exp(scores[:, 7:]).sum(1), 1, atol=1e-4)
+    tagger.save(tmp_path / "t.safetensors")
+    again = Tagger.load(tmp_path / "t.safetensors", model)
+    assert again.types == types and again.concept_head is not None
+    (found,) = again.concepts([document], tokenizer)
+    assert found.mentions and {m.type for m in found.mentions} == {""}
+    assert all(document.text[m.start : m.end] == m.text for m in found.mentions)
+    assert all(0 < m.probability <= 1 for m in found.mentions if m.probability is not None)
+    with pytest.raises(ModelError, match="was not trained to find concepts"):
+        Tagger(model, 1).concepts([document], tokenizer)
+
+
+class _Fixed:
+    """A tagger that finds given spans."""
+
+    def __init__(self, *spans: tuple[str, str]) -> None:
+        self.spans = spans
+
+    def recognise(self, documents: list[Document], *_: Any) -> list[Document]:
+        return [
+            d.with_mentions(
+                Mention(d.text.index(t), d.text.index(t) + len(t), t, kind, probability=0.9)
+                for t, kind in self.spans
+            )
+            for d in documents
+        ]
+
+
+def test_only_wanted_types_are_kept_and_variants_keep_their_signs(kb: KnowledgeBase) -> None:
+    document = Document("1", "the -509C>T variant with fever, HEK- cells")
+    tagger: Any = _Fixed(("-509C>T", "Variant"), ("fever,", "Disease"), ("HEK-", "CellLine"))
+    dictionary = DictionaryRecogniser(kb)
+    every = TrainedRecogniser(tagger, None, dictionary, kb)
+    assert [m.text for m in every(document).mentions] == ["-509C>T", "fever", "HEK"]
+    some = TrainedRecogniser(tagger, None, dictionary, kb, types=["SequenceVariant", "cell line"])
+    assert [m.text for m in some(document).mentions] == ["-509C>T", "HEK"]
+    assert [m.text for m in some.with_kb(kb)(document).mentions] == ["-509C>T", "HEK"]
+
+
+def test_a_further_base_says_what_belongs_to_a_name(kb: KnowledgeBase) -> None:
+    document = Document("1", "of IL-6 cells")
+    tagger: Any = _Fixed(("IL", "Gene"))
+    genes = KnowledgeBase.from_concepts([Concept("3569", "IL-6", types=("Gene",))])
+    further = [DictionaryRecogniser(genes)]
+    recogniser = TrainedRecogniser(tagger, None, DictionaryRecogniser(kb), kb, further)
+    assert [m.text for m in recogniser(document).mentions] == ["IL-6"]
 
 
 def test_another_architecture_is_refused(tokenizer: Any) -> None:

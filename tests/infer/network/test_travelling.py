@@ -95,7 +95,7 @@ def test_a_tagger_is_unpickled_as_it_was(model_folder: Path, precision: Precisio
     tagger = in_precision(Tagger(model.backbone.model, 1).eval(), precision)
     other = pickle.loads(pickle.dumps(tagger))
     ids = torch.tensor([[2, 8, 9, 3]])
-    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids))
+    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids)[..., None])
     with torch.inference_mode():
         assert torch.equal(other(*given), tagger(*given))
     assert other.types == tagger.types
@@ -121,7 +121,7 @@ def test_a_tagger_of_a_folder_is_loaded_again(
     written = pickle.dumps(tagger)
     assert len(written) < 1_000
     ids = torch.tensor([[2, 8, 9, 3]])
-    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids))
+    given = (ids, torch.ones_like(ids), torch.zeros_like(ids), torch.zeros_like(ids)[..., None])
     for other in (pickle.loads(written), copy.deepcopy(tagger)):
         with torch.inference_mode():
             assert torch.equal(other(*given), tagger(*given))
