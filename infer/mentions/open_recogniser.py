@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
     from biolink.infer.mentions.tagger import Tagger
 
-__all__ = ["OpenRecogniser", "longest"]
+__all__ = ["OpenRecogniser", "longest", "with_names_inside"]
 
 
 class OpenRecogniser:
@@ -132,3 +132,29 @@ def longest(mentions: Iterable[Mention]) -> list[Mention]:
             taken.update(span)
             kept.append(mention)
     return sorted(kept, key=lambda m: m.start)
+
+
+def with_names_inside(
+    document: Document,
+    mentions: Sequence[Mention],
+    dictionaries: Iterable[Callable[[Document], Document]],
+) -> list[Mention]:
+    """Mentions, and the names within them that dictionaries find.
+
+    Parameters
+    ----------
+    document
+        The document.
+    mentions
+        The mentions that were found in it; they do not overlap.
+    dictionaries
+        Recognisers that find nested names.
+    """
+    every = {(m.start, m.end): m for m in mentions}
+    outer = {place: m for m in mentions for place in range(m.start, m.end)}
+    for dictionary in dictionaries:
+        for name in dictionary(document).mentions:
+            around = outer.get(name.start)
+            if around is not None and name.end <= around.end:
+                every.setdefault((name.start, name.end), name)
+    return [every[span] for span in sorted(every)]

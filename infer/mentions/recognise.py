@@ -15,8 +15,9 @@ from biolink.infer.mentions.abbreviations import (
     definitions,
     find_abbreviations,
 )
+from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
-from biolink.infer.mentions.open_recogniser import OpenRecogniser
+from biolink.infer.mentions.open_recogniser import OpenRecogniser, with_names_inside
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
@@ -77,16 +78,16 @@ class DictionaryRecogniser:
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         need_callable("abbreviations", abbreviations, "a function that finds abbreviations")
         self.kb, self.nested = kb, nested
-        self._abbreviations = abbreviations
-        self._given_stop_names = frozenset(texts_of("stop_names", stop_names))
+        self.abbreviations = abbreviations
+        self.stop_names = frozenset(texts_of("stop_names", stop_names))
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
         """A recogniser with the same settings for another knowledge base."""
-        return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations, self.nested)
+        return DictionaryRecogniser(kb, self.stop_names, self.abbreviations, self.nested)
 
     @cached_property
     def _stop_names(self) -> frozenset[str]:
-        return self._given_stop_names | STOP_WORDS
+        return self.stop_names | STOP_WORDS
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found, which replace earlier ones."""
@@ -113,9 +114,9 @@ class DictionaryRecogniser:
 
         @cache
         def defined() -> Definitions:
-            if self._abbreviations is None:
+            if self.abbreviations is None:
                 return Definitions()
-            return definitions(document, self._abbreviations)
+            return definitions(document, self.abbreviations)
 
         def names(text: str, kind: str) -> bool:
             return self._is_name(text, kind) or self._is_name(defined().get(text, ""), kind)
@@ -182,12 +183,12 @@ class DictionaryRecogniser:
         return types[0] if types else ""
 
     def _with_abbreviations(self, document: Document, mentions: list[Mention]) -> list[Mention]:
-        if self._abbreviations is None:
+        if self.abbreviations is None:
             return mentions
         taken = [False] * (len(document.text) + 1)
         for mention in mentions:
             taken[mention.start : mention.end] = [True] * (mention.end - mention.start)
-        defined = definitions(document, self._abbreviations)
+        defined = definitions(document, self.abbreviations)
         short_forms = []
         for short in defined:
             for match in re.finditer(rf"(?<![\w-]){re.escape(short)}(?!\w)", document.text):
@@ -224,6 +225,8 @@ class TrainedRecogniser:
         Default: none.
     types
         The types of the mentions that are wanted. Default: all that the classifier finds.
+    nested
+        Keep the names within a mention, too, as the dictionaries find them. Default: False.
     """
 
     def __init__(
@@ -234,7 +237,10 @@ class TrainedRecogniser:
         kb: KnowledgeBase | None = None,
         further: Sequence[DictionaryRecogniser] = (),
         types: Iterable[str] | None = None,
+        nested: bool = False,
     ) -> None:
+        need_flag("nested", nested)
+        self.nested = nested
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
         self.further = tuple(further)
         self.types = None if types is None else frozenset(map(type_name, types))
@@ -248,9 +254,11 @@ class TrainedRecogniser:
         one the result is an :class:`OpenRecogniser`.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
-            return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
+            stops, find = self.dictionary.stop_names, self.dictionary.abbreviations
+            dictionary = DictionaryRecogniser(kb, stops, find, self.nested)
+            return OpenRecogniser(dictionary, self.tagger, self.tokenizer)
         return TrainedRecogniser(
-            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types
+            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types, self.nested
         )
 
     def __call__(self, document: Document) -> Document:
@@ -274,7 +282,22 @@ class TrainedRecogniser:
             return mention.text not in STOP_WORDS
 
         return [
-            document.with_mentions(filter(wanted, self._whole(document))) for document in recognised
+            document.with_mentions(filter(wanted, self._all(document))) for document in recognised
+        ]
+
+    def _all(self, document: Document) -> list[Mention]:
+        """The mentions of a document, with those that its length or ``nested`` adds."""
+        mentions = self._whole(document)
+        if len(document.text) >= FULL_TEXT:
+            mentions = every_occurrence(document, mentions, self.dictionary.abbreviations)
+        return with_names_inside(document, mentions, self._nested) if self.nested else mentions
+
+    @cached_property
+    def _nested(self) -> list[DictionaryRecogniser]:
+        """The dictionaries of all names, nested ones included."""
+        return [
+            DictionaryRecogniser(d.kb, d.stop_names, d.abbreviations, nested=True)
+            for d in (self.dictionary, *self.further)
         ]
 
     def _whole(self, document: Document) -> list[Mention]:
