@@ -20,6 +20,7 @@ from biolink.infer.linkers.mention_linker import Linker, Recogniser
 from biolink.infer.linkers.name_linker import NameLinker, NameOptions
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.mentions.adapters import recogniser_written
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.names.ranker import NameRanker
@@ -28,7 +29,7 @@ from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_callable, need_path, options_of, texts_of
+from biolink.kb.arguments import need_callable, need_flag, need_path, options_of, texts_of
 from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, has_file, stop_names_of
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
@@ -61,6 +62,7 @@ def load(
     types: str | Iterable[str] | None = None,
     branch: str | Iterable[str] | None = None,
     taxa: str | Iterable[str] | None = None,
+    nested: bool = False,
     **options: Any,
 ) -> AnyLinker:
     """Load a linker; without arguments the embedded default, which works offline.
@@ -90,7 +92,8 @@ def load(
         A function from document to document that finds mentions in plain text, or a recogniser in
         the notation of the option ``--recogniser`` (``"spacy:NAME"``). Default: for the embedded
         knowledge base the recogniser that was trained with the embedded model, and for any other
-        knowledge base a dictionary of its names.
+        one that finds its names in any form and further concepts
+        (:class:`biolink.infer.mentions.open_recogniser.OpenRecogniser`).
     progress
         A function that is called while indexes for a new knowledge base are built: with a phrase
         for what is built, the number done and the number of all. Default: a terminal shows a
@@ -115,6 +118,9 @@ def load(
         NCBI Taxonomy ids of the species to whose genes mentions may be linked, the preferred one
         first: it is the species where a text names none. A single string may have several,
         separated by commas. Default: all species of the embedded default, human first.
+    nested
+        Keep mentions that lie within others or overlap them, too. Default: False, which keeps the
+        longest.
     options
         Options of the linker: the fields of :class:`biolink.LinkerOptions`, or, for a model that
         finds mentions, those of :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
@@ -140,6 +146,9 @@ def load(
         expected = "a function from document to document, or a text such as 'spacy:NAME'"
         need_callable("recogniser", recogniser, expected)
     need_callable("progress", progress, "a function of what, how many and of how many")
+    need_flag("nested", nested)
+    if nested and recogniser is not None:
+        raise ConfigError("nested=True is for the default recogniser; expected it without another")
     if calibration is not None and not isinstance(calibration, Calibration):
         calibration = need_path(calibration, "a calibration or its file")
     if model is not None:
@@ -159,13 +168,16 @@ def load(
     if nil is None and settings.nil is not None:
         nil = policy_from(settings.nil)
     if settings.task is None:
+        if recogniser is None:
+            recogniser = _recogniser_of(loaded, kb, precision, nested)
         linker = _mention_linker(
             loaded, kb, nil, recogniser, progress, calibration, precision, options
         )
         return _with_kinds(linker, kinds, named) if others else linker
-    if recogniser is not None or calibration is not None:
+    if recogniser is not None or calibration is not None or nested:
         raise ConfigError(
-            "this model finds its own mentions: it takes no recogniser and no calibration"
+            "this model finds its own mentions: it takes no recogniser, no calibration and no "
+            "nested=True"
         )
     cls, options_class = _FINDERS[settings.task]
     chosen: Any = _options(options_class, loaded, options)
@@ -185,8 +197,6 @@ def _mention_linker(
     """The linker of a model that links given mentions, with what finds mentions for it."""
     method = loaded.settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
     chosen = _options(LinkerOptions, loaded, {"method": method, **options})
-    if recogniser is None:
-        recogniser = _recogniser_of(loaded, kb, precision)
     beside = None if loaded.folder is None else loaded.folder / CALIBRATION
     if calibration is None and beside is not None and has_file(beside):
         calibration = beside
@@ -236,15 +246,17 @@ def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> Kin
             recogniser.kb,
             [DictionaryRecogniser(other.kb, stops) for other in others],
             kinds,
+            recogniser.nested,
         )
     return KindsLinker(main, others, recogniser, kinds)
 
 
 def _recogniser_of(
-    loaded: LinkingModel, kb: KnowledgeBase, precision: Precision
-) -> DictionaryRecogniser | TrainedRecogniser:
-    """The recogniser that was trained for a knowledge base, or a dictionary of its names."""
+    loaded: LinkingModel, kb: KnowledgeBase, precision: Precision, nested: bool
+) -> TrainedRecogniser | OpenRecogniser:
+    """The recogniser that was trained for a knowledge base, or one for any base."""
     stop_names = stop_names_of(loaded.folder)
+    dictionary = DictionaryRecogniser(kb, stop_names, nested=nested)
     file = None if loaded.folder is None else loaded.folder / TAGGER
     if file is not None and has_file(file):
         tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)
@@ -259,8 +271,11 @@ def _recogniser_of(
             types = [
                 k for k in tagger.types if not linked or k not in KINDS or type_name(k) in linked
             ]
-            return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb, types=types)
-    return DictionaryRecogniser(kb, stop_names)
+            return TrainedRecogniser(
+                tagger, loaded.tokenizer, whole, kb, types=types, nested=nested
+            )
+        return OpenRecogniser(dictionary, tagger, loaded.tokenizer)
+    return OpenRecogniser(dictionary)
 
 
 def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:

@@ -103,6 +103,7 @@ def register_extensions() -> None:
         "batch_size": 32,
         "spans_key": None,
         "overwrite": False,
+        "nested": False,
     },
 )
 def make_component(
@@ -119,11 +120,12 @@ def make_component(
     batch_size: int,
     spans_key: str | None,
     overwrite: bool,
+    nested: bool,
 ) -> LinkingComponent:
     """Make the component; see :class:`LinkingComponent`."""
     return LinkingComponent(
         nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite,
-        branch, taxa,
+        branch, taxa, nested,
     )  # fmt: skip
 
 
@@ -169,6 +171,8 @@ class LinkingComponent:
     taxa
         NCBI Taxonomy ids of the species to whose genes entities may be linked, the preferred one
         first; see :func:`biolink.load`.
+    nested
+        Keep mentions within others and mentions that overlap, too. This needs ``spans_key``.
     """
 
     def __init__(
@@ -186,6 +190,7 @@ class LinkingComponent:
         overwrite: bool = False,
         branch: str | Iterable[str] | None = None,
         taxa: str | Iterable[str] | None = None,
+        nested: bool = False,
     ) -> None:
         if mentions not in MENTIONS:
             raise ConfigError(f"mentions is {mentions!r}; expected one of {', '.join(MENTIONS)}")
@@ -196,6 +201,11 @@ class LinkingComponent:
         if spans_key is not None:
             need_text("spans_key", spans_key)
         need_flag("overwrite", overwrite)
+        need_flag("nested", nested)
+        if nested and spans_key is None:
+            raise ConfigError(
+                "nested is true without spans_key; expected it, as ents cannot overlap"
+            )
         for what, path in (("model", model), ("kb", kb)):
             if path is not None:
                 need_path(path, f"the path of a {what}")
@@ -214,7 +224,7 @@ class LinkingComponent:
         self.settings: dict[str, Any] = {
             "mentions": mentions, "types": types, "nil": nil, "top_k": top_k,
             "batch_size": batch_size, "spans_key": spans_key, "overwrite": overwrite,
-            "branch": branch, "taxa": taxa,
+            "branch": branch, "taxa": taxa, "nested": nested,
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
@@ -242,7 +252,7 @@ class LinkingComponent:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
         options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
-        options |= {name: self.settings[name] for name in ("types", "branch", "taxa")}
+        options |= {name: self.settings[name] for name in ("types", "branch", "taxa", "nested")}
         return load(self.model, self.kb, nil, **options)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -142,12 +142,19 @@ def link(
             callback=not_empty,
         ),
     ] = None,
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested",
+            help="Keep mentions that lie within others or overlap them, too. Default: the longest.",
+        ),
+    ] = False,
     recogniser: Annotated[
         str | None,
         typer.Option(
             help="What finds the mentions: spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL. "
             "After spacy:NAME and hf:FOLDER, =LABEL,LABEL keeps mentions of these types only. "
-            "Default: the model's recogniser, or a dictionary of the knowledge base's names.",
+            "Default: the model's recogniser, which finds the names of any knowledge base.",
             callback=not_empty,
         ),
     ] = None,
@@ -217,6 +224,7 @@ def link(
         precision=precision,
         names_first=names_first,
         cascade=cascade,
+        nested=nested,
         device=device,
         curies=curies,
     )

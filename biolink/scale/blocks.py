@@ -71,6 +71,7 @@ class LinkSettings:
     precision: str = "fp32"
     names_first: bool = False
     cascade: bool = True
+    nested: bool = False
     device: str = "cpu"
     curies: bool = False
 
@@ -91,6 +92,8 @@ class LinkSettings:
             options["method"] = self.method
         if self.names_first:
             options["names_first"] = True
+        if self.nested:
+            options["nested"] = True
         if not self.cascade:
             options["cascade"] = False
         return load(
