@@ -242,7 +242,8 @@ class WordSets:
             zip(range(_MOST_SETS), product(*choices), strict=False),
             key=lambda item: sum(cost for _, cost in item[1]),
         )
-        least, found = 0, []
+        least = 0
+        found: list[int] = []
         for _, chosen in sets:
             cost = sum(cost for _, cost in chosen)
             if found and cost > least:
