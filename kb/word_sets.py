@@ -1,8 +1,7 @@
 """Names as sets of word stems, so that inflections and the order of words do not matter.
 
-``abnormalities of the hand`` has the same stems as the name ``Abnormal hand``. The stems are those
-of Porter's second stemmer for English (https://snowballstem.org, Porter 2001), from the package
-``snowballstemmer``. Words that only join others (``of``, ``the``) do not count.
+``abnormalities of the hand`` has the same stems as the name ``Abnormal hand``. Words that only join
+others (``of``, ``the``) do not count.
 
 A base also tells which words mean the same: where two names of one concept differ in one word
 only, as ``Renal cysts`` and ``Kidney cysts`` do, and where this is so for several concepts, the
@@ -17,29 +16,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import islice, product, takewhile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import snowballstemmer
 
 from biolink.kb.arrays import check_ascending, check_range, mapped_array
 from biolink.kb.index_cache import cached
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 from biolink.kb.sealed import Kind, checked_manifest, seal
+from biolink.kb.stems import ENDING_SHARE, JOINING, alike, is_word, stem
 
-__all__ = ["JOINING", "KIND", "WordSets", "stem", "word_sets"]
+__all__ = ["KIND", "WordSets", "word_sets"]
 
-#: Words that join others, and do not count in names.
-JOINING = frozenset("of the in to with and or by for on from at".split())
 #: Words may stand for each other if this many concepts have names that differ in them only, and if
 #: these are at least this share of the names with the rarer word.
 _CONCEPTS, _SHARE = 5, 0.1
-#: Two words are forms of the same word if they begin with so many letters, and with this share of
-#: the letters of the longer one.
-_BEGINNING, _BEGINNING_SHARE = 4, 0.6
-#: The same share for a word that no name has.
-_ENDING_SHARE = 0.8
 #: Of the names with the same words but one, this many at most are compared with each.
 _NEIGHBOURS = 6
 #: At most this many sets of words are looked up for one text.
@@ -54,35 +45,6 @@ KIND = Kind(
     ("stems.npy", "indptr.npy", "words.json"),
     "build it again",
 )
-
-_STEMMER: Any = snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """The stem of a word in lower case.
-
-    >>> stem("abnormalities"), stem("abnormal"), stem("hands")
-    ('abnorm', 'abnorm', 'hand')
-    """
-    return str(_STEMMER.stemWord(word))
-
-
-def _is_word(text: str) -> bool:
-    """Whether a stem is a word, not a number or a code."""
-    return len(text) > 2 and text.isalpha()
-
-
-def _alike(first: str, second: str, share: float = _BEGINNING_SHARE) -> bool:
-    """Whether two stems are forms of the same word.
-
-    >>> _alike("patella", "patellar"), _alike("dysplast", "dysplasia"), _alike("hand", "finger")
-    (True, True, False)
-    """
-    common = sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
-    )
-    return common >= max(_BEGINNING, share * max(len(first), len(second)))
 
 
 class WordSets:
@@ -180,7 +142,7 @@ class WordSets:
 
     @cached_property
     def _in_order(self) -> list[str]:
-        return sorted(filter(_is_word, self._number))
+        return sorted(filter(is_word, self._number))
 
     def choices(self, word: str) -> tuple[tuple[int, int], ...]:
         """The stems of names that a word may stand for, each with its cost.
@@ -201,11 +163,11 @@ class WordSets:
         if number is not None:
             yield number, 0
             yield from self.instead.get(number, ())
-        elif _is_word(wanted):
+        elif is_word(wanted):
             at = bisect_left(self._in_order, wanted)
             for other in self._in_order[max(0, at - 1) : at + 1]:
                 begins = wanted.startswith(other) or other.startswith(wanted)
-                if begins and _alike(wanted, other, _ENDING_SHARE):
+                if begins and alike(wanted, other, ENDING_SHARE):
                     yield self._number[other], 0
 
     def of_name(self, name_id: int) -> tuple[int, ...]:
@@ -321,10 +283,10 @@ class WordSets:
         instead: dict[int, list[tuple[int, int]]] = {}
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             first, second = divmod(pair, base)
-            cost = 0 if _alike(words[first], words[second]) else 1
+            cost = 0 if alike(words[first], words[second]) else 1
             rarer = min(frequency[first], frequency[second])
             often = count >= max(_CONCEPTS, _SHARE * rarer)
-            if all(map(_is_word, (words[first], words[second]))) and (often or not cost):
+            if all(map(is_word, (words[first], words[second]))) and (often or not cost):
                 instead.setdefault(first, []).append((second, cost))
                 instead.setdefault(second, []).append((first, cost))
         return {number: tuple(others) for number, others in instead.items()}

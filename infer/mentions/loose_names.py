@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from biolink.infer.mentions.spans import HYPHENS
 from biolink.infer.mentions.words import Words, may_join, singulars
-from biolink.kb.word_sets import JOINING, WordSets
+from biolink.kb.stems import JOINING
+from biolink.kb.word_sets import WordSets
 
 __all__ = ["LooseName", "loose_names"]
 
