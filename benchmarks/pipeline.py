@@ -140,6 +140,7 @@ def compared(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
+    # Long because it runs one measurement after another.
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--abstracts", type=int, default=120)

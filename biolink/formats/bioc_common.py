@@ -416,10 +416,9 @@ def _annotation(
             annotation.infons["link"] = clean(best.curie)
         annotation.infons["score"] = f"{best.score:.6g}"
         annotation.infons["probability"] = f"{best.probability:.6g}"
-        if best.long_form:
-            annotation.infons["long_form"] = clean(best.long_form)
-        if best.reason:
-            annotation.infons["reason"] = clean(best.reason)
+        for key, value in (("long_form", best.long_form), ("reason", best.reason)):
+            if value:
+                annotation.infons[key] = clean(value)
     elif mention.nil_reason:
         annotation.infons["nil_reason"] = clean(mention.nil_reason)
     return annotation

@@ -17,9 +17,10 @@ from biolink.infer.decide.written import policy_of
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.spans import names_something
-from biolink.infer.names.candidates import Memory, MentionCandidates, NameView, candidates_of
+from biolink.infer.names.candidates import MentionCandidates, Reading
 from biolink.infer.names.ranker import NameRanker
 from biolink.infer.names.taxa import named_taxa
+from biolink.infer.names.view import Memory, NameView
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_natural
@@ -36,6 +37,7 @@ _REASONS = {
     "title": "its species is named in the title",
     "frequent": "its species is named most often in the text",
     "share": "its species is named in the text",
+    "cells": "the text names cells of its species",
     "unsaid": "the text names no species",
     "": "the text names its species nowhere",
 }
@@ -209,10 +211,9 @@ class NameLinker(Piping):
             What training documents teach. Default: None, for that of the ranker.
         """
         ranker = self.ranker
-        taxa = named_taxa(document, ranker.species, ranker.words)
-        return candidates_of(
-            self.view, document, mentions, memory or ranker.memory, taxa, self.taxa
-        )
+        taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells)
+        reading = Reading(self.view, document, mentions, memory or ranker.memory, taxa, self.taxa)
+        return reading.candidates()
 
     def _linked(self, document: Document, recognised: bool) -> Document:
         mine = self.mentions(document)

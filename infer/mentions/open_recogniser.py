@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.linkers.piping import document_of
+from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.loose_names import loose_names
 from biolink.infer.mentions.spans import segments, tidied
 from biolink.infer.mentions.stop_words import QUALIFIERS

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from biolink.errors import KnowledgeBaseError
-from biolink.infer.names.candidates import FEATURES, NIL_FEATURES, Memory
+from biolink.infer.names.candidates import FEATURES, NIL_FEATURES
 from biolink.infer.names.taxa import WordWeights
+from biolink.infer.names.view import Memory
 from biolink.kb.files import open_text, replace_file
 
 __all__ = ["NameRanker"]
@@ -38,6 +39,9 @@ class NameRanker:
         How training documents link mentions.
     species
         Words and pairs of words that name a species -> its NCBI Taxonomy id; for genes.
+    cells
+        Names of cell lines and strains (:func:`biolink.infer.names.view.key_of`) -> their
+        species; for genes.
     words
         What words say about the species of the genes of a document.
     taxa
@@ -49,6 +53,7 @@ class NameRanker:
     nil_weights: np.ndarray
     memory: Memory = field(default_factory=Memory)
     species: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict)
     words: WordWeights = field(default_factory=dict)
     taxa: Sequence[str] = ()
 
@@ -61,6 +66,7 @@ class NameRanker:
             "nil": _rounded(NIL_FEATURES, self.nil_weights),
             "taxa": list(self.taxa),
             "species": dict(sorted(self.species.items())),
+            "cells": _by_species(self.cells),
             "words": {word: dict(taxa) for word, taxa in sorted(self.words.items())},
             "counts": {key: dict(ids) for key, ids in sorted(self.memory.counts.items())},
         }
@@ -87,6 +93,7 @@ class NameRanker:
                 _in_order(NIL_FEATURES, values["nil"]),
                 Memory(values["counts"]),
                 values["species"],
+                {key: taxon for taxon, keys in values["cells"].items() for key in keys.split()},
                 values["words"],
                 tuple(values["taxa"]),
             )
@@ -95,6 +102,14 @@ class NameRanker:
                 f"{path} cannot be used to rank names ({error}); expected a file that was fitted "
                 "with this version of biolink"
             ) from None
+
+
+def _by_species(cells: Mapping[str, str]) -> dict[str, str]:
+    """Species -> the keys of its cells, separated by spaces."""
+    keys: dict[str, list[str]] = {}
+    for key, taxon in sorted(cells.items()):
+        keys.setdefault(taxon, []).append(key)
+    return {taxon: " ".join(names) for taxon, names in keys.items()}
 
 
 def _rounded(names: Sequence[str], weights: np.ndarray) -> dict[str, float]:

@@ -151,11 +151,8 @@ def _forms(atoms: list[str], i: int) -> list[str]:
             return [atom, _GREEK[atom]]
         if atom in _ARABIC and i:
             return [atom, _ARABIC[atom]]
-    if (
-        len(atom) >= 3
-        and atom[-1] in "abg"
-        and i == len(atoms) - (atoms[-1].isdigit() and i != 0) - 1
-    ):
+    last = i + 1 == len(atoms) or (i + 2 == len(atoms) and atoms[-1].isdigit())
+    if len(atom) >= 3 and atom[-1] in "abg" and last:
         return [atom, atom[:-1] + _GREEK[atom[-1]], atom[:-1] + " " + _GREEK[atom[-1]]]
     if len(atom) > 3 and atom.endswith("s") and not atom.endswith("ss"):
         return [atom, atom[:-1]]
@@ -179,6 +176,13 @@ def _stripped(mention: str) -> list[str]:
     match = _SPECIES_LETTER.match(mention)
     if match and len(mention) - match.end() >= 2:
         found.append(normalise_name(mention[match.end() :]))
+    # A variant of a transcript, a knock-out or a form after the symbol: "FLNBv4", "OCT4A".
+    match = re.fullmatch(r"(.{2,}[A-Z0-9])(?:v\d+|V\d+|KO|[a-zA-Z]|\d[a-z])", mention)
+    if match:
+        found.append(normalise_name(match[1]))
+    match = re.match(r"(?:hum|DN|cyto|mito|act|[a-z])(?=[a-zA-Z]{2})", mention)
+    if (match and not mention.islower()) or mention[:1] == "h":
+        found.append(normalise_name(mention[match.end() if match else 1 :]))
     joined = normalise_name(mention)
     if len(joined) > 3 and joined[-1] in "sp" and " " not in joined:
         found.append(joined[:-1])

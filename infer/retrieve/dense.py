@@ -27,7 +27,7 @@ from biolink.infer.retrieve.nearest import nearest, nearest_on_card
 from biolink.kb.arrays import check_finite, check_range, mapped_array
 from biolink.kb.sealed import Kind, checked_manifest, seal
 
-__all__ = ["DenseIndex"]
+__all__ = ["STEP", "DenseIndex"]
 
 _ARRAYS = ("name_ids", "codes", "scale", "projection")
 KIND = Kind(

@@ -1,8 +1,10 @@
 """NCBI Gene's ``gene_info``: genes of any species under the ids of NCBI Gene.
 
 The file has one row per gene. The symbol is the preferred name. After it come the full name, the
-synonyms and the other designations, in this order. The file of all species is large; the option
-``taxa`` reads the genes of some. Source: https://ftp.ncbi.nlm.nih.gov/gene/DATA/
+synonyms and the other designations, in this order. The semantic types are ``Gene`` and the type of
+the gene, such as ``protein-coding``, so that a subset can be made by either. The file of all
+species is large; the option ``taxa`` reads the genes of some. Source:
+https://ftp.ncbi.nlm.nih.gov/gene/DATA/
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def read(
             id=row["GeneID"],
             name=row["Symbol"],
             synonyms=tuple(dict.fromkeys(names)),
-            types=("Gene",),
+            types=("Gene", *values_in(row.get("type_of_gene", ""))),
             xrefs=tuple(map(_xref, values_in(row.get("dbXrefs", "")))),
             source="NCBI Gene",
             taxon=row["tax_id"],

@@ -33,7 +33,9 @@ def sniff(path: str | Path, head: str) -> bool:
     return begins_with_columns(head, _COLUMNS)
 
 
-def read(path: str | Path, on_problem: OnProblem = None, ids: str = "hgnc") -> Iterator[Record]:
+def read(
+    path: str | Path, on_problem: OnProblem = None, ids: str = "hgnc", previous: bool = True
+) -> Iterator[Record]:
     """Stream one concept per gene.
 
     Parameters
@@ -45,6 +47,8 @@ def read(path: str | Path, on_problem: OnProblem = None, ids: str = "hgnc") -> I
     ids
         ``hgnc`` for ids such as ``HGNC:5``, or ``ncbi`` for those of NCBI Gene; then genes without
         such an id are left out. Default: ``hgnc``.
+    previous
+        Whether previous symbols and names are read. Default: True.
 
     Raises
     ------
@@ -55,6 +59,7 @@ def read(path: str | Path, on_problem: OnProblem = None, ids: str = "hgnc") -> I
     """
     if ids not in ("hgnc", "ncbi"):
         raise ConfigError(f"the option ids is {ids!r}; expected hgnc or ncbi")
+    name_columns = [c for c in _NAMES if previous or not c.startswith("prev_")]
     for _, row in tab_rows(path, _COLUMNS, on_problem):
         hgnc_id, ncbi_id = row["hgnc_id"], row.get("entrez_id", "")
         if row.get("status", "Approved") != "Approved":
@@ -63,7 +68,7 @@ def read(path: str | Path, on_problem: OnProblem = None, ids: str = "hgnc") -> I
         if ids == "ncbi" and not ncbi_id:
             yield Dropped("without an id of NCBI Gene", hgnc_id)
             continue
-        names = [name for column in _NAMES for name in values_in(row.get(column, ""))]
+        names = [name for column in name_columns for name in values_in(row.get(column, ""))]
         xrefs = [
             f"{prefix}:{value}"
             for column, prefix in _XREFS.items()

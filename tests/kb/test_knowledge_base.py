@@ -275,6 +275,28 @@ def test_homonyms_are_disambiguated(tmp_path: Path) -> None:
     assert [c.name for c in disambiguated(base.subset(types={"Disease"}))] == ["Common cold"]
 
 
+def test_genes_of_several_species_are_told_apart_by_species() -> None:
+    base = KnowledgeBase.from_concepts(
+        [
+            Concept("1", "TP53", ("p53",), types=("Gene",), taxon="9606"),
+            Concept("2", "Trp53", ("p53",), types=("Gene",), taxon="10090"),
+            Concept("3", "Tp53-ps", ("p53",), types=("Gene",), taxon="10090"),
+            Concept("4", "tp53", ("p53",), types=("Gene",), taxon="7955"),
+        ]
+    )
+    species = KnowledgeBase.from_concepts(
+        [Concept("9606", "Homo sapiens"), Concept("10090", "Mus musculus")]
+    )
+    apart = disambiguated(base, species)
+    assert [concept.names for concept in apart] == [
+        ("TP53 (Homo sapiens)", "p53 (Homo sapiens)"),
+        ("Trp53", "p53 (Mus musculus, Trp53)"),
+        ("Tp53-ps", "p53 (Mus musculus, Tp53-ps)"),
+        ("tp53 (taxon 7955)", "p53 (taxon 7955)"),
+    ]
+    assert all(len(apart.owners(i)) == 1 for i in range(apart.name_slots))
+
+
 def test_types_are_the_first_of_each_concept() -> None:
     kb = KnowledgeBase.from_concepts(
         [
