@@ -149,10 +149,7 @@ def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any
     bert = BertModel(BertConfig()).eval()
     vectors = torch.nn.functional.normalize(torch.randn(len(names), 768), dim=1)
 
-    def dictionary(mentions: Sequence[str], _: Linker) -> list[list[int]]:
-        return exact(mentions, linker)
-
-    def ngrams(mentions: Sequence[str], _: Linker) -> list[list[int]]:
+    def ngrams(mentions: Sequence[str], _: KnowledgeBase) -> list[list[int]]:
         scores = vectorizer.transform([normalise_name(m) for m in mentions]) @ across
         found = []
         for begin, end in pairwise(scores.indptr):
@@ -161,7 +158,7 @@ def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any
         return found
 
     @torch.inference_mode()
-    def encoded(mentions: Sequence[str], _: Linker) -> list[list[int]]:
+    def encoded(mentions: Sequence[str], _: KnowledgeBase) -> list[list[int]]:
         ids, mask = model.tokens(mentions, 25)
         states = bert(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
         unit = torch.nn.functional.normalize(states, dim=1)
@@ -175,14 +172,14 @@ def alternatives(data: Path, every: Sequence[Task], count: int) -> dict[str, Any
     results: dict[str, Any] = {}
     print("\n| instead | mentions/s | index, MB | Recall@1 | Recall@5 |\n" + "|" + " --- |" * 5)
     for name, choose, bytes_, trained in (
-        ("exact match (marisa-trie)", dictionary, size, True),
+        ("exact match (marisa-trie)", exact, size, True),
         ("scikit-learn's TF-IDF, trigrams", ngrams, 2 * sum(p.nbytes for p in parts), True),
         ("encoder of SapBERT's size, exact search", encoded, vectors.nbytes, False),
     ):
         values = []
         for _ in range(REPEATS + 1):
             began = time.perf_counter()
-            choose(texts, linker)
+            choose(texts, kb)
             values.append(len(texts) / (time.perf_counter() - began))
         cells = "random weights | random weights"
         if trained:

@@ -25,6 +25,7 @@ from biolink.documents import Document
 from biolink.evaluation import evaluate
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.rank import combined
+from biolink.kinds import MAIN_KINDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "default_model"))
 from corpora import unseen_documents
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--windows", default=str(combined.GENERATION_MARGIN))
     parser.add_argument("--passages", default="", help="numbers of words, separated by commas")
     arguments = parser.parse_args()
-    linker = biolink.load()
+    linker = biolink.load(types=MAIN_KINDS)
     assert isinstance(linker, Linker)
     sets = unseen_documents(arguments.data, linker.kb).values()
     documents = [d for triple in zip(*sets, strict=False) for d in triple][: arguments.documents]

@@ -16,6 +16,9 @@ runs which follow each other.
     python -m venv build/venv && build/venv/bin/pip install ./build/released
     python benchmarks/pipeline.py --data ../shared/data --abstracts 100 \\
         --against build/venv/bin/python
+
+``--kinds`` compares diseases and chemicals alone with all six kinds of entities in the same way.
+Both comparisons link diseases and chemicals alone on the side to which they compare.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ from biolink.kb.lexical import LexicalIndex
 
 ONE = Path(__file__).parents[1] / "examples" / "data" / "pubmed_227508.txt"
 _FIND = ("--mentions", "find")
+#: The kinds of entities that all versions know.
+_TWO = ("--types", "disease,chemical")
 #: The batch size of the short runs, which is small enough to give every worker documents.
 _BLOCKS = ("--batch-size", "8")
 FORMS = {
@@ -89,13 +94,21 @@ def profile(file: Path, precision: str) -> dict[str, float]:
 
 
 def compared(given: argparse.Namespace) -> dict[str, Any]:
-    """Run each form with this version and with another one, and print the ratios."""
+    """Run each form on two sides in turn, and print the ratios of the second to the first.
+
+    The sides are another version and this one, or two kinds of entities and all six.
+    """
     count = 16 if given.quick else given.abstracts
     repeats = 1 if given.quick else REPEATS
-    sides = {"other": given.against, "this": sys.executable}
+    sides: dict[str, tuple[str, tuple[str, ...]]] = (
+        {"two kinds": (sys.executable, _TWO), "six kinds": (sys.executable, ())}
+        if given.kinds
+        else {"other": (given.against, ()), "this": (sys.executable, _TWO)}
+    )
     results: dict[str, Any] = {}
+    first, second = sides
     print(machine())
-    print("\n| form | documents/s: other | this | ratio | peak, MiB: other | this |")
+    print(f"\n| form | documents/s: {first} | {second} | ratio | peak, MiB: {first} | {second} |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -107,32 +120,35 @@ def compared(given: argparse.Namespace) -> dict[str, Any]:
             rates: dict[str, list[float]] = {side: [] for side in sides}
             peaks = dict.fromkeys(sides, 0.0)
             for _ in range(repeats):
-                for side, python in sides.items():
+                for side, (python, own) in sides.items():
+                    options = (*_FIND, *_BLOCKS, "-o", out, *form, *own)
                     few, more = (
-                        # Both versions have the same number of threads.
-                        link(file, *_FIND, *_BLOCKS, "-o", out, *form, threads=1, python=python)
+                        # Both sides have the same number of threads.
+                        link(file, *options, threads=1, python=python)
                         for file in files.values()
                     )
                     rates[side].append(count / (more.seconds - few.seconds))
                     peaks[side] = max(peaks[side], few.peak, more.peak)
             results[name] = {"rates": rates, "peaks": peaks}
             print(
-                f"| {name} | {spread(rates['other'], 1, 2)} | {spread(rates['this'], 1, 2)} | "
-                f"{spread(ratios(rates['this'], rates['other']), 1, 2)} | "
-                f"{peaks['other']:.0f} | {peaks['this']:.0f} |",
+                f"| {name} | {spread(rates[first], 1, 2)} | {spread(rates[second], 1, 2)} | "
+                f"{spread(ratios(rates[second], rates[first]), 1, 2)} | "
+                f"{peaks[first]:.0f} | {peaks[second]:.0f} |",
                 flush=True,
             )
     return results
 
 
 def main() -> None:
+    # Long because it runs one measurement after another.
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--abstracts", type=int, default=120)
     parser.add_argument("--corpus", type=int, help="number of abstracts of a long run")
     parser.add_argument("--against", help="the Python of an environment with another version")
+    parser.add_argument("--kinds", action="store_true", help="compare two kinds with all six")
     given = parser.parse_args()
-    if given.against:
+    if given.against or given.kinds:
         record(given.json, compared(given))
         return
     count = 16 if given.quick else given.abstracts

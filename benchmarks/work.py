@@ -29,6 +29,7 @@ from biolink.infer.network.backbone import Backbone
 from biolink.infer.network.encoder import BartEncoder
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank import combined
+from biolink.kinds import MAIN_KINDS
 
 PARTS = (
     (TrainedRecogniser, "recognise_batch", "recognition"),
@@ -110,7 +111,7 @@ def main() -> None:
         file = Path(temporary) / "abstracts.jsonl"
         abstracts(given.data, given.abstracts, file)
         documents = list(read(file))
-    linker = biolink.load()
+    linker = biolink.load(types=MAIN_KINDS)
     list(linker.pipe(documents[:1]))
     counts = counted(lambda: list(linker.pipe(documents)))
     print(machine())

@@ -7,10 +7,23 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from biolink.kb.types import type_name
+
 if TYPE_CHECKING:
     from biolink.documents import Document, Mention
 
 __all__ = ["document_html", "escaped"]
+
+#: Kind of entity -> its hue, far from the others. A type that is none of these has some hue, which
+#: is always the same.
+_HUES = {
+    "disease": 5,
+    "chemical": 210,
+    "gene": 275,
+    "species": 130,
+    "cellline": 45,
+    "variant": 325,
+}
 
 
 def document_html(document: Document) -> str:
@@ -62,7 +75,8 @@ def _description(mention: Mention) -> str:
     if best is not None:
         name, curie = best.preferred_name or best.name, best.curie or best.concept_id
         words = f"{typed}: {name} [{curie}], probability {best.probability:.2f}"
-        return f"{words}, for {best.long_form}" if best.long_form else words
+        words = f"{words}, for {best.long_form}" if best.long_form else words
+        return f"{words} ({best.reason})" if best.reason else words
     if mention.nil_reason is not None:
         return f"{typed}: NIL, {mention.nil_reason}"
     if mention.concept_ids:
@@ -82,7 +96,8 @@ def _label(mention: Mention) -> str:
 
 
 def _style(mention: Mention) -> str:
-    hue = zlib.crc32(mention.type.encode()) % 360
+    kind = type_name(mention.type)
+    hue = _HUES.get(kind, zlib.crc32(kind.encode()) % 360)
     if mention.best is None and not mention.concept_ids:
         return f"background: none; color: inherit; border-bottom: 2px dashed hsl({hue}, 60%, 60%)"
     return f"background: hsl({hue}, 75%, 85%); color: #111; border-radius: 3px; padding: 0 2px"

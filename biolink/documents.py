@@ -53,6 +53,9 @@ class Link:
         where ``name`` is "Cancer, Breast").
     curie
         The id with the prefix of its vocabulary ("mesh:D001943").
+    reason
+        Why this concept was chosen among those of the same name, such as the place where the
+        document names the species of a gene, or "".
 
     Examples
     --------
@@ -72,6 +75,7 @@ class Link:
     long_form: str | None = None
     preferred_name: str = ""
     curie: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +356,7 @@ def _check_mention(mention: Mention, text: str, where: str) -> None:
 
 
 def _check_link(link: Link, what: str) -> None:
-    for name in ("concept_id", "name", "preferred_name", "curie"):
+    for name in ("concept_id", "name", "preferred_name", "curie", "reason"):
         check_text(getattr(link, name), f"{what}: the {name} of a link")
     if link.long_form is not None:
         check_text(link.long_form, f"{what}: the long_form of a link")

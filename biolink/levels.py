@@ -11,6 +11,7 @@ from biolink.documents import Document, Link, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need
+from biolink.kb.bases import KnowledgeBases
 from biolink.kb.parts import rows_in_hierarchy
 
 __all__ = ["RollUp", "roll_up"]
@@ -77,11 +78,20 @@ def roll_up(
 
 
 class RollUp:
-    """Rolls up the links of one document after another; see :func:`roll_up`."""
+    """Rolls up the links of one document after another; see :func:`roll_up`.
 
-    def __init__(self, kb: KnowledgeBase, to: int | str | Iterable[str]) -> None:
+    With the knowledge bases of several kinds of entities, the links of mentions of other kinds
+    than those of ``kb`` stay as they are.
+    """
+
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        to: int | str | Iterable[str],
+        bases: KnowledgeBases | None = None,
+    ) -> None:
         need("kb", kb, KnowledgeBase, "a KnowledgeBase")
-        self.kb = kb
+        self.kb, self.bases = kb, bases
         self.level = _level(kb, to)
         self._targets: dict[int, int] = {}
 
@@ -89,6 +99,8 @@ class RollUp:
         return document.with_mentions(map(self._mention, document.mentions))
 
     def _mention(self, mention: Mention) -> Mention:
+        if self.bases is not None and self.bases.of(mention.type).base is not self.kb:
+            return mention  # Its ids are those of another knowledge base.
         together: dict[str, list[Link]] = {}
         for link in map(self._link, mention.links):
             together.setdefault(link.concept_id, []).append(link)

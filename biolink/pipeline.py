@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,20 +15,25 @@ from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy
 from biolink.infer.decide.written import policy_from, policy_of
 from biolink.infer.linkers.end_to_end import EndToEndLinker, EndToEndOptions
+from biolink.infer.linkers.kinds_linker import KindsLinker
 from biolink.infer.linkers.mention_linker import Linker, Recogniser
+from biolink.infer.linkers.name_linker import NameLinker, NameOptions
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.mentions.adapters import recogniser_written
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.names.ranker import NameRanker
 from biolink.infer.network.devices import check_device
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_callable, need_path, options_of
+from biolink.kb.arguments import need_callable, need_flag, need_path, options_of, texts_of
 from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, has_file, stop_names_of
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
+from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -36,7 +41,7 @@ __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
 T = TypeVar("T")
 
 #: What :func:`load` gives: it follows what the model was trained for.
-AnyLinker = Linker | EndToEndLinker | RetrieveReadLinker
+AnyLinker = Linker | KindsLinker | EndToEndLinker | RetrieveReadLinker
 
 #: Task of a model that finds mentions as well -> its linker and the linker's options.
 _FINDERS: dict[str, tuple[type[EndToEndLinker | RetrieveReadLinker], type]] = {
@@ -56,9 +61,16 @@ def load(
     precision: Precision = "fp32",
     types: str | Iterable[str] | None = None,
     branch: str | Iterable[str] | None = None,
+    taxa: str | Iterable[str] | None = None,
+    nested: bool = False,
     **options: Any,
 ) -> AnyLinker:
     """Load a linker; without arguments the embedded default, which works offline.
+
+    The embedded default finds diseases, chemicals, genes, species, cell lines and sequence
+    variants, and links all of these except variants. Each kind has a knowledge base of its own, but
+    diseases and chemicals have one together. With ``kb``, ``model`` or ``branch``, only the
+    concepts of that one knowledge base are linked to.
 
     Parameters
     ----------
@@ -80,7 +92,8 @@ def load(
         A function from document to document that finds mentions in plain text, or a recogniser in
         the notation of the option ``--recogniser`` (``"spacy:NAME"``). Default: for the embedded
         knowledge base the recogniser that was trained with the embedded model, and for any other
-        knowledge base a dictionary of its names.
+        one that finds its names in any form and further concepts
+        (:class:`biolink.infer.mentions.open_recogniser.OpenRecogniser`).
     progress
         A function that is called while indexes for a new knowledge base are built: with a phrase
         for what is built, the number done and the number of all. Default: a terminal shows a
@@ -94,11 +107,20 @@ def load(
         The precision of the weights: ``fp32``, ``int8`` (faster on a CPU) or ``bf16`` (meant for a
         GPU). ``benchmarks/decoding.py`` measures their cost in accuracy.
     types
-        The semantic types of the concepts to which mentions may be linked
-        (:meth:`biolink.KnowledgeBase.subset`). Default: all.
+        The semantic types of the mentions that are found and linked. The embedded default has the
+        kinds :data:`biolink.kb.types.KINDS`; the knowledge bases of other kinds than those that are
+        wanted are not opened. With a knowledge base of your own, the types are those of its
+        concepts (:meth:`biolink.KnowledgeBase.subset`). Default: all.
     branch
         The ids of concepts; mentions may be linked to these and to all concepts below them in the
         hierarchy (:meth:`biolink.KnowledgeBase.subset`). Default: all.
+    taxa
+        NCBI Taxonomy ids of the species to whose genes mentions may be linked, the preferred one
+        first: it is the species where a text names none. A single string may have several,
+        separated by commas. Default: all species of the embedded default, human first.
+    nested
+        Keep mentions that lie within others or overlap them, too. Default: False, which keeps the
+        longest.
     options
         Options of the linker: the fields of :class:`biolink.LinkerOptions`, or, for a model that
         finds mentions, those of :class:`biolink.infer.linkers.end_to_end.EndToEndOptions` or
@@ -124,10 +146,20 @@ def load(
         expected = "a function from document to document, or a text such as 'spacy:NAME'"
         need_callable("recogniser", recogniser, expected)
     need_callable("progress", progress, "a function of what, how many and of how many")
+    need_flag("nested", nested)
+    if nested and recogniser is not None:
+        raise ConfigError("nested=True is for the default recogniser; expected it without another")
     if calibration is not None and not isinstance(calibration, Calibration):
         calibration = need_path(calibration, "a calibration or its file")
     if model is not None:
         model = need_path(model, "the path of a model folder")
+    kinds: tuple[str, ...] = MAIN_KINDS
+    if kb is None and model is None and branch is None:
+        kinds = chosen_kinds(types)
+        in_main = [kind for kind in kinds if kind in MAIN_KINDS]
+        types = None if len(in_main) in (0, len(MAIN_KINDS)) else in_main
+    others = [kind for kind in kinds if kind not in MAIN_KINDS]
+    named = _name_options(taxa, options, "Gene" in others)
     kb = _knowledge_base(kb)
     if types is not None or branch is not None:
         kb = kb.subset(types=types, branch=branch)
@@ -136,12 +168,16 @@ def load(
     if nil is None and settings.nil is not None:
         nil = policy_from(settings.nil)
     if settings.task is None:
-        return _mention_linker(
+        if recogniser is None:
+            recogniser = _recogniser_of(loaded, kb, precision, nested)
+        linker = _mention_linker(
             loaded, kb, nil, recogniser, progress, calibration, precision, options
         )
-    if recogniser is not None or calibration is not None:
+        return _with_kinds(linker, kinds, named) if others else linker
+    if recogniser is not None or calibration is not None or nested:
         raise ConfigError(
-            "this model finds its own mentions: it takes no recogniser and no calibration"
+            "this model finds its own mentions: it takes no recogniser, no calibration and no "
+            "nested=True"
         )
     cls, options_class = _FINDERS[settings.task]
     chosen: Any = _options(options_class, loaded, options)
@@ -161,8 +197,6 @@ def _mention_linker(
     """The linker of a model that links given mentions, with what finds mentions for it."""
     method = loaded.settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
     chosen = _options(LinkerOptions, loaded, {"method": method, **options})
-    if recogniser is None:
-        recogniser = _recogniser_of(loaded, kb, precision)
     beside = None if loaded.folder is None else loaded.folder / CALIBRATION
     if calibration is None and beside is not None and has_file(beside):
         calibration = beside
@@ -179,11 +213,50 @@ def _mention_linker(
     return linker
 
 
+def _name_options(
+    taxa: str | Iterable[str] | None, options: dict[str, Any], genes: bool
+) -> NameOptions:
+    """The options of the linkers of genes, species and cell lines."""
+    given: dict[str, Any] = {k: options[k] for k in ("top_k", "abbreviations") if k in options}
+    if taxa is not None:
+        if not genes:
+            raise ConfigError("taxa chooses the species of genes, but no genes are linked here")
+        texts = taxa.split(",") if isinstance(taxa, str) else texts_of("taxa", taxa)
+        given["taxa"] = tuple(text.strip() for text in texts)
+    return options_of(NameOptions, given)
+
+
+def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> KindsLinker:
+    """The embedded default for some kinds of entities, of which one is not the main linker's."""
+    others = []
+    for kind, name in NAMED_KINDS.items():
+        if kind in kinds:
+            folder = EMBEDDED / "kinds"
+            kb = KnowledgeBase.open(folder / f"{name}.kb")
+            ranker = NameRanker.load(folder / f"{name}.json")
+            own = options if kind == "Gene" else replace(options, taxa=())
+            others.append(NameLinker(kb, ranker, own, main.nil))
+    recogniser = main.recogniser
+    if isinstance(recogniser, TrainedRecogniser):
+        stops = stop_names_of(main.model.folder)
+        recogniser = TrainedRecogniser(
+            recogniser.tagger,
+            recogniser.tokenizer,
+            recogniser.dictionary,
+            recogniser.kb,
+            [DictionaryRecogniser(other.kb, stops) for other in others],
+            kinds,
+            recogniser.nested,
+        )
+    return KindsLinker(main, others, recogniser, kinds)
+
+
 def _recogniser_of(
-    loaded: LinkingModel, kb: KnowledgeBase, precision: Precision
-) -> DictionaryRecogniser | TrainedRecogniser:
-    """The recogniser that was trained for a knowledge base, or a dictionary of its names."""
+    loaded: LinkingModel, kb: KnowledgeBase, precision: Precision, nested: bool
+) -> TrainedRecogniser | OpenRecogniser:
+    """The recogniser that was trained for a knowledge base, or one for any base."""
     stop_names = stop_names_of(loaded.folder)
+    dictionary = DictionaryRecogniser(kb, stop_names, nested=nested)
     file = None if loaded.folder is None else loaded.folder / TAGGER
     if file is not None and has_file(file):
         tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)
@@ -198,8 +271,11 @@ def _recogniser_of(
             types = [
                 k for k in tagger.types if not linked or k not in KINDS or type_name(k) in linked
             ]
-            return TrainedRecogniser(tagger, loaded.tokenizer, whole, kb, types=types)
-    return DictionaryRecogniser(kb, stop_names)
+            return TrainedRecogniser(
+                tagger, loaded.tokenizer, whole, kb, types=types, nested=nested
+            )
+        return OpenRecogniser(dictionary, tagger, loaded.tokenizer)
+    return OpenRecogniser(dictionary)
 
 
 def _knowledge_base(kb: str | Path | KnowledgeBase | None) -> KnowledgeBase:

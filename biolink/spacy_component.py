@@ -28,6 +28,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.decide.written import policy_of
 from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
+from biolink.kinds import chosen_kinds
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
@@ -96,11 +97,13 @@ def register_extensions() -> None:
         "mentions": "auto",
         "types": None,
         "branch": None,
+        "taxa": None,
         "nil": None,
         "top_k": None,
         "batch_size": 32,
         "spans_key": None,
         "overwrite": False,
+        "nested": False,
     },
 )
 def make_component(
@@ -111,16 +114,18 @@ def make_component(
     mentions: str,
     types: Any,
     branch: Any,
+    taxa: Any,
     nil: str | float | None,
     top_k: int | None,
     batch_size: int,
     spans_key: str | None,
     overwrite: bool,
+    nested: bool,
 ) -> LinkingComponent:
     """Make the component; see :class:`LinkingComponent`."""
     return LinkingComponent(
         nlp.vocab, name, model, kb, mentions, types, nil, top_k, batch_size, spans_key, overwrite,
-        branch,
+        branch, taxa, nested,
     )  # fmt: skip
 
 
@@ -163,6 +168,11 @@ class LinkingComponent:
         are.
     branch
         Link only to the concepts with these ids and to all concepts below them in the hierarchy.
+    taxa
+        NCBI Taxonomy ids of the species to whose genes entities may be linked, the preferred one
+        first; see :func:`biolink.load`.
+    nested
+        Keep mentions within others and mentions that overlap, too. This needs ``spans_key``.
     """
 
     def __init__(
@@ -179,6 +189,8 @@ class LinkingComponent:
         spans_key: str | None = None,
         overwrite: bool = False,
         branch: str | Iterable[str] | None = None,
+        taxa: str | Iterable[str] | None = None,
+        nested: bool = False,
     ) -> None:
         if mentions not in MENTIONS:
             raise ConfigError(f"mentions is {mentions!r}; expected one of {', '.join(MENTIONS)}")
@@ -189,6 +201,11 @@ class LinkingComponent:
         if spans_key is not None:
             need_text("spans_key", spans_key)
         need_flag("overwrite", overwrite)
+        need_flag("nested", nested)
+        if nested and spans_key is None:
+            raise ConfigError(
+                "nested is true without spans_key; expected it, as ents cannot overlap"
+            )
         for what, path in (("model", model), ("kb", kb)):
             if path is not None:
                 need_path(path, f"the path of a {what}")
@@ -196,13 +213,18 @@ class LinkingComponent:
             types = types if isinstance(types, str) else texts_of("types", types)
         if branch is not None:
             branch = branch if isinstance(branch, str) else texts_of("branch", branch)
-        _check_part(types, branch, kb)
+        if kb is None and model is None and branch is None:
+            chosen_kinds(types)
+        else:
+            _check_part(types, branch, kb)
+        if taxa is not None:
+            taxa = taxa if isinstance(taxa, str) else texts_of("taxa", taxa)
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {
             "mentions": mentions, "types": types, "nil": nil, "top_k": top_k,
             "batch_size": batch_size, "spans_key": spans_key, "overwrite": overwrite,
-            "branch": branch,
+            "branch": branch, "taxa": taxa, "nested": nested,
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
@@ -230,7 +252,7 @@ class LinkingComponent:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         nil, top_k = self.settings["nil"], self.settings["top_k"]
         options: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
-        options |= {"types": self.settings["types"], "branch": self.settings["branch"]}
+        options |= {name: self.settings[name] for name in ("types", "branch", "taxa", "nested")}
         return load(self.model, self.kb, nil, **options)
 
     def __getstate__(self) -> dict[str, Any]:

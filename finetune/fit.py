@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from biolink.infer.rank.combined import DENSE_SHARE
-from biolink.infer.rank.features import FEATURES, NIL_FEATURES, Candidates, nil_features
+from biolink.infer.rank.features import FEATURES, Candidates, nil_features
 
-__all__ = ["Fit", "fit_weights", "hits"]
+__all__ = ["Fit", "fit_weights", "hits", "likeliest_weights"]
 
 #: The weights of the candidates' own order, by cosines of n-grams and of embeddings.
 CANDIDATE_ORDER = np.array(
@@ -112,25 +112,69 @@ def _minimise(
     l2: float,
     fixed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    most = max((len(c.rows) for c in candidates), default=0)
-    count = len(candidates)
-    features = torch.zeros(count, most, len(FEATURES), dtype=torch.float64)
+    return likeliest_weights(
+        [of_mention.features for of_mention in candidates],
+        [
+            np.isin(of_mention.rows, list(rows))
+            for of_mention, rows in zip(candidates, gold, strict=True)
+        ],
+        np.stack([nil_features(of_mention) for of_mention in candidates]),
+        weighing,
+        used_mask,
+        l2,
+        fixed,
+    )
+
+
+def likeliest_weights(
+    candidates: Sequence[np.ndarray],
+    right: Sequence[np.ndarray],
+    nil: np.ndarray,
+    counts: np.ndarray,
+    used: np.ndarray | None = None,
+    l2: float = 1e-5,
+    fixed: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of candidates and of NIL under which the right ones are the likeliest.
+
+    Parameters
+    ----------
+    candidates
+        float [candidates, features] for each mention.
+    right
+        bool [candidates] for each mention: whether the candidate is right. If none is, NIL is.
+    nil
+        float [mentions, NIL features].
+    counts
+        The weight of each mention.
+    used
+        bool [features]: the features that are used; the others get the weight 0. Default: all.
+    l2
+        The weight of the squared norm of the weights. Default: 1e-5.
+    fixed
+        float [features]: weights of the candidates that are kept; then only those of NIL are
+        fitted. Default: None.
+    """
+    most = max((len(of_mention) for of_mention in candidates), default=0)
+    count, width = len(candidates), next((c.shape[1] for c in candidates), 0)
+    features = torch.zeros(count, most, width, dtype=torch.float64)
     present = torch.zeros(count, most, dtype=torch.bool)
-    right = torch.zeros(count, most, dtype=torch.bool)
-    nil = torch.zeros(count, len(NIL_FEATURES), dtype=torch.float64)
-    for i, (of_mention, rows) in enumerate(zip(candidates, gold, strict=True)):
-        size = len(of_mention.rows)
-        features[i, :size] = torch.from_numpy(of_mention.features)
+    good_ones = torch.zeros(count, most, dtype=torch.bool)
+    for i, (of_mention, here) in enumerate(zip(candidates, right, strict=True)):
+        size = len(of_mention)
+        features[i, :size] = torch.from_numpy(of_mention)
         present[i, :size] = True
-        right[i, :size] = torch.from_numpy(np.isin(of_mention.rows, list(rows)))
-        nil[i] = torch.from_numpy(nil_features(of_mention))
-    nil_right = ~right.any(1)
-    importance = torch.from_numpy(weighing / weighing.mean())
-    mask = torch.from_numpy(used_mask.astype(np.float64))
+        good_ones[i, :size] = torch.from_numpy(here)
+    of_nil = torch.from_numpy(np.asarray(nil, dtype=np.float64))
+    nil_right = ~good_ones.any(1)
+    importance = torch.from_numpy(counts / counts.mean())
+    mask = torch.ones(width, dtype=torch.float64)
+    if used is not None:
+        mask = torch.from_numpy(used.astype(np.float64))
     # Features are standardised, so that the penalty treats them alike.
     spread = features[present].std(0).clamp(min=1e-6)
-    weights = torch.zeros(len(FEATURES), dtype=torch.float64, requires_grad=True)
-    nil_weights = torch.zeros(len(NIL_FEATURES), dtype=torch.float64, requires_grad=True)
+    weights = torch.zeros(width, dtype=torch.float64, requires_grad=True)
+    nil_weights = torch.zeros(of_nil.shape[1], dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [nil_weights] if fixed is not None else [weights, nil_weights],
         max_iter=300,
@@ -145,11 +189,11 @@ def _minimise(
     def closure() -> Tensor:
         optimiser.zero_grad()
         scores = features @ used_weights()
-        nil_scores = nil @ nil_weights
+        nil_scores = of_nil @ nil_weights
         every = torch.cat([scores.masked_fill(~present, lowest), nil_scores[:, None]], 1)
         good = torch.cat(
             [
-                scores.masked_fill(~right, lowest),
+                scores.masked_fill(~good_ones, lowest),
                 nil_scores[:, None].masked_fill(~nil_right[:, None], lowest),
             ],
             1,

@@ -10,16 +10,21 @@ from biolink.errors import ConfigError, shown
 __all__ = ["Columns", "Concept", "Dropped", "Record", "bare_id"]
 
 _PREFIX = re.compile(r"(?:MESH|MSH|OMIM|MIM|UMLS|CUI):", re.IGNORECASE)
+#: The species behind the id of a gene, as the corpus of GNormPlus writes it.
+_SPECIES = re.compile(r"\(tax:\d+\)$", re.IGNORECASE)
 
 
 def bare_id(concept_id: str) -> str:
-    """Return the id without white space around it and without the CURIE prefixes used by corpora.
+    """Return the id without white space around it and without what corpora add to it.
 
-    >>> bare_id(" MESH:D003920"), bare_id("HP:0000118")
-    ('D003920', 'HP:0000118')
+    They add CURIE prefixes and, to the ids of genes, species.
+
+    >>> bare_id(" MESH:D003920"), bare_id("HP:0000118"), bare_id("26972(Tax:10090)")
+    ('D003920', 'HP:0000118', '26972')
     """
     try:
-        return _PREFIX.sub("", concept_id.strip(), count=1)
+        bare = _PREFIX.sub("", concept_id.strip(), count=1)
+        return _SPECIES.sub("", bare) if bare.endswith(")") else bare
     except (AttributeError, TypeError):
         raise ConfigError(
             f"{shown(concept_id)} is not an id of a concept; expected a string"

@@ -20,12 +20,23 @@ __all__ = ["disambiguated"]
 OPTION = "disambiguated"
 
 
-def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
+def disambiguated(kb: KnowledgeBase, species: KnowledgeBase | None = None) -> KnowledgeBase:
     """Return a copy of the base in which each shared name is rewritten as ``name (string)``.
 
-    The string is the first of these that differs between the owners of the name: the semantic type,
-    the preferred name (if it is not the shared name itself), the id. Definitions, ids and names
-    with one owner do not change. The manifest of the copy says ``disambiguated`` among its options.
+    The string is the first of these that differs between the owners of the name: the species, if
+    the owners have taxa, the semantic type, the preferred name (if it is not the shared name
+    itself), the id. If some of the owners are of the same species, the string is the species with
+    the first of the others that differs. Definitions, ids and names with one owner do not change.
+    The manifest of the copy says ``disambiguated`` among its options.
+
+    Parameters
+    ----------
+    kb
+        The knowledge base, or a subset of one.
+    species
+        A knowledge base of species with the ids of the taxa, whose preferred names are written, as
+        in ``p53 (Mus musculus)``. Default: None; a species that is not known by name is written as
+        its id.
 
     >>> from biolink.kb import Concept, KnowledgeBase
     >>> kb = KnowledgeBase.from_concepts(
@@ -36,13 +47,23 @@ def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
     ... )
     >>> disambiguated(kb)["1"].names
     ('common cold', 'cold (Disease)')
+    >>> genes = KnowledgeBase.from_concepts(
+    ...     [
+    ...         Concept("7157", "TP53", synonyms=("p53",), taxon="9606"),
+    ...         Concept("22059", "Trp53", synonyms=("p53",), taxon="10090"),
+    ...     ]
+    ... )
+    >>> species = KnowledgeBase.from_concepts([Concept("10090", "Mus musculus")])
+    >>> [concept.synonyms for concept in disambiguated(genes, species)]
+    [('p53 (taxon 9606)',), ('p53 (Mus musculus)',)]
     """
     chosen: dict[tuple[int, str], str] = {}
     for name_id in range(kb.name_slots):
         owners = kb.owners(name_id)
         if len(owners) > 1:
             name = kb.name_at(name_id)
-            for row, text in zip(owners, _strings(kb, owners, name), strict=True):
+            texts = _strings([kb.concept_at(row) for row in owners], name, species)
+            for row, text in zip(owners, texts, strict=True):
                 chosen[row, name] = text
 
     def concepts() -> Iterator[Concept]:
@@ -69,18 +90,42 @@ def disambiguated(kb: KnowledgeBase) -> KnowledgeBase:
     )
 
 
-def _strings(kb: KnowledgeBase, owners: list[int], name: str) -> list[str]:
+def _strings(concepts: list[Concept], name: str, species: KnowledgeBase | None) -> list[str]:
     """Return the distinguishing string of each owner of a name."""
-    concepts = [kb.concept_at(row) for row in owners]
+    taxa = [concept.taxon for concept in concepts]
+    if not all(taxa) or len(set(taxa)) == 1:
+        return _within(concepts, name)
+    of_taxon: dict[str, list[int]] = {}
+    for number, taxon in enumerate(taxa):
+        of_taxon.setdefault(taxon, []).append(number)
+    strings = [""] * len(concepts)
+    for taxon, numbers in of_taxon.items():
+        known = None if species is None else species.get(taxon)
+        written = f"taxon {taxon}" if known is None else known.name
+        if len(numbers) == 1:
+            strings[numbers[0]] = written
+            continue
+        inner = _within([concepts[number] for number in numbers], name)
+        for number, text in zip(numbers, inner, strict=True):
+            strings[number] = f"{written}, {text}"
+    if _differ(strings):
+        return strings
+    return [concept.id for concept in concepts]
+
+
+def _within(concepts: list[Concept], name: str) -> list[str]:
+    """Return the strings for owners whose species do not tell them apart."""
     types = ["/".join(concept.types) for concept in concepts]
     preferred = [
         "" if normalise_name(concept.name) == name else concept.name for concept in concepts
     ]
     for strings in (types, preferred):
-        if all(strings) and len({normalise_name(text) for text in strings}) == len(strings):
+        if _differ(strings):
             return strings
     # The owner whose preferred name this is gets its id, the others get their preferred names.
     mixed = [text or concept.id for text, concept in zip(preferred, concepts, strict=True)]
-    if len({normalise_name(text) for text in mixed}) == len(mixed):
-        return mixed
-    return [concept.id for concept in concepts]
+    return mixed if _differ(mixed) else [concept.id for concept in concepts]
+
+
+def _differ(strings: list[str]) -> bool:
+    return all(strings) and len({normalise_name(text) for text in strings}) == len(strings)

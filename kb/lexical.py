@@ -6,6 +6,9 @@ scikit-learn takes as long as linking an abstract, and because counting n-grams 
 several times as fast as in Python. The rows of the matrix are the features, so a query reads only
 the names that share an n-gram with it. Names that consist of the same words in another order have
 the same features; if they also have the same owners, only one of them is kept.
+
+Only which name has which n-gram, and how often, is stored, as one ascending list of cells of the
+matrix. The weights follow from it and are computed when an index is opened.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from biolink.errors import KnowledgeBaseError
-from biolink.kb.arrays import check_ascending, check_finite, check_range, mapped_array
+from biolink.kb.arrays import check_range, mapped_array
+from biolink.kb.gaps import blocks_of_gaps, from_gaps, to_gaps
 from biolink.kb.index_cache import cached
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
@@ -27,15 +31,9 @@ from biolink.kb.sealed import Kind, checked_manifest, seal
 
 __all__ = ["LexicalIndex", "distinct_names", "lexical_index", "near_misses"]
 
-_ARRAYS = ("indptr", "indices", "data", "idf", "name_ids")
-KIND = Kind(
-    "biolink-lexical",
-    1,
-    "n-gram index",
-    ("terms.json", *(f"{name}.npy" for name in _ARRAYS)),
-    "build it again",
-)
-_BLOCK = 100_000  # the number of names whose n-grams are counted together
+_TERMS, _CELLS, _NAME_IDS = "terms.json", "cells.npy", "name_ids.npy"
+KIND = Kind("biolink-lexical", 2, "n-gram index", (_TERMS, _CELLS, _NAME_IDS), "build it again")
+_BLOCK = 100_000  # the number of names whose n-grams are found together
 _BITS = 21  # the number of bits of a code point
 
 
@@ -71,16 +69,10 @@ class LexicalIndex:
     [('fever', '0.89')]
     """
 
-    def __init__(
-        self,
-        terms: Sequence[str],
-        idf: np.ndarray,
-        by_feature: sp.csr_matrix,
-        name_ids: np.ndarray,
-    ) -> None:
+    def __init__(self, terms: Sequence[str], cells: np.ndarray, name_ids: np.ndarray) -> None:
         self._terms = {term: feature for feature, term in enumerate(terms)}
-        self._idf = np.asarray(idf, dtype=np.float32)
-        self._by_feature = by_feature
+        self._cells = cells
+        self._idf, self._by_feature = _weighted(_counts(cells, len(terms), len(name_ids)))
         self.name_ids = name_ids
 
     @classmethod
@@ -96,15 +88,8 @@ class LexicalIndex:
         name_ids = distinct_names(kb, names)
         if not len(name_ids):
             raise KnowledgeBaseError("a knowledge base without names cannot be searched")
-        keys, counts = _counted([names[i] for i in name_ids])
-        idf = np.log((1 + len(name_ids)) / (1 + counts.getnnz(axis=0))).astype(np.float32) + 1
-        counts.data *= idf[counts.indices]
-        squares = np.add.reduceat(counts.data**2, counts.indptr[:-1])
-        counts.data /= np.repeat(np.sqrt(squares), np.diff(counts.indptr))
-        by_feature = counts.T.tocsr()
-        # Rounded as in a stored index, so that a new index returns what a stored one returns.
-        by_feature.data = by_feature.data.astype(np.float16).astype(np.float32)
-        return cls([_trigram_of(key) for key in keys.tolist()], idf, by_feature, name_ids)
+        keys, cells = _occurrences([names[i] for i in name_ids])
+        return cls([_trigram_of(key) for key in keys.tolist()], to_gaps(cells), name_ids)
 
     def vectors(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Return the TF-IDF vectors of texts: a sparse matrix [texts, features] of unit rows."""
@@ -182,14 +167,10 @@ class LexicalIndex:
             The fingerprint of the names that the index was built from; :meth:`load` can check it.
         """
         folder = Path(folder)
-        matrix = self._by_feature
-        np.save(folder / "indptr.npy", matrix.indptr.astype(np.int32))
-        np.save(folder / "indices.npy", matrix.indices.astype(np.int32))
-        np.save(folder / "data.npy", matrix.data.astype(np.float16))
-        np.save(folder / "idf.npy", self._idf)
-        np.save(folder / "name_ids.npy", self.name_ids)
+        np.save(folder / _CELLS, self._cells)
+        np.save(folder / _NAME_IDS, to_gaps(self.name_ids))
         terms = json.dumps(list(self._terms), ensure_ascii=False)
-        (folder / "terms.json").write_text(terms, encoding="utf-8")
+        (folder / _TERMS).write_text(terms, encoding="utf-8")
         seal(folder, KIND, {"fingerprint": fingerprint})
 
     @classmethod
@@ -214,35 +195,71 @@ class LexicalIndex:
         """
         folder = Path(folder)
         checked_manifest(folder, KIND, fingerprint)
-        file = {name: folder / f"{name}.npy" for name in _ARRAYS}
-        types = (np.int32, np.int32, np.float16, np.float32, np.int32)
-        arrays = {
-            name: mapped_array(file[name], dtype)
-            for name, dtype in zip(_ARRAYS, types, strict=True)
-        }
         try:
-            terms = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
+            terms = json.loads((folder / _TERMS).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise KIND.damage(folder / "terms.json", f"cannot be read ({error})") from None
+            raise KIND.damage(folder / _TERMS, f"cannot be read ({error})") from None
         if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-            raise KIND.damage(folder / "terms.json", "is not a list of strings")
-        indices, name_ids = arrays["indices"], arrays["name_ids"]
-        for name, size in (
-            ("indptr", len(terms) + 1),
-            ("idf", len(terms)),
-            ("data", len(indices)),
-        ):
-            if len(arrays[name]) != size:
-                raise KIND.damage(file[name], f"has {len(arrays[name]):,} elements, not {size:,}")
-        check_ascending(file["indptr"], arrays["indptr"], 0, len(indices))
-        check_range(file["indices"], indices, len(name_ids))
-        check_range(file["name_ids"], name_ids, 2**31 if names is None else names, distinct=True)
-        check_finite(file["idf"], arrays["idf"])
-        check_finite(file["data"], arrays["data"])
-        data = arrays["data"].astype(np.float32)
-        shape = (len(terms), len(name_ids))
-        matrix = sp.csr_matrix((data, indices, arrays["indptr"]), shape=shape)
-        return cls(terms, arrays["idf"], matrix, name_ids)
+            raise KIND.damage(folder / _TERMS, "is not a list of strings")
+        cells = mapped_array(folder / _CELLS, np.uint8, dimensions=2)
+        name_ids = from_gaps(mapped_array(folder / _NAME_IDS, np.uint8, dimensions=2))
+        limit = 2**31 if names is None else names
+        check_range(folder / _NAME_IDS, name_ids, limit, distinct=True)
+        try:
+            return cls(terms, cells, name_ids.astype(np.int32))
+        except ValueError as error:
+            raise KIND.damage(folder / _CELLS, str(error)) from None
+
+
+def _counts(cells: np.ndarray, features: int, names: int) -> sp.csr_matrix:
+    """Return how often each name has each feature: a sparse matrix [features, names], float32.
+
+    Parameters
+    ----------
+    cells
+        uint8 [bytes, occurrences]: the cell of each occurrence (see :func:`_occurrences`), encoded
+        by :func:`biolink.kb.gaps.to_gaps`.
+    features, names
+        The numbers of rows and columns.
+
+    Raises
+    ------
+    ValueError
+        If a cell is not in a matrix of this size; the message begins with a verb.
+    """
+    columns = np.empty(cells.shape[1], dtype=np.int32)
+    lengths = np.zeros(features, dtype=np.int64)
+    begin = 0
+    for block in blocks_of_gaps(cells):
+        if not 0 <= block[0] <= block[-1] < features * names:
+            raise ValueError(f"has cells beyond {features:,} n-grams of {names:,} names")
+        rows = block // names
+        columns[begin : begin + len(block)] = block - rows * names
+        lengths += np.bincount(rows, minlength=features)
+        begin += len(block)
+    indptr = np.append(0, np.cumsum(lengths))
+    once = np.ones(len(columns), dtype=np.float32)
+    counts = sp.csr_matrix((once, columns, indptr), shape=(features, names))
+    counts.sum_duplicates()
+    return counts
+
+
+def _weighted(counts: sp.csr_matrix) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Turn counts into weights, in place.
+
+    Returns
+    -------
+    The inverse document frequency, float32 [features], and TF-IDF as a sparse matrix [features,
+    names] whose columns have unit length.
+    """
+    features, names = counts.shape
+    owners = np.diff(counts.indptr)
+    idf = np.log((1 + names) / (1 + owners)).astype(np.float32) + 1
+    counts.data *= np.repeat(idf, owners)
+    squares = sp.csr_matrix((counts.data**2, counts.indices, counts.indptr), shape=counts.shape)
+    lengths = np.sqrt(squares.T @ np.ones(features, dtype=np.float32))
+    counts.data /= lengths[counts.indices]
+    return idf, counts
 
 
 def lexical_index(kb: KnowledgeBase) -> tuple[LexicalIndex, bool]:
@@ -261,27 +278,24 @@ def lexical_index(kb: KnowledgeBase) -> tuple[LexicalIndex, bool]:
     )
 
 
-def _counted(names: Sequence[str]) -> tuple[np.ndarray, sp.csr_matrix]:
-    """Count trigrams.
+def _occurrences(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Find all trigrams of names.
 
     Returns
     -------
-    The keys of all trigrams in ascending order, and a sparse matrix [names, trigrams] that says how
-    often each name has each trigram.
+    The keys of all trigrams in ascending order, and for each occurrence its cell in a matrix
+    [trigrams, names], int64 in ascending order. The number of a cell is its row times the number of
+    names, plus its column.
     """
-    blocks = [names[begin : begin + _BLOCK] for begin in range(0, len(names), _BLOCK)]
-    keys = np.unique(np.concatenate([np.unique(_keys(block)[0]) for block in blocks]))
-    matrices = []
-    for block in blocks:
-        keys_of_block, names_of_keys = _keys(block)
-        cells = names_of_keys * len(keys) + np.searchsorted(keys, keys_of_block)
-        distinct_cells, counts = np.unique(cells, return_counts=True)
-        row, column = np.divmod(distinct_cells, len(keys))
-        indptr = np.searchsorted(row, np.arange(len(block) + 1))
-        data = counts.astype(np.float32)
-        shape = (len(block), len(keys))
-        matrices.append(sp.csr_matrix((data, column.astype(np.int32), indptr), shape=shape))
-    return keys, sp.vstack(matrices, format="csr")
+    begins = range(0, len(names), _BLOCK)
+    found = [np.unique(_keys(names[begin : begin + _BLOCK])[0]) for begin in begins]
+    keys = np.unique(np.concatenate(found))
+    cells = []
+    for begin in begins:
+        keys_of_block, names_of_keys = _keys(names[begin : begin + _BLOCK])
+        rows = np.searchsorted(keys, keys_of_block)
+        cells.append(rows * len(names) + begin + names_of_keys)
+    return keys, np.sort(np.concatenate(cells))
 
 
 def _keys(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

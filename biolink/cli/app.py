@@ -10,16 +10,15 @@ import typer
 from biolink.cli.bench import bench_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
+from biolink.cli.measuring import calibrate, compare, evaluate, find_threshold
 from biolink.cli.options import (
     Branch,
     DocumentFormat,
     Files,
-    GoldDocuments,
     KbOption,
     Method,
     ModelOption,
     Output,
-    Seed,
     TextColumn,
     To,
     Types,
@@ -123,6 +122,15 @@ def link(
         ),
     ] = None,
     types: Types = None,
+    taxa: Annotated[
+        str | None,
+        typer.Option(
+            help="Link genes of these species only, given by their NCBI Taxonomy ids, separated by "
+            "commas. A gene is of the first one if the text names no species. Default: all species "
+            "of the embedded default, human (9606) first.",
+            callback=not_empty,
+        ),
+    ] = None,
     branch: Branch = None,
     roll_up: Annotated[
         str | None,
@@ -134,12 +142,19 @@ def link(
             callback=not_empty,
         ),
     ] = None,
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested",
+            help="Keep mentions that lie within others or overlap them, too. Default: the longest.",
+        ),
+    ] = False,
     recogniser: Annotated[
         str | None,
         typer.Option(
             help="What finds the mentions: spacy:NAME, hf:FOLDER or gliner:FOLDER=LABEL,LABEL. "
             "After spacy:NAME and hf:FOLDER, =LABEL,LABEL keeps mentions of these types only. "
-            "Default: the model's recogniser, or a dictionary of the knowledge base's names.",
+            "Default: the model's recogniser, which finds the names of any knowledge base.",
             callback=not_empty,
         ),
     ] = None,
@@ -201,6 +216,7 @@ def link(
         top_k=top_k,
         nil=nil if threshold is None else "+".join(filter(None, (f"threshold={threshold}", nil))),
         types=types,
+        taxa=taxa,
         branch=branch,
         roll_up=roll_up,
         recogniser=recogniser,
@@ -208,6 +224,7 @@ def link(
         precision=precision,
         names_first=names_first,
         cascade=cascade,
+        nested=nested,
         device=device,
         curies=curies,
     )
@@ -269,161 +286,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-@app.command()
-def evaluate(
-    files: GoldDocuments,
-    kb: KbOption = None,
-    model: ModelOption = None,
-    format: DocumentFormat = None,
-    method: Method = None,
-    mentions: Annotated[
-        str,
-        typer.Option(
-            help="given links the gold mentions; find finds mentions and links them, so that "
-            "recognition is measured as well."
-        ),
-    ] = "given",
-    train: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Documents on which the linker was trained. The report then has separate figures "
-            "for mentions and concepts that occur in them and for those that do not. It may be "
-            "repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="strict, or biosyn, which adds the mentions of --train to the knowledge base as "
-            "names."
-        ),
-    ] = "strict",
-    baselines: Annotated[
-        bool, typer.Option("--baselines", help="Measure exact match and TF-IDF as well.")
-    ] = False,
-    predictions: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The output of another system for the same documents, in any readable format, "
-            "which is measured as well. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A report to write: a name that ends in .json, .md or .html. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the report as a JSON object.")
-    ] = False,
-    seed: Seed = 0,
-) -> None:
-    """Compare links with gold concepts, for given mentions or end to end."""
-    # Long because each option is a parameter.
-    from biolink.cli.evaluate import EvaluationJob, run_evaluate
-
-    job = EvaluationJob(
-        files=tuple(files),
-        kb=kb,
-        model=model,
-        format=format,
-        method=method,
-        mentions=mentions,
-        train=tuple(train or ()),
-        protocol=protocol,
-        baselines=baselines,
-        predictions=tuple(predictions or ()),
-        output=tuple(output or ()),
-        json=json,
-        seed=seed,
-    )
-    if run_evaluate(job).problems:
-        raise typer.Exit(1)
-
-
-@app.command()
-def find_threshold(
-    files: GoldDocuments,
-    kb: KbOption = None,
-    model: ModelOption = None,
-    format: DocumentFormat = None,
-    types: Types = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            help="The precision to reach, from 0 to 1. Default: the threshold with the highest F1 "
-            "is chosen."
-        ),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A file for the curve: a name that ends in .json, .svg or .png. It may be "
-            "repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-) -> None:
-    """Measure precision and recall at each threshold below which a mention is NIL."""
-    from biolink.cli.find_threshold import ThresholdJob, run_find_threshold
-
-    run_find_threshold(
-        ThresholdJob(tuple(files), kb, model, format, types, precision, tuple(output or ()))
-    )
-
-
-@app.command()
-def calibrate(
-    files: GoldDocuments,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A .json file for the calibration, or a .svg or .png file for the reliability "
-            "diagram. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-    kind: Annotated[
-        str, typer.Option(help="The form of the calibration: isotonic or platt.")
-    ] = "isotonic",
-    kb: KbOption = None,
-    model: ModelOption = None,
-    format: DocumentFormat = None,
-    types: Types = None,
-) -> None:
-    """Fit the probabilities of links to how often the links are right."""
-    from biolink.cli.calibrate import CalibrationJob, run_calibrate
-
-    run_calibrate(CalibrationJob(tuple(files), kb, model, format, types, kind, tuple(output or ())))
-
-
-@app.command()
-def compare(
-    first: Annotated[
-        Path, typer.Argument(help="A report that biolink evaluate -o NAME.json wrote.")
-    ],
-    second: Annotated[Path, typer.Argument(help="Another report on the same documents.")],
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A comparison to write: a name that ends in .md or .html. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
-) -> None:
-    """Compare two systems mention by mention with a paired bootstrap test."""
-    from biolink.cli.evaluate import run_compare
-
-    run_compare(first, second, tuple(output or ()))
+for _command in (evaluate, find_threshold, calibrate, compare):
+    app.command()(_command)

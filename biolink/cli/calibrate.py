@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from biolink.cli.console import progress, stdout
@@ -16,7 +16,8 @@ from biolink.errors import ConfigError
 from biolink.evaluation.calibrating import Calibrated, calibrate
 from biolink.evaluation.plots import SUFFIXES, reliability, save_figure
 from biolink.infer.decide.nil import NoNil
-from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.bases import KnowledgeBases
+from biolink.kinds import MAIN_KINDS, chosen_kinds
 from biolink.scale.blocks import LinkSettings
 
 __all__ = ["CalibrationJob", "LinkedGold", "linked_gold", "run_calibrate"]
@@ -47,14 +48,20 @@ class CalibrationJob:
 
 @dataclass(frozen=True, slots=True)
 class LinkedGold:
-    """Development documents whose gold mentions are all linked, and the knowledge base."""
+    """Development documents whose gold mentions are all linked, and the knowledge bases."""
 
     documents: list[Document]
-    kb: KnowledgeBase
+    bases: KnowledgeBases
 
 
 def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None) -> LinkedGold:
-    """Link the gold mentions of files without a NIL policy and without a calibration."""
+    """Link the gold mentions of files without a NIL policy and without a calibration.
+
+    With the embedded default, mentions of diseases and chemicals are linked unless the settings
+    name other types.
+    """
+    if settings.types is None and settings.kb is None and settings.model is None:
+        settings = replace(settings, types=",".join(MAIN_KINDS))
     linker = loaded_for_given(settings).with_settings(nil=NoNil(), calibration=None)
     gold = list(read_all(files, format, raise_problem))
     warn_of_seen(linker, gold)
@@ -65,7 +72,7 @@ def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None
                 advance(number, len(gold))
                 yield document
 
-        return LinkedGold(list(linked()), linker.kb)
+        return LinkedGold(list(linked()), linker.bases)
 
 
 def run_calibrate(job: CalibrationJob) -> Calibrated:
@@ -73,8 +80,17 @@ def run_calibrate(job: CalibrationJob) -> Calibrated:
     if job.kind not in ("isotonic", "platt"):
         raise ConfigError(f"--kind is {job.kind!r}; expected isotonic or platt")
     check_outputs(job.output, (".json", *SUFFIXES), job.files, SUFFIXES)
+    if job.kb is None and job.model is None and job.types is not None:
+        others = [kind for kind in chosen_kinds(job.types) if kind not in MAIN_KINDS]
+        if others:
+            raise ConfigError(
+                f"--types has {', '.join(others)}; expected {' or '.join(MAIN_KINDS)}, the kinds "
+                "to which a calibration of the embedded model applies"
+            )
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
-    result = calibrate(linked.documents, linked.kb, "platt" if job.kind == "platt" else "isotonic")
+    result = calibrate(
+        linked.documents, linked.bases, "platt" if job.kind == "platt" else "isotonic"
+    )
 
     def write(file: str) -> None:
         if file.endswith(".json"):

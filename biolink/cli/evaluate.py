@@ -17,6 +17,8 @@ from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
 from biolink.evaluation.found import FoundReport, evaluate_found
 from biolink.kb.files import replace_file, sha256_of
+from biolink.kb.types import KINDS, kind_of
+from biolink.kinds import MAIN_KINDS
 from biolink.scale.blocks import LinkSettings
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ class EvaluationJob:
 
     Attributes
     ----------
-    files, kb, model, format, method
-        As for ``biolink link``.
+    files, kb, model, format, method, types
+        As for ``biolink link``. With the embedded default, only mentions of the types that are
+        annotated are found or linked, unless ``types`` says otherwise.
     mentions
         ``given``: gold mentions are linked. ``find``: mentions are found and linked, end to end.
     train
@@ -62,6 +65,7 @@ class EvaluationJob:
     model: str | None = None
     format: str | None = None
     method: str | None = None
+    types: str | None = None
     mentions: str = "given"
     train: tuple[str, ...] = ()
     protocol: str = "strict"
@@ -141,7 +145,7 @@ def _found(
     from biolink.evaluation.report import found_to_html, found_to_markdown
     from biolink.finetune.samples import named_mentions
 
-    linker = loaded(LinkSettings(job.kb, job.model, job.method))
+    linker = loaded(LinkSettings(job.kb, job.model, job.method, types=_types(job, gold)))
     warn_of_seen(linker, gold)
     if job.protocol == "biosyn":
         training = list(read_all(job.train, job.format, problems.append))
@@ -155,7 +159,7 @@ def _found(
     for name, other in predictions.items():
         systems[name] = _predicted(other, gold)
     reports = {
-        name: evaluate_found(gold, documents, linker.kb, job.seed, provenance=provenance)
+        name: evaluate_found(gold, documents, linker.bases, job.seed, provenance=provenance)
         for name, documents in systems.items()
     }
     problems += _publish(
@@ -166,6 +170,20 @@ def _found(
         job.json,
     )
     return EvaluationOutcome(reports, problems)
+
+
+def _types(job: EvaluationJob, gold: Sequence[Document]) -> str | None:
+    """The types of mentions to find or to link.
+
+    Corpora annotate some kinds of entities only, and a mention of another kind is no error.
+    """
+    if job.types is not None or job.kb is not None or job.model is not None:
+        return job.types
+    annotated = {kind_of(m.type) for document in gold for m in document.mentions}
+    kinds = [kind for kind in KINDS if kind in annotated]
+    if job.protocol == "biosyn":
+        kinds = [kind for kind in kinds if kind in MAIN_KINDS]
+    return ",".join(kinds or MAIN_KINDS)
 
 
 def _predicted(other: Sequence[Document], gold: Sequence[Document]) -> list[Document]:
@@ -200,7 +218,8 @@ def _given(
 
     # Many links are returned for the ceiling; generation returns only those of its beam.
     top_k = 5 if job.method == "generate" else 100
-    linker = loaded_for_given(LinkSettings(job.kb, job.model, job.method, top_k))
+    settings = LinkSettings(job.kb, job.model, job.method, top_k, types=_types(job, gold))
+    linker = loaded_for_given(settings)
     warn_of_seen(linker, gold)
     training = list(read_all(job.train, job.format, problems.append))
     if job.protocol == "biosyn":
@@ -210,7 +229,7 @@ def _given(
     def report(linked: Iterable[Document]) -> Report:
         return evaluate(
             linked,
-            linker.kb,
+            linker.bases,
             job.seed,
             training=training,
             protocol=job.protocol,
@@ -222,7 +241,7 @@ def _given(
         reports["exact match"] = report(by_names(gold, linker, exact))
         reports["TF-IDF"] = report(by_names(gold, linker, tfidf))
     for name, other in predictions.items():
-        reports[name] = report(predicted(gold, other, lambda i: linker.kb.resolve(i) or i))
+        reports[name] = report(predicted(gold, other))
     first = next(iter(reports))
     comparisons = [
         (first, name, compare(reports[first], other))

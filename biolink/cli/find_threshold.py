@@ -46,7 +46,7 @@ def run_find_threshold(job: ThresholdJob) -> Curve:
     """Link the gold mentions of files, sweep the threshold and print the curve."""
     check_outputs(job.output, (".json", *SUFFIXES), job.files, SUFFIXES)
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
-    curve = find_threshold(linked.documents, linked.kb, job.precision)
+    curve = find_threshold(linked.documents, linked.bases, job.precision)
 
     def write(file: str) -> None:
         if file.endswith(".json"):

@@ -30,6 +30,7 @@ from biolink.scale.blocks import (
 )
 
 if TYPE_CHECKING:
+    from biolink.infer.linkers.kinds_linker import KindsLinker
     from biolink.infer.linkers.mention_linker import Linker
     from biolink.pipeline import AnyLinker
 
@@ -212,7 +213,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def loaded_for_given(settings: LinkSettings) -> Linker:
+def loaded_for_given(settings: LinkSettings) -> Linker | KindsLinker:
     """Load a linker that links given mentions.
 
     Raises
@@ -220,10 +221,11 @@ def loaded_for_given(settings: LinkSettings) -> Linker:
     ConfigError
         When the model finds its own mentions.
     """
+    from biolink.infer.linkers.kinds_linker import KindsLinker
     from biolink.infer.linkers.mention_linker import Linker
 
     linker = loaded(settings)
-    if not isinstance(linker, Linker):
+    if not isinstance(linker, Linker | KindsLinker):
         raise ConfigError(
             f"the model {settings.model} finds its own mentions and cannot link given ones; "
             "expected a linking model"

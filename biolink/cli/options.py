@@ -127,7 +127,9 @@ Types = Annotated[
     str | None,
     typer.Option(
         "--types",
-        help="Link only to concepts of these semantic types, separated by commas.",
+        help="Find and link only mentions of these semantic types, separated by commas: disease, "
+        "chemical, gene, species, cell-line and variant with the embedded default, otherwise those "
+        "of the knowledge base. Default: all.",
         callback=not_empty,
     ),
 ]

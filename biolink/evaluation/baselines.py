@@ -7,46 +7,67 @@ from dataclasses import replace
 
 from biolink.documents import Document, Link
 from biolink.errors import ConfigError
+from biolink.infer.linkers.kinds_linker import KindsLinker
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
+from biolink.kb import KnowledgeBase
+from biolink.kb.lexical import lexical_index
 
 __all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf", "with_own_ids"]
 
-#: A function from mentions and a linker to the best name ids of each mention.
-Chooser = Callable[[Sequence[str], Linker], list[list[int]]]
+#: A function from mentions and a knowledge base to the best name ids of each mention.
+Chooser = Callable[[Sequence[str], KnowledgeBase], list[list[int]]]
 
 #: The number of names that TF-IDF returns for a mention.
 _NAMES = 20
 
 
-def exact(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
+def exact(mentions: Sequence[str], kb: KnowledgeBase) -> list[list[int]]:
     """Return the name that equals the mention after normalisation, if there is one."""
-    name_ids = (linker.kb.name_id(mention) for mention in mentions)
+    name_ids = (kb.name_id(mention) for mention in mentions)
     return [[] if name_id is None else [name_id] for name_id in name_ids]
 
 
-def tfidf(mentions: Sequence[str], linker: Linker) -> list[list[int]]:
+def tfidf(mentions: Sequence[str], kb: KnowledgeBase) -> list[list[int]]:
     """Return the names with the most similar character trigrams."""
-    return [ids.tolist() for ids, _ in linker.indexes.lexical.search(mentions, _NAMES)]
+    return [ids.tolist() for ids, _ in lexical_index(kb)[0].search(mentions, _NAMES)]
 
 
-def by_names(documents: Iterable[Document], linker: Linker, choose: Chooser) -> list[Document]:
+def by_names(
+    documents: Iterable[Document], linker: Linker | KindsLinker, choose: Chooser
+) -> list[Document]:
     """Link gold mentions through the names that ``choose`` returns for them.
 
-    The owners of a name are ranked by the linker's homonym policy, and abbreviations are expanded,
-    as they are for the linker.
+    The owners of a name are ranked by the homonym policy of a :class:`biolink.Linker`, and are in
+    the order of :meth:`biolink.KnowledgeBase.owners` for kinds that it does not link. Abbreviations
+    are expanded, as they are for the linker.
     """
     documents = [expand_document(document, find_abbreviations) for document in documents]
-    texts = list(dict.fromkeys(m.long_form or m.text for d in documents for m in d.mentions))
-    best = dict(zip(texts, choose(texts, linker), strict=True))
+    bases = linker.bases
+    texts: dict[KnowledgeBase, dict[str, list[int]]] = {base: {} for base in bases.bases}
+    for document in documents:
+        for mention in document.mentions:
+            texts[bases.of(mention.type)][mention.long_form or mention.text] = []
+    best = {
+        base: dict(zip(of_base, choose(list(of_base), base), strict=True))
+        for base, of_base in texts.items()
+        if of_base
+    }
+    main = linker.main if isinstance(linker, KindsLinker) else linker
     linked = []
     for document in documents:
         mentions = []
         for mention in document.mentions:
             links: dict[str, Link] = {}
-            for name_id in best[mention.long_form or mention.text]:
-                ids = [linker.kb.id_at(row) for row in linker.scope.owners(name_id, mention.type)]
-                name = linker.kb.name_at(name_id)
+            kb = bases.of(mention.type)
+            for name_id in best[kb][mention.long_form or mention.text]:
+                rows = (
+                    main.scope.owners(name_id, mention.type)
+                    if kb is main.kb
+                    else kb.owners(name_id)
+                )
+                ids = [kb.id_at(row) for row in rows]
+                name = kb.name_at(name_id)
                 if ids and ids[0] not in links:
                     rank = len(links) + 1
                     links[ids[0]] = Link(ids[0], name, 0.0, 0.0, rank, len(ids) > 1, tuple(ids[1:]))
@@ -96,12 +117,10 @@ def with_own_ids(documents: Iterable[Document], what: str) -> Iterator[Document]
         yield document
 
 
-def predicted(
-    gold: Iterable[Document], predictions: Iterable[Document], kb_ids: Callable[[str], str]
-) -> Iterator[Document]:
+def predicted(gold: Iterable[Document], predictions: Iterable[Document]) -> Iterator[Document]:
     """Yield the gold documents with the links that another system predicts for their mentions.
 
-    Mentions are matched by document id and offsets.
+    Mentions are matched by document id and offsets. Ids stay as the system writes them.
 
     Parameters
     ----------
@@ -110,8 +129,6 @@ def predicted(
     predictions
         The system's documents. The ids of a mention are its concepts, best first; a gold mention
         that is missing here is NIL.
-    kb_ids
-        A function from an id as the system writes it to the id of the knowledge base.
 
     Raises
     ------
@@ -119,7 +136,7 @@ def predicted(
         When two documents with different texts have the same id.
     """
     ids_at = {
-        (document.id, mention.start, mention.end): [kb_ids(i) for i in mention.concept_ids]
+        (document.id, mention.start, mention.end): list(mention.concept_ids)
         or [link.concept_id for link in mention.links]
         for document in with_own_ids(predictions, "predicted")
         for mention in document.mentions

@@ -18,7 +18,7 @@ from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.statistics import BINS, bin_of
 from biolink.infer.decide.calibration import Calibration, log_odds
 from biolink.infer.decide.nil import Combination, NilEvidence, combined_features
-from biolink.kb.arguments import need
+from biolink.kb.bases import KnowledgeBases, base_of, need_base
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["Calibrated", "calibrate", "expected_error", "fit_calibration", "fit_combination"]
@@ -103,7 +103,9 @@ def fit_calibration(
 
 
 def calibrate(
-    documents: Iterable[Document], kb: KnowledgeBase, kind: Kind = "isotonic"
+    documents: Iterable[Document],
+    kb: KnowledgeBase | KnowledgeBases,
+    kind: Kind = "isotonic",
 ) -> Calibrated:
     """Calibrate the probabilities of linked development documents.
 
@@ -114,7 +116,8 @@ def calibrate(
         calibration. A link is right if it is so by the strict measure of :func:`biolink.evaluate`,
         and wrong if the mention has no gold concept.
     kb
-        The linker's knowledge base, which resolves ids.
+        The linker's knowledge base, ``linker.kb``, or its knowledge bases, ``linker.bases``. It
+        resolves ids.
     kind
         The form of the calibration.
 
@@ -126,13 +129,14 @@ def calibrate(
     probabilities: list[float] = []
     right: list[bool] = []
     folds: list[int] = []
-    need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    need_base(kb)
     for number, document in enumerate(each_document(documents, "calibrate")):
         for mention in document.mentions:
             if mention.best is not None:
                 probabilities.append(mention.best.probability)
-                best = known_id(mention.best.concept_id, kb)
-                right.append(best in gold_of(mention, kb).right)
+                base = base_of(kb, mention.type)
+                best = known_id(mention.best.concept_id, base)
+                right.append(best in gold_of(mention, base).right)
                 folds.append(number % _FOLDS)
     calibration = fit_calibration(probabilities, right, kind)
     after = np.array(probabilities)

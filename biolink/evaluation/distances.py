@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from biolink.kb.bases import KnowledgeBases, base_of
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["distances_to_gold"]
@@ -13,7 +14,7 @@ _FAR, _UNRELATED = "3 steps or more", "unrelated"
 
 
 def distances_to_gold(
-    wrong: Iterable[tuple[str, Iterable[str]]], kb: KnowledgeBase | None
+    wrong: Iterable[tuple[str, str, Iterable[str]]], kb: KnowledgeBase | KnowledgeBases | None
 ) -> dict[str, int] | None:
     """Count wrong links by their distance to the nearest gold concept.
 
@@ -24,10 +25,11 @@ def distances_to_gold(
     Parameters
     ----------
     wrong
-        For each wrong link the id of its concept and the ids of the gold concepts. It is not
-        counted if the knowledge base lacks the concept, or all gold concepts.
+        For each wrong link the type of its mention, the id of its concept and the ids of the gold
+        concepts. It is not counted if the knowledge base lacks the concept, or all gold concepts,
+        or has no hierarchy.
     kb
-        The knowledge base.
+        The knowledge base, or those of several kinds of entities.
 
     Returns
     -------
@@ -36,17 +38,21 @@ def distances_to_gold(
     >>> from biolink.kb import Concept, KnowledgeBase
     >>> fever, q_fever = Concept("1", "fever"), Concept("2", "Q fever", parents=("1",))
     >>> kb = KnowledgeBase.from_concepts([fever, q_fever, Concept("3", "cold")])
-    >>> counts = distances_to_gold([("2", {"1"}), ("3", {"1"})], kb)
+    >>> counts = distances_to_gold([("", "2", {"1"}), ("", "3", {"1"})], kb)
     >>> {distance: count for distance, count in counts.items() if count}
     {'1 step (a parent or child)': 1, 'unrelated': 1}
     """
-    if kb is None or not kb.has_hierarchy:
+    bases = kb.bases if isinstance(kb, KnowledgeBases) else (kb,)
+    if not any(base is not None and base.has_hierarchy for base in bases):
         return None
     counts = dict.fromkeys((*_NEAR.values(), _FAR, _UNRELATED), 0)
-    for linked, gold in wrong:
-        known = [concept for concept in gold if concept in kb]
-        if known and linked in kb:
-            distances = (kb.distance(linked, concept) for concept in known)
+    for mention_type, linked, gold in wrong:
+        base = base_of(kb, mention_type)
+        if base is None or not base.has_hierarchy:
+            continue
+        known = [concept for concept in gold if concept in base]
+        if known and linked in base:
+            distances = (base.distance(linked, concept) for concept in known)
             nearest = min((d for d in distances if d is not None), default=None)
             counts[_UNRELATED if nearest is None else _NEAR.get(nearest, _FAR)] += 1
     return counts

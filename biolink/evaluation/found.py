@@ -9,20 +9,21 @@ the annotated mentions that have an id and the found mentions that have a link.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from biolink.documents import Document, each_document
+from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.statistics import interval, resampled
-from biolink.kb.arguments import need
+from biolink.kb.bases import KnowledgeBases, base_of, need_base
 from biolink.kb.knowledge_base import KnowledgeBase
+from biolink.kb.types import kind_of
 
 __all__ = ["FoundReport", "Rates", "evaluate_found"]
 
@@ -76,6 +77,10 @@ class FoundReport:
         Distance to the gold in the hierarchy of the knowledge base -> number of wrong links of
         right spans (:func:`biolink.evaluation.distances.distances_to_gold`); None without a
         hierarchy.
+    kinds
+        Kind of entity -> the rates of spans, and of spans with their concepts, where only the
+        annotated and the found mentions of this kind count. Kinds that are not annotated are left
+        out.
     """
 
     documents: int
@@ -85,6 +90,7 @@ class FoundReport:
     misses: dict[str, int]
     provenance: dict[str, Any] = field(default_factory=dict)
     distances: dict[str, int] | None = None
+    kinds: dict[str, tuple[Rates, Rates]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the report as a JSON object."""
@@ -102,7 +108,7 @@ _MISSES = (
 def evaluate_found(
     gold: Iterable[Document],
     found: Iterable[Document],
-    kb: KnowledgeBase | None = None,
+    kb: KnowledgeBase | KnowledgeBases | None = None,
     seed: int = 0,
     *,
     provenance: dict[str, Any] | None = None,
@@ -116,7 +122,8 @@ def evaluate_found(
     found
         The same documents in the same order, with the mentions that were found.
     kb
-        The linker's knowledge base, which resolves alternative ids.
+        The linker's knowledge base, ``linker.kb``, or its knowledge bases, ``linker.bases``. It
+        resolves alternative ids.
     seed
         Seed of the bootstrap.
     provenance
@@ -136,24 +143,21 @@ def evaluate_found(
         When the documents are not the same.
     """
     counts_of_documents: list[list[int]] = []
+    of_kinds: dict[str, dict[int, list[int]]] = {}
     misses = dict.fromkeys(_MISSES, 0)
     named = 0
-    wrong: list[tuple[str, set[str]]] = []
-    if kb is not None:
-        need("kb", kb, KnowledgeBase, "a KnowledgeBase")
+    wrong: list[tuple[str, str, set[str]]] = []
+    need_base(kb, optional=True)
     for annotated, other in _pairs(gold, found):
-        spans = {(m.start, m.end) for m in annotated.mentions}
-        concepts = _concepts(annotated, kb)
-        links: dict[Span, str | None] = {}
-        for mention in other.mentions:
-            best = None if mention.best is None else known_id(mention.best.concept_id, kb)
-            span = (mention.start, mention.end)
-            links[span] = links.get(span) or best
-        linked = {span: concept for span, concept in links.items() if concept is not None}
-        right = sum(concept in concepts.get(span, ()) for span, concept in linked.items())
-        counts_of_documents.append(
-            [len(spans & links.keys()), len(links), len(spans), right, len(linked), len(concepts)]
-        )
+        spans, concepts = _annotated(annotated.mentions, kb)
+        links, linked = _links(other.mentions, kb)
+        types = {(m.start, m.end): m.type for m in other.mentions}
+        for kind in {kind_of(m.type) for m in (*annotated.mentions, *other.mentions)}:
+            of_kinds.setdefault(kind, {})[len(counts_of_documents)] = _counts(
+                *_annotated([m for m in annotated.mentions if kind_of(m.type) == kind], kb),
+                *_links([m for m in other.mentions if kind_of(m.type) == kind], kb),
+            )
+        counts_of_documents.append(_counts(spans, concepts, links, linked))
         named += len(concepts.keys() & links.keys())
         for span, ids in concepts.items():
             if span not in links:
@@ -163,7 +167,7 @@ def evaluate_found(
                 misses["found and NIL"] += 1
             elif best not in ids:
                 misses["wrong concept"] += 1
-                wrong.append((best, ids))
+                wrong.append((types[span], best, ids))
         misses["linked where nothing is annotated"] += sum(
             not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
         )
@@ -177,6 +181,11 @@ def evaluate_found(
         misses=misses,
         provenance=provenance or {},
         distances=distances_to_gold(wrong, kb),
+        kinds={
+            kind: rates
+            for kind, counted in sorted(of_kinds.items())
+            if (rates := _rates_of_kind(counted, len(counts_of_documents), seed))[0].annotated
+        },
     )
 
 
@@ -201,14 +210,53 @@ def _pairs(
         yield first, second
 
 
-def _concepts(document: Document, kb: KnowledgeBase | None) -> dict[Span, set[str]]:
-    """Annotated spans that have a concept, each with the ids of which any one is right."""
+def _annotated(
+    mentions: Iterable[Mention], kb: KnowledgeBase | KnowledgeBases | None
+) -> tuple[set[Span], dict[Span, set[str]]]:
+    """Annotated spans, and those that have a concept with the ids of which any one is right."""
+    spans: set[Span] = set()
     concepts: dict[Span, set[str]] = {}
-    for mention in document.mentions:
+    for mention in mentions:
+        span = (mention.start, mention.end)
+        spans.add(span)
         if mention.concept_ids:
-            right = concepts.setdefault((mention.start, mention.end), set())
-            right.update(gold_of(mention, kb).right)
-    return concepts
+            right = concepts.setdefault(span, set())
+            right.update(gold_of(mention, base_of(kb, mention.type)).right)
+    return spans, concepts
+
+
+def _links(
+    mentions: Iterable[Mention], kb: KnowledgeBase | KnowledgeBases | None
+) -> tuple[dict[Span, str | None], dict[Span, str]]:
+    """The concepts of found spans, None for NIL, and the same for the linked ones only."""
+    links: dict[Span, str | None] = {}
+    for mention in mentions:
+        base = base_of(kb, mention.type)
+        best = None if mention.best is None else known_id(mention.best.concept_id, base)
+        span = (mention.start, mention.end)
+        links[span] = links.get(span) or best
+    return links, {span: concept for span, concept in links.items() if concept is not None}
+
+
+def _counts(
+    spans: set[Span],
+    concepts: dict[Span, set[str]],
+    links: dict[Span, str | None],
+    linked: dict[Span, str],
+) -> list[int]:
+    """The counts of a document; see :data:`_COUNTS`."""
+    right = sum(concept in concepts.get(span, ()) for span, concept in linked.items())
+    return [len(spans & links.keys()), len(links), len(spans), right, len(linked), len(concepts)]
+
+
+def _rates_of_kind(
+    counted: Mapping[int, Sequence[int]], documents: int, seed: int
+) -> tuple[Rates, Rates]:
+    """Rates of one kind from the counts of the documents that have mentions of it."""
+    counts = np.zeros((documents, _COUNTS))
+    for number, of_document in counted.items():
+        counts[number] = of_document
+    return _rates(counts[:, :3], seed), _rates(counts[:, 3:], seed)
 
 
 def _rates(counts: np.ndarray, seed: int) -> Rates:

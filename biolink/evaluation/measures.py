@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from biolink.evaluation.slices import Known
 from biolink.evaluation.statistics import interval, mean, resampled
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need, need_text
+from biolink.kb.bases import KnowledgeBases, base_of, need_base
 from biolink.kb.wording import counted
 
 __all__ = ["Report", "Scores", "Slice", "evaluate", "resampled_means"]
@@ -176,7 +177,7 @@ class Report:
 
 def evaluate(
     documents: Document | Iterable[Document],
-    kb: KnowledgeBase | None = None,
+    kb: KnowledgeBase | KnowledgeBases | None = None,
     seed: int = 0,
     *,
     training: Iterable[Document] = (),
@@ -190,9 +191,10 @@ def evaluate(
     documents
         Linked documents whose mentions have ``concept_ids``.
     kb
-        The knowledge base of the linker, ``linker.kb``. It resolves alternative ids and says which
-        gold concepts it has. Without it ids are compared as they are written, and a warning says
-        so when there are misses.
+        The knowledge base of the linker, ``linker.kb``, or the knowledge bases of a linker of
+        several kinds of entities, ``linker.bases``. It resolves alternative ids and says which gold
+        concepts it has. Without it ids are compared as they are written, and a warning says so when
+        there are misses.
     seed
         Seed of the bootstrap.
     training
@@ -221,7 +223,7 @@ def evaluate(
     _check_arguments(kb, seed, protocol, provenance)
     # Long because each figure of the report is one line.
     known = Known.of(each_document(training, "training"))
-    named = cache(lambda concept_id: known_id(concept_id, kb))
+    named = cache(lambda concept_id, kind: known_id(concept_id, base_of(kb, kind)))
     cases: list[Case] = []
     numbers: list[int] = []
     lenient5: list[bool] = []
@@ -233,7 +235,8 @@ def evaluate(
         count += 1
         for mention in document.mentions:
             if mention.concept_ids:
-                case, at_5 = case_of(name, mention, kb, known, named)
+                base = base_of(kb, mention.type)
+                case, at_5 = case_of(name, mention, base, known, partial(named, kind=mention.type))
                 cases.append(case)
                 numbers.append(number)
                 strict5.append(at_5[0])
@@ -253,7 +256,7 @@ def evaluate(
             mean(at_1[where]), mean(five[where]), _interval(at_1[where], owners[where], seed)
         )
 
-    best = ((case.links[0][0], case.gold) for case in cases if case.links)
+    best = ((case.type, case.links[0][0], case.gold) for case in cases if case.links)
     slices = _slices(cases, owners, seed)
     return Report(
         documents=count,
@@ -269,7 +272,7 @@ def evaluate(
         slices=slices,
         protocol=protocol,
         provenance=provenance or {},
-        distances=distances_to_gold(((i, gold) for i, gold in best if i not in gold), kb),
+        distances=distances_to_gold((one for one in best if one[1] not in one[2]), kb),
         cases=tuple(cases),
     )
 
@@ -284,8 +287,7 @@ def _told_apart(documents: Iterable[Document]) -> Iterator[tuple[str, Document]]
 
 
 def _check_arguments(kb: object, seed: object, protocol: object, provenance: object) -> None:
-    if kb is not None:
-        need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    need_base(kb, optional=True)
     if not is_whole(seed) or seed < 0:  # type: ignore[operator]
         raise ConfigError(f"seed is {shown(seed)}; expected a whole number from 0")
     need_text("protocol", protocol)

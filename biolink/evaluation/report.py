@@ -202,7 +202,15 @@ def _found_rows(reports: Mapping[str, FoundReport]) -> list[list[str]]:
     return [
         row(name, what, rates)
         for name, report in reports.items()
-        for what, rates in (("spans", report.spans), ("spans and concepts", report.concepts))
+        for what, rates in (
+            ("spans", report.spans),
+            ("spans and concepts", report.concepts),
+            *(
+                (f"{what} of the type {kind}", rates)
+                for kind, both in (report.kinds.items() if len(report.kinds) > 1 else ())
+                for what, rates in zip(("spans", "spans and concepts"), both, strict=True)
+            ),
+        )
     ]
 
 

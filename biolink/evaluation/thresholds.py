@@ -15,7 +15,8 @@ from biolink.errors import ConfigError
 from biolink.evaluation.cases import gold_of, known_id
 from biolink.evaluation.plots import new_figure, save_figure
 from biolink.evaluation.statistics import sweep
-from biolink.kb.arguments import need, need_number
+from biolink.kb.arguments import need_number
+from biolink.kb.bases import KnowledgeBases, base_of, need_base
 from biolink.kb.knowledge_base import KnowledgeBase
 
 __all__ = ["Curve", "Point", "find_threshold", "plot_curve", "rounded_down"]
@@ -77,7 +78,9 @@ def rounded_down(threshold: float, digits: int) -> str:
 
 
 def find_threshold(
-    documents: Iterable[Document], kb: KnowledgeBase, precision: float | None = None
+    documents: Iterable[Document],
+    kb: KnowledgeBase | KnowledgeBases,
+    precision: float | None = None,
 ) -> Curve:
     """Sweep the threshold over linked development documents.
 
@@ -88,7 +91,8 @@ def find_threshold(
         gold concept in the knowledge base should be NIL. A link is right if it is so by the strict
         measure of :func:`biolink.evaluate`.
     kb
-        The linker's knowledge base, which resolves ids and says which gold concepts it has.
+        The linker's knowledge base, ``linker.kb``, or its knowledge bases, ``linker.bases``. It
+        resolves ids and says which gold concepts it has.
     precision
         If given, the best point is that of the highest recall among those with at least this
         precision. Default: the point of the highest F1.
@@ -98,7 +102,7 @@ def find_threshold(
     ConfigError
         When there are no links, or no threshold gives the precision.
     """
-    need("kb", kb, KnowledgeBase, "a KnowledgeBase (that of the linker, linker.kb)")
+    need_base(kb)
     if precision is not None:
         need_number("precision", precision)
         if not 0 < precision <= 1:
@@ -108,11 +112,12 @@ def find_threshold(
     wanted = 0
     for document in each_document(documents, "find_threshold"):
         for mention in document.mentions:
-            gold = gold_of(mention, kb)
+            base = base_of(kb, mention.type)
+            gold = gold_of(mention, base)
             wanted += gold.in_kb
             if mention.best is not None:
                 probabilities.append(mention.best.probability)
-                right.append(known_id(mention.best.concept_id, kb) in gold.right)
+                right.append(known_id(mention.best.concept_id, base) in gold.right)
     if not probabilities or not wanted:
         raise ConfigError("no mention with a gold concept was linked: there is nothing to sweep")
     swept = sweep(probabilities, right, wanted)

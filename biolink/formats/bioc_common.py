@@ -42,7 +42,7 @@ _TYPE_KEYS = ("type", "entity_type", "entity type", "semantic_type", "biotype")
 _UNCOUNTED = ("database", "name", "valid", "nil_reason")
 #: The infons that biolink writes for each link, and those that it may write beside them.
 _OF_LINKS = ("name", "score", "probability")
-_BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form")
+_BESIDE_LINKS = ("preferred_name", "link", "score", "probability", "long_form", "reason")
 #: The values of a key that say nothing.
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 #: Keys of a document that do not become metadata under their own names.
@@ -416,8 +416,9 @@ def _annotation(
             annotation.infons["link"] = clean(best.curie)
         annotation.infons["score"] = f"{best.score:.6g}"
         annotation.infons["probability"] = f"{best.probability:.6g}"
-        if best.long_form:
-            annotation.infons["long_form"] = clean(best.long_form)
+        for key, value in (("long_form", best.long_form), ("reason", best.reason)):
+            if value:
+                annotation.infons[key] = clean(value)
     elif mention.nil_reason:
         annotation.infons["nil_reason"] = clean(mention.nil_reason)
     return annotation

@@ -57,7 +57,7 @@ _LINK_NEEDED = {
 _LINK_DEFAULTS = {
     field.name: field.default
     for field in fields(Link)
-    if field.name in ("preferred_name", "curie") and field.default is not MISSING
+    if field.name in ("preferred_name", "curie", "reason") and field.default is not MISSING
 }
 
 

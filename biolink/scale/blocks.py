@@ -18,11 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biolink.documents import Document
+from biolink.documents import Document, Link
 from biolink.errors import BiolinkError
 
 if TYPE_CHECKING:
     from biolink.kb import KnowledgeBase
+    from biolink.kb.bases import KnowledgeBases
     from biolink.pipeline import AnyLinker
 
 __all__ = [
@@ -62,6 +63,7 @@ class LinkSettings:
     top_k: int | None = None
     nil: str | None = None
     types: str | None = None
+    taxa: str | None = None
     branch: str | None = None
     roll_up: str | None = None
     recogniser: str | None = None
@@ -69,6 +71,7 @@ class LinkSettings:
     precision: str = "fp32"
     names_first: bool = False
     cascade: bool = True
+    nested: bool = False
     device: str = "cpu"
     curies: bool = False
 
@@ -80,6 +83,7 @@ class LinkSettings:
             "precision": self.precision,
             "types": self.types,
             "branch": self.branch,
+            "taxa": self.taxa,
             "device": self.device,
         }
         if self.top_k is not None:
@@ -88,6 +92,8 @@ class LinkSettings:
             options["method"] = self.method
         if self.names_first:
             options["names_first"] = True
+        if self.nested:
+            options["nested"] = True
         if not self.cascade:
             options["cascade"] = False
         return load(
@@ -175,7 +181,7 @@ class BlockLinker:
         from biolink.levels import RollUp
 
         self.linker, self.recognise, self.curies = linker, recognise, curies
-        self.rolled_up = None if roll_up is None else RollUp(linker.kb.base, roll_up)
+        self.rolled_up = None if roll_up is None else RollUp(linker.kb.base, roll_up, linker.bases)
 
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:
@@ -196,7 +202,7 @@ class BlockLinker:
             linked = list(map(self.rolled_up, linked))
         if not self.curies:
             return linked
-        return [with_curies(document, self.linker.kb) for document in linked]
+        return [with_curies(document, self.linker.bases) for document in linked]
 
     def alone(self, document: Document) -> Linked:
         """Link one document."""
@@ -210,21 +216,16 @@ class BlockLinker:
             return Linked(problems=[f"document {document.id!r} cannot be linked: {kind}{message}"])
 
 
-def with_curies(document: Document, kb: KnowledgeBase) -> Document:
+def with_curies(document: Document, bases: KnowledgeBases) -> Document:
     """Return the document with the prefixes of their vocabularies in the ids of its links."""
+
+    def with_curie(link: Link, kb: KnowledgeBase) -> Link:
+        also = tuple(map(kb.curie, link.also))
+        return replace(link, concept_id=kb.curie(link.concept_id), also=also)
+
     return document.with_mentions(
-        replace(
-            mention,
-            links=tuple(
-                replace(
-                    link,
-                    concept_id=kb.curie(link.concept_id),
-                    also=tuple(map(kb.curie, link.also)),
-                )
-                for link in mention.links
-            ),
-        )
-        for mention in document.mentions
+        replace(m, links=tuple(with_curie(link, bases.of(m.type)) for link in m.links))
+        for m in document.mentions
     )
 
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from added_names import FOLDED, NAMES, pairs_to_fold, with_added_names
 from corpora import (
     DEVELOPMENT,
     FURTHER,
@@ -51,12 +52,31 @@ SOURCES = {
     "kb/mondo/mondo_exactmatch_mesh.sssom.tsv.gz": "MONDO labels, CC BY 4.0; mappings CC0 1.0",
     "kb/mondo/mondo_exactmatch_omim.sssom.tsv.gz": "MONDO labels, CC BY 4.0; mappings CC0 1.0",
     "kb/doid/doid-2018-07-05.obographs.json.gz": "Human Disease Ontology, CC0 1.0",
+    FOLDED: "MONDO mappings, CC0 1.0",
+    NAMES: "MONDO, CC BY 4.0; Human Disease Ontology, CC0 1.0; NCI Thesaurus, CC BY 4.0; "
+    "DrugBank Open Data vocabulary, CC0 1.0; ChEBI, CC BY 4.0",
 }
 #: Annotated documents, whose mentions name concepts that the sources above lack.
 DOCUMENTS = {
     **dict.fromkeys((*MAIN, *DEVELOPMENT), "NLM/NCBI, U.S. government work"),
     **dict.fromkeys(FURTHER, "NLM/NCBI, U.S. government work; NLM-Chem CC0 1.0"),
 }
+
+
+def current(concept: Concept) -> Concept:
+    """Remove the word that MONDO writes before the label of an obsolete class."""
+    name, *synonyms = dict.fromkeys(text.removeprefix("obsolete ") for text in concept.names)
+    return replace(concept, name=name, synonyms=tuple(synonyms))
+
+
+def parents_of(concept: Concept, trees: KnowledgeBase, base: KnowledgeBase) -> tuple[str, ...]:
+    """Return the parents of a concept in MeSH's trees, or else those in the Disease Ontology.
+
+    The two hierarchies are not mixed for one concept, since they contradict each other.
+    """
+    known = trees.get(concept.id)
+    found = map(base.resolve, (known.parents if known is not None else ()) or concept.parents)
+    return tuple(dict.fromkeys(p for p in found if p is not None and p != concept.id))
 
 
 def unambiguous_xrefs(concept: Concept) -> Concept:
@@ -78,6 +98,16 @@ def promoted(mesh: KnowledgeBase) -> dict[str, str]:
     }
     same = {c.id: descriptors.get((normalise_name(c.name), c.types)) for c in mesh}
     return {old: new for old, new in same.items() if new is not None and not old.startswith("D")}
+
+
+def namesakes(base: KnowledgeBase) -> dict[str, str]:
+    """OMIM entry -> the only MeSH disease with the same preferred name."""
+    diseases: dict[str, list[str]] = {}
+    for concept in base:
+        if "Disease" in concept.types:
+            diseases.setdefault(normalise_name(concept.name), []).append(concept.id)
+    pairs = (sorted(ids) for ids in diseases.values() if len(ids) == 2)
+    return {omim: mesh for omim, mesh in pairs if omim.isdigit() and not mesh.isdigit()}
 
 
 def joined(base: KnowledgeBase, same: Mapping[str, str]) -> KnowledgeBase:
@@ -116,13 +146,14 @@ def check_branches(data: Path, base: KnowledgeBase) -> None:
 def build(data: Path) -> KnowledgeBase:
     mesh = KnowledgeBase.read(data / "kb/mesh").subset(types=TYPES)
     check_branches(data, mesh)
+    mesh = KnowledgeBase.from_concepts(map(current, mesh))
     mesh = joined(mesh, promoted(mesh))
-    mondo_mesh, mondo_omim, doid = (data / name for name in list(SOURCES)[-3:])
-    labels = KnowledgeBase.read(mondo_mesh)
+    mondo_mesh, mondo_omim, doid = (data / name for name in list(SOURCES)[4:7])
+    labels = KnowledgeBase.from_concepts(map(current, read_concepts(mondo_mesh)))
     base = mesh.merge(labels, unmatched=False)
     omim = KnowledgeBase.from_concepts(
         replace(concept, types=("Disease",), source="OMIM through MONDO", xrefs=concept.xrefs)
-        for concept in read_concepts(mondo_omim)
+        for concept in map(current, read_concepts(mondo_omim))
         if concept.id.isdigit()
     )
     # If a MONDO class is exactly one concept of MeSH and one of OMIM, these two become one, as in
@@ -137,16 +168,19 @@ def build(data: Path) -> KnowledgeBase:
         if len(concept.xrefs) == 1 and len(matches := of_class.get(concept.xrefs[0], set())) == 1
     }
     base = joined(KnowledgeBase.from_concepts((*base, *omim)), same)
+    base = joined(base, pairs_to_fold(data, base))
+    base = joined(base, namesakes(base))
     classes = KnowledgeBase.from_concepts(map(unambiguous_xrefs, read_concepts(doid)))
-    merged = base.merge(classes, unmatched=False)
+    merged = with_added_names(data, base.merge(classes, unmatched=False))
     return KnowledgeBase.from_concepts(
-        # Types and cross references that came from the Disease Ontology are removed.
+        # Types, cross references and parents that came from the Disease Ontology are removed.
         (
             replace(
                 concept,
                 types=tuple(t for t in concept.types if t in TYPES),
                 alternative_ids=tuple(i for i in concept.alternative_ids if "DOID" not in i),
                 xrefs=tuple(x for x in concept.xrefs if not x.startswith("MESH:")),
+                parents=parents_of(concept, mesh, merged),
             )
             for concept in merged
         ),

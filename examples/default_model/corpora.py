@@ -27,6 +27,13 @@ FURTHER = (BIORED.format("Train"), BIORED.format("Dev"), NLM_CHEM)
 #: Corpora that are never used for training, but for fitting the weights of the combined score.
 TMVAR = "corpora/tmvar3/tmVar3_Train.PubTator.gz"
 CRAFT = ("corpora/craft/craft_train.PubTator.gz", "corpora/craft/craft_dev.PubTator.gz")
+#: Corpora of genes, species and cell lines. Those of the last three have no development set: a
+#: tenth of each is held out (:func:`held_out_tenth`).
+NLM_GENE = "corpora/nlm_gene/NLMgene_{}.PubTator.gz"
+GNORMPLUS = "corpora/gnormplus/GNormPlus_{}.PubTator.gz"
+S800 = "corpora/s800/SPECIES800_Train.PubTator.gz"
+LINNAEUS = "corpora/linnaeus/Linnaeus_Train.PubTator.gz"
+BIOID = "corpora/bioid_cellline/BioID_CellLine_Train.PubTator.gz"
 
 
 def read_documents(file: Path) -> Iterator[Document]:
@@ -61,6 +68,17 @@ def without(documents: Iterable[Document], excluded: Iterable[Document]) -> list
     excluded = list(excluded)
     ids, titles = {d.id for d in excluded}, {_title(d) for d in excluded}
     return [d for d in documents if d.id not in ids and _title(d) not in titles]
+
+
+def held_out_tenth(documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+    """Return the documents to train on, and those to measure on, of a corpus of one file.
+
+    Every document whose number in the file, counted from 1, is divisible by 10 is held out. A
+    training document that shares its id or title with one of these is left out.
+    """
+    documents = list(documents)
+    held_out = documents[9::10]
+    return without(documents, held_out), held_out
 
 
 def training_documents(data: Path) -> list[list[Document]]:

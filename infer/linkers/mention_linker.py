@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from biolink.documents import Document, Mention, each_document
@@ -14,15 +14,18 @@ from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NAMES_NOTHING, UNLIKE_NAMES, Likelier, NilPolicy, NoNil
 from biolink.infer.decide.outcome import LinkMaker, outcome
 from biolink.infer.decide.written import policy_of
-from biolink.infer.linkers.piping import (
-    Piping,
+from biolink.infer.linkers.inputs import (
     called,
     check_settings,
     check_travels,
     recognised,
+    to_link,
 )
+from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.rewording import reworded
 from biolink.infer.mentions.spans import like_names, names_something
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
@@ -36,6 +39,7 @@ from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_callable
 from biolink.kb.trie import NameTrie
+from biolink.kb.word_sets import word_sets
 
 __all__ = ["Linker", "LinkerOptions", "Recogniser", "Task"]
 
@@ -46,6 +50,12 @@ _METHODS = {
 }
 #: The indexes that each method needs.
 _NEEDED = {"combined": ("lexical", "dense"), "generate": ("trie",), "candidates": ("lexical",)}
+
+#: The recognisers that know the names of a knowledge base.
+_OF_A_BASE = (DictionaryRecogniser, TrainedRecogniser, OpenRecogniser)
+
+#: The number of mentions whose wording is kept.
+_KEPT = 4096
 
 #: A function that adds mentions to a document.
 Recogniser = Callable[[Document], Document]
@@ -134,30 +144,19 @@ class Linker(Piping):
             raise ConfigError("recognise=True needs a recogniser")
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        return self.link_documents(*self._recognised(documents, recognise))
-
-    def _recognised(
-        self, documents: list[Document], recognise: bool | None
-    ) -> tuple[list[Document], set[int]]:
-        """The documents with mentions, and the indices of those whose mentions were found here."""
-        wanted = [
-            index
-            for index, document in enumerate(documents)
-            if recognise or (recognise is None and not document.mentions)
-        ]
-        if self.recogniser is None or not wanted:
-            return documents, set()
-        with_mentions = recognised(self.recogniser, [documents[index] for index in wanted])
-        found_in = dict(zip(wanted, with_mentions, strict=True))
-        all_documents = [found_in.get(index, document) for index, document in enumerate(documents)]
-        return all_documents, set(wanted)
+        with_mentions, found = to_link(self.recogniser, documents, recognise)
+        linked = self.link_documents(with_mentions, found)
+        if isinstance(self.recogniser, OpenRecogniser):
+            for index in found:
+                linked[index] = self.recogniser.settled(linked[index])
+        return linked
 
     def with_kb(self, kb: KnowledgeBase) -> Linker:
         """See :meth:`Piping.with_kb`."""
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         other = copy.copy(self)  # without the caches of this linker
         other.kb = kb
-        if isinstance(self.recogniser, DictionaryRecogniser | TrainedRecogniser):
+        if isinstance(self.recogniser, _OF_A_BASE):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other.indexes = Indexes(kb, self.model, self.indexes.progress, self.indexes)
@@ -174,6 +173,14 @@ class Linker(Piping):
     def scope(self) -> Scope:
         """The model and the knowledge base in the form that the methods of ranking need."""
         return Scope(self.model, self.kb, self.indexes, self.options)
+
+    @cached_property
+    def _reworded(self) -> Callable[[str], str | None] | None:
+        """How mentions are put into the words of a base that the model was not trained with."""
+        ranker = self.model.ranker
+        if ranker is None or not ranker.annotations or self.scope.priors:
+            return None
+        return lru_cache(maxsize=_KEPT)(partial(reworded, kb=self.kb, sets=word_sets(self.kb)))
 
     @property
     def trie(self) -> NameTrie:
@@ -260,7 +267,7 @@ class Linker(Piping):
 
     def tasks(self, document: Document) -> list[Task]:
         """The task of each mention of a document whose abbreviations are expanded already."""
-        return tasks_of(document, self.model, self.options.reading)
+        return tasks_of(document, self.model, self.options.reading, self._reworded)
 
     def candidates(self, tasks: Sequence[Task], early: bool = False) -> list[Candidates]:
         """The candidates of each task, in the order of retrieval, with their features.

@@ -10,144 +10,20 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar, Literal, Self, overload
 
-from biolink.documents import Document, Mention
+from biolink.documents import Document
 from biolink.errors import ConfigError, shown
-from biolink.infer.decide.calibration import Calibration
 from biolink.infer.decide.nil import NilPolicy
 from biolink.infer.decide.written import policy_of
+from biolink.infer.linkers.inputs import check_settings, document_of, with_spans
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import is_whole, need, need_callable, need_flag, need_natural, options_of
+from biolink.kb.arguments import need_flag, need_natural, options_of
+from biolink.kb.bases import KnowledgeBases
 
-__all__ = [
-    "Piping",
-    "called",
-    "check_settings",
-    "check_travels",
-    "document_of",
-    "recognised",
-    "state_without_caches",
-    "with_spans",
-]
+__all__ = ["Piping", "state_without_caches"]
 
 #: The number of documents that are worked on together.
 BATCH = 32
-
-
-def document_of(item: object, doc_id: str = "") -> Document:
-    """The document itself, or a new document with the text that was given.
-
-    Raises
-    ------
-    ConfigError
-        If the item is neither, or the text is not valid Unicode.
-    """
-    if isinstance(item, str):
-        try:
-            return Document(doc_id, item)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
-    if not isinstance(item, Document):
-        cure = ": decode it to a text first" if isinstance(item, bytes | bytearray) else ""
-        raise ConfigError(f"{shown(item)} cannot be linked{cure}; expected a text or a Document")
-    return item
-
-
-def with_spans(document: Document, spans: Iterable[Sequence[int]]) -> Document:
-    """The document with mentions at these offsets, (start, end) in code points.
-
-    >>> with_spans(Document("", "asthma and gout"), [(0, 6), (11, 15)]).mentions[1].text
-    'gout'
-
-    Raises
-    ------
-    ConfigError
-        If a span is not a pair of offsets into the text.
-    """
-    size = len(document.text)
-    if isinstance(spans, str | Mapping) or not isinstance(spans, Iterable):
-        raise ConfigError(f"spans is {shown(spans)}; expected a list of (start, end)")
-    mentions = []
-    for span in spans:
-        pair = tuple(span) if isinstance(span, Iterable) and not isinstance(span, str) else ()
-        if len(pair) != 2 or not all(map(is_whole, pair)):
-            raise ConfigError(f"the span {span!r} is not a pair of whole numbers (start, end)")
-        start, end = map(int, pair)
-        if not 0 <= start < end <= size:
-            raise ConfigError(
-                f"the span {start}-{end} lies outside the text of {size} characters, or is empty"
-            )
-        mentions.append(Mention(start, end, document.text[start:end]))
-    return document.with_mentions(mentions)
-
-
-def called(recogniser: object) -> str:
-    """The name of a recogniser in messages."""
-    return str(getattr(recogniser, "__name__", type(recogniser).__name__))
-
-
-def recognised(recogniser: Any, documents: Sequence[Document]) -> list[Document]:
-    """The documents with the mentions that a recogniser finds.
-
-    If the recogniser has a method ``recognise_batch``, which takes and returns several documents,
-    that is called; otherwise the recogniser itself is called with each document.
-
-    Raises
-    ------
-    ConfigError
-        If the recogniser returns anything but these documents with mentions.
-    """
-    recognise_batch = getattr(recogniser, "recognise_batch", None)
-    returned = recognise_batch(documents) if recognise_batch else map(recogniser, documents)
-    results = list(returned) if isinstance(returned, Iterable) else [returned]
-    name = called(recogniser)
-    for document, result in zip(documents, results, strict=False):
-        if not isinstance(result, Document):
-            raise ConfigError(
-                f"the recogniser {name} gave {shown(result)} for the document {document.id!r}; "
-                "expected the Document with its mentions"
-            )
-        if result.text != document.text:
-            raise ConfigError(
-                f"the recogniser {name} changed the text of the document {document.id!r}; "
-                "expected the same text with mentions"
-            )
-    if len(results) != len(documents):
-        raise ConfigError(
-            f"the recogniser {name} gave {len(results)} documents for {len(documents)}; "
-            "expected one for each"
-        )
-    return results
-
-
-def check_settings(recogniser: object = None, calibration: object = None) -> None:
-    """Check the types of a recogniser and a calibration.
-
-    Raises
-    ------
-    ConfigError
-        If one of them has the wrong type.
-    """
-    need_callable("recogniser", recogniser, "a function from document to document")
-    if calibration is not None:
-        need("calibration", calibration, Calibration, "a Calibration")
-
-
-def check_travels(recogniser: object) -> None:
-    """Check that a recogniser can be pickled, that is, imported by name in another process.
-
-    Raises
-    ------
-    ConfigError
-        If it is a lambda, or was defined within a function.
-    """
-    written = getattr(recogniser, "func", recogniser)  # the function within a partial
-    name = getattr(written, "__qualname__", type(written).__qualname__)
-    if "<lambda>" in name or "<locals>" in name:
-        raise ConfigError(
-            f"a linker whose recogniser is {name} cannot be pickled or sent to other processes; "
-            "expected a function or class at the top of a module"
-        )
 
 
 def state_without_caches(thing: object) -> dict[str, Any]:
@@ -185,6 +61,11 @@ class Piping(ABC):
     kb: KnowledgeBase
     nil: NilPolicy | None
     options: Any
+
+    @property
+    def bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds of entities that the linker links."""
+        return KnowledgeBases([self.kb])
 
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError, MissingDependencyError, ModelError, shown
-from biolink.infer.linkers.piping import document_of
+from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.chunks import chunks
 from biolink.infer.mentions.spans import tidied
 from biolink.kb.arguments import need_path, need_probability, texts_of

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 from biolink.documents import Document, Mention
-from biolink.infer.linkers.piping import document_of
+from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.abbreviations import (
     Definitions,
     Finder,
     definitions,
     find_abbreviations,
 )
+from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
-from biolink.infer.mentions.spans import balanced, is_written, segments, source_span, tidied
+from biolink.infer.mentions.open_recogniser import OpenRecogniser, with_names_inside
+from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.mentions.words import Words, may_join, singulars, words_of
 from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.arguments import need, need_callable, texts_of
-from biolink.kb.names import fold, fold_aligned
+from biolink.kb.arguments import need, need_callable, need_flag, texts_of
 from biolink.kb.types import type_name
 
 __all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
 
 
-# Words as in normalised names: characters that normalisation turns into spaces separate words.
-_WORD = re.compile(r"[^\s,.;{}\[\]()+\-_*/?!`\"'=%><:]+")
-# What may be between two words of a mention: at most three marks, but not the end of a sentence.
-_GAP = re.compile(r"[\s,{}\[\]()+\-_*/`\"'=%><:]{1,3}|\.(?=\w)")
-#: The start and the end of each word in a text, and the word as in normalised names.
-Words = list[tuple[int, int, str]]
 _MAX_WORDS = 12
 _SHORT = 4
 
@@ -55,6 +51,8 @@ class DictionaryRecogniser:
     abbreviations
         A function that finds definitions of abbreviations, so that the short forms of names are
         found, too. None turns this off. Default: :func:`find_abbreviations`.
+    nested
+        Find every name, also within another or overlapping it. Default: False.
 
     Raises
     ------
@@ -74,20 +72,22 @@ class DictionaryRecogniser:
         kb: KnowledgeBase,
         stop_names: Iterable[str] = (),
         abbreviations: Finder | None = find_abbreviations,
+        nested: bool = False,
     ) -> None:
+        need_flag("nested", nested)
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
         need_callable("abbreviations", abbreviations, "a function that finds abbreviations")
-        self.kb = kb
-        self._abbreviations = abbreviations
-        self._given_stop_names = frozenset(texts_of("stop_names", stop_names))
+        self.kb, self.nested = kb, nested
+        self.abbreviations = abbreviations
+        self.stop_names = frozenset(texts_of("stop_names", stop_names))
 
     def with_kb(self, kb: KnowledgeBase) -> DictionaryRecogniser:
         """A recogniser with the same settings for another knowledge base."""
-        return DictionaryRecogniser(kb, self._given_stop_names, self._abbreviations)
+        return DictionaryRecogniser(kb, self.stop_names, self.abbreviations, self.nested)
 
     @cached_property
     def _stop_names(self) -> frozenset[str]:
-        return self._given_stop_names | STOP_WORDS
+        return self.stop_names | STOP_WORDS
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found, which replace earlier ones."""
@@ -96,16 +96,14 @@ class DictionaryRecogniser:
         mentions: list[Mention] = []
         for begin, end in segments(document):
             line = text[begin:end]
-            words = _words(line)
+            words = words_of(line)
             position = 0
             while position < len(words):
-                match = self._longest(line, words, position)
-                if match is None:
-                    position += 1
-                    continue
-                start, end_of_name, name_id, position = match
-                span = (begin + start, begin + end_of_name)
-                mentions.append(Mention(*span, text[slice(*span)], type=self._type(name_id)))
+                matches = list(self._names_from(line, words, position))
+                for start, end_of_name, name_id, _ in matches if self.nested else matches[-1:]:
+                    span = (begin + start, begin + end_of_name)
+                    mentions.append(Mention(*span, text[slice(*span)], type=self.type_of(name_id)))
+                position = matches[-1][3] if matches and not self.nested else position + 1
         return document.with_mentions(self._with_abbreviations(document, mentions))
 
     def names_in(self, document: Document) -> Names:
@@ -116,9 +114,9 @@ class DictionaryRecogniser:
 
         @cache
         def defined() -> Definitions:
-            if self._abbreviations is None:
+            if self.abbreviations is None:
                 return Definitions()
-            return definitions(document, self._abbreviations)
+            return definitions(document, self.abbreviations)
 
         def names(text: str, kind: str) -> bool:
             return self._is_name(text, kind) or self._is_name(defined().get(text, ""), kind)
@@ -132,32 +130,35 @@ class DictionaryRecogniser:
         types = {type_name(t) for row in self.kb.owners(name_id) for t in self.kb.types_at(row)}
         return type_name(kind) in types
 
-    def _longest(self, text: str, words: Words, first: int) -> tuple[int, int, int, int] | None:
-        """The longest name that begins with a word: start, end, name id, index of the next word."""
+    def _names_from(
+        self, text: str, words: Words, first: int
+    ) -> Iterator[tuple[int, int, int, int]]:
+        """The names that begin with a word, the longest last.
+
+        Each is given as its start, its end, its id and the index of the next word.
+        """
         names = self.kb.data.names
         key = ""
-        best = None
         for last in range(first, min(first + _MAX_WORDS, len(words))):
             if last > first:
                 gap = text[words[last - 1][1] : words[last][0]]
-                if not _GAP.fullmatch(_with_hyphens(fold(gap))):
+                if not may_join(gap):
                     break
                 key += " "
             stem = key
             key += words[last][2]
             span = None
-            for form in (key, *(stem + singular for singular in _singulars(words[last][2]))):
+            for form in (key, *(stem + singular for singular in singulars(words[last][2]))):
                 name_id = names.get(form)
                 if name_id is not None and self._usable(
                     text[words[first][0] : words[last][1]], form, name_id
                 ):
                     span = balanced(text, words[first][0], words[last][1])
                     break
-            if span is not None:
-                best = (*span, name_id, last + 1)
+            if span is not None and name_id is not None:
+                yield (*span, name_id, last + 1)
             if not names.has_keys_with_prefix(key):
                 break
-        return best
 
     def _usable(self, written: str, name: str, name_id: int) -> bool:
         if len(name) < 2 or name in self._stop_names or not any(c.isalpha() for c in name):
@@ -172,17 +173,22 @@ class DictionaryRecogniser:
                 return written.isupper()
         return True
 
-    def _type(self, name_id: int) -> str:
+    def knows(self, name_id: int) -> bool:
+        """Whether the concepts that are searched for have a name, and it is no stop name."""
+        return bool(self.kb.name_mask[name_id]) and self.kb.name_at(name_id) not in self._stop_names
+
+    def type_of(self, name_id: int) -> str:
+        """The type of a mention of a name: the first one of its first owner."""
         types = self.kb.types_at(self.kb.owners(name_id)[0])
         return types[0] if types else ""
 
     def _with_abbreviations(self, document: Document, mentions: list[Mention]) -> list[Mention]:
-        if self._abbreviations is None:
+        if self.abbreviations is None:
             return mentions
         taken = [False] * (len(document.text) + 1)
         for mention in mentions:
             taken[mention.start : mention.end] = [True] * (mention.end - mention.start)
-        defined = definitions(document, self._abbreviations)
+        defined = definitions(document, self.abbreviations)
         short_forms = []
         for short in defined:
             for match in re.finditer(rf"(?<![\w-]){re.escape(short)}(?!\w)", document.text):
@@ -194,35 +200,11 @@ class DictionaryRecogniser:
                     and normalise_name(long) not in self._stop_names
                     and not any(taken[start:end])
                 ):
-                    short_forms.append(Mention(start, end, match.group(), type=self._type(name_id)))
+                    short_forms.append(
+                        Mention(start, end, match.group(), type=self.type_of(name_id))
+                    )
                     taken[start:end] = [True] * (end - start)
         return sorted((*mentions, *short_forms), key=lambda m: (m.start, m.end))
-
-
-def _with_hyphens(folded: str) -> str:
-    """A folded text with hyphens in place of other marks that normalisation removes."""
-    if folded.isascii():
-        return folded
-    return "".join(c if c.isascii() or normalise_name(c) else "-" for c in folded)
-
-
-def _words(text: str) -> Words:
-    """The words of a text as in normalised names, with their starts and ends in the text itself."""
-    folded, source_offsets = fold_aligned(text)
-    words = []
-    for match in _WORD.finditer(_with_hyphens(folded)):
-        word = match.group()
-        key = word.lower() if word.isascii() else normalise_name(word)
-        words.append((*source_span(text, source_offsets, *match.span()), key))
-    return words
-
-
-def _singulars(word: str) -> tuple[str, ...]:
-    if len(word) > 4 and word.endswith("ies"):
-        return (word[:-3] + "y",)
-    if len(word) > 4 and word.endswith("es"):
-        return (word[:-1], word[:-2])
-    return (word[:-1],) if len(word) > 3 and word.endswith("s") else ()
 
 
 class TrainedRecogniser:
@@ -243,6 +225,8 @@ class TrainedRecogniser:
         Default: none.
     types
         The types of the mentions that are wanted. Default: all that the classifier finds.
+    nested
+        Keep the names within a mention, too, as the dictionaries find them. Default: False.
     """
 
     def __init__(
@@ -253,23 +237,28 @@ class TrainedRecogniser:
         kb: KnowledgeBase | None = None,
         further: Sequence[DictionaryRecogniser] = (),
         types: Iterable[str] | None = None,
+        nested: bool = False,
     ) -> None:
+        need_flag("nested", nested)
+        self.nested = nested
         self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
         self.further = tuple(further)
         self.types = None if types is None else frozenset(map(type_name, types))
 
-    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | DictionaryRecogniser:
+    def with_kb(self, kb: KnowledgeBase) -> TrainedRecogniser | OpenRecogniser:
         """A recogniser for another knowledge base, or for a subset of this one.
 
         For a subset, mentions of types that the subset does not have are left out. Other mentions
         are found even if their concepts are not in the subset, because the linker decides whether
         they are NIL. The classifier knows the names of its own knowledge bases only, so for another
-        one the result is a dictionary recogniser.
+        one the result is an :class:`OpenRecogniser`.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
-            return self.dictionary.with_kb(kb)
+            stops, find = self.dictionary.stop_names, self.dictionary.abbreviations
+            dictionary = DictionaryRecogniser(kb, stops, find, self.nested)
+            return OpenRecogniser(dictionary, self.tagger, self.tokenizer)
         return TrainedRecogniser(
-            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types
+            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types, self.nested
         )
 
     def __call__(self, document: Document) -> Document:
@@ -293,7 +282,22 @@ class TrainedRecogniser:
             return mention.text not in STOP_WORDS
 
         return [
-            document.with_mentions(filter(wanted, self._whole(document))) for document in recognised
+            document.with_mentions(filter(wanted, self._all(document))) for document in recognised
+        ]
+
+    def _all(self, document: Document) -> list[Mention]:
+        """The mentions of a document, with those that its length or ``nested`` adds."""
+        mentions = self._whole(document)
+        if len(document.text) >= FULL_TEXT:
+            mentions = every_occurrence(document, mentions, self.dictionary.abbreviations)
+        return with_names_inside(document, mentions, self._nested) if self.nested else mentions
+
+    @cached_property
+    def _nested(self) -> list[DictionaryRecogniser]:
+        """The dictionaries of all names, nested ones included."""
+        return [
+            DictionaryRecogniser(d.kb, d.stop_names, d.abbreviations, nested=True)
+            for d in (self.dictionary, *self.further)
         ]
 
     def _whole(self, document: Document) -> list[Mention]:

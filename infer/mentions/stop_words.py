@@ -1,8 +1,11 @@
-"""English words that are never names on their own.
+"""English words that are never names on their own, and those that only qualify others.
 
-This is the list of scikit-learn (BSD-3-Clause), which comes from the Glasgow Information Retrieval
-Group. It is copied here because importing scikit-learn takes as long as linking an abstract.
+The list of stop words is that of scikit-learn (BSD-3-Clause), which comes from the Glasgow
+Information Retrieval Group. It is copied here because importing scikit-learn takes as long as
+linking an abstract.
 """
+
+__all__ = ["QUALIFIERS", "STOP_WORDS"]
 
 STOP_WORDS = frozenset(
     """
@@ -27,5 +30,22 @@ towards twelve twenty two un under until up upon us very via was we well were wh
 whence whenever where whereafter whereas whereby wherein whereupon wherever whether which while
 whither who whoever whole whom whose why will with within without would yet you your yours
 yourself yourselves
+""".split()
+)
+
+#: Words that say how, where or when something is. Some bases have concepts for them, but on their
+#: own they are not mentions.
+QUALIFIERS = frozenset(
+    """
+abnormal absent acquired acute adult anterior atypical bilateral borderline central childhood
+chronic classic common complete congenital continuous decreased deep diffuse distal dorsal early
+elevated episodic external extreme familial focal frequent general generalised generalized
+hereditary heterogeneity high idiopathic increased infantile inferior inheritance intermittent
+internal isolated juvenile large late lateral left local localised localized long low lower marked
+medial mild moderate multiple narrow neonatal non-progressive nonprogressive normal obligate
+occasional onset partial peripheral persistent posterior postnatal prenatal present primary
+profound progressive proximal rare recurrent reduced right secondary severe short slight slow
+small sporadic stable superficial superior symmetric symmetrical thick thin transient typical
+unilateral upper variable ventral very wide
 """.split()
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -158,7 +158,10 @@ class Task:
 
 
 def tasks_of(
-    document: Document, model: LinkingModel, reading: Literal["auto"] | Reading = "auto"
+    document: Document,
+    model: LinkingModel,
+    reading: Literal["auto"] | Reading = "auto",
+    reworded: Callable[[str], str | None] | None = None,
 ) -> list[Task]:
     """The task of each mention of a document whose abbreviations are expanded already.
 
@@ -171,10 +174,17 @@ def tasks_of(
         The document, and the model that reads it.
     reading
         See :class:`LinkerOptions`.
+    reworded
+        A function that gives a clearer wording of a mention, or None where it knows none. Default:
+        None, for no such function.
     """
     ranker = model.ranker
     of_mentions = hints(document, ranker.abbreviations if ranker else {})
-    written = [(m.start, m.end, m.long_form or m.text) for m in document.mentions]
+    texts = [mention.long_form or mention.text for mention in document.mentions]
+    if reworded is not None:
+        texts = [reworded(text) or text for text in texts]
+    spans = [(mention.start, mention.end) for mention in document.mentions]
+    written = [(*span, text) for span, text in zip(spans, texts, strict=True)]
     form = model.form if reading == "auto" else replace(model.form, reading=reading)
     tasks: dict[Meaning, Task] = {}
     of_document = []

@@ -196,9 +196,9 @@ def test_predictions_of_documents_that_share_an_id_are_refused() -> None:
     other = Document("1", "fever.", mentions=(mention(("D2",)),))
     for gold, system, what in (([one, other], [one], "annotated"), ([one], [one, other], "pred")):
         with pytest.raises(ConfigError, match=f"two {what}.* have the id '1'; expected an id of"):
-            list(predicted(gold, system, str))
+            list(predicted(gold, system))
     # The same document twice is harmless.
-    assert len(list(predicted([one, one], [one, one], str))) == 2
+    assert len(list(predicted([one, one], [one, one]))) == 2
 
 
 def test_other_systems_predictions() -> None:
@@ -208,8 +208,8 @@ def test_other_systems_predictions() -> None:
         )
     ]
     system = [Document("1", "fever cold", mentions=(mention(("MESH:D1", "D7")),))]
-    linked = list(predicted(gold, system, lambda i: KB.resolve(i) or i))
-    assert [link.concept_id for link in linked[0].mentions[0].links] == ["D1", "D7"]
+    linked = list(predicted(gold, system))
+    assert [link.concept_id for link in linked[0].mentions[0].links] == ["MESH:D1", "D7"]
     report = evaluate(linked, KB)
     assert (report.strict.recall_at_1, report.nil) == (0.5, 1)
 

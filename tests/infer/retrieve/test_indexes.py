@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from biolink.errors import KnowledgeBaseError
 from biolink.infer.network.model import load_model
 from biolink.infer.retrieve.indexes import FROZEN, Indexes
 from biolink.kb import KnowledgeBase
+from biolink.kb.lexical import KIND as LEXICAL
+from biolink.kb.sealed import read_manifest, seal
 
 KINDS = ("trie", "lexical", "dense")
 
@@ -84,6 +87,19 @@ def test_a_damaged_index_is_built_again_or_refused(
     assert "this is done now" in caplog.text
     for name, content in whole.items():
         assert (folder / name).read_bytes() == content
+
+
+def test_an_index_of_an_older_version_is_built_again(
+    stored: Path, model_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder,) = (stored / "index").glob("lexical-*")
+    key = read_manifest(folder, LEXICAL)["fingerprint"]
+    seal(folder, replace(LEXICAL, version=1), {"fingerprint": key})
+    with caplog.at_level(logging.WARNING):
+        index = Indexes(KnowledgeBase.open(stored), load_model(model_folder)).lexical
+    assert "has version 1" in caplog.text and "build it again; this is done now" in caplog.text
+    assert len(index.search(["fever"], 1)[0][0]) == 1
+    assert read_manifest(folder, LEXICAL)["version"] == 2
 
 
 def test_embeddings_are_in_the_order_of_the_names(stored: Path, model_folder: Path) -> None:

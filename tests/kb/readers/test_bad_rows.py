@@ -65,6 +65,22 @@ FILES: dict[str, tuple[str, str, str]] = {
         "x.jsonl:2: the line is a list",
     ),
     "biosyn": ("x.txt", "D1||fever\nnonsense\nD3||cold\n", "x.txt:2: the line 'nonsense'"),
+    "gene-info": (
+        "x.tsv",
+        "#tax_id\tGeneID\tSymbol\tSynonyms\n9606\t1\tA1BG\t-\n9606\t\tX\t-\n9606\t2\tA2M\t-\n",
+        "x.tsv:3: no GeneID; expected one in each row",
+    ),
+    "hgnc": (
+        "x.tsv",
+        "hgnc_id\tsymbol\tname\talias_symbol\tprev_symbol\nHGNC:5\tA1BG\ta\t\t\nHGNC:6\n"
+        "HGNC:7\tA2M\tb\t\t\n",
+        "x.tsv:3: 1 column; expected 5",
+    ),
+    "ssslm": (
+        "x.tsv",
+        "text\tcurie\tname\tpredicate\nheat\tx:1\tfever\tp\nheat\nchill\tx:2\tcold\tp\n",
+        "x.tsv:3: 1 column; expected 4",
+    ),
     "table": ("x.tsv", "id\tname\nD1\tfever\nD2\nD3\tcold\n", "x.tsv:3: 1 column; expected 2"),
 }
 FOLDERS: dict[str, tuple[dict[str, str], str]] = {

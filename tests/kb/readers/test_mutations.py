@@ -80,6 +80,17 @@ EXAMPLES: dict[str, dict[str, str]] = {
         '{"concept_id": "X2", "canonical_name": "cold", "aliases": ["chill"], "definition": "d"}\n'
     },
     "biosyn": {"x.txt": "D01|123||Fever|Heat\nD02+D03||Both\n"},
+    "gene-info": {
+        "x.tsv": "#tax_id\tGeneID\tSymbol\tSynonyms\tdbXrefs\ttype_of_gene\n"
+        "9606\t1\tA1BG\tA1B|ABG\tMIM:138670|HGNC:HGNC:5\tprotein-coding\n"
+    },
+    "hgnc": {
+        "x.tsv": "hgnc_id\tsymbol\tname\talias_symbol\tprev_symbol\tentrez_id\n"
+        'HGNC:5\tA1BG\tglycoprotein\t"A1B|ABG"\tOLD\t1\n'
+    },
+    "ssslm": {
+        "x.tsv": "text\tcurie\tname\tpredicate\nheat\tmondo:1\tfever\toboInOwl:hasExactSynonym\n"
+    },
     "table": {
         "x.csv": 'id,name,synonyms,types\nX1,"fever, made up",heat|warmth,Disease\nX2,hot,,\n',
         "x.tsv": 'id\tname\tsynonyms\nX1\tfever\theat\nX2\t"cold\tchill\n',

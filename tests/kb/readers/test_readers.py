@@ -347,6 +347,70 @@ def test_genbioel_and_flat_json(tmp_path: Path) -> None:
         list(read_concepts(file, "json"))
 
 
+def test_gene_info(tmp_path: Path) -> None:
+    file = tmp_path / "gene_info.tsv"
+    columns = "#tax_id\tGeneID\tSymbol\tSynonyms\tdbXrefs\tdescription\ttype_of_gene"
+    file.write_text(
+        f"{columns}\tOther_designations\n"
+        "9606\t7157\tTP53\tP53|TRP53\tMIM:191170|HGNC:HGNC:11998\ttumor protein p53\t"
+        "protein-coding\tantigen NY-CO-13\n"
+        "10090\t22059\tTrp53\tp53\t-\t-\tprotein-coding\t-\n"
+        "9606\t3\tNEWENTRY\t-\t-\t-\tother\t-\n"
+    )
+    assert sniff_format(file) == "gene-info"
+    kb = KnowledgeBase.read(file)
+    human, mouse = kb
+    assert human.names == ("TP53", "tumor protein p53", "P53", "TRP53", "antigen NY-CO-13")
+    assert human.xrefs == ("OMIM:191170", "HGNC:11998")
+    assert (human.types, human.taxon) == (("Gene", "protein-coding"), "9606")
+    assert mouse.names == ("Trp53", "p53")
+    assert kb.curie("22059") == "NCBIGene:22059"
+    assert kb.manifest["dropped"]["placeholder for new entries"]["count"] == 1
+    assert [c.id for c in KnowledgeBase.read(file, taxa="10090, 7955")] == ["22059"]
+
+
+def test_hgnc(tmp_path: Path) -> None:
+    file = tmp_path / "hgnc.tsv"
+    columns = "hgnc_id\tsymbol\tname\talias_symbol\talias_name\tprev_symbol\tstatus\tentrez_id"
+    file.write_text(
+        f"{columns}\n"
+        'HGNC:1\tNEW\tnew gene\t"AL1|AL2"\talias\tOLD\tApproved\t11\n'
+        "HGNC:2\tGONE\t\t\t\t\tEntry Withdrawn\t\n"
+        "HGNC:3\tNOID\tno id\t\t\t\tApproved\t\n"
+    )
+    assert sniff_format(file) == "hgnc"
+    kb = KnowledgeBase.read(file)
+    assert [c.id for c in kb] == ["HGNC:1", "HGNC:3"]
+    assert kb["HGNC:1"].names == ("NEW", "new gene", "AL1", "AL2", "alias", "OLD")
+    assert kb["HGNC:1"].xrefs == ("NCBIGene:11",)
+    (gene,) = KnowledgeBase.read(file, ids="ncbi", previous=False)
+    assert (gene.id, gene.xrefs, gene.taxon) == ("11", ("HGNC:1",), "9606")
+    assert "OLD" not in gene.names
+    with pytest.raises(ConfigError, match="the option ids is 'x'; expected hgnc or ncbi"):
+        KnowledgeBase.read(file, ids="x")
+
+
+def test_ssslm(tmp_path: Path) -> None:
+    file = tmp_path / "lexicon.ssslm.tsv"
+    file.write_text(
+        "text\tcurie\tname\tpredicate\tsource\n"
+        "heat\tmondo:1\tfever\toboInOwl:hasRelatedSynonym\tx\n"
+        "pyrexia\tmondo:1\tfever\toboInOwl:hasExactSynonym\tx\n"
+        "HL60\tcellosaurus:0002\tHL-60\toboInOwl:hasRelatedSynonym\ty\n"
+    )
+    assert sniff_format(file) == "ssslm"
+    fever, line = read_concepts(file)
+    assert (fever.id, fever.names, fever.source) == (
+        "mondo:1",
+        ("fever", "heat", "pyrexia"),
+        "mondo",
+    )
+    assert line.names == ("HL-60", "HL60")
+    assert [c.id for c in read_concepts(file, vocabularies="cellosaurus")] == ["cellosaurus:0002"]
+    (exact, _) = read_concepts(file, predicates="hasExactSynonym")
+    assert exact.names == ("fever", "pyrexia")
+
+
 def test_unknown_files_formats_and_options(tmp_path: Path) -> None:
     file = tmp_path / "x.txt"
     file.write_text("nothing that is known")

@@ -1,0 +1,47 @@
+"""The kinds of entities of the embedded default, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from biolink.errors import ConfigError
+from biolink.kb.arguments import texts_of
+from biolink.kb.types import KINDS, kind_of
+
+__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds"]
+
+#: The kinds of the knowledge base ``embedded/kb``, which the embedded model links.
+MAIN_KINDS = ("Disease", "Chemical")
+#: The kinds with knowledge bases of their own, which are linked by their names, and their folders
+#: in ``embedded``. A linker sees the links of those before it.
+NAMED_KINDS = {"Species": "species", "CellLine": "cell_lines", "Gene": "genes"}
+
+
+def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the kinds of entities that are meant, in the order of :data:`KINDS`.
+
+    Parameters
+    ----------
+    types
+        The types, in any spelling that :func:`biolink.kb.types.kind_of` knows. A single string may
+        have several, separated by commas. None stands for all kinds.
+
+    >>> chosen_kinds("gene, cell line"), chosen_kinds(["Chemical"])
+    (('Gene', 'CellLine'), ('Chemical',))
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or one of them is unknown.
+    """
+    if types is None:
+        return KINDS
+    expected = f"expected types among {', '.join(KINDS)}"
+    given = types.split(",") if isinstance(types, str) else texts_of("types", types)
+    wanted = {text.strip(): kind_of(text.strip()) for text in given if text.strip()}
+    if not wanted:
+        raise ConfigError(f"the list of types is empty; {expected}")
+    if unknown := [text for text, kind in wanted.items() if kind not in KINDS]:
+        named = ", ".join(map(repr, unknown))
+        raise ConfigError(f"the embedded default has no concept of the types {named}; {expected}")
+    return tuple(kind for kind in KINDS if kind in wanted.values())

@@ -1,0 +1,271 @@
+"""A linker of several kinds of entities, each of which has a linker of its own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import Any, Protocol, Self
+
+from biolink.documents import Document, Mention, each_document
+from biolink.errors import ConfigError
+from biolink.infer.decide.calibration import Calibration
+from biolink.infer.decide.nil import NilPolicy
+from biolink.infer.linkers.inputs import (
+    called,
+    check_settings,
+    check_travels,
+    to_link,
+)
+from biolink.infer.linkers.mention_linker import Linker, LinkerOptions, Recogniser
+from biolink.infer.linkers.piping import Piping
+from biolink.infer.network.model import LinkingModel
+from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import need
+from biolink.kb.bases import KnowledgeBases
+from biolink.kb.types import KINDS, kind_of, type_name
+
+__all__ = ["NOT_LINKED", "KindsLinker", "Part"]
+
+#: Why a mention of a kind that is not linked, such as a variant, has no link.
+NOT_LINKED = "this kind of entity is not linked"
+
+
+class Part(Protocol):
+    """What :class:`KindsLinker` needs of the linkers of the kinds."""
+
+    kb: KnowledgeBase
+    options: Any
+
+    def link_documents(
+        self, documents: Sequence[Document], recognised: Collection[int] = ()
+    ) -> list[Document]:
+        """Link the mentions that the documents have."""
+
+    def with_settings(self, **changes: Any) -> Any:
+        """The same linker with other settings."""
+
+    def prepare(self) -> None:
+        """Build or open what linking needs."""
+
+
+class KindsLinker(Piping):
+    """Linkers of several kinds of entities that work on the same documents.
+
+    The type of a mention chooses its linker. A mention without a type is linked by all of them, and
+    the most probable link counts; if it is not the main linker's, the mention gets that kind as its
+    type. A mention of a kind that is not linked gets a reason instead of links.
+
+    Parameters
+    ----------
+    main
+        The linker of the kinds of its knowledge base, and of mentions whose type nobody knows.
+    others
+        The linkers of further kinds, in the order in which they work: each sees the links of those
+        before it. They link only the mentions of their kinds and leave the others unchanged.
+    recogniser
+        A function that finds mentions of all kinds. It is needed only for documents without
+        mentions.
+    kinds
+        The kinds that are linked, as :data:`biolink.kb.types.KINDS` has them. Default: all for
+        which there is a linker.
+
+    Raises
+    ------
+    ConfigError
+        If an argument has the wrong type.
+
+    Examples
+    --------
+    >>> import biolink
+    >>> linker = biolink.load()
+    >>> document = linker("BRCA1 in women with asthma.")
+    >>> [mention.best.curie for mention in document.mentions]
+    ['NCBIGene:672', 'NCBITaxon:9606', 'mesh:D001249']
+    """
+
+    paradigm = Linker.paradigm
+    settings = Linker.settings
+
+    def __init__(
+        self,
+        main: Linker,
+        others: Sequence[Part],
+        recogniser: Recogniser | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> None:
+        need("main", main, Linker, "a Linker")
+        check_settings(recogniser)
+        self.main, self.others, self.recogniser = main, tuple(others), recogniser
+        self.kinds = None if kinds is None else frozenset(map(type_name, kinds))
+
+    @property
+    def model(self) -> LinkingModel:  # type: ignore[override]
+        """The model of the main linker."""
+        return self.main.model
+
+    @property
+    def kb(self) -> KnowledgeBase:  # type: ignore[override]
+        """The knowledge base of the main linker; :attr:`bases` has all of them."""
+        return self.main.kb
+
+    @property
+    def nil(self) -> NilPolicy | None:  # type: ignore[override]
+        """The NIL policy."""
+        return self.main.nil
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the main linker."""
+        return self.main.calibration
+
+    @property
+    def options(self) -> LinkerOptions:  # type: ignore[override]
+        """The options of the main linker."""
+        return self.main.options
+
+    @cached_property
+    def bases(self) -> KnowledgeBases:  # type: ignore[override]
+        """The knowledge bases of all kinds."""
+        return KnowledgeBases([self.main.kb, *(other.kb for other in self.others)])
+
+    def __repr__(self) -> str:
+        name = "no recogniser" if self.recogniser is None else called(self.recogniser)
+        return f"<KindsLinker: {', '.join(sorted(self.kinds or self.bases.kinds))}, {name}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_travels(self.recogniser)
+        return self.state()
+
+    def _check_recognise(self, recognise: bool | None) -> None:
+        if recognise and self.recogniser is None:
+            raise ConfigError("recognise=True needs a recogniser")
+
+    def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
+        return self.link_documents(*to_link(self.recogniser, documents, recognise))
+
+    def prepare(self) -> None:
+        """Build or open what linking needs."""
+        for part in (self.main, *self.others):
+            if self._wants(part):
+                part.prepare()
+
+    def with_settings(self, **changes: Any) -> Self:
+        """The same linker with other settings; see :meth:`Piping.with_settings`.
+
+        The NIL policy holds for all kinds, and so do options that their linkers share, such as
+        ``top_k``. The calibration and all other options are those of the main linker.
+        """
+        other = copy.copy(self)  # without the caches of this linker
+        if "recogniser" in changes:
+            check_settings(recogniser=changes["recogniser"])
+            other.recogniser = changes.pop("recogniser")
+        other.main = self.main.with_settings(**changes)
+        other.others = tuple(
+            part.with_settings(**{k: v for k, v in changes.items() if k in _settings_of(part)})
+            for part in self.others
+        )
+        return other
+
+    def with_kb(self, kb: KnowledgeBase) -> Linker:  # type: ignore[override]
+        """The main linker over another knowledge base, or over a subset of its own.
+
+        It links no further kinds, since these have knowledge bases of their own.
+        """
+        return self.main.with_kb(kb)
+
+    def find_under(
+        self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
+    ) -> list[list[Document]]:
+        """See :meth:`Piping.find_under`; only the kinds of the main linker are found."""
+        return self.main.find_under(documents, kbs)
+
+    def link_documents(
+        self, documents: Sequence[Document], recognised: Collection[int] = ()
+    ) -> list[Document]:
+        """Link the mentions that the documents have; see :meth:`Linker.link_documents`."""
+        done = list(each_document(documents, "link_documents"))
+        wanted = [part for part in self.others if self._wants(part)]
+        untyped = [[not mention.type for mention in document.mentions] for document in done]
+        of_kinds = [
+            _as_kind(part, done, untyped, recognised) for part in wanted if any(map(any, untyped))
+        ]
+        for part in wanted:
+            done = part.link_documents(done, recognised)
+        done = _linked_by(self.main, done, self._is_for_main, recognised)
+        for typed in of_kinds:
+            done = list(map(_more_probable, done, typed, untyped))
+        return [
+            document.with_mentions(
+                mention
+                if mention.links or mention.nil_reason is not None
+                else replace(mention, nil_reason=NOT_LINKED)
+                for mention in document.mentions
+            )
+            for document in done
+        ]
+
+    def _wants(self, part: Part) -> bool:
+        """Whether mentions of the kinds of a linker are linked."""
+        return self.kinds is None or not self.kinds.isdisjoint(_kinds_of(part))
+
+    def _is_for_main(self, mention: Mention) -> bool:
+        """Whether a mention is of a kind of the main linker, or of a type that nobody knows."""
+        kind = type_name(mention.type)
+        if kind_of(kind) not in KINDS:
+            return self._wants(self.main)
+        return kind in _kinds_of(self.main) and (self.kinds is None or kind in self.kinds)
+
+
+def _kinds_of(part: Part) -> set[str]:
+    return {type_name(written) for written in part.kb.types}
+
+
+def _settings_of(part: Part) -> set[str]:
+    return {"nil", *(field.name for field in fields(part.options))}
+
+
+def _linked_by(
+    linker: Linker,
+    documents: Sequence[Document],
+    chosen: Callable[[Mention], bool],
+    recognised: Collection[int],
+) -> list[Document]:
+    """The documents in which a linker has linked the chosen mentions."""
+    parts = [document.with_mentions(filter(chosen, document.mentions)) for document in documents]
+    linked = [iter(document.mentions) for document in linker.link_documents(parts, recognised)]
+    return [
+        document.with_mentions(next(done) if chosen(m) else m for m in document.mentions)
+        for document, done in zip(documents, linked, strict=True)
+    ]
+
+
+def _as_kind(
+    part: Part,
+    documents: Sequence[Document],
+    untyped: Sequence[Sequence[bool]],
+    recognised: Collection[int],
+) -> list[Document]:
+    """The documents in which mentions without a type are linked as if they had that of a linker."""
+    kind = min(part.kb.types)
+    typed = [
+        document.with_mentions(
+            replace(mention, type=kind) if without else mention
+            for mention, without in zip(document.mentions, flags, strict=True)
+        )
+        for document, flags in zip(documents, untyped, strict=True)
+    ]
+    return part.link_documents(typed, recognised)
+
+
+def _more_probable(document: Document, other: Document, untyped: Sequence[bool]) -> Document:
+    """The document in which mentions without a type are those that are linked more probably."""
+
+    def probability(mention: Mention) -> float:
+        return 0.0 if mention.best is None else mention.best.probability
+
+    return document.with_mentions(
+        second if without and probability(second) > probability(first) else first
+        for first, second, without in zip(document.mentions, other.mentions, untyped, strict=True)
+    )

@@ -1,0 +1,268 @@
+"""The linker of genes, species and cell lines, which ranks by names and without a network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from biolink.documents import Document, Mention, each_document
+from biolink.errors import ConfigError
+from biolink.infer.decide.nil import NAMES_NOTHING, Likelier, NilPolicy, NoNil
+from biolink.infer.decide.outcome import LinkMaker, outcome
+from biolink.infer.decide.written import policy_of
+from biolink.infer.linkers.piping import Piping
+from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.spans import names_something
+from biolink.infer.names.candidates import MentionCandidates, Reading
+from biolink.infer.names.ranker import NameRanker
+from biolink.infer.names.taxa import named_taxa
+from biolink.infer.names.view import Memory, NameView
+from biolink.infer.rank.candidates import RankedConcept
+from biolink.kb import KnowledgeBase
+from biolink.kb.arguments import need, need_natural
+from biolink.kb.types import kind_of
+
+__all__ = ["NameLinker", "NameOptions"]
+
+#: Place -> the words with which a link says why it is a gene of its species.
+_REASONS = {
+    "beside": "its species is named beside it",
+    "nearest": "its species is the nearest that is named in the sentence",
+    "sentence": "its species is named in the sentence",
+    "before": "its species is the last that is named before it",
+    "title": "its species is named in the title",
+    "frequent": "its species is named most often in the text",
+    "share": "its species is named in the text",
+    "cells": "the text names cells of its species",
+    "unsaid": "the text names no species",
+    "": "the text names its species nowhere",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NameOptions:
+    """How a :class:`NameLinker` links.
+
+    Attributes
+    ----------
+    top_k
+        The most links that are kept for each mention. Default: 5.
+    taxa
+        NCBI Taxonomy ids of the species whose genes are linked to, the preferred one first: it is
+        the species where a text names none. Default: (), for all species of the base.
+    abbreviations
+        How abbreviations are expanded: ``schwartz-hearst``, ``scispacy``, ``auto`` or ``none``.
+        Default: ``auto``.
+
+    Raises
+    ------
+    ConfigError
+        If a value has the wrong type.
+    """
+
+    top_k: int = 5
+    taxa: tuple[str, ...] = ()
+    abbreviations: str = "auto"
+
+    def __post_init__(self) -> None:
+        need_natural("top_k", self.top_k)
+        finder(self.abbreviations)
+        if not isinstance(self.taxa, tuple) or not all(
+            isinstance(taxon, str) and taxon.isdecimal() for taxon in self.taxa
+        ):
+            raise ConfigError(
+                f"taxa is {self.taxa!r}; expected a tuple of NCBI Taxonomy ids such as ('9606',)"
+            )
+
+
+class NameLinker(Piping):
+    """A linker of the mentions whose kind its knowledge base has; it leaves all others untouched.
+
+    Candidates are the concepts with a name like the mention; they are ranked by a weighted sum of
+    named features (:data:`biolink.infer.names.candidates.FEATURES`). Several linkers can work on
+    the same document in turn: species that are linked before genes say whose genes are meant.
+
+    Parameters
+    ----------
+    kb
+        A knowledge base, or a subset of one.
+    ranker
+        The fitted weights.
+    options
+        See :class:`NameOptions`.
+    nil
+        The policy that decides when a mention gets no link, in any form that :func:`biolink.load`
+        takes. If it is None, given mentions are always linked, and mentions that a recogniser
+        found are linked unless NIL is more probable than every concept.
+
+    Raises
+    ------
+    ConfigError
+        If an argument has the wrong type, or the base has no concept of a species in ``taxa``.
+    """
+
+    paradigm = "names"
+
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        ranker: NameRanker,
+        options: NameOptions | None = None,
+        nil: NilPolicy | str | float | None = None,
+    ) -> None:
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
+        need("ranker", ranker, NameRanker, "a NameRanker")
+        if options is None:
+            options = NameOptions()
+        need("options", options, NameOptions, "NameOptions")
+        self.kb, self.ranker, self.options = kb, ranker, options
+        self.nil = policy_of(nil)
+
+    def __repr__(self) -> str:
+        return f"<NameLinker: {', '.join(sorted(self.kinds))}, {len(self.kb):,} concepts>"
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the mentions that are linked."""
+        return frozenset(map(kind_of, self.kb.base.every_type))
+
+    @cached_property
+    def view(self) -> NameView:
+        """The knowledge base as ranking by names reads it."""
+        return NameView(self.kb, self.options.taxa)
+
+    @property
+    def taxa(self) -> Sequence[str]:
+        """The species in the order of preference; empty if the concepts have none."""
+        return self.options.taxa or self.ranker.taxa
+
+    def _check_recognise(self, recognise: bool | None) -> None:
+        if recognise:
+            raise ConfigError("a NameLinker links mentions that are there; it finds none itself")
+
+    def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
+        self._check_recognise(recognise)
+        return self.link_documents(documents)
+
+    def prepare(self) -> None:
+        """Read the columns that linking needs into memory."""
+        self.view.prepare()
+
+    def with_kb(self, kb: KnowledgeBase) -> NameLinker:
+        """See :meth:`Piping.with_kb`."""
+        need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
+        other = copy.copy(self)
+        other.kb = kb
+        return other
+
+    def find_under(
+        self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
+    ) -> list[list[Document]]:
+        """See :meth:`Piping.find_under`; this linker has no recogniser, so it is an error."""
+        raise ConfigError("finding mentions needs a recogniser, which a NameLinker does not have")
+
+    def link_documents(
+        self, documents: Sequence[Document], recognised: Collection[int] = ()
+    ) -> list[Document]:
+        """Link the mentions that the documents have.
+
+        Parameters
+        ----------
+        documents
+            Documents with mentions.
+        recognised
+            The indices of the documents whose mentions a recogniser found; with ``nil=None``, they
+            are treated differently. Default: none.
+
+        Returns
+        -------
+        The documents with links, in the same order.
+        """
+        return [
+            self._linked(document, number in recognised)
+            for number, document in enumerate(each_document(documents, "link_documents"))
+        ]
+
+    def mentions(self, document: Document) -> dict[int, Mention]:
+        """The mentions of this linker's kinds by their number, with their long forms."""
+        numbers = [i for i, m in enumerate(document.mentions) if kind_of(m.type) in self.kinds]
+        mine = document.with_mentions(document.mentions[i] for i in numbers)
+        find = finder(self.options.abbreviations)
+        if find is not None:
+            mine = expand_document(mine, find)
+        return dict(zip(numbers, mine.mentions, strict=True))
+
+    def candidates(
+        self, document: Document, mentions: Sequence[Mention], memory: Memory | None = None
+    ) -> list[MentionCandidates]:
+        """The candidates of mentions of a document.
+
+        Parameters
+        ----------
+        document
+            The document. Its linked mentions of species say whose genes are meant.
+        mentions
+            The mentions, with their long forms.
+        memory
+            What training documents teach. Default: None, for that of the ranker.
+        """
+        ranker = self.ranker
+        taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells)
+        reading = Reading(self.view, document, mentions, memory or ranker.memory, taxa, self.taxa)
+        return reading.candidates()
+
+    def _linked(self, document: Document, recognised: bool) -> Document:
+        mine = self.mentions(document)
+        if not mine:
+            return document
+        policy = self.nil or (Likelier() if recognised else NoNil())
+        make = LinkMaker(self.kb)
+        found = self.candidates(document, list(mine.values()))
+        linked = {
+            number: self._outcome(mention, candidates, policy, make)
+            for (number, mention), candidates in zip(mine.items(), found, strict=True)
+        }
+        return document.with_mentions(
+            linked.get(number, mention) for number, mention in enumerate(document.mentions)
+        )
+
+    def _outcome(
+        self, mention: Mention, found: MentionCandidates, policy: NilPolicy, make: LinkMaker
+    ) -> Mention:
+        if not names_something(mention.text):
+            return replace(mention, links=(), nil_reason=NAMES_NOTHING)
+        ranked = self.ranked(found)
+        mention = outcome(mention, ranked, policy, make, self.options.top_k, nil=True)
+        if not self.taxa or not mention.links:
+            return mention
+        place_of = dict(zip(map(int, found.rows), found.places, strict=True))
+        links = (
+            replace(link, reason=self._reason(concept.row, place_of[concept.row]))
+            for link, concept in zip(mention.links, ranked, strict=False)
+        )
+        return replace(mention, links=tuple(links))
+
+    def _reason(self, row: int, place: str) -> str:
+        taxon = self.view.taxa[row]
+        return f"taxon {taxon}: {_REASONS[place]}" if taxon else ""
+
+    def ranked(self, found: MentionCandidates) -> list[RankedConcept]:
+        """The candidates of a mention with their probabilities, best first."""
+        scores = found.features @ self.ranker.weights
+        nil = float(found.nil @ self.ranker.nil_weights)
+        top = max(float(scores.max(initial=nil)), nil)
+        weights = np.exp(scores - top)
+        total = float(weights.sum()) + float(np.exp(nil - top))
+        return [
+            RankedConcept(
+                int(found.rows[i]),
+                int(found.name_ids[i]),
+                float(scores[i] - top - np.log(total)),
+                float(weights[i] / total),
+            )
+            for i in np.lexsort((found.rows, -scores))
+        ]

@@ -1,0 +1,160 @@
+"""The recogniser for a knowledge base that no recogniser was trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from biolink.documents import Document, Mention
+from biolink.infer.linkers.inputs import document_of
+from biolink.infer.mentions.loose_names import loose_names
+from biolink.infer.mentions.spans import segments, tidied
+from biolink.infer.mentions.stop_words import QUALIFIERS
+from biolink.infer.mentions.words import words_of
+from biolink.kb import KnowledgeBase
+from biolink.kb.word_sets import word_sets
+
+if TYPE_CHECKING:
+    from biolink.infer.mentions.recognise import DictionaryRecogniser
+    from biolink.infer.mentions.tagger import Tagger
+
+__all__ = ["OpenRecogniser", "longest", "with_names_inside"]
+
+
+class OpenRecogniser:
+    """A recogniser that finds the names of a knowledge base in any form, and other concepts.
+
+    It finds the names that a dictionary finds, and names of several words in other forms
+    (:func:`biolink.infer.mentions.loose_names.loose_names`). A classifier that was trained on
+    documents about concepts of many kinds adds spans that are likely to mean some concept. Their
+    concepts need not be in the knowledge base: the linker decides, and where it finds none, the
+    mention is left out (:meth:`settled`).
+
+    Parameters
+    ----------
+    dictionary
+        The dictionary recogniser of the knowledge base. If it keeps nested mentions, so does this
+        recogniser; otherwise the longest mentions are kept.
+    tagger, tokenizer
+        A classifier of the linking model, and the model's tokeniser. Default: None, for names only.
+
+    Examples
+    --------
+    >>> from biolink import Concept, DictionaryRecogniser, Document, KnowledgeBase
+    >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the hand")])
+    >>> recognise = OpenRecogniser(DictionaryRecogniser(kb))
+    >>> [m.text for m in recognise(Document("", "She had abnormal hands.")).mentions]
+    ['abnormal hands']
+    """
+
+    def __init__(
+        self, dictionary: DictionaryRecogniser, tagger: Tagger | None = None, tokenizer: Any = None
+    ) -> None:
+        self.dictionary, self.tagger, self.tokenizer = dictionary, tagger, tokenizer
+
+    @property
+    def kb(self) -> KnowledgeBase:
+        """The knowledge base, or the subset of one, whose names are searched for."""
+        return self.dictionary.kb
+
+    def with_kb(self, kb: KnowledgeBase) -> OpenRecogniser:
+        """A recogniser with the same settings for another knowledge base."""
+        return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
+
+    def __call__(self, document: Document) -> Document:
+        """The document with the mentions that are found, which replace earlier ones."""
+        return self.recognise_batch([document_of(document)])[0]
+
+    def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents with the mentions that are found; faster than one document at a time."""
+        concepts = self._concepts(documents)
+        return [
+            document.with_mentions(self._mentions(document, spans))
+            for document, spans in zip(documents, concepts, strict=True)
+        ]
+
+    def settled(self, document: Document) -> Document:
+        """A linked document without the concepts of the classifier that were not linked."""
+        return document.with_mentions(
+            mention for mention in document.mentions if mention.links or mention.probability is None
+        )
+
+    def _concepts(self, documents: Sequence[Document]) -> list[list[Mention]]:
+        """The mentions that the classifier finds in each document."""
+        if self.tagger is None or self.tagger.concept_head is None:
+            return [[] for _ in documents]
+        found = self.tagger.concepts(documents, self.tokenizer)
+        return [tidied(document, document.mentions) for document in found]
+
+    def _mentions(self, document: Document, concepts: Iterable[Mention]) -> list[Mention]:
+        names = [
+            mention
+            for mention in self.dictionary(document).mentions
+            if mention.text.lower() not in QUALIFIERS
+        ]
+        names += self._in_other_forms(document)
+        if self.dictionary.nested:
+            every = {(m.start, m.end): m for m in (*concepts, *reversed(names))}
+            return [every[span] for span in sorted(every)]
+        kept = longest(names)
+        taken = {at for mention in kept for at in range(mention.start, mention.end)}
+        free = (c for c in concepts if taken.isdisjoint(range(c.start, c.end)))
+        return sorted((*kept, *free), key=lambda m: (m.start, m.end))
+
+    def _in_other_forms(self, document: Document) -> list[Mention]:
+        found = []
+        for begin, end in segments(document):
+            line = document.text[begin:end]
+            words = words_of(line)
+            for name in loose_names(line, words, word_sets(self.kb)):
+                start, stop = begin + words[name.first][0], begin + words[name.last][1]
+                text = document.text[start:stop]
+                if self.dictionary.knows(name.name_id):
+                    kind = self.dictionary.type_of(name.name_id)
+                    found.append(Mention(start, stop, text, type=kind))
+        return found
+
+
+def longest(mentions: Iterable[Mention]) -> list[Mention]:
+    """The mentions that remain if, of mentions that overlap, the longest is kept.
+
+    Of equally long ones, the first one given is kept.
+
+    >>> text = "renal cysts"
+    >>> [m.text for m in longest([Mention(6, 11, "cysts"), Mention(0, 11, "renal cysts")])]
+    ['renal cysts']
+    """
+    kept: list[Mention] = []
+    taken: set[int] = set()
+    for mention in sorted(mentions, key=lambda m: m.start - m.end):
+        span = range(mention.start, mention.end)
+        if taken.isdisjoint(span):
+            taken.update(span)
+            kept.append(mention)
+    return sorted(kept, key=lambda m: m.start)
+
+
+def with_names_inside(
+    document: Document,
+    mentions: Sequence[Mention],
+    dictionaries: Iterable[Callable[[Document], Document]],
+) -> list[Mention]:
+    """Mentions, and the names within them that dictionaries find.
+
+    Parameters
+    ----------
+    document
+        The document.
+    mentions
+        The mentions that were found in it; they do not overlap.
+    dictionaries
+        Recognisers that find nested names.
+    """
+    every = {(m.start, m.end): m for m in mentions}
+    outer = {place: m for m in mentions for place in range(m.start, m.end)}
+    for dictionary in dictionaries:
+        for name in dictionary(document).mentions:
+            around = outer.get(name.start)
+            if around is not None and name.end <= around.end:
+                every.setdefault((name.start, name.end), name)
+    return [every[span] for span in sorted(every)]

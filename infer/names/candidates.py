@@ -1,0 +1,344 @@
+"""Candidates of a mention by its spellings, and the features by which they are ranked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from biolink.documents import Document, Mention
+from biolink.infer.names.spellings import KINDS
+from biolink.infer.names.taxa import PLACES, TaxaInText
+from biolink.infer.names.view import Memory, NameView, cased_key, describing_words, key_of
+
+__all__ = ["FEATURES", "NIL_FEATURES", "MentionCandidates", "Reading"]
+
+#: The features of a candidate, in the order of the columns.
+FEATURES = (
+    *KINDS,
+    "long_exact",
+    "long_other",
+    "written",
+    "cased",
+    "preferred",
+    "position",
+    "owners",
+    "annotated",
+    "annotated_share",
+    "symbol_annotated",
+    "symbol_share",
+    "popular",
+    "names",
+    "coherent",
+    "context",
+    "ortholog",
+    "ortholog_near",
+    *(f"taxon_{place}" for place in PLACES),
+    "taxon_words",
+    "taxon_fit",
+    "taxon_written",
+    "taxon_style",
+    "taxon_sentence_words",
+    "taxon_words_unsaid",
+    "taxon_unsaid",
+    "taxon_other",
+    "taxon_order",
+    "taxon_letter",
+    "capitals",
+)
+#: The features of NIL.
+NIL_FEATURES = ("always", "no_exact", "no_candidate", "short", "unannotated")
+#: The most candidates of a mention.
+_MOST = 60
+#: Spellings up to this one are near the mention.
+_NEAR = KINDS.index("letters")
+#: The place of a candidate that no spelling leads to.
+_NONE = len(KINDS)
+#: The least logarithm of a probability of a species.
+_LEAST = -9.0
+#: Letters before a symbol, and the species that they mean.
+_LETTERS = {"h": "9606", "m": "10090", "r": "10116", "d": "7227", "z": "7955"}
+_LETTER = re.compile(r"([hmrdz])(?=[A-Z]|\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class MentionCandidates:
+    """The candidates of a mention.
+
+    Attributes
+    ----------
+    rows, name_ids
+        int [candidates]: the row of each candidate and the id of the name that leads to it.
+    features
+        float [candidates, features]
+    nil
+        float [NIL features]
+    places
+        For each candidate, the strongest evidence for its species (:data:`PLACES`), ``unsaid`` if
+        the document names no species, or "" if it names others only or the concept has no taxon.
+    """
+
+    rows: np.ndarray
+    name_ids: np.ndarray
+    features: np.ndarray
+    nil: np.ndarray
+    places: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Reached:
+    """How a mention leads to a concept: a name, and the kinds of spelling (:data:`KINDS`).
+
+    ``kind`` is that of the mention itself, ``long_kind`` that of its long form, and ``through``
+    that by which the mention leads to a concept of the same preferred name.
+    """
+
+    name_id: int
+    kind: int = _NONE
+    long_kind: int = _NONE
+    through: int = _NONE
+
+    @property
+    def best(self) -> int:
+        return min(self.kind, self.long_kind, self.through)
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """How often training documents link a mention to each row and to each preferred name."""
+
+    rows: Counter[int]
+    symbols: Counter[str]
+
+
+class Reading:
+    """A document as its mentions are linked: what it says about all of them.
+
+    Parameters
+    ----------
+    view
+        The knowledge base.
+    document
+        The document.
+    mentions
+        The mentions that are to be linked, with their long forms.
+    memory
+        What training documents teach.
+    taxa
+        The species that the document names.
+    order
+        Species in the order of preference where the document names none; empty if the concepts
+        have no taxon.
+    """
+
+    def __init__(
+        self,
+        view: NameView,
+        document: Document,
+        mentions: Sequence[Mention],
+        memory: Memory,
+        taxa: TaxaInText,
+        order: Sequence[str],
+    ) -> None:
+        self.view, self.memory, self.taxa, self.order = view, memory, taxa, order
+        self.mentions = mentions
+        self.words = describing_words(document.text)
+        self.keys = Counter(key_of(m.text) for m in mentions)
+        self.keys.update(key_of(m.long_form) for m in mentions if m.long_form)
+
+    def candidates(self) -> list[MentionCandidates]:
+        """The candidates of each mention with their features."""
+        made: dict[tuple[object, ...], MentionCandidates] = {}
+        result = []
+        for mention in self.mentions:
+            evidence: Mapping[str, Mapping[str, float]] = {}
+            near: Mapping[str, float] = {}
+            if self.order:
+                evidence = self.taxa.evidence(mention.start, mention.end)
+                near = self.taxa.near(mention.start)
+            known = (
+                mention.text,
+                mention.long_form,
+                tuple((taxon, *places.items()) for taxon, places in evidence.items()),
+                tuple(near.items()),
+            )
+            if known not in made:
+                made[known] = self._of_mention(mention, evidence, near)
+            result.append(made[known])
+        return result
+
+    @cached_property
+    def fits(self) -> dict[str, tuple[float, float, float]]:
+        """For each taxon, the shares of mentions that fit the names of its concepts.
+
+        These are the mentions that are a name of one of its concepts, that are written as this
+        name is, and that have capitals where its preferred name has them.
+        """
+        view, texts = self.view, {m.text for m in self.mentions}
+        named: Counter[str] = Counter()
+        written: Counter[str] = Counter()
+        styled: Counter[str] = Counter()
+        for text in texts:
+            names = [
+                (view.taxa[row], view.names(row).written)
+                for row, _, kind in view.reached(text)
+                if kind <= _NEAR
+            ]
+            named.update({taxon for taxon, _ in names})
+            written.update({taxon for taxon, all_names in names if text in all_names})
+            styled.update({t for t, (first, *_) in names if _capitals(text) == _capitals(first)})
+        size = len(texts)
+        return {t: (named[t] / size, written[t] / size, styled[t] / size) for t in named}
+
+    def _taught(self, own_keys: Iterable[str]) -> _Taught:
+        rows: Counter[int] = Counter()
+        for key in own_keys:
+            for concept_id, count in self.memory.counts.get(key, {}).items():
+                row = self.view.row_of(concept_id)
+                if row is not None:
+                    rows[row] += count
+        symbols: Counter[str] = Counter()
+        for row, count in rows.items():
+            symbols[self.view.names(row).normalised[0]] += count
+        return _Taught(rows, symbols)
+
+    def _found(self, mention: Mention, taught: _Taught) -> dict[int, _Reached]:
+        """The concepts to which the spellings and training documents lead, by row."""
+        view = self.view
+        found = {row: _Reached(name_id, kind) for row, name_id, kind in view.reached(mention.text)}
+        for row, name_id, kind in view.reached(mention.long_form) if mention.long_form else ():
+            reached = found.setdefault(row, _Reached(name_id))
+            reached.long_kind = kind
+            if kind < reached.kind:
+                reached.name_id = name_id
+        for row in taught.rows:
+            if row not in found and (name_id := view.first_name(row)) is not None:
+                found[row] = _Reached(name_id)
+        # Genes of other species have the same symbol, even if their synonyms are not listed.
+        for row, reached in list(found.items()):
+            for other, name_id in view.namesakes(row):
+                if other not in found:
+                    found[other] = _Reached(name_id, through=reached.best)
+        if len(found) > _MOST:
+
+            def merit(row: int) -> tuple[float, ...]:
+                return -taught.rows[row], found[row].best, -view.name_counts[row], row
+
+            found = {row: found[row] for row in sorted(found, key=merit)[:_MOST]}
+        return found
+
+    def _of_mention(
+        self,
+        mention: Mention,
+        evidence: Mapping[str, Mapping[str, float]],
+        near: Mapping[str, float],
+    ) -> MentionCandidates:
+        own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
+        taught = self._taught(own_keys)
+        found = self._found(mention, taught)
+        own_words = describing_words(f"{mention.text} {mention.long_form or ''}")
+        others = {key: count for key, count in self.keys.items() if key not in own_keys}
+        in_taxon = Counter((self.view.taxa[row], reached.best) for row, reached in found.items())
+        features = np.zeros((len(found), len(FEATURES)))
+        places = []
+        for i, (row, reached) in enumerate(found.items()):
+            values = self._by_name(mention, row, reached, taught)
+            names = self.view.names(row)
+            values["owners"] = math.log(in_taxon[self.view.taxa[row], reached.best])
+            shared = sum(count for key, count in others.items() if key in names.keys)
+            values["coherent"] = math.log1p(shared)
+            values["context"] = math.log1p(len((names.words - own_words) & self.words))
+            place = ""
+            if self.order and self.view.taxa[row]:
+                of_taxon, place = self._by_taxon(mention, row, evidence, near)
+                values |= of_taxon
+            places.append(place)
+            features[i] = [values.get(name, 0.0) for name in FEATURES]
+        exact = any(0 in (reached.kind, reached.long_kind) for reached in found.values())
+        short, unannotated = len(mention.text) < 4, not taught.rows
+        return MentionCandidates(
+            np.array(list(found), dtype=np.int64),
+            np.array([reached.name_id for reached in found.values()], dtype=np.int64),
+            features,
+            np.array([1.0, not exact, not found, short, unannotated], dtype=np.float64),
+            tuple(places),
+        )
+
+    def _by_name(
+        self, mention: Mention, row: int, reached: _Reached, taught: _Taught
+    ) -> dict[str, float]:
+        """The features of a concept that do not depend on the context."""
+        view = self.view
+        names = view.names(row)
+        values: dict[str, float] = {}
+        if reached.kind < _NONE:
+            values[KINDS[reached.kind]] = 1.0
+        if reached.long_kind < _NONE:
+            values["long_exact" if reached.long_kind == 0 else "long_other"] = 1.0
+        if min(reached.kind, reached.long_kind) < _NONE:
+            name = view.kb.name_at(reached.name_id)
+            position = names.normalised.index(name) if name in names.normalised else 0
+            values["preferred"] = float(position == 0)
+            values["position"] = math.log1p(position)
+        else:
+            values["ortholog"] = 1.0
+            values["ortholog_near"] = float(reached.through <= _NEAR)
+        values["written"] = float(mention.text in names.written)
+        values["cased"] = float(cased_key(mention.text) in names.cased)
+        count, of_symbol = taught.rows[row], taught.symbols[names.normalised[0]]
+        values["annotated"] = math.log1p(count)
+        values["symbol_annotated"] = math.log1p(of_symbol)
+        if taught.rows:
+            values["annotated_share"] = count / taught.rows.total()
+            values["symbol_share"] = of_symbol / taught.symbols.total()
+        values["popular"] = math.log1p(self.memory.popular[view.kb.id_at(row)])
+        values["names"] = math.log(view.name_counts[row])
+        return values
+
+    def _by_taxon(
+        self,
+        mention: Mention,
+        row: int,
+        evidence: Mapping[str, Mapping[str, float]],
+        near: Mapping[str, float],
+    ) -> tuple[dict[str, float], str]:
+        """The features of a concept's species, and the strongest evidence for it."""
+        taxon = self.view.taxa[row]
+        values = {f"taxon_{place}": strength for place, strength in evidence.get(taxon, {}).items()}
+        place = next((place for place in PLACES if f"taxon_{place}" in values), "")
+        likely = self.taxa.likelihoods
+        values["taxon_words"] = max(likely.get(taxon, _LEAST), _LEAST) if likely else 0.0
+        values["taxon_sentence_words"] = max(near.get(taxon, _LEAST), _LEAST) if near else 0.0
+        fit = self.fits.get(taxon, (0.0, 0.0, 0.0))
+        values["taxon_fit"], values["taxon_written"], values["taxon_style"] = fit
+        rank = self.order.index(taxon) if taxon in self.order else len(self.order)
+        values["taxon_order"] = -math.log1p(rank)
+        if not evidence:
+            place = "unsaid"
+            values["taxon_unsaid"] = float(rank == 0)
+            values["taxon_words_unsaid"] = values["taxon_words"]
+        elif not place:
+            values["taxon_other"] = 1.0
+        if letter := _LETTER.match(mention.text):
+            values["taxon_letter"] = float(_LETTERS[letter[1]] == taxon)
+        symbol = self.view.names(row).written[0]
+        if any(map(str.isupper, mention.text)):
+            values["capitals"] = float(_capitals(mention.text) == _capitals(symbol))
+        return values, place
+
+
+def _capitals(name: str) -> str:
+    """The pattern of capitals: ``A`` for capitals only, ``Aa`` for the first only, and so on."""
+    letters = [c for c in name if c.isalpha()]
+    if not letters:
+        return ""
+    if all(map(str.isupper, letters)):
+        return "A"
+    if letters[0].isupper() and not any(map(str.isupper, letters[1:])):
+        return "Aa"
+    return "a" if not any(map(str.isupper, letters)) else "aA"

@@ -1,0 +1,221 @@
+"""Other spellings of a mention under which a knowledge base may have it.
+
+Names of genes and cell lines are written with and without spaces, hyphens and Greek letters
+("NRG-1", "NRG1"; "TGF-beta 1", "TGFB1"), with a prefix for the species ("hMLH1"), and with words
+that say what the name names ("p53 protein"). The spellings are made from the mention and looked up
+in the trie of names, so that no further index is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from biolink.kb.names import normalise_name
+
+__all__ = ["KINDS", "spellings"]
+
+#: How a spelling differs from the mention, from the least to the greatest difference.
+KINDS = ("exact", "spacing", "letters", "affix", "part", "member")
+
+#: Greek letters as names of genes write them, spelt out and as a Latin letter.
+_LETTER = {
+    "alpha": "a",
+    "beta": "b",
+    "gamma": "g",
+    "delta": "d",
+    "epsilon": "e",
+    "zeta": "z",
+    "eta": "h",
+    "theta": "q",
+    "iota": "i",
+    "kappa": "k",
+    "lambda": "l",
+    "mu": "m",
+    "sigma": "s",
+    "omega": "o",
+}
+_GREEK = {
+    letter: name for name, letter in _LETTER.items() if letter in ("a", "b", "g", "d", "e", "k")
+}
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
+_ARABIC = {digit: numeral for numeral, digit in _ROMAN.items()}
+_ATOM = re.compile(r"[^\W\d_]+|\d+|\S")
+_GREEK_WITHIN = re.compile(rf"({'|'.join(_LETTER)})")
+#: Words around a name that say what it names.
+_BEFORE = {
+    *("human", "mouse", "murine", "rat", "bovine", "zebrafish", "drosophila", "yeast", "chicken"),
+    *("anti", "wild", "type", "mutant", "recombinant", "the", "endogenous", "soluble", "total"),
+    *("phospho", "phosphorylated", "activated", "active", "pro", "mrna", "gene", "protein"),
+    *("xenopus", "c", "mammalian", "serum", "plasma", "wt", "p", "membrane", "cellular"),
+}
+_AFTER = {
+    *("gene", "genes", "protein", "proteins", "mrna", "mrnas", "cdna", "cdnas", "peptide"),
+    *("peptides", "polypeptide", "transcript", "transcripts", "allele", "alleles", "mutant"),
+    *("mutants", "isoform", "isoforms", "antigen", "antigens", "molecule", "molecules", "family"),
+    *("promoter", "locus", "loci", "complex", "enzyme", "subunit", "subunits", "homolog"),
+    *("homologue", "ortholog", "cells", "cell", "line", "lines", "null", "ko", "hormone"),
+    *("receptor", "receptors", "virus", "strain", "sp", "spp", "t", "fibroblasts", "cytokine"),
+    *("gfp", "flag", "ha", "factor", "factors", "kinase", "channel", "channels", "histone"),
+}
+#: Letters before a symbol that name the species.
+_SPECIES_LETTER = re.compile(r"(?:[hmrdzx]|hs|mm|dm|si|sh|mi|pro|p|c|v|n)(?=[A-Z]|\d)")
+_MOST = 400
+
+
+@lru_cache(maxsize=8192)
+def spellings(mention: str) -> tuple[tuple[str, str], ...]:
+    """Return the spellings of a mention as (normalised name, kind), the most similar first.
+
+    Each name stands there once, with the first of :data:`KINDS` by which it was made.
+
+    >>> spellings("NRG-1")[:2]
+    (('nrg 1', 'exact'), ('nrg1', 'spacing'))
+    >>> [name for name, kind in spellings("TGFb1") if kind == "letters"][0]
+    'tgfbeta1'
+    >>> dict(spellings("p53 protein"))["p53"]
+    'affix'
+    """
+    found: dict[str, str] = {}
+    for name, kind in _made(mention):
+        if name.strip() and len(found) < _MOST:
+            found.setdefault(name, kind)
+    order = KINDS.index
+    return tuple(sorted(found.items(), key=lambda item: order(item[1])))
+
+
+def _made(mention: str) -> Iterator[tuple[str, str]]:
+    whole = normalise_name(mention)
+    yield whole, "exact"
+    for name, letters in _spaced(whole):
+        yield name, "letters" if letters else "spacing"
+    for stripped in _stripped(mention):
+        yield stripped, "affix"
+        for name, _ in _spaced(stripped):
+            yield name, "affix"
+    for part in _parts(mention):
+        yield part, "part"
+        for name, _ in _spaced(part):
+            yield name, "part"
+    for moved in _moved(whole):
+        yield moved, "part"
+    for stem in (whole, *_stripped(mention)):
+        yield stem + " ", "member"
+        yield stem, "member"
+
+
+def _spaced(name: str) -> Iterator[tuple[str, bool]]:
+    """Yield the name with other spaces, Greek letters and numerals, and whether letters differ."""
+    atoms: list[str] = []
+    before: list[bool] = []  # whether a space stands before the atom
+    for token in name.split():
+        for number, atom in enumerate(_ATOM.findall(token)):
+            pieces = [p for p in _GREEK_WITHIN.split(atom) if p] if len(atom) > 4 else [atom]
+            for piece in pieces:
+                before.append(number == 0 and piece is pieces[0])
+                atoms.append(piece)
+    if not atoms or len(atoms) > 9:
+        return
+    forms = [_forms(atoms, i) for i in range(len(atoms))]
+    gaps: list[tuple[str, ...]] = [("",)]
+    for i in range(1, len(atoms)):
+        sides = atoms[i - 1], atoms[i]
+        here = " " if before[i] else ""
+        free = any(len(side) <= 5 or side in _LETTER or side.isdigit() for side in sides)
+        gaps.append((here, "" if before[i] else " ") if free else (here,))
+    size = 1
+    for options in (*forms, *gaps):
+        size *= len(options)
+    if size > 4 * _MOST:  # a long name: only its letters vary
+        gaps = [options[:1] for options in gaps]
+    count = 0
+    for letters in product(*forms):
+        changed = list(letters) != atoms
+        for spaces in product(*gaps):
+            count += 1
+            if count > 4 * _MOST:
+                return
+            yield "".join(s + atom for s, atom in zip(spaces, letters, strict=True)), changed
+
+
+def _forms(atoms: list[str], i: int) -> list[str]:
+    atom = atoms[i]
+    if atom in _LETTER:
+        return [atom, _LETTER[atom]]
+    if len(atoms) > 1:
+        if atom in _ROMAN and i:
+            return [atom, _ROMAN[atom], *([_GREEK[atom]] if atom in _GREEK else [])]
+        if atom in _GREEK:
+            return [atom, _GREEK[atom]]
+        if atom in _ARABIC and i:
+            return [atom, _ARABIC[atom]]
+    last = i + 1 == len(atoms) or (i + 2 == len(atoms) and atoms[-1].isdigit())
+    if len(atom) >= 3 and atom[-1] in "abg" and last:
+        return [atom, atom[:-1] + _GREEK[atom[-1]], atom[:-1] + " " + _GREEK[atom[-1]]]
+    if len(atom) > 3 and atom.endswith("s") and not atom.endswith("ss"):
+        return [atom, atom[:-1]]
+    return [atom]
+
+
+def _stripped(mention: str) -> list[str]:
+    """The mention without the words and letters around the name itself, from less to more."""
+    found: list[str] = []
+    words = normalise_name(mention).split()
+    while len(words) > 1 and words[-1] in _AFTER:
+        words = words[:-1]
+        found.append(" ".join(words))
+    rest = words
+    while len(rest) > 1 and rest[0] in _BEFORE:
+        rest = rest[1:]
+        found.append(" ".join(rest))
+    for end in ("like", "associated", "encoded", "deficient", "positive", "negative"):
+        if len(rest) > 1 and rest[-1] == end:
+            found.append(" ".join(rest[:-1]))
+    match = _SPECIES_LETTER.match(mention)
+    if match and len(mention) - match.end() >= 2:
+        found.append(normalise_name(mention[match.end() :]))
+    # A variant of a transcript, a knock-out or a form after the symbol: "FLNBv4", "OCT4A".
+    match = re.fullmatch(r"(.{2,}[A-Z0-9])(?:v\d+|V\d+|KO|[a-zA-Z]|\d[a-z])", mention)
+    if match:
+        found.append(normalise_name(match[1]))
+    match = re.match(r"(?:hum|DN|cyto|mito|act|[a-z])(?=[a-zA-Z]{2})", mention)
+    if (match and not mention.islower()) or mention[:1] == "h":
+        found.append(normalise_name(mention[match.end() if match else 1 :]))
+    joined = normalise_name(mention)
+    if len(joined) > 3 and joined[-1] in "sp" and " " not in joined:
+        found.append(joined[:-1])
+    return list(dict.fromkeys(found))
+
+
+def _moved(name: str) -> Iterator[str]:
+    """The name with one word at another place, and without one word."""
+    words = name.split()
+    if not 2 < len(words) <= 8:
+        if len(words) == 2:
+            yield " ".join(reversed(words))
+        return
+    for i in range(len(words)):
+        rest = [*words[:i], *words[i + 1 :]]
+        for j in range(len(rest) + 1):
+            yield " ".join([*rest[:j], words[i], *rest[j:]])
+        yield " ".join(rest)
+
+
+def _parts(mention: str) -> Iterator[str]:
+    """The parts of a mention of several names, or of a name with an explanation."""
+    inner = re.search(r"\(([^()]+)\)", mention)
+    if inner:
+        yield normalise_name(mention[: inner.start()] + " " + mention[inner.end() :])
+        yield normalise_name(mention[: inner.start()])
+        yield normalise_name(inner[1])
+    pieces = re.split(r"\s*(?:/|,| and | or |&|;|:)\s*", mention)
+    if len(pieces) > 1:
+        for piece in pieces:
+            yield normalise_name(piece)
+    words = normalise_name(mention).split()
+    if 1 < len(words) <= 6:
+        for count in range(len(words) - 1, 0, -1):
+            yield " ".join(words[:count])
+            yield " ".join(words[-count:])

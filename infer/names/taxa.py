@@ -1,0 +1,246 @@
+"""Whose gene: the species that a document names, and where it names them.
+
+A name of a gene is often shared by the genes of several species. The document decides: the species
+named next to the mention, in its sentence, before it, in the title, or most often in the text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from biolink.documents import Document
+from biolink.kb.types import type_name
+
+__all__ = ["PLACES", "Named", "TaxaInText", "WordWeights", "named_taxa", "words_in"]
+
+#: Word -> taxon -> by how much the word speaks for the taxon, in nats. The entry "" has the bias.
+WordWeights = Mapping[str, Mapping[str, float]]
+
+#: Where a document may name the species of a gene, from the strongest evidence to the weakest.
+PLACES = ("beside", "nearest", "sentence", "before", "title", "frequent", "share", "cells")
+
+_WORD = re.compile(r"[A-Za-z]+")
+#: The name of a cell line or strain, which may hold digits and punctuation.
+_CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/.\-]*")
+#: Animals that only bear human cells.
+_HOST = re.compile(
+    r"(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
+)
+_SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
+#: The number of characters between the name of a species and the mention beside it.
+_BESIDE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The name of a species at an offset of a text."""
+
+    start: int
+    end: int
+    taxon: str
+
+
+@dataclass(frozen=True)
+class TaxaInText:
+    """The names of species in a text.
+
+    Attributes
+    ----------
+    text
+        The text.
+    named
+        The names in the order of the text.
+    title_end
+        Where the title ends, or 0.
+    weights
+        What the words of a text say about the species of its genes, as training documents teach.
+    cells
+        Species -> the share of the cell lines in the text that are of this species.
+    """
+
+    text: str
+    named: tuple[Named, ...]
+    title_end: int = 0
+    weights: WordWeights = field(default_factory=dict)
+    cells: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def likelihoods(self) -> dict[str, float]:
+        """The logarithm of each species' probability, by all words of the text."""
+        return self._likelihoods(self.text)
+
+    def near(self, offset: int) -> dict[str, float]:
+        """The logarithm of each species' probability, by the words of the sentence there."""
+        begin, end = self._sentence(offset)
+        if begin not in self._of_sentences:
+            self._of_sentences[begin] = self._likelihoods(self.text[begin:end])
+        return self._of_sentences[begin]
+
+    @cached_property
+    def _of_sentences(self) -> dict[int, dict[str, float]]:
+        return {}
+
+    def _sentence(self, offset: int) -> tuple[int, int]:
+        ends = self._sentence_ends
+        number = bisect_right(ends, offset)
+        begin = ends[number - 1] if number else 0
+        return begin, ends[number] if number < len(ends) else len(self.text)
+
+    def _likelihoods(self, text: str) -> dict[str, float]:
+        totals = dict(self.weights.get("", {}))
+        if not totals:
+            return {}
+        for word in words_in(text):
+            for taxon, weight in self.weights.get(word, {}).items():
+                totals[taxon] += weight
+        top = max(totals.values())
+        norm = top + math.log(sum(math.exp(total - top) for total in totals.values()))
+        return {taxon: total - norm for taxon, total in totals.items()}
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often each species is named."""
+        return Counter(name.taxon for name in self.named)
+
+    @cached_property
+    def _sentence_ends(self) -> list[int]:
+        return [match.end() for match in _SENTENCE_END.finditer(self.text)]
+
+    def evidence(self, start: int, end: int) -> dict[str, dict[str, float]]:
+        """Where the text names each species, seen from a mention.
+
+        Parameters
+        ----------
+        start, end
+            The offsets of the mention.
+
+        Returns
+        -------
+        For each species that is named, the strength from 0 to 1 of the evidence of each of
+        :data:`PLACES`.
+        """
+        of_cells = {taxon: {"cells": share} for taxon, share in self.cells.items()}
+        if not self.named:
+            return of_cells
+        begin, stop = self._sentence(start)
+        most = max(self.counts.values())
+        total = sum(self.counts.values())
+        found = {
+            taxon: {"share": count / total, "frequent": float(count == most)}
+            for taxon, count in self.counts.items()
+        }
+        for taxon, places in of_cells.items():
+            found.setdefault(taxon, {}).update(places)
+        nearest: tuple[int, str] | None = None
+        last = ""
+        for name in self.named:
+            places = found[name.taxon]
+            if name.end <= self.title_end:
+                places["title"] = 1.0
+            if name.start < start:
+                last = name.taxon
+            if begin <= name.start < stop:
+                places["sentence"] = 1.0
+                # A species named after the mention is somewhat further away.
+                distance = start - name.end if name.start < start else name.start - end + 20
+                if nearest is None or distance < nearest[0]:
+                    nearest = distance, name.taxon
+                inside = start <= name.start and name.end <= end
+                if inside or -1 <= start - name.end <= _BESIDE:
+                    places["beside"] = 1.0
+        if nearest is not None:
+            found[nearest[1]]["nearest"] = 1.0
+        if last:
+            found[last]["before"] = 1.0
+        return found
+
+
+def words_in(text: str) -> set[str]:
+    """Return the words of a text in lower case, each once.
+
+    >>> sorted(words_in("Mice, and mice only."))
+    ['and', 'mice', 'only']
+    """
+    return {match[0].lower() for match in _WORD.finditer(text) if len(match[0]) > 2}
+
+
+def named_taxa(
+    document: Document,
+    words: Mapping[str, str],
+    weights: WordWeights,
+    cells: Mapping[str, str],
+    taxa: Iterable[str] | None = None,
+) -> TaxaInText:
+    """Find the names of species in a document.
+
+    Parameters
+    ----------
+    document
+        The document. Its mentions of species and cell lines count if they are linked.
+    words
+        Words and pairs of words in lower case that name a species -> its NCBI Taxonomy id.
+    weights
+        See :class:`TaxaInText`.
+    cells
+        Names of cell lines and strains without case, spaces and punctuation -> their species.
+    taxa
+        Only these species. Default: None, for all.
+    """
+    wanted = None if taxa is None else set(taxa)
+    found: dict[tuple[int, int], str] = {}
+    previous = None
+    for match in _WORD.finditer(document.text):
+        word = match[0].lower()
+        taxon = None
+        if previous is not None and document.text[previous.end() : match.start()] in (" ", ". "):
+            taxon = words.get(f"{previous[0].lower()} {word}")
+            if taxon is not None and not _HOST.match(f"{previous[0]} "):
+                found[previous.start(), match.end()] = taxon
+                found.pop((previous.start(), previous.end()), None)
+        if taxon is None and (taxon := words.get(word)) is not None:
+            before = document.text[max(0, match.start() - 18) : match.start()]
+            if not _HOST.search(before):
+                found[match.start(), match.end()] = taxon
+        previous = match
+    for mention in document.mentions:
+        if mention.links and type_name(mention.type) == "species":
+            found[mention.start, mention.end] = mention.links[0].concept_id
+    named = [
+        Named(start, end, taxon)
+        for (start, end), taxon in sorted(found.items())
+        if wanted is None or taxon in wanted
+    ]
+    title = next((p.end for p in document.passages if p.kind == "title"), 0)
+    of_cells = Counter(_cells_in(document.text, cells)) if cells else Counter()
+    shares = {
+        taxon: count / of_cells.total()
+        for taxon, count in of_cells.items()
+        if wanted is None or taxon in wanted
+    }
+    return TaxaInText(document.text, tuple(named), title, weights, shares)
+
+
+def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[str]:
+    """Yield the species of each name of a cell line in a text."""
+    previous: re.Match[str] | None = None
+    for match in _CELL.finditer(text):
+        key = _plain(match[0])
+        taxon, begin = cells.get(key), match.start()
+        if taxon is None and previous is not None and begin - previous.end() == 1:
+            taxon, begin = cells.get(_plain(previous[0]) + key), previous.start()
+        around = text[max(0, match.start() - 6) : match.end() + 14]
+        # "Mef" and "chose" are not cell lines; the animals that bear human cells do not count.
+        written = text[begin : match.end()]
+        if taxon is not None and any(map(str.isupper, written)) and not _HOST.search(around):
+            yield taxon
+        previous = match
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

@@ -1,0 +1,130 @@
+"""The recogniser for any knowledge base."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import biolink
+from biolink import DictionaryRecogniser, Document, KnowledgeBase, Link, Mention
+from biolink.errors import ConfigError
+from biolink.infer.mentions.open_recogniser import OpenRecogniser, longest, with_names_inside
+from biolink.kb import Concept
+
+
+@pytest.fixture(scope="module")
+def kb() -> KnowledgeBase:
+    return KnowledgeBase.from_concepts(
+        [
+            Concept("1", "Ulcerative colitis", types=("Phenotype",)),
+            Concept("2", "Colitis", types=("Phenotype",)),
+            Concept("3", "Abnormality of the hand", types=("Phenotype",)),
+            Concept("4", "Severe", types=("Phenotype",)),
+            Concept("5", "Broad-based gait", types=("Phenotype",)),
+        ]
+    )
+
+
+class Tagger:
+    """In the place of a classifier: it takes some words for concepts."""
+
+    def __init__(self, *words: str) -> None:
+        self.words, self.concept_head = words, object()
+
+    def concepts(self, documents: list[Document], tokenizer: Any) -> list[Document]:
+        return [d.with_mentions(filter(None, (self._of(d.text, w) for w in self.words)))
+                for d in documents]  # fmt: skip
+
+    def _of(self, text: str, word: str) -> Mention | None:
+        start = text.find(word)
+        return None if start < 0 else Mention(start, start + len(word), word, probability=0.9)
+
+
+def opened(kb: KnowledgeBase, *concepts: str, nested: bool = False) -> OpenRecogniser:
+    tagger: Any = Tagger(*concepts) if concepts else None
+    return OpenRecogniser(DictionaryRecogniser(kb, nested=nested), tagger)
+
+
+def texts(recognise: OpenRecogniser, text: str) -> list[str]:
+    document = recognise(Document("1", text))
+    assert all(document.text[m.start : m.end] == m.text for m in document.mentions)
+    return [mention.text for mention in document.mentions]
+
+
+def test_names_in_any_form(kb: KnowledgeBase) -> None:
+    text = "Severe ulcerative colitis, abnormal hands and a broad-based gait."
+    expected = ["ulcerative colitis", "abnormal hands", "broad-based gait"]
+    assert texts(opened(kb), text) == expected
+    types = {m.type for m in opened(kb)(Document("", text)).mentions}
+    assert types == {"Phenotype"}
+
+
+def test_nested_mentions_are_kept_if_wanted(kb: KnowledgeBase) -> None:
+    text = "ulcerative colitis"
+    assert texts(opened(kb), text) == ["ulcerative colitis"]
+    assert texts(opened(kb, nested=True), text) == ["ulcerative colitis", "colitis"]
+
+
+def test_stop_names_and_subsets_hold_for_other_forms(kb: KnowledgeBase) -> None:
+    hands = DictionaryRecogniser(kb, ["abnormality of the hand"])
+    assert texts(OpenRecogniser(hands), "abnormal hands") == []
+    part = opened(kb).with_kb(kb.subset(ids=["1"]))
+    assert texts(part, "abnormal hands, ulcerative colitis") == ["ulcerative colitis"]
+
+
+def test_concepts_beside_names(kb: KnowledgeBase) -> None:
+    recognise = opened(kb, "never learned to speak", "colitis")
+    text = "ulcerative colitis; never learned to speak"
+    assert texts(recognise, text) == ["ulcerative colitis", "never learned to speak"]
+    nested = opened(kb, "never learned", "colitis", nested=True)
+    assert texts(nested, text) == ["ulcerative colitis", "colitis", "never learned"]
+
+
+def test_concepts_without_link_are_left_out(kb: KnowledgeBase) -> None:
+    recognise = opened(kb, "fatigue", "tired")
+    found = recognise(Document("", "colitis, fatigue, tired"))
+    assert [m.text for m in found.mentions] == ["colitis", "fatigue", "tired"]
+    link = Link("2", "Colitis", 0.0, 0.5, 1)
+    name, concept, other = found.mentions
+    linked = found.with_mentions([name, replace(concept, links=(link,)), other])
+    assert [m.text for m in recognise.settled(linked).mentions] == ["colitis", "fatigue"]
+
+
+def test_the_recogniser_travels(kb: KnowledgeBase) -> None:
+    again = pickle.loads(pickle.dumps(opened(kb, nested=True)))
+    assert texts(again, "ulcerative colitis") == ["ulcerative colitis", "colitis"]
+
+
+def test_longest() -> None:
+    text = "chronic ulcerative colitis"
+    spans = [(0, 18), (8, 26), (19, 26), (0, 7)]
+    mentions = [Mention(a, b, text[a:b]) for a, b in spans]
+    assert [m.text for m in longest(mentions)] == ["chronic ulcerative", "colitis"]
+
+
+def test_names_inside_mentions(kb: KnowledgeBase) -> None:
+    document = Document("", "ulcerative colitis and colitis")
+    mention = Mention(0, 18, "ulcerative colitis", "Disease")
+    names = DictionaryRecogniser(kb, nested=True)
+    kept = with_names_inside(document, [mention], [names])
+    assert [(m.start, m.end, m.type) for m in kept] == [
+        (0, 18, "Disease"),
+        (11, 18, "Phenotype"),
+    ]
+
+
+def test_nested_needs_the_default_recogniser(kb: KnowledgeBase) -> None:
+    with pytest.raises(ConfigError, match="nested"):
+        biolink.load(kb=kb, nested=True, recogniser=DictionaryRecogniser(kb))
+    with pytest.raises(ConfigError, match="nested"):
+        biolink.load(kb=kb, nested=1)  # type: ignore[arg-type]
+
+
+def test_linking_to_a_base_of_ones_own(kb: KnowledgeBase) -> None:
+    linker = biolink.load(kb=kb, nested=True)
+    document = linker("Ulcerative colitis with abnormal hands.")
+    linked = [(m.text, m.best and m.best.concept_id) for m in document.mentions]
+    assert linked == [("Ulcerative colitis", "1"), ("colitis", "2"), ("abnormal hands", "3")]
