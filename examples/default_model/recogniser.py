@@ -33,7 +33,7 @@ from biolink.kb.types import KINDS
 
 #: The bases of further kinds, each with a dictionary of its own.
 BASES = {"Gene": "genes.kb", "Species": "species.kb", "CellLine": "cell_lines.kb"}
-STEPS, LR = 1600, 3e-4
+STEPS, LR = 1000, 3e-4
 #: The last steps, with the development documents: their number and learning rate, how often each
 #: development document is read, and the share of the other texts that is read beside them.
 LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 150, 1e-4, 2, 0.05
