@@ -3,21 +3,24 @@
     python benchmarks/full_text.py --data ../shared/data [--documents 12]
 
 The documents are training documents of NLM-Chem, of which the embedded recogniser was not trained
-on those that are taken here, and development documents of BC5CDR. Only chemicals are compared.
+on those that are taken here, and development documents of BioRED. Only chemicals are compared.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import zlib
 from itertools import islice
 from pathlib import Path
 
 import biolink
 from biolink.documents import Document
+from biolink.infer.mentions import recognise
 from biolink.infer.mentions.abbreviations import find_abbreviations
 from biolink.infer.mentions.full_text import every_occurrence
 from biolink.infer.mentions.recognise import TrainedRecogniser
+from biolink.kb.types import kind_of
 
 
 def held_out(document: Document) -> bool:
@@ -26,7 +29,7 @@ def held_out(document: Document) -> bool:
 
 
 def spans(document: Document) -> set[tuple[int, int]]:
-    return {(m.start, m.end) for m in document.mentions if m.type in ("Chemical", "")}
+    return {(m.start, m.end) for m in document.mentions if kind_of(m.type) in ("Chemical", "")}
 
 
 def main() -> None:
@@ -40,15 +43,11 @@ def main() -> None:
     full = filter(held_out, biolink.read(corpora / "nlm_chem/nlm_chem_traindev.bioc.xml.gz"))
     sets = {
         "NLM-Chem": list(islice(full, arguments.documents)),
-        "BC5CDR development": list(
-            islice(
-                biolink.read(corpora / "bc5cdr/CDR_DevelopmentSet.PubTator.txt.gz"),
-                8 * arguments.documents,
-            )
-        ),
+        "BioRED development": list(biolink.read(corpora / "biored/BioRED_Dev.PubTator.gz")),
     }
     print("| documents | mentions | P | R | F1 |\n| --- | --- | --- | --- | --- |")
     for name, documents in sets.items():
+        recognise.FULL_TEXT = sys.maxsize
         found = linker.recogniser.recognise_batch(documents)
         more = [
             document.with_mentions(

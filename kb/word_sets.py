@@ -1,8 +1,7 @@
 """Names as sets of word stems, so that inflections and the order of words do not matter.
 
-``abnormalities of the hand`` has the same stems as the name ``Abnormal hand``. The stems are those
-of Porter's second stemmer for English (https://snowballstem.org, Porter 2001), from the package
-``snowballstemmer``. Words that only join others (``of``, ``the``) do not count.
+``abnormalities of the hand`` has the same stems as the name ``Abnormal hand``. Words that only join
+others (``of``, ``the``) do not count.
 
 A base also tells which words mean the same: where two names of one concept differ in one word
 only, as ``Renal cysts`` and ``Kidney cysts`` do, and where this is so for several concepts, the
@@ -11,63 +10,41 @@ words may stand for each other.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import islice, product, takewhile
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import snowballstemmer
 
+from biolink.kb.arrays import check_ascending, check_range, mapped_array
+from biolink.kb.index_cache import cached
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
+from biolink.kb.sealed import Kind, checked_manifest, seal
+from biolink.kb.stems import ENDING_SHARE, JOINING, alike, is_word, stem
 
-__all__ = ["JOINING", "WordSets", "stem", "word_sets"]
+__all__ = ["KIND", "WordSets", "word_sets"]
 
-#: Words that join others, and do not count in names.
-JOINING = frozenset("of the in to with and or by for on from at".split())
 #: Words may stand for each other if this many concepts have names that differ in them only, and if
 #: these are at least this share of the names with the rarer word.
 _CONCEPTS, _SHARE = 5, 0.1
-#: Two words are forms of the same word if they begin with so many letters, and with this share of
-#: the letters of the longer one.
-_BEGINNING, _BEGINNING_SHARE = 4, 0.6
-#: The same share for a word that no name has.
-_ENDING_SHARE = 0.8
 #: Of the names with the same words but one, this many at most are compared with each.
 _NEIGHBOURS = 6
 #: At most this many sets of words are looked up for one text.
 _MOST_SETS = 64
 
-_STEMMER: Any = snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """The stem of a word in lower case.
-
-    >>> stem("abnormalities"), stem("abnormal"), stem("hands")
-    ('abnorm', 'abnorm', 'hand')
-    """
-    return str(_STEMMER.stemWord(word))
-
-
-def _is_word(text: str) -> bool:
-    """Whether a stem is a word, not a number or a code."""
-    return len(text) > 2 and text.isalpha()
-
-
-def _alike(first: str, second: str, share: float = _BEGINNING_SHARE) -> bool:
-    """Whether two stems are forms of the same word.
-
-    >>> _alike("patella", "patellar"), _alike("dysplast", "dysplasia"), _alike("hand", "finger")
-    (True, True, False)
-    """
-    common = sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
-    )
-    return common >= max(_BEGINNING, share * max(len(first), len(second)))
+#: The names whose words are counted together, and the words of texts whose stems are kept.
+_BLOCK, _KEPT = 200_000, 100_000
+KIND = Kind(
+    "biolink-words",
+    1,
+    "index of words",
+    ("stems.npy", "indptr.npy", "words.json"),
+    "build it again",
+)
 
 
 class WordSets:
@@ -79,59 +56,93 @@ class WordSets:
     ----------
     kb
         The knowledge base; of a subset, the whole base is taken.
-
-    Attributes
-    ----------
-    indptr, stems
-        The stems of name ``i`` are ``stems[indptr[i]:indptr[i + 1]]``, in ascending order: int64
-        [names + 1] and int32.
+    words
+        The stems; the position of each is its number.
+    stems, indptr
+        The numbers of the stems of name ``i`` are ``stems[indptr[i]:indptr[i + 1]]``, in ascending
+        order: int32, and int64 [names + 1].
 
     Examples
     --------
     >>> from biolink.kb import Concept
     >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the hand")])
-    >>> sets = WordSets(kb)
+    >>> sets = WordSets.build(kb)
     >>> [kb.name_at(i) for i in sets.names_of("abnormal hands")]
     ['abnormality of the hand']
     """
 
-    def __init__(self, kb: KnowledgeBase) -> None:
-        self.kb = kb.base
-        names = self.kb.normalised_names()
-        words = " \n ".join(names).split(" ")
-        self._number: dict[str, int] = {}
-        of_word = {word: self._new_number(word) for word in dict.fromkeys(words)}
-        numbers = np.array([of_word[word] for word in words], dtype=np.int64)
-        breaks = np.array([word == "\n" for word in words], dtype=np.int64)
-        counted = numbers >= 0
-        name_of = np.cumsum(breaks)
-        # In "on bipolar cell", the first word does not join others: such a name has no set.
-        first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
-        counted &= ~np.isin(name_of, name_of[first][~counted[first]])
-        name_of = name_of[counted]
-        pairs = np.unique(name_of * (len(self._number) + 1) + numbers[counted])
-        name_of, stems = np.divmod(pairs, len(self._number) + 1)
-        self.stems = stems.astype(np.int32)
-        self.indptr = np.searchsorted(name_of, np.arange(len(names) + 1))
+    def __init__(
+        self, kb: KnowledgeBase, words: Sequence[str], stems: np.ndarray, indptr: np.ndarray
+    ) -> None:
+        self.kb, self.stems, self.indptr = kb.base, stems, indptr
+        self._number = {word: number for number, word in enumerate(words)}
         # A random number for each stem; their sum tells a set, whatever the order.
-        self._random = np.random.default_rng(0).integers(
-            0, 2**64, len(self._number) + 1, dtype=np.uint64
-        )
-        sums = np.concatenate([[np.uint64(0)], np.cumsum(self._random[self.stems])])
-        self._sums = sums[self.indptr[1:]] - sums[self.indptr[:-1]]
+        self._random = np.random.default_rng(0).integers(0, 2**64, len(words) + 1, dtype=np.uint64)
+        sums = np.concatenate([[np.uint64(0)], np.cumsum(self._random[stems])])
+        self._sums = sums[indptr[1:]] - sums[indptr[:-1]]
         self._order = np.argsort(self._sums, kind="stable")
         self._at: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
         self._heads: dict[int, str] = {}
         self._choices: dict[str, tuple[tuple[int, int], ...]] = {}
 
-    def _new_number(self, word: str) -> int:
-        if word == "\n" or word in JOINING or not word:
-            return -1
-        return self._number.setdefault(stem(word), len(self._number))
+    @classmethod
+    def build(cls, kb: KnowledgeBase) -> WordSets:
+        """Find the stems of all names of the base, also if a subset is given."""
+        names = kb.base.normalised_names()
+        number: dict[str, int] = {}
+        of_word: dict[str, int] = {"\n": -1, "": -1} | dict.fromkeys(JOINING, -1)
+        all_numbers, all_sizes = [], []
+        for begin in range(0, len(names), _BLOCK):
+            words = " \n ".join([*names[begin : begin + _BLOCK], ""]).split(" ")
+            for word in dict.fromkeys(words):
+                if word not in of_word:
+                    of_word[word] = number.setdefault(stem(word), len(number))
+            numbers = np.array([of_word[word] for word in words], dtype=np.int32)
+            breaks = np.array([word == "\n" for word in words])
+            numbers, sizes = _sets(
+                numbers, np.cumsum(breaks) - breaks, min(_BLOCK, len(names) - begin)
+            )
+            all_numbers.append(numbers)
+            all_sizes.append(sizes)
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate([[], *all_sizes]))])
+        stems = np.concatenate([np.empty(0, dtype=np.int32), *all_numbers])
+        return cls(kb, list(number), stems, indptr.astype(np.int64))
+
+    def save(self, folder: Path, fingerprint: str) -> None:
+        """Write the sets into an existing folder; ``fingerprint`` is that of the names."""
+        np.save(folder / "stems.npy", self.stems)
+        np.save(folder / "indptr.npy", self.indptr)
+        words = json.dumps(list(self._number), ensure_ascii=False)
+        (folder / "words.json").write_text(words, encoding="utf-8")
+        seal(folder, KIND, {"fingerprint": fingerprint})
+
+    @classmethod
+    def load(cls, kb: KnowledgeBase, folder: Path, fingerprint: str) -> WordSets:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        KnowledgeBaseError
+            If the files are damaged, or were written for other names.
+        """
+        checked_manifest(folder, KIND, fingerprint)
+        stems = mapped_array(folder / "stems.npy", np.int32)
+        indptr = mapped_array(folder / "indptr.npy", np.int64)
+        try:
+            words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise KIND.damage(folder / "words.json", f"cannot be read ({error})") from None
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise KIND.damage(folder / "words.json", "is not a list of strings")
+        if len(indptr) != kb.name_slots + 1:
+            raise KIND.damage(folder / "indptr.npy", f"is not for {kb.name_slots:,} names")
+        check_ascending(folder / "indptr.npy", indptr, 0, len(stems))
+        check_range(folder / "stems.npy", stems, len(words))
+        return cls(kb, words, stems, indptr)
 
     @cached_property
     def _in_order(self) -> list[str]:
-        return sorted(filter(_is_word, self._number))
+        return sorted(filter(is_word, self._number))
 
     def choices(self, word: str) -> tuple[tuple[int, int], ...]:
         """The stems of names that a word may stand for, each with its cost.
@@ -142,6 +153,8 @@ class WordSets:
         """
         known = self._choices.get(word)
         if known is None:
+            if len(self._choices) >= _KEPT:
+                self._choices.clear()
             known = self._choices[word] = tuple(self._chosen(stem(word)))
         return known
 
@@ -150,11 +163,11 @@ class WordSets:
         if number is not None:
             yield number, 0
             yield from self.instead.get(number, ())
-        elif _is_word(wanted):
+        elif is_word(wanted):
             at = bisect_left(self._in_order, wanted)
             for other in self._in_order[max(0, at - 1) : at + 1]:
                 begins = wanted.startswith(other) or other.startswith(wanted)
-                if begins and _alike(wanted, other, _ENDING_SHARE):
+                if begins and alike(wanted, other, ENDING_SHARE):
                     yield self._number[other], 0
 
     def of_name(self, name_id: int) -> tuple[int, ...]:
@@ -191,7 +204,8 @@ class WordSets:
             zip(range(_MOST_SETS), product(*choices), strict=False),
             key=lambda item: sum(cost for _, cost in item[1]),
         )
-        least, found = 0, []
+        least = 0
+        found: list[int] = []
         for _, chosen in sets:
             cost = sum(cost for _, cost in chosen)
             if found and cost > least:
@@ -205,7 +219,8 @@ class WordSets:
 
         >>> from biolink.kb import Concept
         >>> kb = KnowledgeBase.from_concepts([Concept("1", "Cystic lung disease")])
-        >>> WordSets(kb).together(["lung", "cyst"]), WordSets(kb).together(["lung", "nodule"])
+        >>> sets = WordSets.build(kb)
+        >>> sets.together(["lung", "cyst"]), sets.together(["lung", "nodule"])
         (True, False)
         """
         names: set[int] | None = None
@@ -240,7 +255,7 @@ class WordSets:
 
         >>> from biolink.kb import Concept
         >>> kb = KnowledgeBase.from_concepts([Concept("1", "Localized skin lesion")])
-        >>> len(WordSets(kb).names_around("skin lesions", ["localized"]))
+        >>> len(WordSets.build(kb).names_around("skin lesions", ["localized"]))
         1
         """
         words = [word for word in normalise_name(text).split() if word not in JOINING]
@@ -268,10 +283,10 @@ class WordSets:
         instead: dict[int, list[tuple[int, int]]] = {}
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             first, second = divmod(pair, base)
-            cost = 0 if _alike(words[first], words[second]) else 1
+            cost = 0 if alike(words[first], words[second]) else 1
             rarer = min(frequency[first], frequency[second])
             often = count >= max(_CONCEPTS, _SHARE * rarer)
-            if all(map(_is_word, (words[first], words[second]))) and (often or not cost):
+            if all(map(is_word, (words[first], words[second]))) and (often or not cost):
                 instead.setdefault(first, []).append((second, cost))
                 instead.setdefault(second, []).append((first, cost))
         return {number: tuple(others) for number, others in instead.items()}
@@ -330,7 +345,7 @@ class WordSets:
 
         >>> from biolink.kb import Concept
         >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the hand")])
-        >>> WordSets(kb).head_of(0)
+        >>> WordSets.build(kb).head_of(0)
         'abnormality'
         """
         known = self._heads.get(name_id)
@@ -350,7 +365,37 @@ class WordSets:
 
 @lru_cache(maxsize=2)
 def _of_base(base: KnowledgeBase) -> WordSets:
-    return WordSets(base)
+    key = base.fingerprint
+    sets, _ = cached(
+        base,
+        "words",
+        key,
+        lambda folder, fingerprint, _: WordSets.load(base, folder, fingerprint),
+        lambda: WordSets.build(base),
+        lambda sets, folder: sets.save(folder, key),
+    )
+    return sets
+
+
+def _sets(numbers: np.ndarray, name_of: np.ndarray, names: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct stems of each name, and how many it has.
+
+    Parameters
+    ----------
+    numbers, name_of
+        The stem and the name of each word; the stem of a word that does not count is -1.
+    names
+        The number of names.
+    """
+    # In "on bipolar cell", the first word does not join others: such a name has no set.
+    first = np.searchsorted(name_of, np.arange(names))
+    begins_badly = numbers[first] < 0
+    counted = numbers >= 0
+    counted &= ~np.append(begins_badly, True)[np.minimum(name_of, names)]
+    base = int(numbers.max(initial=0)) + 1
+    pairs = np.unique(name_of[counted].astype(np.int64) * base + numbers[counted])
+    owners, stems = np.divmod(pairs, base)
+    return stems.astype(np.int32), np.bincount(owners, minlength=names)[:names]
 
 
 def word_sets(kb: KnowledgeBase) -> WordSets:

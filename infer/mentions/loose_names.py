@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from biolink.infer.mentions.spans import HYPHENS
 from biolink.infer.mentions.words import Words, may_join, singulars
-from biolink.kb.word_sets import JOINING, WordSets
+from biolink.kb.stems import JOINING
+from biolink.kb.word_sets import WordSets
 
 __all__ = ["LooseName", "loose_names"]
 
@@ -101,7 +102,7 @@ def loose_names(text: str, words: Words, sets: WordSets) -> Iterator[LooseName]:
     >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormal hand"), Concept("2", "Lip pits")])
     >>> text = "Abnormalities of the left hand and no pits of the lip"
     >>> words = words_of(text)
-    >>> found = loose_names(text, words, WordSets(kb))
+    >>> found = loose_names(text, words, WordSets.build(kb))
     >>> [text[words[name.first][0] : words[name.last][1]] for name in found]
     ['Abnormalities of the left hand', 'pits of the lip']
     """

@@ -55,7 +55,7 @@ def reworded(text: str, kb: KnowledgeBase, sets: WordSets) -> str | None:
     --------
     >>> from biolink.kb import Concept
     >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the ear")])
-    >>> reworded("ear and eye abnormalities", kb, WordSets(kb))
+    >>> reworded("ear and eye abnormalities", kb, WordSets.build(kb))
     'abnormality of the ear'
     """
     if kb.name_id(text) is not None:

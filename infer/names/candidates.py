@@ -43,8 +43,6 @@ FEATURES = (
     "taxon_fit",
     "taxon_written",
     "taxon_style",
-    "taxon_sentence_words",
-    "taxon_words_unsaid",
     "taxon_unsaid",
     "taxon_other",
     "taxon_order",
@@ -157,18 +155,15 @@ class Reading:
         result = []
         for mention in self.mentions:
             evidence: Mapping[str, Mapping[str, float]] = {}
-            near: Mapping[str, float] = {}
             if self.order:
                 evidence = self.taxa.evidence(mention.start, mention.end)
-                near = self.taxa.near(mention.start)
             known = (
                 mention.text,
                 mention.long_form,
                 tuple((taxon, *places.items()) for taxon, places in evidence.items()),
-                tuple(near.items()),
             )
             if known not in made:
-                made[known] = self._of_mention(mention, evidence, near)
+                made[known] = self._of_mention(mention, evidence)
             result.append(made[known])
         return result
 
@@ -236,7 +231,6 @@ class Reading:
         self,
         mention: Mention,
         evidence: Mapping[str, Mapping[str, float]],
-        near: Mapping[str, float],
     ) -> MentionCandidates:
         own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
         taught = self._taught(own_keys)
@@ -255,7 +249,7 @@ class Reading:
             values["context"] = math.log1p(len((names.words - own_words) & self.words))
             place = ""
             if self.order and self.view.taxa[row]:
-                of_taxon, place = self._by_taxon(mention, row, evidence, near)
+                of_taxon, place = self._by_taxon(mention, row, evidence)
                 values |= of_taxon
             places.append(place)
             features[i] = [values.get(name, 0.0) for name in FEATURES]
@@ -305,7 +299,6 @@ class Reading:
         mention: Mention,
         row: int,
         evidence: Mapping[str, Mapping[str, float]],
-        near: Mapping[str, float],
     ) -> tuple[dict[str, float], str]:
         """The features of a concept's species, and the strongest evidence for it."""
         taxon = self.view.taxa[row]
@@ -313,7 +306,6 @@ class Reading:
         place = next((place for place in PLACES if f"taxon_{place}" in values), "")
         likely = self.taxa.likelihoods
         values["taxon_words"] = max(likely.get(taxon, _LEAST), _LEAST) if likely else 0.0
-        values["taxon_sentence_words"] = max(near.get(taxon, _LEAST), _LEAST) if near else 0.0
         fit = self.fits.get(taxon, (0.0, 0.0, 0.0))
         values["taxon_fit"], values["taxon_written"], values["taxon_style"] = fit
         rank = self.order.index(taxon) if taxon in self.order else len(self.order)
@@ -321,7 +313,6 @@ class Reading:
         if not evidence:
             place = "unsaid"
             values["taxon_unsaid"] = float(rank == 0)
-            values["taxon_words_unsaid"] = values["taxon_words"]
         elif not place:
             values["taxon_other"] = 1.0
         if letter := _LETTER.match(mention.text):

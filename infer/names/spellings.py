@@ -89,6 +89,9 @@ def spellings(mention: str) -> tuple[tuple[str, str], ...]:
 def _made(mention: str) -> Iterator[tuple[str, str]]:
     whole = normalise_name(mention)
     yield whole, "exact"
+    # A genus may be abbreviated by more than one letter.
+    if match := re.fullmatch(r"([A-Z])[a-z]{1,3}\.? ?([a-z]{3,})", mention):
+        yield normalise_name(f"{match[1]} {match[2]}"), "letters"
     for name, letters in _spaced(whole):
         yield name, "letters" if letters else "spacing"
     for stripped in _stripped(mention):

@@ -280,6 +280,13 @@ def test_spans_of_a_group_are_linked(folders: dict[str, str]) -> None:
     assert not doc.ents and all(s._.links for s in doc.spans["found"])
 
 
+def test_nested_mentions_need_a_group_of_spans(folders: dict[str, str]) -> None:
+    doc = pipeline(folders, spans_key="all", nested=True)("cancer of the breast")
+    assert {s.text for s in doc.spans["all"]} >= {"cancer of the breast", "cancer"}
+    with pytest.raises(ConfigError, match="spans_key"):
+        pipeline(folders, nested=True)
+
+
 def test_settings_are_stored(folders: dict[str, str], tmp_path: Path) -> None:
     nlp = pipeline(folders, spans_key="sc", overwrite=True, mentions="add")
     nlp.to_disk(tmp_path / "pipeline")

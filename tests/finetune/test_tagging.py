@@ -21,6 +21,7 @@ from biolink.finetune.tagging import (
     tagged,
     train_tagger,
 )
+from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import TYPES, labels_of
 from biolink.infer.seen_documents import SeenDocuments
@@ -166,7 +167,7 @@ def test_a_model_gets_a_recogniser(tmp_path: Path, settings: Recognising) -> Non
         ]  # fmt: skip
         assert all(0.5 < (m.probability or 0) <= 1 for m in found.mentions)
     other = load(model=folder, kb=KnowledgeBase.from_concepts(CONCEPTS[:3]))
-    assert isinstance(other, Linker) and isinstance(other.recogniser, DictionaryRecogniser)
+    assert isinstance(other, Linker) and isinstance(other.recogniser, OpenRecogniser)
     with pytest.raises(ConfigError, match="expected mentions of the types"):
         run_recognising(settings, [Document("1", "aspirin")])
 

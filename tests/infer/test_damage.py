@@ -413,7 +413,7 @@ def test_files_that_may_be_missing(folder: Path, kb: KnowledgeBase) -> None:
         (folder / name).unlink()
         linked(folder, kb)
     linker = biolink.load(folder, kb)
-    assert type(linker.recogniser).__name__ == "DictionaryRecogniser"
+    assert type(linker.recogniser).__name__ == "OpenRecogniser"
     assert linker.calibration is None
 
 

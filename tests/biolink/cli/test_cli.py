@@ -188,6 +188,21 @@ def test_link_the_embedded_default(tmp_path: Path) -> None:
     assert sum(len(d.mentions) for d in documents) == 17
 
 
+def test_nested_mentions(tmp_path: Path) -> None:
+    file = tmp_path / "kb.tsv"
+    file.write_text("id\tname\nD1\tUlcerative colitis\nD2\tColitis\n")
+    options = ("link", "--text", "Ulcerative colitis.", "--kb", file)
+    done = run(*options, "--nested")
+    assert done.returncode == 0, done.stderr
+    (document,) = map(json.loads, done.stdout.splitlines())
+    assert [m["text"] for m in document["mentions"]] == ["Ulcerative colitis", "colitis"]
+    assert run(*options, "--nested", "--to", "html").stdout.count("<mark ") == 2
+    (document,) = map(json.loads, run(*options).stdout.splitlines())
+    assert [m["text"] for m in document["mentions"]] == ["Ulcerative colitis"]
+    done = run(*options, "--nested", "--recogniser", "spacy:blank:en")
+    assert done.returncode == 1
+
+
 def test_names_first() -> None:
     form = ("--method", "generate", "--names-first", "--top-k", 2)
     done = run("link", *form, stdin=b"Naloxone for asthma.")

@@ -20,7 +20,7 @@ def sets() -> WordSets:
         "Hand muscle", "Bone",
     )  # fmt: skip
     concepts = [Concept(str(i), name) for i, name in enumerate(names)]
-    return WordSets(KnowledgeBase.from_concepts(concepts))
+    return WordSets.build(KnowledgeBase.from_concepts(concepts))
 
 
 def found(sets: WordSets, text: str) -> list[tuple[str, str]]:

@@ -49,12 +49,12 @@ def kb() -> KnowledgeBase:
     ],
 )
 def test_reworded(kb: KnowledgeBase, text: str, name: str | None) -> None:
-    assert reworded(text, kb, WordSets(kb)) == name
+    assert reworded(text, kb, WordSets.build(kb)) == name
 
 
 def test_only_names_of_the_subset_count(kb: KnowledgeBase) -> None:
     part = kb.subset(ids=["7"])
-    assert reworded("ear abnormalities", part, WordSets(kb)) is None
+    assert reworded("ear abnormalities", part, WordSets.build(kb)) is None
 
 
 @pytest.mark.parametrize(
