@@ -29,6 +29,7 @@ from biolink.finetune.tagging import Tagged, recogniser_optimisation, tagged, tr
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import STOP_NAMES, TAGGER, stop_names_of
 from biolink.kb.model_folder import renew_seal
@@ -160,14 +161,17 @@ def main() -> None:
 
     rng = random.Random(0)
     everything: list[Tagged] = []
+    seen: list[Document] = []
     for corpus in training_corpora(arguments.data, dictionaries[0]):
         texts = drawn(texts_of(corpus), corpus.times, rng)
         everything += texts
+        seen += corpus.documents
         size = sum(len(text.pieces.ids) for text in texts)
         logging.info("%s: %d texts, %d word pieces", corpus.name, len(texts), size)
     last = rng.sample(everything, round(LAST_SHARE * len(everything)))
     for corpus in final_corpora(arguments.data):
         last += drawn(texts_of(corpus), LAST_TIMES, rng)
+        seen += corpus.documents
 
     def trained(
         name: str, texts: Sequence[Tagged], steps: int, lr: float, start: Tagger | None = None
@@ -185,6 +189,7 @@ def main() -> None:
     trained("last", last, LAST_STEPS, LAST_LR, tagger).save(out / TAGGER)
     shutil.copy(out / TAGGER, target / "model" / TAGGER)
     renew_seal(target / "model" / TAGGER)
+    write_seen_documents(target / "model", seen)
     for name in NAMED_KINDS.values():
         shutil.copy(out / f"{name}_{STOP_NAMES}", target / "kinds")
     report(tagger, model, dictionaries, arguments.data)
