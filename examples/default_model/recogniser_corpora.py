@@ -42,6 +42,7 @@ LINNAEUS = "corpora/linnaeus/Linnaeus_Train.PubTator.gz"
 BIOID = "corpora/bioid_cellline/BioID_CellLine_Train.PubTator.gz"
 MEDMENTIONS = "corpora/medmentions/st21pv_{}_reconstructed.PubTator.gz"
 CRAFT_TEST = "corpora/craft/craft_test.PubTator.gz"
+GENE_TESTS = (NLM_GENE.format("Test"), GNORMPLUS.format("Test"), TMVAR_TEST)
 GSC = "corpora/gsc_plus/GSCplus_dev.PubTator.gz"
 
 #: Corpora without a development set, a tenth of whose articles is held out -> the kind they mark.
@@ -161,7 +162,7 @@ def final_corpora(data: Path) -> list[Corpus]:
 
     None is a test document, and what is held out of :data:`TENTHS` stays out.
     """
-    tested = [d for name in (*TEST, *_GENE_TESTS) for d in read_documents(data / name)]
+    tested = [d for name in (*TEST, *GENE_TESTS) for d in read_documents(data / name)]
     sets = development_sets(data)[: -len(TENTHS)]
     return [replace(corpus, documents=without(corpus.documents, tested)) for corpus in sets]
 
@@ -194,12 +195,9 @@ def species_words(documents: Iterable[Document]) -> tuple[re.Pattern[str], froze
     return pattern, frozenset(w for w in words if w not in marked and words[w] >= _UNMARKED)
 
 
-_GENE_TESTS = (NLM_GENE.format("Test"), GNORMPLUS.format("Test"), TMVAR_TEST)
-
-
 def _excluded() -> list[str]:
     """The files of all development and test sets."""
-    parts = [*DEVELOPMENT, *TEST, BIORED.format("Dev"), *_GENE_TESTS]
+    parts = [*DEVELOPMENT, *TEST, BIORED.format("Dev"), *GENE_TESTS]
     return [*parts, MEDMENTIONS.format("test"), *CRAFT[1:], CRAFT_TEST, GSC]
 
 
