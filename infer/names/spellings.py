@@ -73,8 +73,8 @@ def spellings(mention: str) -> tuple[tuple[str, str], ...]:
 
     >>> spellings("NRG-1")[:2]
     (('nrg 1', 'exact'), ('nrg1', 'spacing'))
-    >>> [name for name, kind in spellings("TGFb1") if kind == "letters"][0]
-    'tgfbeta1'
+    >>> dict(spellings("TGFb1"))["tgfbeta1"]
+    'letters'
     >>> dict(spellings("p53 protein"))["p53"]
     'affix'
     """
