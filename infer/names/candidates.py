@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from biolink.documents import Document, Mention
-from biolink.infer.names.spellings import KINDS
+from biolink.infer.names.spellings import KINDS, shorter_keys
 from biolink.infer.names.taxa import PLACES, TaxaInText
 from biolink.infer.names.view import Memory, NameView, cased_key, describing_words, key_of
 
@@ -190,10 +190,15 @@ class Reading:
         size = len(texts)
         return {t: (named[t] / size, written[t] / size, styled[t] / size) for t in named}
 
-    def _taught(self, own_keys: Iterable[str]) -> _Taught:
+    def _taught(self, mention: Mention, own_keys: Iterable[str]) -> _Taught:
+        counts = self.memory.counts
+        keys = [key for key in own_keys if counts.get(key)]
+        if not keys:
+            # The first name within the mention that documents link.
+            keys = [key for key in shorter_keys(mention.text) if counts.get(key)][:1]
         rows: Counter[int] = Counter()
-        for key in own_keys:
-            for concept_id, count in self.memory.counts.get(key, {}).items():
+        for key in keys:
+            for concept_id, count in counts[key].items():
                 row = self.view.row_of(concept_id)
                 if row is not None:
                     rows[row] += count
@@ -212,8 +217,9 @@ class Reading:
             if kind < reached.kind:
                 reached.name_id = name_id
         for row in taught.rows:
-            if row not in found and (name_id := view.first_name(row)) is not None:
-                found[row] = _Reached(name_id)
+            first = view.first_name(row)
+            if row not in found and first is not None:
+                found[row] = _Reached(first)
         # Genes of other species have the same symbol, even if their synonyms are not listed.
         for row, reached in list(found.items()):
             for other, name_id in view.namesakes(row):
@@ -233,7 +239,7 @@ class Reading:
         evidence: Mapping[str, Mapping[str, float]],
     ) -> MentionCandidates:
         own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
-        taught = self._taught(own_keys)
+        taught = self._taught(mention, own_keys)
         found = self._found(mention, taught)
         own_words = describing_words(f"{mention.text} {mention.long_form or ''}")
         others = {key: count for key, count in self.keys.items() if key not in own_keys}
