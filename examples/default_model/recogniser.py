@@ -39,7 +39,7 @@ from biolink.kinds import NAMED_KINDS
 STEPS, LR = 1000, 3e-4
 #: The last steps, with the development documents: their number and learning rate, how often each
 #: development document is read, and the share of all other texts that is read beside them.
-LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 400, 2e-4, 4, 0.15
+LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 300, 2e-4, 4, 0.1
 #: The shares of texts that are read with the dictionary of diseases and chemicals alone, and with
 #: none: the dictionaries of further kinds, and those of another base, are not always there.
 WITH_ONE, WITH_NONE = 0.25, 0.15
