@@ -118,14 +118,13 @@ def main() -> None:
         some = order[begin : begin + 2048]
         reduced = embed([names[i] for i in some]) @ like.projection
         vectors[some] = reduced / np.linalg.norm(reduced, axis=1, keepdims=True)
-    pick = random.Random(0).sample
     labels = ("NCBI disease", "BC5CDR")
     sets = dict(zip(labels, development_documents(given.data), strict=True))
     sizes = dict.fromkeys(labels, given.documents)
     sets |= unseen_documents(given.data, kb)
     counts = {}
     for label, of_set in sets.items():
-        some_documents = pick(of_set, min(len(of_set), given.documents))
+        some_documents = random.Random(0).sample(of_set, min(len(of_set), given.documents))
         most = sizes.get(label, given.documents // 2)
         counts[label] = tasks_of(linker, some_documents[:most])
     print(machine(), {label: of_set.total() for label, of_set in counts.items()})

@@ -30,7 +30,15 @@ from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_flag, need_path, options_of, texts_of
-from biolink.kb.model_files import CALIBRATION, SETTINGS, TAGGER, damaged, has_file, stop_names_of
+from biolink.kb.model_files import (
+    CALIBRATION,
+    SETTINGS,
+    STOP_NAMES,
+    TAGGER,
+    damaged,
+    has_file,
+    stop_names_of,
+)
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
 from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
@@ -228,23 +236,24 @@ def _name_options(
 
 def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> KindsLinker:
     """The embedded default for some kinds of entities, of which one is not the main linker's."""
-    others = []
+    folder = EMBEDDED / "kinds"
+    others, dictionaries = [], []
     for kind, name in NAMED_KINDS.items():
         if kind in kinds:
-            folder = EMBEDDED / "kinds"
             kb = KnowledgeBase.open(folder / f"{name}.kb")
             ranker = NameRanker.load(folder / f"{name}.json")
             own = options if kind == "Gene" else replace(options, taxa=())
             others.append(NameLinker(kb, ranker, own, main.nil))
+            stops = stop_names_of(folder, f"{name}_{STOP_NAMES}")
+            dictionaries.append(DictionaryRecogniser(kb, stops))
     recogniser = main.recogniser
     if isinstance(recogniser, TrainedRecogniser):
-        stops = stop_names_of(main.model.folder)
         recogniser = TrainedRecogniser(
             recogniser.tagger,
             recogniser.tokenizer,
             recogniser.dictionary,
             recogniser.kb,
-            [DictionaryRecogniser(other.kb, stops) for other in others],
+            dictionaries,
             kinds,
             recogniser.nested,
         )

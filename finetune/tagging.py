@@ -196,7 +196,7 @@ def _allowed(
     allowed[np.ix_(outside, np.array(unmarked, dtype=int))] = True
     for start, end, kind in unsure:
         inside = (pieces.offsets[:, 0] < end) & (pieces.offsets[:, 1] > start)
-        of_kind = [labels.index(f"{mark}-{kind}") for mark in "BI"]
+        of_kind = np.array([labels.index(f"{mark}-{kind}") for mark in "BI"])
         allowed[np.ix_(np.flatnonzero(inside & (annotated == 0)), of_kind)] = True
     return allowed
 

@@ -153,26 +153,28 @@ def is_of(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds)
 
 
-def stop_names_of(folder: Path | None) -> list[str]:
+def stop_names_of(folder: Path | None, name: str = STOP_NAMES) -> list[str]:
     """Return the names that are usually ordinary words, judging by the training documents.
 
     Parameters
     ----------
     folder
         A model folder, or None. The list is empty without a folder or without the file.
+    name
+        The name of the file. Default: :data:`STOP_NAMES`.
 
     Raises
     ------
     ModelError
         If the file is damaged.
     """
-    file = None if folder is None else folder / STOP_NAMES
+    file = None if folder is None else folder / name
     if file is None or not has_file(file):
         return []
     names: list[str] = json_of(file, list)
-    for name in names:
-        if not isinstance(name, str):
-            raise damaged(file, f"it holds {str(name)[:40]!r}, expected names")
+    for written in names:
+        if not isinstance(written, str):
+            raise damaged(file, f"it holds {str(written)[:40]!r}, expected names")
     return names
 
 

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from biolink import Document, KnowledgeBase, Mention
+from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.rank.features import CONTEXTUAL, FEATURES, Candidates, column_of
+from biolink.kb import Concept
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +57,60 @@ def test_no_held_out_document_is_used_for_training(
         for document in read_corpus(data_folder, name):
             assert document.id not in ids
             assert document.text.splitlines()[0] not in titles
+
+
+@pytest.mark.corpus
+def test_the_recogniser_learns_from_no_held_out_document(
+    data_folder: Path, recipe: Callable[[str], ModuleType]
+) -> None:
+    """Neither by id nor by title; the held-out tenths stay out of the last steps, too."""
+    corpora = recipe("recogniser_corpora")
+    read = recipe("corpora").read_documents
+    dictionary = DictionaryRecogniser(KnowledgeBase.from_concepts([Concept("1", "aspirin")]))
+    training = corpora.training_corpora(data_folder, dictionary)
+    assert [len(corpus.documents) for corpus in training] == [
+        220, 490, 590, 321, 430, 429, 573, 72, 2716, 5349, 91, 2634, 60,
+    ]  # fmt: skip
+    tests = [data_folder / name for name in (*corpora.TEST, *corpora.GENE_TESTS, corpora.GSC)]
+    tested = {d.id for file in tests for d in read(file)}
+    development = corpora.development_sets(data_folder)
+    tenths = {d.id for c in development if c.name.startswith("a tenth") for d in c.documents}
+    assert len(tenths) == 66 + 8 + 855 + 7
+    held_out = tested | {d.id for corpus in development for d in corpus.documents}
+    titles = {d.text.splitlines()[0] for c in development for d in c.documents}
+    for corpus in training:
+        assert held_out.isdisjoint(d.id for d in corpus.documents), corpus.name
+        assert titles.isdisjoint(d.text.splitlines()[0] for d in corpus.documents), corpus.name
+    for corpus in corpora.final_corpora(data_folder):
+        assert corpus.documents
+        assert (tested | tenths).isdisjoint(d.id for d in corpus.documents), corpus.name
+
+
+def test_biored_decides_what_species_are(recipe: Callable[[str], ModuleType]) -> None:
+    text = "patients and children: children of patients, mice"
+    species = [
+        Mention(text.index(word), text.index(word) + len(word), word, "OrganismTaxon")
+        for word in ("patients", "mice")
+    ]
+    marked = Document("1", text, mentions=tuple(species))
+    names, never = recipe("recogniser_corpora").species_words([marked])
+    # Patients are marked once of two times.
+    assert names.findall("Mice, children, patients, inpatients") == ["Mice", "patients"]
+    assert never == {"children"}
+
+
+def test_f1_counts_spans_that_may_be_left_out_only_if_marked(
+    recipe: Callable[[str], ModuleType],
+) -> None:
+    corpora, recogniser = recipe("recogniser_corpora"), recipe("recogniser")
+    text = "patients with E. coli and mice"
+    gold = Document("1", text, mentions=(Mention(14, 21, "E. coli", "Species"),))
+    found = gold.with_mentions(
+        Mention(a, b, text[a:b], "Species") for a, b in ((0, 8), (14, 21), (26, 30))
+    )
+    open_spans = [(0, 8, "Species"), (14, 21, "Species")]
+    corpus = corpora.Corpus("S800", [gold], ("Species",), unsure=lambda document: open_spans)
+    assert recogniser.measured([found], corpus)["Species"] == (0.5, 1.0, pytest.approx(2 / 3))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from corpora_of_kinds import corpora_of
 from species_words import DEPMAP
 
 from biolink.documents import Document
-from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
+from biolink.infer.mentions.abbreviations import may_be_short
 from biolink.infer.names.view import key_of
 from biolink.kb import Concept, KnowledgeBase, normalise_name
 from biolink.kb.build import united
@@ -60,25 +60,32 @@ SOURCES = {
     },
 }
 
-#: Genes without a name that a text would use: predicted ones and clones.
+#: Genes without a name that a text would use: predicted ones, clones, and the hundreds of receptors
+#: of smell.
 _UNNAMED = re.compile(
-    r"LOC\d+|Gm\d+|RGD\d+|AABR\d+.*|\d{6}\w\d\dRik|[A-Z]{1,2}\d{5,6}|Mir\d+.*-ps.*|.*-ps\d*|"
-    r"(?:RP|CT[ABCD]|XX|AC|AL|AP)\d*-?\d+[\w.]*\.\d+|"
-    r"(?:si|zgc|im|wu|zmp|sb):.*|"
-    r"CR\d+|.*:CR\d+|asRNA:.*|lncRNA:.*|tRNA:.*|.*rRNA.*:.*|snoRNA:.*|"
-    r"ENS[A-Z]*\d+.*|n-[A-Z]\w+|Mt[a-z]|trna.*|tRNA.*|TR[A-Z]-.*"
+    r"LOC\d+|Gm\d+|RGD\d+|AABR\d+.*|[A-Z0-9]{7,10}Rik|[A-Z]{1,2}\d{5,6}|Mir\d+.*-ps.*|.*-ps\d*|"
+    r"(?:RP|CT[ABCD]|XX|AC|AL|AP)\d*-?\d+[\w.]*\.\d+|(?:si|zgc|im|wu|zmp|sb|cb):.*|"
+    r"CG\d+|CR\d+|.*:CR\d+|asRNA:.*|lncRNA:.*|tRNA:.*|.*rRNA.*:.*|snoRNA:.*|LINC\d+|"
+    r"ENS[A-Z]*\d+.*|n-[A-Z]\w+|Mt[a-z]|trna.*|tRNA.*|TR[A-Z]-.*|"
+    r"Olr\d+|Olfr\d+|Or\d+\w*|or\d+\w*|Vom\d?r\d+|Vmn\dr\d+|Zfp\d+-ps\d*"
 )
 #: Names of clones, transcripts and records, and empty phrases.
 _NAMELESS = re.compile(
-    r"(?:[A-Z]{1,2}\d{5,6}|[A-Za-z]+\\\w+.*|CG\d+-P[A-Z]+|.*-P[A-Z]{1,2}|EG:.*|"
-    r"(?:RP|CT[ABCD]|XX)\d*-\d+\w+\.\d+|(?:si|zgc|im|wu|zmp|sb|id|etID|cb|fb|fc|fd|fe|fi|fj|fk)"
-    r":?\w*\d\w*(?:\.\d)?|LOC\d+|\d{6}\w\d\dRik|[a-z]{2}\d{2}[a-z]\d{2}|EC \d+.*|"
+    r"(?:[A-Z]{1,2}\d{5,6}|[A-Za-z]+\\\w+.*|Dmel_.*|Dm_.*|CG\d+|CG\d+[-/].*|.*-P[A-Z]{1,2}|EG:.*|"
+    r"(?:RP|CT[ABCD]|XX)\d*-\d+\w+\.\d+|LOC\d+|RGD\d+|[A-Z0-9]{7,10}Rik|EC \d+.*|Olr\d+|"
     r"RIKEN cDNA.*|expressed sequence .*|cDNA sequence .*|DNA segment,.*|hypothetical.*|"
     r"predicted gene.*|.*uncharacteri[sz]ed.*|novel protein.*|similar to .*|.*LOC\d+.*|"
     r"epididymis (?:secretory|luminal|tissue).*|testicular tissue.*|HEL-[\w-]+|HEL-S-\w+|"
-    r"BC\d{6}|DKFZ\w+|BG\d{5}|BEST:\w+|l\(\d\)\w+|anon-.*|clone .*|MGC:?\d+|"
-    r".*\(pseudogene\).*|.*Drosophila melanogaster.*|.*(?:isoform|transcript) .*)",
+    r"BC\d{6}|DKFZ\w+|FLJ\d+|BG\d{5}|BEST:\w+|BcDNA.*|l\(\d\)\w+|anon-.*|clone .*|MGC:?\d+|"
+    r"long intergenic non-protein.*|.*antisense RNA(?: \d+)?(?: \(.*)?|NCRNA\d+|TCONS_\d+|"
+    r".*\(pseudogene\).*|.*Drosophila melanogaster.*|.*(?:isoform|transcript) .*|"
+    r"olfactory receptor.*|.* homolog \(\w.*\)|(?:protein|gene) \w+ homolog)",
     re.IGNORECASE,
+)
+#: The names of clones of the zebrafish.
+_CLONE = re.compile(
+    r"(?:si|zgc|im|wu|zmp|sb|id|hm|cb|etID|cssl):?.*\d.*|f[a-z]\d{2}[a-z]\d{2}|[a-z]{2}\d{2}[a-z]\d{2}|"
+    r"cb\d+|sr:.*"
 )
 #: Codes of cells in repositories, and lines that were made from another one by editing a gene.
 _REPOSITORY = re.compile(r"(?:GM|HG|NA|AG|ND|WG|IMR-|CS|CW|HVRDe|RRS|RST|BGA)\d{4,}\w*")
@@ -86,8 +93,11 @@ _DERIVED = re.compile(
     r"\(-\)|\bKO\b|-KO-|BayGenomics|Abcam|Ubigene|clone ?\d|^HPSI\d|^SEES3|i\d{3}-\w+$|^PPMI|"
     r"^(?:DSHB|PCRP|PAb|PMab)|eGFP-"
 )
-#: The greatest length of a name in characters; longer ones are definitions.
-_LONGEST = 60
+#: Species -> the greatest length of a name in characters. Longer names take much space and are
+#: rarely written, the less so the less a species is studied; training documents spell out the full
+#: names of 4 genes of zebrafish. A gene of another species is also found by the names of the human
+#: gene of the same symbol.
+_LONGEST = {"9606": 55, "10090": 50, "10116": 40, "7955": 10, "7227": 30}
 #: The types of genes that texts name. Pseudogenes, loci of traits and genes of transfer RNA make
 #: up half of the files and 1 % of the annotated mentions.
 _NAMED_TYPES = {"protein-coding", "ncRNA", "other"}
@@ -140,10 +150,17 @@ def pruned_gene(concept: Concept) -> Concept | None:
         return None
     if re.search(r"(?<![/])pseudogene", " ".join(concept.synonyms[:1])):
         return None
+    longest = _LONGEST.get(concept.taxon, 0)
+    clone = _CLONE if concept.taxon == "7955" else None
     names = distinct(
         name
         for name in concept.names
-        if name == concept.name or not (_NAMELESS.fullmatch(name) or len(name) > _LONGEST)
+        if name == concept.name
+        or not (
+            _NAMELESS.fullmatch(name)
+            or len(name) > longest
+            or (clone is not None and clone.fullmatch(name))
+        )
     )
     return replace(concept, name=names[0], synonyms=names[1:], types=("Gene",), xrefs=(), source="")
 
@@ -151,29 +168,36 @@ def pruned_gene(concept: Concept) -> Concept | None:
 def taught(kb: KnowledgeBase, documents: Iterable[Document]) -> Iterator[Concept]:
     """Yield the concepts with the names that training documents give them.
 
-    A name counts if documents use it twice and mostly for one concept, and if it is no name of
-    another one. A concept that the base lacks is added if it is named twice.
+    A name counts if documents use it mostly for one concept and it is no name of another one. A
+    short form must occur twice, and a name of another concept three times. A concept that the base
+    lacks is added if it has such a name.
     """
     counts: dict[str, Counter[str]] = {}
     written: dict[str, Counter[str]] = {}
     for document in documents:
-        for mention in expand_document(document, find_abbreviations).mentions:
-            name = mention.long_form or mention.text
+        for mention in document.mentions:
+            name = mention.text
             ids = {kb.resolve(i) or kb.bare_id(i) for i in mention.concept_ids}
             if (key := normalise_name(name)) and len(ids) == 1:
                 counts.setdefault(key, Counter()).update(ids)
                 written.setdefault(key, Counter())[name] += 1
-    names: dict[str, list[str]] = {}
+    names: dict[str, dict[str, int]] = {}
     for key, linked in counts.items():
         (concept_id, count), *_ = linked.most_common(1)
+        name = written[key].most_common(1)[0][0]
         owners = {concept.id for concept in kb.lookup(key)}
-        if count >= 2 and count > 0.7 * linked.total() and owners <= {concept_id}:
-            names.setdefault(concept_id, []).append(written[key].most_common(1)[0][0])
+        least = 1 if owners <= {concept_id} and not may_be_short(name) else 2
+        if not owners <= {concept_id}:
+            least = 3
+        if count >= least and count > 0.7 * linked.total():
+            names.setdefault(concept_id, {})[name] = count
     (kind,) = kb.types
     for concept in kb:
-        added = names.pop(concept.id, [])
+        added = names.pop(concept.id, {})
         yield replace(concept, synonyms=distinct((*concept.names, *added))[1:])
-    for concept_id, (first, *others) in sorted(names.items()):
+    for concept_id, given in sorted(names.items()):
+        # A short form or an adjective is not the preferred name if there is another one.
+        first, *others = sorted(given, key=lambda name: (may_be_short(name), -given[name], name))
         yield Concept(concept_id, first, tuple(others), types=(kind,), source="documents")
 
 
@@ -202,7 +226,9 @@ def of_species(data: Path) -> Iterator[Concept]:
         yield replace(concept, name=written, types=("Species",))
     for synonyms in ("common_name", "synonym"):
         for concept in read_concepts(data / SPECIES, "table", synonyms=synonyms, **table):
-            yield replace(concept, types=("Species",))
+            # A strain is rarely written as the list has it: "Erwinia tasmaniensis (strain Et1/99)".
+            if not re.search(r"\((?:strain|isolate) ", concept.name):
+                yield replace(concept, types=("Species",))
 
 
 def of_cell_lines(data: Path) -> Iterator[Concept]:
@@ -220,12 +246,12 @@ def of_cell_lines(data: Path) -> Iterator[Concept]:
         names = [name for name in distinct(concept.names) if not _REPOSITORY.fullmatch(name)]
         if not names or _DERIVED.search(names[0]):
             continue
-        # A line of one name is kept if the name is short, as the names of lines in use are.
-        if len(names) == 1 and (len(names[0]) > 12 or re.search(r"\d{4}", names[0])):
-            continue
         concept = replace(concept, name=names[0], synonyms=tuple(names[1:]))
         accession = "CVCL_" + concept.id.partition(":")[2]
         human = any(key_of(name) in from_depmap for name in concept.names)
+        # Lines that are in wide use are written in several ways.
+        if len(names) == 1 and not human:
+            continue
         yield replace(
             concept,
             id=accession,
@@ -249,7 +275,7 @@ def built(data: Path, kind: str, concepts: Iterable[Concept], prefix: str) -> Kn
 
 def genes(data: Path) -> KnowledgeBase:
     """The genes, under ids of NCBI Gene."""
-    kept = [gene for gene in map(pruned_gene, of_genes(data)) if gene is not None]
+    kept = [gene for gene in map(pruned_gene, of_genes(data)) if gene and gene.taxon in TAXA]
     # Genes of the same symbol stand side by side, so that the files can be compressed well.
     kept.sort(
         key=lambda gene: (

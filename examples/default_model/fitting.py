@@ -383,8 +383,9 @@ half precision) that links mentions of diseases and chemicals.
   of the first two. Nothing of CTD's or UMLS's was used.
 - `annotations.json`: how these documents link each mention. `abbreviations.json`: how often the
   texts define a short form.
-- `tagger.safetensors`: the recogniser of diseases and chemicals, four layers of its own on this
-  encoder (`examples/default_model/recogniser.py`), trained on the same corpora without NLM-Chem.
+- `tagger.safetensors`: the recogniser of six kinds of entities and of concepts, four layers of its
+  own on this encoder (`examples/default_model/recogniser.py`), trained on the corpora that
+  `examples/default_model/recogniser_corpora.py` names.
 - Weights of the combined score: fitted by `examples/default_model/{program}` on the sets that
   `biolink.json` names with their figures; none is of a test set.
 - Knowledge base fingerprint: `{fingerprint}`

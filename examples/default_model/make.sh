@@ -11,4 +11,6 @@ here=$(dirname "$0")
 [ -d "$out/final/kb" ] || python "$here/build_kb.py" --data "$data" --out "$out"
 python "$here/train.py" --data "$data" --out "$out" --minilm "$minilm" --device "$device"
 python "$here/finish.py" --data "$data" --out "$out" --target "$target"
-python "$here/recogniser.py" --data "$data" --out "$out" --target "$target" --device "$device"
+[ -d "$out/kinds" ] || python "$here/build_kinds.py" --data "$data" --out "$out/kinds"
+python "$here/recogniser.py" --data "$data" --out "$out/recogniser" --bases "$out/kinds" \
+    --target "$target" --device "$device"

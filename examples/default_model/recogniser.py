@@ -1,12 +1,13 @@
 """Train the embedded recogniser on the shipped model's encoder.
 
     python examples/default_model/recogniser.py --data ../shared/data --out build/recogniser \
-        --bases build/kinds --model biolink/embedded/model --kb biolink/embedded/kb [--bf16]
+        --bases build/kinds --target biolink/embedded [--bf16]
 
 The program prints precision, recall and F1 by kind on the development documents for a recogniser
 that was trained without them, beside those of the dictionaries alone. The recogniser that it writes
-to ``OUT/tagger.safetensors`` was then trained on them as well, for a few more steps. If the program
-is run again after an interruption, it continues.
+beside the model, and to OUT, was then trained on them as well, for a few more steps. The names that
+the dictionaries of BASES leave out are written to OUT, and beside the bases of TARGET. If the
+program is run again after an interruption, it continues.
 """
 
 from __future__ import annotations
@@ -15,28 +16,30 @@ import argparse
 import json
 import logging
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fitting import stop_names
-from recogniser_corpora import Corpus, development_sets, final_documents, training_corpora
+from recogniser_corpora import Corpus, development_sets, final_corpora, training_corpora
 
 from biolink.documents import Document
 from biolink.finetune.tagging import Tagged, recogniser_optimisation, tagged, train_tagger
-from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import TAGGER, stop_names_of
+from biolink.kb.model_files import STOP_NAMES, TAGGER, stop_names_of
+from biolink.kb.model_folder import renew_seal
 from biolink.kb.types import KINDS
+from biolink.kinds import NAMED_KINDS
 
-#: The bases of further kinds, each with a dictionary of its own.
-BASES = {"Gene": "genes.kb", "Species": "species.kb", "CellLine": "cell_lines.kb"}
-STEPS, LR = 1600, 3e-4
+STEPS, LR = 1000, 3e-4
 #: The last steps, with the development documents: their number and learning rate, how often each
-#: development document is read, and the share of the other texts that is read beside them.
-LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 150, 1e-4, 2, 0.05
+#: development document is read, and the share of all other texts that is read beside them.
+LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 400, 2e-4, 4, 0.15
 #: The shares of texts that are read with the dictionary of diseases and chemicals alone, and with
 #: none: the dictionaries of further kinds, and those of another base, are not always there.
 WITH_ONE, WITH_NONE = 0.25, 0.15
@@ -46,25 +49,25 @@ BATCH = 32
 def dictionaries_of(
     model: LinkingModel, embedded: Path, bases: Path, out: Path, data: Path
 ) -> list[DictionaryRecogniser]:
-    """Return the dictionaries of all bases, without the names that are usually ordinary words."""
-    main = DictionaryRecogniser(KnowledgeBase.open(embedded), stop_names_of(model.folder))
-    file = out / "stop_names.json"
-    if not file.exists():
-        corpora = training_corpora(data, main)
-        learned = {}
-        for kind, name in BASES.items():
-            of_kind = [c.documents for c in corpora if kind in c.marked]
-            wanted = [
-                [d.with_mentions(m for m in d.mentions if m.type == kind) for d in documents]
-                for documents in of_kind
+    """Return the dictionaries of all bases, without the names that are usually ordinary words.
+
+    These names are learned from the training documents and kept in ``out``.
+    """
+    dictionaries = [DictionaryRecogniser(KnowledgeBase.open(embedded), stop_names_of(model.folder))]
+    corpora: list[Corpus] = []
+    for kind, name in NAMED_KINDS.items():
+        kb = KnowledgeBase.open(bases / f"{name}.kb")
+        file = out / f"{name}_{STOP_NAMES}"
+        if not file.exists():
+            corpora = corpora or training_corpora(data, dictionaries[0])
+            of_kind = [
+                [d.with_mentions(m for m in d.mentions if m.type == kind) for d in c.documents]
+                for c in corpora
+                if kind in c.marked
             ]
-            learned[kind] = stop_names(wanted, KnowledgeBase.open(bases / name))
-        file.write_text(json.dumps(learned, indent=0), encoding="utf-8")
-    stops = json.loads(file.read_text(encoding="utf-8"))
-    return [
-        main,
-        *(DictionaryRecogniser(KnowledgeBase.open(bases / BASES[k]), stops[k]) for k in BASES),
-    ]
+            file.write_text(json.dumps(stop_names(of_kind, kb), indent=0), encoding="utf-8")
+        dictionaries.append(DictionaryRecogniser(kb, stop_names_of(out, file.name)))
+    return dictionaries
 
 
 def drawn(texts: Sequence[Tagged], times: float, rng: random.Random) -> list[Tagged]:
@@ -85,16 +88,18 @@ def drawn(texts: Sequence[Tagged], times: float, rng: random.Random) -> list[Tag
     return result
 
 
-def measured(
-    found: Sequence[Document], gold: Sequence[Document], kinds: Sequence[str]
-) -> dict[str, tuple[float, float, float]]:
-    """Return precision, recall and F1 of exact spans by kind, and of all kinds together."""
+def measured(found: Sequence[Document], gold: Corpus) -> dict[str, tuple[float, float, float]]:
+    """Return precision, recall and F1 of exact spans by kind, and of all kinds together.
+
+    Spans that the corpus may have left unmarked do not count if they are not marked.
+    """
     result = {}
-    for name, wanted in (*((kind, (kind,)) for kind in kinds), ("all", kinds)):
+    for name, wanted in (*((kind, (kind,)) for kind in gold.marked), ("all", gold.marked)):
         right = guessed = marked = 0
-        for one, other in zip(found, gold, strict=True):
-            spans = {(m.start, m.end, m.type) for m in one.mentions if m.type in wanted}
+        for one, other in zip(found, gold.documents, strict=True):
             truth = {(m.start, m.end, m.type) for m in other.mentions if m.type in wanted}
+            spans = {(m.start, m.end, m.type) for m in one.mentions if m.type in wanted}
+            spans -= set(gold.unsure(other)) - truth
             right += len(spans & truth)
             guessed += len(spans)
             marked += len(truth)
@@ -109,22 +114,25 @@ def report(
     """Print a table for the development documents of each corpus."""
     print("| documents | kind | dictionary | recogniser | without further dictionaries |")
     print("| --- | --- | --- | --- | --- |")
-    for name, (documents, kinds) in development_sets(data).items():
+    recogniser = TrainedRecogniser(tagger, model.tokenizer, dictionaries[0], None, dictionaries[1:])
+    fewer = TrainedRecogniser(tagger, model.tokenizer, dictionaries[0])
+    for corpus in development_sets(data):
         by_words = [
             document.with_mentions(m for d in dictionaries for m in d(document).mentions)
-            for document in documents
+            for document in corpus.documents
         ]
         sides = [
-            measured(found, documents, kinds)
+            measured(found, corpus)
             for found in (
                 by_words,
-                tagger.recognise(documents, model.tokenizer, dictionaries),
-                tagger.recognise(documents, model.tokenizer, dictionaries[:1]),
+                recogniser.recognise_batch(corpus.documents),
+                fewer.recognise_batch(corpus.documents),
             )
         ]
         for kind in sides[0]:
             cells = ["{:.1%} / {:.1%} / {:.1%}".format(*side[kind]) for side in sides]
-            print(f"| {name} ({len(documents)}) | {kind} |", " | ".join(cells), "|", flush=True)
+            title = f"{corpus.name} ({len(corpus.documents)})"
+            print(f"| {title} | {kind} |", " | ".join(cells), "|", flush=True)
 
 
 def main() -> None:
@@ -132,8 +140,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--bases", type=Path, required=True, help="the bases of further kinds")
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--kb", type=Path, required=True)
+    parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--bf16", action="store_true", help="bfloat16, for CPUs that multiply it")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -141,9 +148,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    model = load_model(arguments.model, arguments.device)
+    target: Path = arguments.target
+    model = load_model(target / "model", arguments.device)
     network = model.backbone.model.float()
-    dictionaries = dictionaries_of(model, arguments.kb, arguments.bases, out, arguments.data)
+    dictionaries = dictionaries_of(model, target / "kb", arguments.bases, out, arguments.data)
 
     def texts_of(corpus: Corpus) -> list[Tagged]:
         return tagged(
@@ -153,14 +161,17 @@ def main() -> None:
 
     rng = random.Random(0)
     everything: list[Tagged] = []
+    seen: list[Document] = []
     for corpus in training_corpora(arguments.data, dictionaries[0]):
         texts = drawn(texts_of(corpus), corpus.times, rng)
         everything += texts
+        seen += corpus.documents
         size = sum(len(text.pieces.ids) for text in texts)
         logging.info("%s: %d texts, %d word pieces", corpus.name, len(texts), size)
-    last = drawn(everything, LAST_SHARE, rng)
-    for documents, kinds in final_documents(arguments.data):
-        last += drawn(texts_of(Corpus("", documents, kinds, LAST_TIMES)), LAST_TIMES, rng)
+    last = rng.sample(everything, round(LAST_SHARE * len(everything)))
+    for corpus in final_corpora(arguments.data):
+        last += drawn(texts_of(corpus), LAST_TIMES, rng)
+        seen += corpus.documents
 
     def trained(
         name: str, texts: Sequence[Tagged], steps: int, lr: float, start: Tagger | None = None
@@ -175,8 +186,13 @@ def main() -> None:
 
     tagger = trained("measured", everything, arguments.steps, LR)
     tagger.save(out / f"measured-{TAGGER}")
-    report(tagger, model, dictionaries, arguments.data)
     trained("last", last, LAST_STEPS, LAST_LR, tagger).save(out / TAGGER)
+    shutil.copy(out / TAGGER, target / "model" / TAGGER)
+    renew_seal(target / "model" / TAGGER)
+    write_seen_documents(target / "model", seen)
+    for name in NAMED_KINDS.values():
+        shutil.copy(out / f"{name}_{STOP_NAMES}", target / "kinds")
+    report(tagger, model, dictionaries, arguments.data)
 
 
 if __name__ == "__main__":

@@ -42,10 +42,11 @@ LINNAEUS = "corpora/linnaeus/Linnaeus_Train.PubTator.gz"
 BIOID = "corpora/bioid_cellline/BioID_CellLine_Train.PubTator.gz"
 MEDMENTIONS = "corpora/medmentions/st21pv_{}_reconstructed.PubTator.gz"
 CRAFT_TEST = "corpora/craft/craft_test.PubTator.gz"
+GENE_TESTS = (NLM_GENE.format("Test"), GNORMPLUS.format("Test"), TMVAR_TEST)
 GSC = "corpora/gsc_plus/GSCplus_dev.PubTator.gz"
 
-#: Corpora without a development set, a tenth of whose articles is held out.
-TENTHS = (S800, LINNAEUS, BIOID, NLM_CHEM)
+#: Corpora without a development set, a tenth of whose articles is held out -> the kind they mark.
+TENTHS = {S800: "Species", LINNAEUS: "Species", BIOID: "CellLine", NLM_CHEM: "Chemical"}
 #: The captions of an article of BioID begin with the same seven digits.
 _ARTICLE = 7
 #: A word that BioRED has this often and never marks is no name of a species.
@@ -54,7 +55,7 @@ _UNMARKED = 2
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A training corpus.
+    """A corpus for training or development.
 
     Attributes
     ----------
@@ -66,6 +67,7 @@ class Corpus:
         The kinds that the corpus marks.
     times
         How often each document is read in a training; below 1, the share of documents read.
+        Default: 1.
     concepts
         Whether the mentions are all concepts of the text, or some of them.
     unsure
@@ -75,7 +77,7 @@ class Corpus:
     name: str
     documents: list[Document]
     marked: tuple[str, ...]
-    times: float
+    times: float = 1
     concepts: Literal["some", "all"] = "some"
     unsure: Callable[[Document], Sequence[Span]] = nothing_unsure
 
@@ -85,18 +87,20 @@ def is_held_out(document: Document) -> bool:
     return crc32(document.id[:_ARTICLE].encode()) % 10 == 0
 
 
-def development_sets(data: Path) -> dict[str, tuple[list[Document], tuple[str, ...]]]:
-    """Return the development documents of each corpus, and the kinds that they mark."""
+def development_sets(data: Path) -> list[Corpus]:
+    """Return the development sets."""
     ncbi, cdr = development_documents(data)
-    sets = {
-        "BC5CDR": (_kinds_of(cdr), ("Disease", "Chemical")),
-        "NCBI disease": (_kinds_of(ncbi), ("Disease",)),
-        "BioRED": (_read(data, BIORED.format("Dev")), KINDS),
-    }
-    tenths = (("Species",), ("Species",), ("CellLine",), ("Chemical",))
-    for name, kinds in zip(TENTHS, tenths, strict=True):
+    common, _ = species_words(_read(data, BIORED.format("Train")))
+    sets = [
+        Corpus("BC5CDR", _kinds_of(cdr), ("Disease", "Chemical")),
+        Corpus("NCBI disease", _kinds_of(ncbi), ("Disease",)),
+        Corpus("BioRED", _read(data, BIORED.format("Dev")), KINDS),
+    ]
+    for name, kind in TENTHS.items():
         held_out = [d for d in _read(data, name) if is_held_out(d)]
-        sets[f"a tenth of {name.split('/')[1]}"] = (held_out, kinds)
+        unsure = _left_out(common) if kind == "Species" else nothing_unsure
+        title = f"a tenth of {name.split('/')[1]}"
+        sets.append(Corpus(title, held_out, (kind,), unsure=unsure))
     return sets
 
 
@@ -124,9 +128,7 @@ def training_corpora(data: Path, dictionary: DictionaryRecogniser) -> list[Corpu
         found = dictionary(document).mentions
         return [(m.start, m.end, "Chemical") for m in found if m.type == "Chemical"]
 
-    def left_out_species(document: Document) -> list[Span]:
-        return [(*match.span(), "Species") for match in common.finditer(document.text)]
-
+    left_out_species = _left_out(common)
     variants = [
         document.with_mentions(
             m for m in document.mentions if m.type != "Species" or m.text.lower() not in never
@@ -155,14 +157,23 @@ def training_corpora(data: Path, dictionary: DictionaryRecogniser) -> list[Corpu
     ]
 
 
-def final_documents(data: Path) -> list[tuple[list[Document], tuple[str, ...]]]:
-    """Return the development documents that the shipped recogniser learns from, and their kinds.
+def final_corpora(data: Path) -> list[Corpus]:
+    """Return the development documents that the shipped recogniser learns from.
 
     None is a test document, and what is held out of :data:`TENTHS` stays out.
     """
-    tested = [d for name in (*TEST, *_GENE_TESTS) for d in read_documents(data / name)]
-    sets = list(development_sets(data).values())[: -len(TENTHS)]
-    return [(without(documents, tested), kinds) for documents, kinds in sets]
+    tested = [d for name in (*TEST, *GENE_TESTS) for d in read_documents(data / name)]
+    sets = development_sets(data)[: -len(TENTHS)]
+    return [replace(corpus, documents=without(corpus.documents, tested)) for corpus in sets]
+
+
+def _left_out(names: re.Pattern[str]) -> Callable[[Document], list[Span]]:
+    """A function that gives the names of species in a document."""
+
+    def spans(document: Document) -> list[Span]:
+        return [(*match.span(), "Species") for match in names.finditer(document.text)]
+
+    return spans
 
 
 def species_words(documents: Iterable[Document]) -> tuple[re.Pattern[str], frozenset[str]]:
@@ -184,12 +195,9 @@ def species_words(documents: Iterable[Document]) -> tuple[re.Pattern[str], froze
     return pattern, frozenset(w for w in words if w not in marked and words[w] >= _UNMARKED)
 
 
-_GENE_TESTS = (NLM_GENE.format("Test"), GNORMPLUS.format("Test"), TMVAR_TEST)
-
-
 def _excluded() -> list[str]:
     """The files of all development and test sets."""
-    parts = [*DEVELOPMENT, *TEST, BIORED.format("Dev"), *_GENE_TESTS]
+    parts = [*DEVELOPMENT, *TEST, BIORED.format("Dev"), *GENE_TESTS]
     return [*parts, MEDMENTIONS.format("test"), *CRAFT[1:], CRAFT_TEST, GSC]
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from biolink.documents import Document, Mention
-from biolink.infer.names.spellings import KINDS
+from biolink.infer.names.spellings import KINDS, shorter_keys
 from biolink.infer.names.taxa import PLACES, TaxaInText
 from biolink.infer.names.view import Memory, NameView, cased_key, describing_words, key_of
 
@@ -43,8 +43,6 @@ FEATURES = (
     "taxon_fit",
     "taxon_written",
     "taxon_style",
-    "taxon_sentence_words",
-    "taxon_words_unsaid",
     "taxon_unsaid",
     "taxon_other",
     "taxon_order",
@@ -157,18 +155,15 @@ class Reading:
         result = []
         for mention in self.mentions:
             evidence: Mapping[str, Mapping[str, float]] = {}
-            near: Mapping[str, float] = {}
             if self.order:
                 evidence = self.taxa.evidence(mention.start, mention.end)
-                near = self.taxa.near(mention.start)
             known = (
                 mention.text,
                 mention.long_form,
                 tuple((taxon, *places.items()) for taxon, places in evidence.items()),
-                tuple(near.items()),
             )
             if known not in made:
-                made[known] = self._of_mention(mention, evidence, near)
+                made[known] = self._of_mention(mention, evidence)
             result.append(made[known])
         return result
 
@@ -195,10 +190,15 @@ class Reading:
         size = len(texts)
         return {t: (named[t] / size, written[t] / size, styled[t] / size) for t in named}
 
-    def _taught(self, own_keys: Iterable[str]) -> _Taught:
+    def _taught(self, mention: Mention, own_keys: Iterable[str]) -> _Taught:
+        counts = self.memory.counts
+        keys = [key for key in own_keys if counts.get(key)]
+        if not keys:
+            # The first name within the mention that documents link.
+            keys = [key for key in shorter_keys(mention.text) if counts.get(key)][:1]
         rows: Counter[int] = Counter()
-        for key in own_keys:
-            for concept_id, count in self.memory.counts.get(key, {}).items():
+        for key in keys:
+            for concept_id, count in counts[key].items():
                 row = self.view.row_of(concept_id)
                 if row is not None:
                     rows[row] += count
@@ -217,8 +217,9 @@ class Reading:
             if kind < reached.kind:
                 reached.name_id = name_id
         for row in taught.rows:
-            if row not in found and (name_id := view.first_name(row)) is not None:
-                found[row] = _Reached(name_id)
+            first = view.first_name(row)
+            if row not in found and first is not None:
+                found[row] = _Reached(first)
         # Genes of other species have the same symbol, even if their synonyms are not listed.
         for row, reached in list(found.items()):
             for other, name_id in view.namesakes(row):
@@ -236,10 +237,9 @@ class Reading:
         self,
         mention: Mention,
         evidence: Mapping[str, Mapping[str, float]],
-        near: Mapping[str, float],
     ) -> MentionCandidates:
         own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
-        taught = self._taught(own_keys)
+        taught = self._taught(mention, own_keys)
         found = self._found(mention, taught)
         own_words = describing_words(f"{mention.text} {mention.long_form or ''}")
         others = {key: count for key, count in self.keys.items() if key not in own_keys}
@@ -255,7 +255,7 @@ class Reading:
             values["context"] = math.log1p(len((names.words - own_words) & self.words))
             place = ""
             if self.order and self.view.taxa[row]:
-                of_taxon, place = self._by_taxon(mention, row, evidence, near)
+                of_taxon, place = self._by_taxon(mention, row, evidence)
                 values |= of_taxon
             places.append(place)
             features[i] = [values.get(name, 0.0) for name in FEATURES]
@@ -305,7 +305,6 @@ class Reading:
         mention: Mention,
         row: int,
         evidence: Mapping[str, Mapping[str, float]],
-        near: Mapping[str, float],
     ) -> tuple[dict[str, float], str]:
         """The features of a concept's species, and the strongest evidence for it."""
         taxon = self.view.taxa[row]
@@ -313,7 +312,6 @@ class Reading:
         place = next((place for place in PLACES if f"taxon_{place}" in values), "")
         likely = self.taxa.likelihoods
         values["taxon_words"] = max(likely.get(taxon, _LEAST), _LEAST) if likely else 0.0
-        values["taxon_sentence_words"] = max(near.get(taxon, _LEAST), _LEAST) if near else 0.0
         fit = self.fits.get(taxon, (0.0, 0.0, 0.0))
         values["taxon_fit"], values["taxon_written"], values["taxon_style"] = fit
         rank = self.order.index(taxon) if taxon in self.order else len(self.order)
@@ -321,7 +319,6 @@ class Reading:
         if not evidence:
             place = "unsaid"
             values["taxon_unsaid"] = float(rank == 0)
-            values["taxon_words_unsaid"] = values["taxon_words"]
         elif not place:
             values["taxon_other"] = 1.0
         if letter := _LETTER.match(mention.text):

@@ -73,35 +73,21 @@ class TaxaInText:
     @cached_property
     def likelihoods(self) -> dict[str, float]:
         """The logarithm of each species' probability, by all words of the text."""
-        return self._likelihoods(self.text)
-
-    def near(self, offset: int) -> dict[str, float]:
-        """The logarithm of each species' probability, by the words of the sentence there."""
-        begin, end = self._sentence(offset)
-        if begin not in self._of_sentences:
-            self._of_sentences[begin] = self._likelihoods(self.text[begin:end])
-        return self._of_sentences[begin]
-
-    @cached_property
-    def _of_sentences(self) -> dict[int, dict[str, float]]:
-        return {}
+        totals = dict(self.weights.get("", {}))
+        if not totals:
+            return {}
+        for word in words_in(self.text):
+            for taxon, weight in self.weights.get(word, {}).items():
+                totals[taxon] += weight
+        top = max(totals.values())
+        norm = top + math.log(sum(math.exp(total - top) for total in totals.values()))
+        return {taxon: total - norm for taxon, total in totals.items()}
 
     def _sentence(self, offset: int) -> tuple[int, int]:
         ends = self._sentence_ends
         number = bisect_right(ends, offset)
         begin = ends[number - 1] if number else 0
         return begin, ends[number] if number < len(ends) else len(self.text)
-
-    def _likelihoods(self, text: str) -> dict[str, float]:
-        totals = dict(self.weights.get("", {}))
-        if not totals:
-            return {}
-        for word in words_in(text):
-            for taxon, weight in self.weights.get(word, {}).items():
-                totals[taxon] += weight
-        top = max(totals.values())
-        norm = top + math.log(sum(math.exp(total - top) for total in totals.values()))
-        return {taxon: total - norm for taxon, total in totals.items()}
 
     @cached_property
     def counts(self) -> Counter[str]:
