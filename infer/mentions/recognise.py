@@ -210,9 +210,8 @@ class DictionaryRecogniser:
 class TrainedRecogniser:
     """A recogniser with the token classifier of a model folder.
 
-    Its mentions do not overlap, unless nested ones are wanted. In documents of a certain length, the
-    names that were found are marked throughout
-    (:func:`biolink.infer.mentions.full_text.every_occurrence`).
+    Its mentions do not overlap, unless nested ones are wanted. In full texts, the names that were
+    found are marked throughout (:func:`biolink.infer.mentions.full_text.every_occurrence`).
 
     Parameters
     ----------
