@@ -32,6 +32,8 @@ FEATURES = (
     "annotated_share",
     "symbol_annotated",
     "symbol_share",
+    "within_annotated",
+    "within_share",
     "popular",
     "names",
     "coherent",
@@ -108,10 +110,14 @@ class _Reached:
 
 @dataclass(frozen=True)
 class _Taught:
-    """How often training documents link a mention to each row and to each preferred name."""
+    """How often training documents link a mention to each row and to each preferred name.
+
+    ``within`` says that they do so with a shorter name within the mention.
+    """
 
     rows: Counter[int]
     symbols: Counter[str]
+    within: bool = False
 
 
 class Reading:
@@ -193,7 +199,8 @@ class Reading:
     def _taught(self, mention: Mention, own_keys: Iterable[str]) -> _Taught:
         counts = self.memory.counts
         keys = [key for key in own_keys if counts.get(key)]
-        if not keys:
+        within = not keys
+        if within:
             # The first name within the mention that documents link.
             keys = [key for key in shorter_keys(mention.text) if counts.get(key)][:1]
         rows: Counter[int] = Counter()
@@ -205,7 +212,7 @@ class Reading:
         symbols: Counter[str] = Counter()
         for row, count in rows.items():
             symbols[self.view.names(row).normalised[0]] += count
-        return _Taught(rows, symbols)
+        return _Taught(rows, symbols, within)
 
     def _found(self, mention: Mention, taught: _Taught) -> dict[int, _Reached]:
         """The concepts to which the spellings and training documents lead, by row."""
@@ -260,7 +267,7 @@ class Reading:
             places.append(place)
             features[i] = [values.get(name, 0.0) for name in FEATURES]
         exact = any(0 in (reached.kind, reached.long_kind) for reached in found.values())
-        short, unannotated = len(mention.text) < 4, not taught.rows
+        short, unannotated = len(mention.text) < 4, taught.within
         return MentionCandidates(
             np.array(list(found), dtype=np.int64),
             np.array([reached.name_id for reached in found.values()], dtype=np.int64),
@@ -291,9 +298,12 @@ class Reading:
         values["written"] = float(mention.text in names.written)
         values["cased"] = float(cased_key(mention.text) in names.cased)
         count, of_symbol = taught.rows[row], taught.symbols[names.normalised[0]]
-        values["annotated"] = math.log1p(count)
-        values["symbol_annotated"] = math.log1p(of_symbol)
-        if taught.rows:
+        if taught.rows and taught.within:
+            values["within_annotated"] = math.log1p(of_symbol)
+            values["within_share"] = of_symbol / taught.symbols.total()
+        elif taught.rows:
+            values["annotated"] = math.log1p(count)
+            values["symbol_annotated"] = math.log1p(of_symbol)
             values["annotated_share"] = count / taught.rows.total()
             values["symbol_share"] = of_symbol / taught.symbols.total()
         values["popular"] = math.log1p(self.memory.popular[view.kb.id_at(row)])
