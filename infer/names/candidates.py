@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,7 @@ FEATURES = (
     "taxon_letter",
     "capitals",
 )
+_COLUMN = {name: column for column, name in enumerate(FEATURES)}
 #: The features of NIL.
 NIL_FEATURES = ("always", "no_exact", "no_candidate", "short", "unannotated")
 #: The most candidates of a mention.
@@ -154,6 +155,7 @@ class Reading:
         self.words = describing_words(document.text)
         self.keys = Counter(key_of(m.text) for m in mentions)
         self.keys.update(key_of(m.long_form) for m in mentions if m.long_form)
+        self._known: dict[tuple[str, str | None], MentionCandidates] = {}
 
     def candidates(self) -> list[MentionCandidates]:
         """The candidates of each mention with their features."""
@@ -240,11 +242,14 @@ class Reading:
             found = {row: found[row] for row in sorted(found, key=merit)[:_MOST]}
         return found
 
-    def _of_mention(
-        self,
-        mention: Mention,
-        evidence: Mapping[str, Mapping[str, float]],
-    ) -> MentionCandidates:
+    def _anywhere(self, mention: Mention) -> MentionCandidates:
+        """The candidates of a mention without the features of species, which its place decides."""
+        known = mention.text, mention.long_form
+        if known not in self._known:
+            self._known[known] = self._new(mention)
+        return self._known[known]
+
+    def _new(self, mention: Mention) -> MentionCandidates:
         own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
         taught = self._taught(mention, own_keys)
         found = self._found(mention, taught)
@@ -252,7 +257,6 @@ class Reading:
         others = {key: count for key, count in self.keys.items() if key not in own_keys}
         in_taxon = Counter((self.view.taxa[row], reached.best) for row, reached in found.items())
         features = np.zeros((len(found), len(FEATURES)))
-        places = []
         for i, (row, reached) in enumerate(found.items()):
             values = self._by_name(mention, row, reached, taught)
             names = self.view.names(row)
@@ -260,12 +264,8 @@ class Reading:
             shared = sum(count for key, count in others.items() if key in names.keys)
             values["coherent"] = math.log1p(shared)
             values["context"] = math.log1p(len((names.words - own_words) & self.words))
-            place = ""
-            if self.order and self.view.taxa[row]:
-                of_taxon, place = self._by_taxon(mention, row, evidence)
-                values |= of_taxon
-            places.append(place)
-            features[i] = [values.get(name, 0.0) for name in FEATURES]
+            for name, value in values.items():
+                features[i, _COLUMN[name]] = value
         exact = any(0 in (reached.kind, reached.long_kind) for reached in found.values())
         short, unannotated = len(mention.text) < 4, taught.within
         return MentionCandidates(
@@ -273,8 +273,24 @@ class Reading:
             np.array([reached.name_id for reached in found.values()], dtype=np.int64),
             features,
             np.array([1.0, not exact, not found, short, unannotated], dtype=np.float64),
-            tuple(places),
+            ("",) * len(found),
         )
+
+    def _of_mention(
+        self, mention: Mention, evidence: Mapping[str, Mapping[str, float]]
+    ) -> MentionCandidates:
+        found = self._anywhere(mention)
+        if not self.order:
+            return found
+        features = found.features.copy()
+        taxa = [self.view.taxa[int(row)] for row in found.rows]
+        place_of = {"": ""}
+        for taxon in set(taxa) - {""}:
+            values, place_of[taxon] = self._by_taxon(mention, taxon, evidence)
+            here = np.array([other == taxon for other in taxa])
+            for name, value in values.items():
+                features[here, _COLUMN[name]] = value
+        return replace(found, features=features, places=tuple(place_of[t] for t in taxa))
 
     def _by_name(
         self, mention: Mention, row: int, reached: _Reached, taught: _Taught
@@ -308,16 +324,14 @@ class Reading:
             values["symbol_share"] = of_symbol / taught.symbols.total()
         values["popular"] = math.log1p(self.memory.popular[view.kb.id_at(row)])
         values["names"] = math.log(view.name_counts[row])
+        if self.order and view.taxa[row] and any(map(str.isupper, mention.text)):
+            values["capitals"] = float(_capitals(mention.text) == _capitals(names.written[0]))
         return values
 
     def _by_taxon(
-        self,
-        mention: Mention,
-        row: int,
-        evidence: Mapping[str, Mapping[str, float]],
+        self, mention: Mention, taxon: str, evidence: Mapping[str, Mapping[str, float]]
     ) -> tuple[dict[str, float], str]:
-        """The features of a concept's species, and the strongest evidence for it."""
-        taxon = self.view.taxa[row]
+        """The features of the genes of a species, and the strongest evidence for it."""
         values = {f"taxon_{place}": strength for place, strength in evidence.get(taxon, {}).items()}
         place = next((place for place in PLACES if f"taxon_{place}" in values), "")
         likely = self.taxa.likelihoods
@@ -333,9 +347,6 @@ class Reading:
             values["taxon_other"] = 1.0
         if letter := _LETTER.match(mention.text):
             values["taxon_letter"] = float(_LETTERS[letter[1]] == taxon)
-        symbol = self.view.names(row).written[0]
-        if any(map(str.isupper, mention.text)):
-            values["capitals"] = float(_capitals(mention.text) == _capitals(symbol))
         return values, place
 
 
