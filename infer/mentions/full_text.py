@@ -8,7 +8,7 @@ come again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from biolink.documents import Document, Mention
@@ -24,7 +24,7 @@ FULL_TEXT = 5000
 _SHORT = 4
 #: The places of a name are added if the recogniser finds it in at least this share of them
 #: (``benchmarks/full_text.py``).
-_SHARE = 0.25
+_SHARE = 0.5
 
 
 def every_occurrence(
@@ -64,14 +64,14 @@ def every_occurrence(
             if _key(long) in names:
                 of_name.setdefault(_key(short), _key(long))
                 names.setdefault(_key(short), names[_key(long)])
-    places = list(_places(document.text, mentions, names))
+    places = _longest(_places(document.text, mentions, names))
     counts = Counter(key for key, _, _ in places)
     kept = {key for key in names if found[key] >= _SHARE * counts[key]}
     kept |= {short for short, long in of_name.items() if short not in found and long in kept}
     kept = {key for key in kept if len(key) > 1 and any(map(str.isalpha, key))}
     result = {(m.start, m.end): m for m in mentions}
     taken = {place for start, end in result for place in range(start, end)}
-    for key, start, end in sorted(places, key=lambda place: place[1] - place[2]):
+    for key, start, end in places:
         if key in kept and taken.isdisjoint(range(start, end)):
             taken.update(range(start, end))
             text = document.text[start:end]
@@ -110,6 +110,17 @@ def _places(
                 others = {inside[place].text for place in range(start, end) if place in inside}
                 if all(_key(other) == key for other in others):
                     yield key, start, end
+
+
+def _longest(places: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """The places that are not within or across a longer one."""
+    kept: list[tuple[str, int, int]] = []
+    taken: set[int] = set()
+    for key, start, end in sorted(places, key=lambda place: place[1] - place[2]):
+        if taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            kept.append((key, start, end))
+    return kept
 
 
 def _key(name: str) -> str:

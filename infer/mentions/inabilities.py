@@ -62,7 +62,9 @@ def inabilities(text: str) -> Iterator[tuple[int, int, list[str]]]:
     >>> (start, end), names[:2]
     ((3, 25), ['absent speech', 'absent language'])
     """
-    statements = [(match, (*_UNABLE, *_ABSENT)) for match in _UNABLE_TO.finditer(text)]
+    statements: list[tuple[re.Match[str], tuple[str, ...]]] = [
+        (match, (*_UNABLE, *_ABSENT)) for match in _UNABLE_TO.finditer(text)
+    ]
     statements += [(match, (*_ABSENT, *_UNABLE)) for match in _NEVER.finditer(text)]
     statements += [(match, _LOSS) for match in _LOST.finditer(text)]
     for match, forms in statements:

@@ -56,8 +56,8 @@ def test_the_most_frequent_type_counts() -> None:
 
 
 def test_names_that_are_mostly_passed_over_are_left_as_they_are() -> None:
-    assert spans("antibiotic " * 4, "antibiotic") == [f"antibiotic@{i * 11}" for i in range(4)]
-    assert spans("antibiotic " * 5, "antibiotic") == ["antibiotic@0"]
+    assert spans("antibiotic " * 2, "antibiotic") == ["antibiotic@0", "antibiotic@11"]
+    assert spans("antibiotic " * 3, "antibiotic") == ["antibiotic@0"]
 
 
 def test_numbers_and_single_letters_are_not_repeated() -> None:
