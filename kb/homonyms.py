@@ -58,12 +58,18 @@ def disambiguated(kb: KnowledgeBase, species: KnowledgeBase | None = None) -> Kn
     [('p53 (taxon 9606)',), ('p53 (Mus musculus)',)]
     """
     chosen: dict[tuple[int, str], str] = {}
+    taken: set[str] = set()
     for name_id in range(kb.name_slots):
         owners = kb.owners(name_id)
         if len(owners) > 1:
             name = kb.name_at(name_id)
             texts = _strings([kb.concept_at(row) for row in owners], name, species)
             for row, text in zip(owners, texts, strict=True):
+                rewritten_name = normalise_name(f"{name} ({text})")
+                # Another concept may have this as a name, so that the id must tell them apart.
+                if kb.name_id(rewritten_name) is not None or rewritten_name in taken:
+                    text = f"{text}, {kb.id_at(row)}"
+                taken.add(rewritten_name)
                 chosen[row, name] = text
 
     def concepts() -> Iterator[Concept]:

@@ -216,7 +216,8 @@ class NameLinker(Piping):
             What training documents teach. Default: None, for that of the ranker.
         """
         ranker = self.ranker
-        taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells)
+        known = {*self.taxa, *ranker.species.values()}
+        taxa = named_taxa(document, ranker.species, ranker.words, ranker.cells, known)
         reading = Reading(self.view, document, mentions, memory or ranker.memory, taxa, self.taxa)
         return reading.candidates()
 

@@ -282,7 +282,9 @@ class TrainedRecogniser:
             kind = type_name(mention.type)
             if kind in missing or (self.types is not None and kind not in self.types):
                 return False
-            return mention.text not in STOP_WORDS
+            # A word at the beginning of a sentence is no name either, but AN may be one.
+            text = mention.text
+            return (text.lower() if text.istitle() else text) not in STOP_WORDS
 
         return [
             document.with_mentions(filter(wanted, self._all(document))) for document in recognised

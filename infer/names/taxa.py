@@ -30,7 +30,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/.\-]*")
 #: Animals that only bear human cells.
 _HOST = re.compile(
-    r"(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
+    r"\b(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
 )
 _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
 #: The number of characters between the name of a species and the mention beside it.
@@ -178,7 +178,8 @@ def named_taxa(
     cells
         Names of cell lines and strains without case, spaces and punctuation -> their species.
     taxa
-        Only these species. Default: None, for all.
+        The species that count where a mention is linked to them. A virus that is named beside a
+        gene says nothing about whose gene it is. Default: None, for all.
     """
     wanted = None if taxa is None else set(taxa)
     found: dict[tuple[int, int], str] = {}
@@ -191,27 +192,28 @@ def named_taxa(
             if taxon is not None and not _HOST.match(f"{previous[0]} "):
                 found[previous.start(), match.end()] = taxon
                 found.pop((previous.start(), previous.end()), None)
-        if taxon is None and (taxon := words.get(word)) is not None:
-            before = document.text[max(0, match.start() - 18) : match.start()]
-            if not _HOST.search(before):
-                found[match.start(), match.end()] = taxon
+        single = words.get(word) if taxon is None else None
+        if single is not None and not _is_host(document.text, match.start(), match.end()):
+            found[match.start(), match.end()] = single
         previous = match
     for mention in document.mentions:
-        if mention.links and type_name(mention.type) == "species":
-            found[mention.start, mention.end] = mention.links[0].concept_id
-    named = [
-        Named(start, end, taxon)
-        for (start, end), taxon in sorted(found.items())
-        if wanted is None or taxon in wanted
-    ]
+        if not mention.links or type_name(mention.type) != "species":
+            continue
+        start, end, taxon = mention.start, mention.end, mention.links[0].concept_id
+        found = {span: t for span, t in found.items() if span[1] <= start or end <= span[0]}
+        if (wanted is None or taxon in wanted) and not _is_host(document.text, start, end):
+            found[start, end] = taxon
+    named = [Named(start, end, taxon) for (start, end), taxon in sorted(found.items())]
     title = next((p.end for p in document.passages if p.kind == "title"), 0)
     of_cells = Counter(_cells_in(document.text, cells)) if cells else Counter()
-    shares = {
-        taxon: count / of_cells.total()
-        for taxon, count in of_cells.items()
-        if wanted is None or taxon in wanted
-    }
+    shares = {taxon: count / of_cells.total() for taxon, count in of_cells.items()}
     return TaxaInText(document.text, tuple(named), title, weights, shares)
+
+
+def _is_host(text: str, start: int, end: int) -> bool:
+    """Whether an animal only bears human cells, as the word before its name or in it says."""
+    before = text[max(0, start - 20) : start].split()[-1:]
+    return bool(_HOST.search(" ".join((*before, text[start:end]))))
 
 
 def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[str]:

@@ -15,8 +15,8 @@ from biolink.kb.types import KINDS
 from biolink.kinds import chosen_kinds
 
 TEXT = (
-    "BRCA1 is normal in HeLa cells. Patients with breast cancer and the mutation c.1799T>A (p.V600E) of "
-    "BRAF took aspirin."
+    "BRCA1 is normal in HeLa cells. Patients with breast cancer and the c.1799T>A (p.V600E) change "
+    "of BRAF took aspirin."
 )
 
 

@@ -156,7 +156,7 @@ BASES: list[Row] = [
     (lambda it: KnowledgeBase.read(it.folder / "names.csv", format="csv"), ConfigError, "table"),
     (lambda it: KnowledgeBase.read(it.folder / "names.csv", id=5), ConfigError, "id is 5 .int.; "),
     (
-        lambda it: KnowledgeBase.read(it.folder / "names.csv", ids="x"),
+        lambda it: KnowledgeBase.read(it.folder / "names.csv", ids="ncbi"),
         ConfigError,
         "no option 'ids",
     ),
@@ -391,7 +391,7 @@ COMPONENTS: list[Row] = [
     (lambda it: component(mentions="all"), ConfigError, "mentions is 'all'; expected one of"),
     (lambda it: component(batch_size="2"), ConfigError, "expected a whole number from 1"),
     (lambda it: component(top_k=0), ConfigError, "expected a whole number"),
-    (lambda it: component(types=["Foo"]), ConfigError, "expected types among Chemical, D"),
+    (lambda it: component(types=["Foo"]), ConfigError, "expected types among Disease, Chem"),
     (lambda it: component(types=5), ConfigError, "types is 5"),
     (lambda it: component(spans_key=5), ConfigError, "spans_key is 5"),
     (lambda it: component(overwrite="no"), ConfigError, "overwrite is 'no'"),

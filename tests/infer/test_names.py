@@ -123,6 +123,19 @@ def test_a_linked_species_counts(ranker: NameRanker) -> None:
     assert taxa.counts == {"10090": 1}
 
 
+def test_linked_viruses_and_hosts_do_not_count(ranker: NameRanker) -> None:
+    text = "p53 of nude mice, human patients and HPV"
+    mentions = []
+    for words, taxon in (("nude mice", "10090"), ("human patients", "9606"), ("HPV", "10566")):
+        start = text.index(words)
+        link = Link(taxon, words, 0.0, 1.0, 1)
+        mentions.append(Mention(start, start + len(words), words, "Species", links=(link,)))
+    given = Document("1", text, mentions=tuple(mentions))
+    taxa = named_taxa(given, ranker.species, {}, {}, {"9606", "10090"})
+    # "human patients" is one name of a species, not two.
+    assert taxa.counts == {"9606": 1}
+
+
 def test_the_document_decides_whose_gene(kb: KnowledgeBase, ranker: NameRanker) -> None:
     linker = NameLinker(kb, ranker)
     given = document(

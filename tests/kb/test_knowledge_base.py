@@ -297,6 +297,18 @@ def test_genes_of_several_species_are_told_apart_by_species() -> None:
     assert all(len(apart.owners(i)) == 1 for i in range(apart.name_slots))
 
 
+def test_a_rewritten_name_that_exists_gets_the_id() -> None:
+    base = KnowledgeBase.from_concepts(
+        [
+            Concept("1", "binder (A)", taxon="9606"),
+            Concept("2", "A", ("binder",), taxon="9606"),
+            Concept("3", "B", ("binder",), taxon="9606"),
+        ]
+    )
+    apart = disambiguated(base)
+    assert [c.synonyms for c in apart] == [(), ("binder (A, 2)",), ("binder (B)",)]
+
+
 def test_types_are_the_first_of_each_concept() -> None:
     kb = KnowledgeBase.from_concepts(
         [

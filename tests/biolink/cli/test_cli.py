@@ -247,7 +247,7 @@ def test_evaluate_and_info() -> None:
     info = run("info").stdout
     assert '"prompt"' in info and "dense: cosine of embeddings" in info
     weights, early = info.split("Weights of early rankings")
-    assert "final if its best concept leads by at least 2.5 nats:" in early
+    assert "final if its best concept leads by at least 2.0 nats:" in early
     # Early rankings have no weights of features that need the context or generation.
     named = {line.split()[-1] for line in early.splitlines()[2:]}
     assert named >= {"dense", "acronym", "unmarked"}

@@ -21,6 +21,7 @@ from biolink.cli.link import LinkJob, run_link
 from biolink.documents import Document, Link, Mention
 from biolink.errors import BiolinkError, ConfigError
 from biolink.kb import Concept, KnowledgeBase
+from biolink.kb.bases import KnowledgeBases
 from biolink.scale.blocks import LinkSettings, with_curies
 
 
@@ -148,7 +149,7 @@ def test_links_with_the_prefixes_of_their_vocabularies() -> None:
     kb = KnowledgeBase.from_concepts([one], prefix="mesh", prefixes=[("[0-9]{6}", "OMIM")])
     links = (Link("D1", "a", 0.0, 0.5, 1, also=("253300",)), Link("HP:1", "b", 0.0, 0.2, 2))
     document = Document("1", "fever", mentions=(Mention(0, 5, "fever", links=links),))
-    (mention,) = with_curies(document, kb).mentions
+    (mention,) = with_curies(document, KnowledgeBases([kb])).mentions
     assert [(link.concept_id, link.also) for link in mention.links] == [
         ("mesh:D1", ("OMIM:253300",)), ("HP:1", ()),
     ]  # fmt: skip
