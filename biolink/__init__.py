@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         PostPruning,
         Threshold,
     )
+    from biolink.infer.linkers.kinds_linker import KindsLinker
     from biolink.infer.linkers.mention_linker import Linker
+    from biolink.infer.linkers.name_linker import NameLinker
     from biolink.infer.mentions.adapters import (
         GivenMentions,
         GlinerRecogniser,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
     from biolink.infer.rank.task import LinkerOptions
     from biolink.kb import Concept, KnowledgeBase
+    from biolink.kb.bases import KnowledgeBases
     from biolink.levels import roll_up
     from biolink.pipeline import link, load
 
@@ -50,13 +53,16 @@ _HOME = {
     "GivenMentions": "biolink.infer.mentions.adapters",
     "GlinerRecogniser": "biolink.infer.mentions.adapters",
     "HuggingFaceRecogniser": "biolink.infer.mentions.adapters",
+    "KindsLinker": "biolink.infer.linkers.kinds_linker",
     "KnowledgeBase": "biolink.kb",
+    "KnowledgeBases": "biolink.kb.bases",
     "Likelier": "biolink.infer.decide.nil",
     "Link": "biolink.documents",
     "Linker": "biolink.infer.linkers.mention_linker",
     "LinkerOptions": "biolink.infer.linkers.mention_linker",
     "Margin": "biolink.infer.decide.nil",
     "Mention": "biolink.documents",
+    "NameLinker": "biolink.infer.linkers.name_linker",
     "NoNil": "biolink.infer.decide.nil",
     "Passage": "biolink.documents",
     "PostPruning": "biolink.infer.decide.nil",
@@ -82,13 +88,16 @@ __all__ = [
     "GivenMentions",
     "GlinerRecogniser",
     "HuggingFaceRecogniser",
+    "KindsLinker",
     "KnowledgeBase",
+    "KnowledgeBases",
     "Likelier",
     "Link",
     "Linker",
     "LinkerOptions",
     "Margin",
     "Mention",
+    "NameLinker",
     "NoNil",
     "Passage",
     "PostPruning",

@@ -225,17 +225,12 @@ class WordSets:
         """
         names: set[int] | None = None
         for word in words:
-            numbers = {number for number, _ in self.choices(word)} | self._beginning_with(
-                stem(word)
-            )
-            having = set().union(*map(self._having, numbers))
+            numbers = {number for number, _ in self.choices(word)}
+            forms = _beginning_with(self._in_order, stem(word))
+            numbers |= {self._number[form] for form in forms}
+            having: set[int] = set().union(*map(self._having, numbers))
             names = having if names is None else names & having
         return bool(names)
-
-    def _beginning_with(self, beginning: str) -> set[int]:
-        first = bisect_left(self._in_order, beginning)
-        following = islice(self._in_order, first, None)
-        return {self._number[s] for s in takewhile(lambda s: s.startswith(beginning), following)}
 
     def _having(self, number: int) -> list[int]:
         """The ids of the names that have a stem."""
@@ -361,6 +356,12 @@ class WordSets:
         """The row of the only concept that owns names, or None if they have several owners."""
         owners = {row for name_id in name_ids for row in self.kb.owners(name_id)}
         return owners.pop() if len(owners) == 1 else None
+
+
+def _beginning_with(words: Sequence[str], beginning: str) -> Iterator[str]:
+    """The words, given in order, that begin with some letters."""
+    following = islice(words, bisect_left(words, beginning), None)
+    return takewhile(lambda word: word.startswith(beginning), following)
 
 
 @lru_cache(maxsize=2)

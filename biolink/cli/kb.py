@@ -231,7 +231,18 @@ def subset(
 
 
 @kb_app.command()
-def disambiguate(source: KbSource, output: KbOutput) -> None:
+def disambiguate(
+    source: KbSource,
+    output: KbOutput,
+    species: Annotated[
+        str | None,
+        typer.Option(
+            help="A knowledge base of species, whose names tell apart the genes of several "
+            "species. Default: the ids of the species do.",
+            callback=not_empty,
+        ),
+    ] = None,
+) -> None:
     """Add a distinguishing string to each name that several concepts share (BELHD)."""
     from biolink.cli.console import message
     from biolink.kb.homonyms import disambiguated
@@ -239,7 +250,8 @@ def disambiguate(source: KbSource, output: KbOutput) -> None:
 
     check_store_target(output)
     with collected_problems() as problems:
-        told_apart = disambiguated(opened(source, problems.append))
+        named_species = None if species is None else opened(species, problems.append)
+        told_apart = disambiguated(opened(source, problems.append), named_species)
         told_apart.save(output)
         message(f"{output}: {_size(told_apart)}")
 

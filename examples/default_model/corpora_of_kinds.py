@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpora import BIOID, BIORED, GNORMPLUS, LINNAEUS, NLM_GENE, S800, held_out_tenth, without
+from corpora import (
+    BIOID,
+    BIORED,
+    GNORMPLUS,
+    LINNAEUS,
+    NLM_GENE,
+    S800,
+    TMVAR,
+    held_out_tenth,
+    without,
+)
 
 from biolink.documents import Document
 from biolink.formats import load
@@ -52,6 +62,7 @@ def corpora_of(data: Path, kind: str) -> Corpora:
             "NLM-Gene": read_kind(data, NLM_GENE.format("Train"), kind),
             "GNormPlus": read_kind(data, GNORMPLUS.format("Train"), kind),
             "BioRED": biored["Train"],
+            "tmVar 3": read_kind(data, TMVAR, kind),
         }
         return Corpora(
             {name: without(corpus, held_out) for name, corpus in training.items()},

@@ -106,9 +106,9 @@ UNTYPED = 0.3
 
 
 #: The margins that are tried for early rankings, in nats (see :class:`Early`).
-MARGINS = (1.0, 1.5, 2.0, 2.5, 3.0)
+MARGINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 #: The share of the mentions ranked early whose best concept may differ from that by all features.
-MAY_DIFFER = 0.001
+MAY_DIFFER = 0.0015
 
 
 @dataclass(frozen=True, slots=True)

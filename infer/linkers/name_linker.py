@@ -43,6 +43,10 @@ _REASONS = {
 }
 
 
+#: The nats by which a gene of the preferred species is favoured where the text names no species.
+_PREFERENCE = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class NameOptions:
     """How a :class:`NameLinker` links.
@@ -121,6 +125,7 @@ class NameLinker(Piping):
         need("options", options, NameOptions, "NameOptions")
         self.kb, self.ranker, self.options = kb, ranker, options
         self.nil = policy_of(nil)
+        _check_taxa(kb, options.taxa)
 
     def __repr__(self) -> str:
         return f"<NameLinker: {', '.join(sorted(self.kinds))}, {len(self.kb):,} concepts>"
@@ -235,7 +240,7 @@ class NameLinker(Piping):
     ) -> Mention:
         if not names_something(mention.text):
             return replace(mention, links=(), nil_reason=NAMES_NOTHING)
-        ranked = self.ranked(found)
+        ranked = self.ranked(found, preferred=True)
         mention = outcome(mention, ranked, policy, make, self.options.top_k, nil=True)
         if not self.taxa or not mention.links:
             return mention
@@ -250,9 +255,24 @@ class NameLinker(Piping):
         taxon = self.view.taxa[row]
         return f"taxon {taxon}: {_REASONS[place]}" if taxon else ""
 
-    def ranked(self, found: MentionCandidates) -> list[RankedConcept]:
-        """The candidates of a mention with their probabilities, best first."""
+    def ranked(self, found: MentionCandidates, preferred: bool = False) -> list[RankedConcept]:
+        """The candidates of a mention with their probabilities, best first.
+
+        Parameters
+        ----------
+        found
+            The candidates.
+        preferred
+            Whether the species that ``taxa`` puts first is favoured where the text names none.
+            Default: False.
+        """
         scores = found.features @ self.ranker.weights
+        if preferred and self.options.taxa:
+            first = self.options.taxa[0]
+            scores = scores + [
+                _PREFERENCE * (place == "unsaid" and self.view.taxa[row] == first)
+                for row, place in zip(map(int, found.rows), found.places, strict=True)
+            ]
         nil = float(found.nil @ self.ranker.nil_weights)
         top = max(float(scores.max(initial=nil)), nil)
         weights = np.exp(scores - top)
@@ -266,3 +286,15 @@ class NameLinker(Piping):
             )
             for i in np.lexsort((found.rows, -scores))
         ]
+
+
+def _check_taxa(kb: KnowledgeBase, taxa: Sequence[str]) -> None:
+    """Raise an error for a species of which the base has no concept."""
+    if not taxa:
+        return
+    known = set(kb.base.data.table.column("taxon").unique().to_pylist()) - {"", None}
+    if unknown := [taxon for taxon in taxa if taxon not in known]:
+        raise ConfigError(
+            f"the knowledge base has no gene of the taxon {', '.join(unknown)}; expected taxa "
+            f"among {', '.join(sorted(known))}"
+        )

@@ -1,14 +1,14 @@
-"""Mentions of a full text that a recogniser missed: names that it found elsewhere in the text.
+"""Further mentions of a full text: the other places of the names that were found in it.
 
-A classifier reads a long text in windows, and finds a name in one window and not in another. In a
-full text, a name that was found means the same throughout. In an abstract there is little to gain,
-and a wrong mention would be repeated.
+A classifier reads a long text in windows, and finds a name in one window and not in another. Unless
+it passes over most places of the name, the others are mentions, too. In an abstract, names hardly
+come again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from biolink.documents import Document, Mention
@@ -17,22 +17,24 @@ from biolink.infer.mentions.words import words_of
 
 __all__ = ["FULL_TEXT", "every_occurrence"]
 
-#: The number of characters from which on a document is a full text (``benchmarks/full_text.py``).
+#: The number of characters from which on a document is a full text.
 FULL_TEXT = 5000
 #: Names of up to so many letters, and names with capitals behind the first letter, must be spelt
 #: with the same capitals.
 _SHORT = 4
-#: Of the places where a name stands, the recogniser must have found at least this share.
-_SHARE = 0.0
+#: The places of a name are added if the recogniser finds it in at least this share of them
+#: (``benchmarks/full_text.py``).
+_SHARE = 0.25
 
 
 def every_occurrence(
     document: Document, mentions: Sequence[Mention], find: Finder | None = None
 ) -> list[Mention]:
-    """Mentions, and the other places where the text has their names or short forms.
+    """The mentions of a full text, with the other places where it has their names or short forms.
 
-    A place that overlaps a mention is left out. If a name was found with several types, the most
-    frequent counts.
+    Names of one character or without a letter are left out, and so are names that were found in few
+    of their places. A place that overlaps a mention of another name is none. If a name was found
+    with several types, the most frequent counts.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def every_occurrence(
 
     Returns
     -------
-    All mentions in the order of the text. Those that were added have the type and the probability
+    The mentions in the order of the text. Those that were added have the type and the probability
     of the first mention with the same name.
 
     Examples
@@ -54,54 +56,66 @@ def every_occurrence(
     >>> [m.start for m in every_occurrence(document, [Mention(0, 7, "Aspirin", "Chemical")])]
     [0, 25]
     """
-    names = _named(document, mentions, find)
-    text = document.text
-    words = words_of(text)
-    by_first: dict[str, list[tuple[int, str, Mention]]] = {}
-    for name, mention in names.items():
-        of_name = words_of(name)
-        if of_name:
-            by_first.setdefault(of_name[0][2], []).append((of_name[0][0], name, mention))
-    taken = {place for m in mentions for place in range(m.start, m.end)}
-    added: list[Mention] = []
-    for begin, _, key in words:
-        for lead, name, mention in sorted(by_first.get(key, ()), key=lambda n: -len(n[1])):
-            start, end = begin - lead, begin - lead + len(name)
-            written = text[max(0, start) : end]
-            if not (_same(name, written) and _whole(text, start, end)):
-                continue
-            if taken.isdisjoint(range(start, end)):
-                taken.update(range(start, end))
-                added.append(replace(mention, start=start, end=end, text=written))
-                break
-    return sorted((*mentions, *added), key=lambda m: (m.start, m.end))
+    found = Counter(_key(mention.text) for mention in mentions)
+    names = _named(mentions)
+    of_name = {name: name for name in names}
+    if find is not None:
+        for short, long in definitions(document, find).items():
+            if _key(long) in names:
+                of_name.setdefault(_key(short), _key(long))
+                names.setdefault(_key(short), names[_key(long)])
+    places = list(_places(document.text, mentions, names))
+    counts = Counter(key for key, _, _ in places)
+    kept = {key for key in names if found[key] >= _SHARE * counts[key]}
+    kept |= {short for short, long in of_name.items() if short not in found and long in kept}
+    kept = {key for key in kept if len(key) > 1 and any(map(str.isalpha, key))}
+    result = {(m.start, m.end): m for m in mentions}
+    taken = {place for start, end in result for place in range(start, end)}
+    for key, start, end in sorted(places, key=lambda place: place[1] - place[2]):
+        if key in kept and taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            text = document.text[start:end]
+            result[start, end] = replace(names[key], start=start, end=end, text=text)
+    return [result[span] for span in sorted(result)]
 
 
-def _named(
-    document: Document, mentions: Sequence[Mention], find: Finder | None
-) -> dict[str, Mention]:
-    """Each name that was found, and each short form of one, with a mention of it."""
+def _named(mentions: Sequence[Mention]) -> dict[str, Mention]:
+    """Each name that was found, with its first mention of the most frequent type."""
     types: dict[str, Counter[str]] = {}
     for mention in mentions:
-        types.setdefault(mention.text, Counter())[mention.type] += 1
+        types.setdefault(_key(mention.text), Counter())[mention.type] += 1
     names: dict[str, Mention] = {}
     for mention in mentions:
-        if mention.type == types[mention.text].most_common(1)[0][0]:
-            names.setdefault(mention.text, mention)
-    if find is not None:
-        folded = {name.lower(): mention for name, mention in names.items()}
-        for short, long in definitions(document, find).items():
-            if long.lower() in folded:
-                names.setdefault(short, folded[long.lower()])
+        key = _key(mention.text)
+        if mention.type == types[key].most_common(1)[0][0]:
+            names.setdefault(key, mention)
     return names
 
 
-def _same(name: str, written: str) -> bool:
-    """Whether a text is a name; the first letter's case does not matter for a word."""
-    if name == written:
-        return True
+def _places(
+    text: str, mentions: Sequence[Mention], names: dict[str, Mention]
+) -> Iterator[tuple[str, int, int]]:
+    """The places where a text has names, each with its name; mentions of other names are spared."""
+    by_first: dict[str, list[tuple[int, int]]] = {}
+    for key in names:
+        words = words_of(key)
+        if words:
+            by_first.setdefault(words[0][2], []).append((words[0][0], len(key)))
+    inside = {place: m for m in mentions for place in range(m.start, m.end)}
+    for begin, _, word in words_of(text):
+        for lead, length in set(by_first.get(word, ())):
+            start, end = begin - lead, begin - lead + length
+            key = _key(text[max(0, start) : end])
+            if len(key) == length and key in names and _whole(text, start, end):
+                others = {inside[place].text for place in range(start, end) if place in inside}
+                if all(_key(other) == key for other in others):
+                    yield key, start, end
+
+
+def _key(name: str) -> str:
+    """A name as it is compared: the case of a longer word does not matter."""
     strict = len(name) <= _SHORT or any(character.isupper() for character in name[1:])
-    return not strict and name.lower() == written.lower()
+    return name if strict else name.lower()
 
 
 def _whole(text: str, start: int, end: int) -> bool:

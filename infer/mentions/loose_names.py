@@ -17,7 +17,7 @@ from biolink.infer.mentions.words import Words, may_join, singulars
 from biolink.kb.stems import JOINING
 from biolink.kb.word_sets import WordSets
 
-__all__ = ["LooseName", "loose_names"]
+__all__ = ["FREE", "LooseName", "loose_names"]
 
 _HYPHENS = tuple(HYPHENS)
 #: Words that separate the items of a list, beside commas.
@@ -25,13 +25,13 @@ _CONJUNCTIONS = frozenset(("and", "or"))
 #: Words that link the head of a name before them with what they say of it.
 _LINKS = frozenset("of is are was were".split())
 #: Words that may stand anywhere between those of a name.
-_FREE = _LINKS | frozenset("the a an be been both either his her their its this these".split())
+FREE = _LINKS | frozenset("the a an be been both either his her their its this these".split())
 #: Words that are not between those of a name, because they say the opposite.
 _NEGATIONS = frozenset("no not without never nor neither".split())
 #: Words after which what stands before them is complete.
 _AFTER = (
     JOINING
-    | _FREE
+    | FREE
     | frozenset("as but than that which who when while may can could has have had".split())
 )
 #: A name has from so many to so many words.
@@ -131,7 +131,7 @@ def _clauses(text: str, words: Words) -> Iterator[_Clause]:
 def _in_clause(clause: _Clause, sets: WordSets) -> Iterator[LooseName]:
     places: dict[int, list[tuple[int, int]]] = {}
     for position, key in enumerate(clause.keys):
-        if not clause.separates(position) and key not in _FREE:
+        if not clause.separates(position) and key not in FREE:
             for number, cost in sets.choices(key):
                 places.setdefault(number, []).append((position, cost))
     for number in places:
@@ -187,7 +187,7 @@ def _joined(
         return False
     if separators:
         return _in_list(clause, chosen, separators, head)
-    between = [p for p in rest if keys[p] not in _FREE]
+    between = [p for p in rest if keys[p] not in FREE]
     if between and (not links or len(between) > _BETWEEN or between[0] < links[0]):
         return False
     # A word between belongs to the next word of the name: "of the left hand".
@@ -221,7 +221,7 @@ def _in_list(clause: _Clause, chosen: set[int], separators: list[int], head: int
     for position in range(first, last + 1):
         if clause.separates(position):
             items.append([])
-        elif position not in chosen and keys[position] not in _FREE:
+        elif position not in chosen and keys[position] not in FREE:
             items[-1].append(position)
             if keys[position] in written:
                 return False
@@ -235,5 +235,5 @@ def _in_list(clause: _Clause, chosen: set[int], separators: list[int], head: int
             and end + 1 in items[-1]
         )
     # cysts of the liver or kidney
-    shared = any(keys[position] in _FREE for position in range(head, start))
+    shared = any(keys[position] in FREE for position in range(head, start))
     return head == first and shared and bool(items[0]) and not items[-1]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
 from biolink.infer.linkers.inputs import document_of
+from biolink.infer.mentions.inabilities import inabilities
 from biolink.infer.mentions.loose_names import loose_names
+from biolink.infer.mentions.rewording import names_a_site
 from biolink.infer.mentions.spans import segments, tidied
 from biolink.infer.mentions.stop_words import QUALIFIERS
 from biolink.infer.mentions.words import words_of
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenRecogniser", "longest", "with_names_inside"]
 
+#: A concept that is no name is kept if its link has at least this probability.
+_SURE = 0.7
+
 
 class OpenRecogniser:
     """A recogniser that finds the names of a knowledge base in any form, and other concepts.
@@ -27,8 +32,8 @@ class OpenRecogniser:
     It finds the names that a dictionary finds, and names of several words in other forms
     (:func:`biolink.infer.mentions.loose_names.loose_names`). A classifier that was trained on
     documents about concepts of many kinds adds spans that are likely to mean some concept. Their
-    concepts need not be in the knowledge base: the linker decides, and where it finds none, the
-    mention is left out (:meth:`settled`).
+    concepts need not be in the knowledge base: the linker decides, and where it is not sure of one,
+    the mention is left out (:meth:`settled`).
 
     Parameters
     ----------
@@ -74,9 +79,11 @@ class OpenRecogniser:
         ]
 
     def settled(self, document: Document) -> Document:
-        """A linked document without the concepts of the classifier that were not linked."""
+        """A linked document without the concepts of the classifier whose links are not sure."""
         return document.with_mentions(
-            mention for mention in document.mentions if mention.links or mention.probability is None
+            mention
+            for mention in document.mentions
+            if mention.probability is None or (mention.best and mention.best.probability >= _SURE)
         )
 
     def _concepts(self, documents: Sequence[Document]) -> list[list[Mention]]:
@@ -84,7 +91,17 @@ class OpenRecogniser:
         if self.tagger is None or self.tagger.concept_head is None:
             return [[] for _ in documents]
         found = self.tagger.concepts(documents, self.tokenizer)
-        return [tidied(document, document.mentions) for document in found]
+        return [
+            [m for m in tidied(document, document.mentions) if self._may_be_concept(m.text)]
+            for document in found
+        ]
+
+    def _may_be_concept(self, text: str) -> bool:
+        """Whether a span that is no name may be a concept.
+
+        A single word would mostly be a name, and a part of the body is not what is abnormal of it.
+        """
+        return len(words_of(text)) > 1 and not names_a_site(text, word_sets(self.kb))
 
     def _mentions(self, document: Document, concepts: Iterable[Mention]) -> list[Mention]:
         names = [
@@ -112,6 +129,12 @@ class OpenRecogniser:
                 if self.dictionary.knows(name.name_id):
                     kind = self.dictionary.type_of(name.name_id)
                     found.append(Mention(start, stop, text, type=kind))
+            for first, last, names in inabilities(line):
+                ids = [i for i in map(self.kb.name_id, names) if i is not None]
+                if ids and self.dictionary.knows(ids[0]):
+                    span = slice(begin + first, begin + last)
+                    kind = self.dictionary.type_of(ids[0])
+                    found.append(Mention(span.start, span.stop, document.text[span], type=kind))
         return found
 
 

@@ -208,7 +208,10 @@ class DictionaryRecogniser:
 
 
 class TrainedRecogniser:
-    """A recogniser with the token classifier of a model folder. Its mentions do not overlap.
+    """A recogniser with the token classifier of a model folder.
+
+    Its mentions do not overlap, unless nested ones are wanted. In full texts, the names that were
+    found are marked throughout (:func:`biolink.infer.mentions.full_text.every_occurrence`).
 
     Parameters
     ----------

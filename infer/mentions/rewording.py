@@ -1,13 +1,15 @@
 """Mentions in the words of a knowledge base, for bases without training documents.
 
 A model that was trained with another base does not know how texts vary the names of this one.
-Three rules help with any base:
+These rules help with any base:
 
 - A mention with the words of a name in another form stands for the name
   (:class:`biolink.kb.word_sets.WordSets`).
 - A mention of several items with one head, ``branchial and ear anomalies``, stands for its first
   item, ``branchial anomalies``. Corpora that mark each item mark the others as mentions of their
   own, within this one.
+- A statement that somebody cannot do something stands for the name of what is absent
+  (:func:`biolink.infer.mentions.inabilities.inabilities`).
 - ``Manifestations`` and the like say that something is abnormal without saying how.
 """
 
@@ -16,12 +18,14 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from biolink.infer.mentions.inabilities import inabilities
+from biolink.infer.mentions.loose_names import FREE
 from biolink.infer.mentions.stop_words import QUALIFIERS
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 from biolink.kb.word_sets import WordSets
 
-__all__ = ["first_item", "reworded"]
+__all__ = ["first_item", "names_a_site", "reworded"]
 
 #: ``A and B head``, ``A, B, and C head``; A has one or two words.
 _LIST = re.compile(
@@ -60,9 +64,14 @@ def reworded(text: str, kb: KnowledgeBase, sets: WordSets) -> str | None:
     """
     if kb.name_id(text) is not None:
         return None
+    for start, end, names_of_it in inabilities(text):
+        if (start, end) == (0, len(text)):
+            known = [name for name in names_of_it if kb.name_id(name) is not None]
+            if known:
+                return known[0]
     wordings = _wordings(text, sets)
     rules = (
-        sets.names_of,
+        partial(_plainly, sets),
         partial(_qualified, sets),
         partial(_with_synonym, kb, sets),
         partial(_of_site, sets),
@@ -75,6 +84,15 @@ def reworded(text: str, kb: KnowledgeBase, sets: WordSets) -> str | None:
     return wordings[-1] if len(wordings) > 1 else None
 
 
+def _plainly(sets: WordSets, text: str) -> list[int]:
+    """The names with the words of a text, or with those that say what is meant.
+
+    In ``her ears were low-set``, these are "ears", "low" and "set".
+    """
+    plain = " ".join(word for word in normalise_name(text).split() if word not in FREE)
+    return sets.names_of(text) or sets.names_of(plain)
+
+
 def _wordings(text: str, sets: WordSets) -> list[str]:
     """The text and what it stands for by the rules, the clearest last."""
     item = first_item(text)
@@ -84,6 +102,17 @@ def _wordings(text: str, sets: WordSets) -> list[str]:
         if abnormal != wordings[-1]:
             wordings.append(abnormal)
     return wordings
+
+
+def names_a_site(text: str, sets: WordSets) -> bool:
+    """Whether a base has an abnormality of what a text names, so that the text alone is no finding.
+
+    >>> from biolink.kb import Concept
+    >>> kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the sella turcica")])
+    >>> names_a_site("sella turcica", WordSets.build(kb))
+    True
+    """
+    return bool(sets.choices(_ABNORMALITY) and sets.names_of(f"{text} {_ABNORMALITY}"))
 
 
 def _of_site(sets: WordSets, text: str) -> list[int]:

@@ -6,13 +6,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from biolink.documents import Document, Mention
-from biolink.infer.names.spellings import KINDS
+from biolink.infer.names.spellings import KINDS, shorter_keys
 from biolink.infer.names.taxa import PLACES, TaxaInText
 from biolink.infer.names.view import Memory, NameView, cased_key, describing_words, key_of
 
@@ -32,6 +32,8 @@ FEATURES = (
     "annotated_share",
     "symbol_annotated",
     "symbol_share",
+    "within_annotated",
+    "within_share",
     "popular",
     "names",
     "coherent",
@@ -49,6 +51,7 @@ FEATURES = (
     "taxon_letter",
     "capitals",
 )
+_COLUMN = {name: column for column, name in enumerate(FEATURES)}
 #: The features of NIL.
 NIL_FEATURES = ("always", "no_exact", "no_candidate", "short", "unannotated")
 #: The most candidates of a mention.
@@ -108,10 +111,14 @@ class _Reached:
 
 @dataclass(frozen=True)
 class _Taught:
-    """How often training documents link a mention to each row and to each preferred name."""
+    """How often training documents link a mention to each row and to each preferred name.
+
+    ``within`` says that they do so with a shorter name within the mention.
+    """
 
     rows: Counter[int]
     symbols: Counter[str]
+    within: bool = False
 
 
 class Reading:
@@ -148,6 +155,7 @@ class Reading:
         self.words = describing_words(document.text)
         self.keys = Counter(key_of(m.text) for m in mentions)
         self.keys.update(key_of(m.long_form) for m in mentions if m.long_form)
+        self._known: dict[tuple[str, str | None], MentionCandidates] = {}
 
     def candidates(self) -> list[MentionCandidates]:
         """The candidates of each mention with their features."""
@@ -190,17 +198,23 @@ class Reading:
         size = len(texts)
         return {t: (named[t] / size, written[t] / size, styled[t] / size) for t in named}
 
-    def _taught(self, own_keys: Iterable[str]) -> _Taught:
+    def _taught(self, mention: Mention, own_keys: Iterable[str]) -> _Taught:
+        counts = self.memory.counts
+        keys = [key for key in own_keys if counts.get(key)]
+        within = not keys
+        if within:
+            # The first name within the mention that documents link.
+            keys = [key for key in shorter_keys(mention.text) if counts.get(key)][:1]
         rows: Counter[int] = Counter()
-        for key in own_keys:
-            for concept_id, count in self.memory.counts.get(key, {}).items():
+        for key in keys:
+            for concept_id, count in counts[key].items():
                 row = self.view.row_of(concept_id)
                 if row is not None:
                     rows[row] += count
         symbols: Counter[str] = Counter()
         for row, count in rows.items():
             symbols[self.view.names(row).normalised[0]] += count
-        return _Taught(rows, symbols)
+        return _Taught(rows, symbols, within)
 
     def _found(self, mention: Mention, taught: _Taught) -> dict[int, _Reached]:
         """The concepts to which the spellings and training documents lead, by row."""
@@ -212,8 +226,9 @@ class Reading:
             if kind < reached.kind:
                 reached.name_id = name_id
         for row in taught.rows:
-            if row not in found and (name_id := view.first_name(row)) is not None:
-                found[row] = _Reached(name_id)
+            first = view.first_name(row)
+            if row not in found and first is not None:
+                found[row] = _Reached(first)
         # Genes of other species have the same symbol, even if their synonyms are not listed.
         for row, reached in list(found.items()):
             for other, name_id in view.namesakes(row):
@@ -227,19 +242,21 @@ class Reading:
             found = {row: found[row] for row in sorted(found, key=merit)[:_MOST]}
         return found
 
-    def _of_mention(
-        self,
-        mention: Mention,
-        evidence: Mapping[str, Mapping[str, float]],
-    ) -> MentionCandidates:
+    def _anywhere(self, mention: Mention) -> MentionCandidates:
+        """The candidates of a mention without the features of species, which its place decides."""
+        known = mention.text, mention.long_form
+        if known not in self._known:
+            self._known[known] = self._new(mention)
+        return self._known[known]
+
+    def _new(self, mention: Mention) -> MentionCandidates:
         own_keys = {key_of(mention.text), key_of(mention.long_form or mention.text)}
-        taught = self._taught(own_keys)
+        taught = self._taught(mention, own_keys)
         found = self._found(mention, taught)
         own_words = describing_words(f"{mention.text} {mention.long_form or ''}")
         others = {key: count for key, count in self.keys.items() if key not in own_keys}
         in_taxon = Counter((self.view.taxa[row], reached.best) for row, reached in found.items())
         features = np.zeros((len(found), len(FEATURES)))
-        places = []
         for i, (row, reached) in enumerate(found.items()):
             values = self._by_name(mention, row, reached, taught)
             names = self.view.names(row)
@@ -247,21 +264,33 @@ class Reading:
             shared = sum(count for key, count in others.items() if key in names.keys)
             values["coherent"] = math.log1p(shared)
             values["context"] = math.log1p(len((names.words - own_words) & self.words))
-            place = ""
-            if self.order and self.view.taxa[row]:
-                of_taxon, place = self._by_taxon(mention, row, evidence)
-                values |= of_taxon
-            places.append(place)
-            features[i] = [values.get(name, 0.0) for name in FEATURES]
+            for name, value in values.items():
+                features[i, _COLUMN[name]] = value
         exact = any(0 in (reached.kind, reached.long_kind) for reached in found.values())
-        short, unannotated = len(mention.text) < 4, not taught.rows
+        short, unannotated = len(mention.text) < 4, taught.within
         return MentionCandidates(
             np.array(list(found), dtype=np.int64),
             np.array([reached.name_id for reached in found.values()], dtype=np.int64),
             features,
             np.array([1.0, not exact, not found, short, unannotated], dtype=np.float64),
-            tuple(places),
+            ("",) * len(found),
         )
+
+    def _of_mention(
+        self, mention: Mention, evidence: Mapping[str, Mapping[str, float]]
+    ) -> MentionCandidates:
+        found = self._anywhere(mention)
+        if not self.order:
+            return found
+        features = found.features.copy()
+        taxa = [self.view.taxa[int(row)] for row in found.rows]
+        place_of = {"": ""}
+        for taxon in set(taxa) - {""}:
+            values, place_of[taxon] = self._by_taxon(mention, taxon, evidence)
+            here = np.array([other == taxon for other in taxa])
+            for name, value in values.items():
+                features[here, _COLUMN[name]] = value
+        return replace(found, features=features, places=tuple(place_of[t] for t in taxa))
 
     def _by_name(
         self, mention: Mention, row: int, reached: _Reached, taught: _Taught
@@ -285,23 +314,24 @@ class Reading:
         values["written"] = float(mention.text in names.written)
         values["cased"] = float(cased_key(mention.text) in names.cased)
         count, of_symbol = taught.rows[row], taught.symbols[names.normalised[0]]
-        values["annotated"] = math.log1p(count)
-        values["symbol_annotated"] = math.log1p(of_symbol)
-        if taught.rows:
+        if taught.rows and taught.within:
+            values["within_annotated"] = math.log1p(of_symbol)
+            values["within_share"] = of_symbol / taught.symbols.total()
+        elif taught.rows:
+            values["annotated"] = math.log1p(count)
+            values["symbol_annotated"] = math.log1p(of_symbol)
             values["annotated_share"] = count / taught.rows.total()
             values["symbol_share"] = of_symbol / taught.symbols.total()
         values["popular"] = math.log1p(self.memory.popular[view.kb.id_at(row)])
         values["names"] = math.log(view.name_counts[row])
+        if self.order and view.taxa[row] and any(map(str.isupper, mention.text)):
+            values["capitals"] = float(_capitals(mention.text) == _capitals(names.written[0]))
         return values
 
     def _by_taxon(
-        self,
-        mention: Mention,
-        row: int,
-        evidence: Mapping[str, Mapping[str, float]],
+        self, mention: Mention, taxon: str, evidence: Mapping[str, Mapping[str, float]]
     ) -> tuple[dict[str, float], str]:
-        """The features of a concept's species, and the strongest evidence for it."""
-        taxon = self.view.taxa[row]
+        """The features of the genes of a species, and the strongest evidence for it."""
         values = {f"taxon_{place}": strength for place, strength in evidence.get(taxon, {}).items()}
         place = next((place for place in PLACES if f"taxon_{place}" in values), "")
         likely = self.taxa.likelihoods
@@ -317,9 +347,6 @@ class Reading:
             values["taxon_other"] = 1.0
         if letter := _LETTER.match(mention.text):
             values["taxon_letter"] = float(_LETTERS[letter[1]] == taxon)
-        symbol = self.view.names(row).written[0]
-        if any(map(str.isupper, mention.text)):
-            values["capitals"] = float(_capitals(mention.text) == _capitals(symbol))
         return values, place
 
 

@@ -15,7 +15,7 @@ from itertools import product
 
 from biolink.kb.names import normalise_name
 
-__all__ = ["KINDS", "spellings"]
+__all__ = ["KINDS", "shorter_keys", "spellings"]
 
 #: How a spelling differs from the mention, from the least to the greatest difference.
 KINDS = ("exact", "spacing", "letters", "affix", "part", "member")
@@ -73,8 +73,8 @@ def spellings(mention: str) -> tuple[tuple[str, str], ...]:
 
     >>> spellings("NRG-1")[:2]
     (('nrg 1', 'exact'), ('nrg1', 'spacing'))
-    >>> [name for name, kind in spellings("TGFb1") if kind == "letters"][0]
-    'tgfbeta1'
+    >>> dict(spellings("TGFb1"))["tgfbeta1"]
+    'letters'
     >>> dict(spellings("p53 protein"))["p53"]
     'affix'
     """
@@ -84,6 +84,17 @@ def spellings(mention: str) -> tuple[tuple[str, str], ...]:
             found.setdefault(name, kind)
     order = KINDS.index
     return tuple(sorted(found.items(), key=lambda item: order(item[1])))
+
+
+@lru_cache(maxsize=8192)
+def shorter_keys(mention: str) -> tuple[str, ...]:
+    """Return the names within a mention, without spaces; the longest first.
+
+    >>> shorter_keys("human p53 protein")[:2]
+    ('humanp53', 'p53')
+    """
+    names = (*_stripped(mention), *_parts(mention))
+    return tuple(dict.fromkeys(key for n in names if len(key := n.replace(" ", "")) > 2))
 
 
 def _made(mention: str) -> Iterator[tuple[str, str]]:
@@ -157,7 +168,9 @@ def _forms(atoms: list[str], i: int) -> list[str]:
     last = i + 1 == len(atoms) or (i + 2 == len(atoms) and atoms[-1].isdigit())
     if len(atom) >= 3 and atom[-1] in "abg" and last:
         return [atom, atom[:-1] + _GREEK[atom[-1]], atom[:-1] + " " + _GREEK[atom[-1]]]
-    if len(atom) > 3 and atom.endswith("s") and not atom.endswith("ss"):
+    if len(atom) > 5 and atom.endswith("uses"):
+        return [atom, atom[:-2]]
+    if len(atom) > 3 and atom.endswith("s") and not atom.endswith(("ss", "us")):
         return [atom, atom[:-1]]
     return [atom]
 

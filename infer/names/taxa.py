@@ -35,6 +35,8 @@ _HOST = re.compile(
 _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
 #: The number of characters between the name of a species and the mention beside it.
 _BESIDE = 12
+#: At this number of characters before a mention, the name of a species says less by a factor of e.
+_FAR = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,13 @@ class TaxaInText:
         for taxon, places in of_cells.items():
             found.setdefault(taxon, {}).update(places)
         nearest: tuple[int, str] | None = None
-        last = ""
+        last: Named | None = None
         for name in self.named:
             places = found[name.taxon]
             if name.end <= self.title_end:
                 places["title"] = 1.0
             if name.start < start:
-                last = name.taxon
+                last = name
             if begin <= name.start < stop:
                 places["sentence"] = 1.0
                 # A species named after the mention is somewhat further away.
@@ -142,8 +144,8 @@ class TaxaInText:
                     places["beside"] = 1.0
         if nearest is not None:
             found[nearest[1]]["nearest"] = 1.0
-        if last:
-            found[last]["before"] = 1.0
+        if last is not None:
+            found[last.taxon]["before"] = math.exp(-max(0, start - last.end) / _FAR)
         return found
 
 

@@ -98,6 +98,7 @@ class NameView:
     def __init__(self, kb: KnowledgeBase, wanted: Sequence[str] = ()) -> None:
         self.kb = kb
         self.wanted = frozenset(wanted)
+        self._namesakes: dict[int, list[tuple[int, int]]] = {}
         self.names = lru_cache(maxsize=20_000)(self._names)
         self.reached = lru_cache(maxsize=20_000)(self._reached)
 
@@ -163,7 +164,11 @@ class NameView:
         name_id = self.first_name(row)
         if name_id is None:
             return []
-        return [(r, name_id) for r in self.owners(name_id) if self.kb.is_preferred(name_id, r)]
+        if name_id not in self._namesakes:
+            self._namesakes[name_id] = [
+                (r, name_id) for r in self.owners(name_id) if self.kb.is_preferred(name_id, r)
+            ]
+        return self._namesakes[name_id]
 
     def _reached(self, text: str) -> tuple[tuple[int, int, int], ...]:
         """Return (row, name id, index of the kind) of each concept that a spelling leads to."""

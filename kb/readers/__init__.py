@@ -66,6 +66,7 @@ class Reader:
 READERS: dict[str, Reader] = {
     "umls-rrf": Reader("biolink.kb.readers.umls", "umls"),
     "mesh-xml": Reader("biolink.kb.readers.mesh_xml", "mesh"),
+    "taxdump": Reader("biolink.kb.readers.taxdump", "NCBITaxon"),
     "mesh-tables": Reader("biolink.kb.readers.mesh_tables", "mesh"),
     "ctd": Reader("biolink.kb.readers.ctd"),
     "gene-info": Reader("biolink.kb.readers.gene_info", "NCBIGene"),

@@ -53,3 +53,12 @@ def test_the_most_frequent_type_counts() -> None:
         Mention(14, 18, "lead", "Chemical"),
     ]
     assert every_occurrence(document, given)[-1].type == "Chemical"
+
+
+def test_names_that_are_mostly_passed_over_are_left_as_they_are() -> None:
+    assert spans("antibiotic " * 4, "antibiotic") == [f"antibiotic@{i * 11}" for i in range(4)]
+    assert spans("antibiotic " * 5, "antibiotic") == ["antibiotic@0"]
+
+
+def test_numbers_and_single_letters_are_not_repeated() -> None:
+    assert spans("2 and 2, K and K", "2", "K") == ["2@0", "K@9"]

@@ -77,21 +77,32 @@ def test_stop_names_and_subsets_hold_for_other_forms(kb: KnowledgeBase) -> None:
 
 
 def test_concepts_beside_names(kb: KnowledgeBase) -> None:
-    recognise = opened(kb, "never learned to speak", "colitis")
+    recognise = opened(kb, "never learned to speak", "ulcerative colitis; never")
     text = "ulcerative colitis; never learned to speak"
     assert texts(recognise, text) == ["ulcerative colitis", "never learned to speak"]
-    nested = opened(kb, "never learned", "colitis", nested=True)
-    assert texts(nested, text) == ["ulcerative colitis", "colitis", "never learned"]
+    nested = opened(kb, "never learned", "learned to speak", nested=True)
+    assert texts(nested, text) == [
+        "ulcerative colitis", "colitis", "never learned", "learned to speak",
+    ]  # fmt: skip
 
 
-def test_concepts_without_link_are_left_out(kb: KnowledgeBase) -> None:
-    recognise = opened(kb, "fatigue", "tired")
-    found = recognise(Document("", "colitis, fatigue, tired"))
-    assert [m.text for m in found.mentions] == ["colitis", "fatigue", "tired"]
-    link = Link("2", "Colitis", 0.0, 0.5, 1)
-    name, concept, other = found.mentions
-    linked = found.with_mentions([name, replace(concept, links=(link,)), other])
-    assert [m.text for m in recognise.settled(linked).mentions] == ["colitis", "fatigue"]
+def test_concepts_without_a_sure_link_are_left_out(kb: KnowledgeBase) -> None:
+    recognise = opened(kb, "great fatigue", "being tired", "no appetite")
+    found = recognise(Document("", "colitis, great fatigue, being tired, no appetite"))
+    assert len(found.mentions) == 4
+    name, *concepts = found.mentions
+    linked = [
+        replace(concept, links=(Link("2", "Colitis", 0.0, probability, 1),))
+        for concept, probability in zip(concepts, (0.9, 0.3), strict=False)
+    ]
+    settled = recognise.settled(found.with_mentions([name, *linked, concepts[-1]]))
+    assert [m.text for m in settled.mentions] == ["colitis", "great fatigue"]
+
+
+def test_words_and_sites_are_no_concepts() -> None:
+    kb = KnowledgeBase.from_concepts([Concept("1", "Abnormality of the sella turcica")])
+    recognise = opened(kb, "tired", "sella turcica", "cannot sleep")
+    assert texts(recognise, "tired, sella turcica, cannot sleep") == ["cannot sleep"]
 
 
 def test_the_recogniser_travels(kb: KnowledgeBase) -> None:

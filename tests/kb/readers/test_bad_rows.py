@@ -88,6 +88,13 @@ FOLDERS: dict[str, tuple[dict[str, str], str]] = {
         {"MRCONSO.RRF": conso("C1", "fever", TS="P") + "C2|ENG|\n" + conso("C3", "cold")},
         "MRCONSO.RRF:2: 2 columns; expected 18",
     ),
+    "taxdump": (
+        {
+            "names.dmp": "1\t|\troot\t|\t\t|\tscientific name\t|\n2\t|\tBacteria\t|\n"
+            "9606\t|\tHomo sapiens\t|\t\t|\tscientific name\t|\n"
+        },
+        "names.dmp:2: 2 columns; expected 4 or more",
+    ),
     "mesh-tables": (
         {"a.tsv": TERMS + "D02\tCold\n" + TERMS.splitlines(True)[1].replace("D01", "D03")},
         "a.tsv:4: 2 columns; expected 8",

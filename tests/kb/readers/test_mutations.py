@@ -61,6 +61,12 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "c.tsv": "DescriptorUI\tDescriptorName2014\tScopeNote\nD01\tFever\tHot.\n",
         "d.tsv": "MeshUI\tName\tSources\nC535300\trare\tgilda\n",
     },
+    "taxdump": {
+        "names.dmp": "9606\t|\tHomo sapiens\t|\t\t|\tscientific name\t|\n"
+        "9606\t|\thuman\t|\t\t|\tgenbank common name\t|\n",
+        "nodes.dmp": "9606\t|\t9605\t|\tspecies\t|\tHS\t|\n",
+        "merged.dmp": "63221\t|\t9606\t|\n",
+    },
     "ctd": {
         "x.tsv": "# Fields:\n# DiseaseName\tDiseaseID\tAltDiseaseIDs\tDefinition\tSynonyms\n#\n"
         "Fever\tMESH:D01\tOMIM:123|DO:DOID:1\tHot.\tFevers|Heat\n",
@@ -98,7 +104,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "http://purl.bioontology.org/ontology/X/1,asthma,wheeze|puff,false,C1\n",
     },
 }
-FOLDERS = ("umls-rrf", "mesh-tables")
+FOLDERS = ("umls-rrf", "mesh-tables", "taxdump")
 #: Odd values that careless programs write.
 ODD = (b"null", b"5", b"{}", b"[]", b'"\\ud800"', b"1e999", b"9" * 5000, b"true", b"[" * 3000)
 

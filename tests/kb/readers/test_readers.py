@@ -369,6 +369,29 @@ def test_gene_info(tmp_path: Path) -> None:
     assert [c.id for c in KnowledgeBase.read(file, taxa="10090, 7955")] == ["22059"]
 
 
+def test_taxdump(tmp_path: Path) -> None:
+    def dump(name: str, *rows: tuple[str, ...]) -> None:
+        lines = ("\t|\t".join(row) + "\t|\n" for row in rows)
+        (tmp_path / f"{name}.dmp").write_text("".join(lines))
+
+    dump(
+        "names",
+        ("1", "root", "", "scientific name"),
+        ("9605", "Homo", "", "scientific name"),
+        ("9606", "human", "", "genbank common name"),
+        ("9606", "Homo sapiens", "", "scientific name"),
+        ("9606", "Homo sapiens Linnaeus, 1758", "", "authority"),
+    )
+    dump("nodes", ("1", "1", "no rank"), ("9605", "1", "genus"), ("9606", "9605", "species", "HS"))
+    dump("merged", ("12", "9606"))
+    assert sniff_format(tmp_path) == "taxdump"
+    kb = KnowledgeBase.read(tmp_path)
+    assert kb["9606"].names == ("Homo sapiens", "human")
+    assert [concept.parents for concept in kb] == [(), (), ("9605",)]
+    assert (kb.resolve("12"), kb.curie("9606")) == ("9606", "NCBITaxon:9606")
+    assert [c.id for c in KnowledgeBase.read(tmp_path, ranks="species")] == ["9606"]
+
+
 def test_hgnc(tmp_path: Path) -> None:
     file = tmp_path / "hgnc.tsv"
     columns = "hgnc_id\tsymbol\tname\talias_symbol\talias_name\tprev_symbol\tstatus\tentrez_id"

@@ -1,0 +1,172 @@
+"""The embedded default with its six kinds of entities."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+import biolink
+from biolink import Document, Linker, Mention
+from biolink.errors import ConfigError
+from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
+from biolink.kb.types import KINDS
+from biolink.kinds import chosen_kinds
+
+TEXT = (
+    "BRCA1 is normal in HeLa cells. Patients with breast cancer and the c.1799T>A (p.V600E) change "
+    "of BRAF took aspirin."
+)
+
+
+@pytest.fixture(scope="module")
+def linker() -> KindsLinker:
+    linker = biolink.load()
+    assert isinstance(linker, KindsLinker)
+    return linker
+
+
+def given(*mentions: tuple[str, str]) -> Document:
+    spans = [(TEXT.index(text), text, kind) for text, kind in mentions]
+    return Document(
+        "1", TEXT, mentions=tuple(Mention(s, s + len(t), t, kind) for s, t, kind in spans)
+    )
+
+
+def curies(document: Document) -> dict[str, str | None]:
+    return {m.text: m.best.curie if m.best else m.nil_reason for m in document.mentions}
+
+
+def test_given_mentions_of_every_kind(linker: KindsLinker) -> None:
+    document = given(
+        ("BRCA1", "Gene"),
+        ("HeLa", "CellLine"),
+        ("Patients", "OrganismTaxon"),
+        ("breast cancer", "Disease"),
+        ("p.V600E", "SequenceVariant"),
+        ("BRAF", "GeneOrGeneProduct"),
+        ("aspirin", "Chemical"),
+    )
+    (linked,) = linker.pipe([document], recognise=False)
+    assert curies(linked) == {
+        "BRCA1": "NCBIGene:672",
+        "HeLa": "cellosaurus:CVCL_0030",
+        "Patients": "NCBITaxon:9606",
+        "breast cancer": "mesh:D001943",
+        "p.V600E": NOT_LINKED,
+        "BRAF": "NCBIGene:673",
+        "aspirin": "mesh:D001241",
+    }
+    assert [m.type for m in linked.mentions] == [m.type for m in document.mentions]
+    gene = linked.mentions[0].best
+    assert gene is not None
+    assert gene.reason.startswith("taxon 9606: ")
+    assert linked.mentions[3].best.reason == ""  # type: ignore[union-attr]
+
+
+def test_the_text_says_whose_gene_it_is(linker: KindsLinker) -> None:
+    document = linker("Trp53 was deleted in mice. Mice without Trp53 had lymphomas.")
+    genes = [m.best for m in document.mentions if m.type == "Gene"]
+    assert {(best.curie, best.reason.split(":")[0]) for best in genes if best} == {
+        ("NCBIGene:22059", "taxon 10090")
+    }
+
+
+def test_mentions_of_every_kind_are_found(linker: KindsLinker) -> None:
+    document = linker(TEXT)
+    assert {m.text: m.type for m in document.mentions}.items() >= {
+        "BRCA1": "Gene",
+        "Patients": "Species",
+        "breast cancer": "Disease",
+        "aspirin": "Chemical",
+        "c.1799T>A": "Variant",
+    }.items()
+    assert all(document.text[m.start : m.end] == m.text for m in document.mentions)
+    # The same in another process, and whatever other documents there are.
+    travelled = pickle.loads(pickle.dumps(linker))
+    assert travelled(TEXT) == document
+    several = linker.pipe(["Aspirin.", TEXT, "Rats."])
+    assert [d.mentions for d in several][1] == document.mentions
+
+
+def test_types_choose_kinds() -> None:
+    genes = biolink.load(types="gene")
+    assert isinstance(genes, KindsLinker)
+    assert [m.type for m in genes(TEXT).mentions] == ["Gene"] * len(genes(TEXT).mentions)
+    assert genes(TEXT).mentions
+    assert curies(genes(given(("aspirin", "Chemical"), ("BRAF", "Gene")))) == {
+        "aspirin": NOT_LINKED,
+        "BRAF": "NCBIGene:673",
+    }
+    both = biolink.load(types=["Disease", "Chemical"])
+    assert type(both) is Linker
+    assert {m.type for m in both(TEXT).mentions} == {"Disease", "Chemical"}
+    some = biolink.load(types="disease,cell-line")
+    assert {m.type for m in some(TEXT).mentions} <= {"Disease", "CellLine"}
+    assert chosen_kinds(None) == KINDS
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"types": "gene,planet"}, "no concept of the types 'planet'; expected types among Dis"),
+        ({"types": " "}, "the list of types is empty; expected types among Disease, Chemical"),
+        ({"types": "disease", "taxa": "9606"}, "taxa chooses the species of genes, but no genes"),
+        ({"taxa": "human"}, "taxa is .*'human'.*; expected"),
+        ({"taxa": "10116,1"}, "no gene of the taxon 1; expected taxa among 10090, 10116, 7227"),
+    ],
+)
+def test_mistakes(options: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        biolink.load(**options)  # type: ignore[arg-type]
+
+
+def test_taxa_choose_and_order_species() -> None:
+    text = "Expression of Tp53 was measured."
+    start = text.index("Tp53")
+    document = Document("1", text, mentions=(Mention(start, start + 4, "Tp53", "Gene"),))
+
+    def taxon(taxa: str | None) -> str:
+        linker = biolink.load(types="gene", taxa=taxa)
+        best = linker(document).mentions[0].best
+        assert best is not None
+        return linker.bases.of("Gene")[best.concept_id].taxon
+
+    assert taxon("10116") == "10116"
+    assert taxon("10090,9606") == "10090"
+    assert taxon("9606,10090") == "9606"
+
+
+def test_a_mention_without_a_type_is_looked_for_in_every_base(linker: KindsLinker) -> None:
+    spans = [(TEXT.index(t), TEXT.index(t) + len(t)) for t in ("BRCA1", "Patients", "aspirin")]
+    found = linker(TEXT, spans=spans)
+    assert curies(found) == {
+        "BRCA1": "NCBIGene:672",
+        "Patients": "NCBITaxon:9606",
+        "aspirin": "mesh:D001241",
+    }
+    assert [m.type for m in found.mentions] == ["Gene", "Species", ""]
+
+
+def test_each_kind_is_evaluated_in_its_own_base(linker: KindsLinker) -> None:
+    document = given(("BRAF", "Gene"), ("Patients", "Species"), ("aspirin", "Chemical"))
+    ids = ("NCBIGene:673", "9606", "MESH:D001241")
+    gold = document.with_mentions(
+        Mention(m.start, m.end, m.text, m.type, (i,))
+        for m, i in zip(document.mentions, ids, strict=True)
+    )
+    report = biolink.evaluate(linker.pipe([gold], recognise=False), linker.bases)
+    assert (report.mentions, report.in_kb, report.strict.recall_at_1) == (3, 3, 1.0)
+    assert report.by_type == {"Gene": 1.0, "Species": 1.0, "Chemical": 1.0}
+
+
+def test_all_formats_keep_the_kinds(linker: KindsLinker, tmp_path: Path) -> None:
+    document = linker(Document("1", TEXT))
+    for name in ("x.jsonl", "x.pubtator", "x.bioc.json", "x.bioc.xml", "x.csv", "x.html"):
+        biolink.write([document], tmp_path / name)
+    (again,) = biolink.read(tmp_path / "x.jsonl")
+    assert again.mentions == document.mentions
+    lines = (tmp_path / "x.pubtator").read_text(encoding="utf-8").splitlines()
+    fields = {tuple(line.split("\t")[3:6]) for line in lines if line.count("\t") >= 5}
+    assert fields >= {("BRCA1", "Gene", "672"), ("Patients", "Species", "9606")}
