@@ -226,7 +226,6 @@ def train_tagger(
     *,
     shared: int = 2,
     types: Sequence[str] = TYPES,
-    start: Tagger | None = None,
     stage: Any = None,
     report: Report = lambda record: None,
 ) -> Tagger:
@@ -248,8 +247,6 @@ def train_tagger(
     shared, types
         As in :class:`biolink.infer.mentions.tagger.Tagger`. There is a head for concepts if the
         texts have labels of concepts.
-    start
-        A classifier of the same shape, with whose weights the training starts. Default: none.
     stage
         A dataclass with all settings. Default: ``settings``.
     report
@@ -259,8 +256,6 @@ def train_tagger(
     device = next(model.parameters()).device
     concepts = bool(texts) and texts[0].allowed.shape[1] > len(labels_of(types))
     tagger = Tagger(model, shared, types, concepts).to(device)
-    if start is not None:
-        tagger.load_state_dict(start.own_state(), strict=False)
     layers = [p for p in tagger.encoder.parameters() if p.requires_grad]
     known = {id(p) for p in layers}
     fresh = [p for p in tagger.parameters() if p.requires_grad and id(p) not in known]

@@ -3,11 +3,10 @@
     python examples/default_model/recogniser.py --data ../shared/data --out build/recogniser \
         --bases build/kinds --target biolink/embedded [--bf16]
 
-The program prints precision, recall and F1 by kind on the development documents for a recogniser
-that was trained without them, beside those of the dictionaries alone. The recogniser that it writes
-beside the model, and to OUT, was then trained on them as well, for a few more steps. The names that
-the dictionaries of BASES leave out are written to OUT, and beside the bases of TARGET. If the
-program is run again after an interruption, it continues.
+The recogniser is written beside the model of TARGET, and to OUT. The program prints its precision,
+recall and F1 by kind on the development documents, which it was trained without, beside those of
+the dictionaries alone. The names that the dictionaries of BASES leave out are written to OUT, and
+beside the bases of TARGET. If the program is run again after an interruption, it continues.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitting import stop_names
-from recogniser_corpora import Corpus, development_sets, final_corpora, training_corpora
+from recogniser_corpora import Corpus, development_sets, training_corpora
 
 from biolink.documents import Document
 from biolink.finetune.tagging import Tagged, recogniser_optimisation, tagged, train_tagger
@@ -37,9 +36,6 @@ from biolink.kb.types import KINDS
 from biolink.kinds import NAMED_KINDS
 
 STEPS, LR = 1000, 3e-4
-#: The last steps, with the development documents: their number and learning rate, how often each
-#: development document is read, and the share of all other texts that is read beside them.
-LAST_STEPS, LAST_LR, LAST_TIMES, LAST_SHARE = 300, 2e-4, 4, 0.1
 #: The shares of texts that are read with the dictionary of diseases and chemicals alone, and with
 #: none: the dictionaries of further kinds, and those of another base, are not always there.
 WITH_ONE, WITH_NONE = 0.25, 0.15
@@ -168,25 +164,14 @@ def main() -> None:
         seen += corpus.documents
         size = sum(len(text.pieces.ids) for text in texts)
         logging.info("%s: %d texts, %d word pieces", corpus.name, len(texts), size)
-    last = rng.sample(everything, round(LAST_SHARE * len(everything)))
-    for corpus in final_corpora(arguments.data):
-        last += drawn(texts_of(corpus), LAST_TIMES, rng)
-        seen += corpus.documents
-
-    def trained(
-        name: str, texts: Sequence[Tagged], steps: int, lr: float, start: Tagger | None = None
-    ) -> Tagger:
-        optimisation = recogniser_optimisation(steps, BATCH, lr, 0, arguments.device)
-        if arguments.bf16:
-            optimisation = replace(optimisation, precision="bf16")
-        return train_tagger(
-            network, texts, out / name, optimisation, types=KINDS, start=start,
-            report=lambda record: logging.info("%s", record),
-        )  # fmt: skip
-
-    tagger = trained("measured", everything, arguments.steps, LR)
-    tagger.save(out / f"measured-{TAGGER}")
-    trained("last", last, LAST_STEPS, LAST_LR, tagger).save(out / TAGGER)
+    optimisation = recogniser_optimisation(arguments.steps, BATCH, LR, 0, arguments.device)
+    if arguments.bf16:
+        optimisation = replace(optimisation, precision="bf16")
+    tagger = train_tagger(
+        network, everything, out / "run", optimisation, types=KINDS,
+        report=lambda record: logging.info("%s", record),
+    )  # fmt: skip
+    tagger.save(out / TAGGER)
     shutil.copy(out / TAGGER, target / "model" / TAGGER)
     renew_seal(target / "model" / TAGGER)
     write_seen_documents(target / "model", seen)

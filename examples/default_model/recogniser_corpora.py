@@ -157,16 +157,6 @@ def training_corpora(data: Path, dictionary: DictionaryRecogniser) -> list[Corpu
     ]
 
 
-def final_corpora(data: Path) -> list[Corpus]:
-    """Return the development documents that the shipped recogniser learns from.
-
-    None is a test document, and what is held out of :data:`TENTHS` stays out.
-    """
-    tested = [d for name in (*TEST, *GENE_TESTS) for d in read_documents(data / name)]
-    sets = development_sets(data)[: -len(TENTHS)]
-    return [replace(corpus, documents=without(corpus.documents, tested)) for corpus in sets]
-
-
 def _left_out(names: re.Pattern[str]) -> Callable[[Document], list[Span]]:
     """A function that gives the names of species in a document."""
 
