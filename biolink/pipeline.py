@@ -20,7 +20,7 @@ from biolink.infer.linkers.mention_linker import Linker, Recogniser
 from biolink.infer.linkers.name_linker import NameLinker, NameOptions
 from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveReadOptions
 from biolink.infer.mentions.adapters import recogniser_written
-from biolink.infer.mentions.open_recogniser import OpenRecogniser
+from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.names.ranker import NameRanker
@@ -265,7 +265,7 @@ def _recogniser_of(
 ) -> TrainedRecogniser | OpenRecogniser:
     """The recogniser that was trained for a knowledge base, or one for any base."""
     stop_names = stop_names_of(loaded.folder)
-    dictionary = DictionaryRecogniser(kb, stop_names, nested=nested)
+    dictionary = DictionaryRecogniser(kb, ordinary_words(stop_names), nested=nested)
     file = None if loaded.folder is None else loaded.folder / TAGGER
     if file is not None and has_file(file):
         tagger = Tagger.load(file, loaded.backbone.model, of_folder=True)

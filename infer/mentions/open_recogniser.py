@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
 from biolink.infer.linkers.inputs import document_of
+from biolink.infer.mentions.exact_names import is_word
 from biolink.infer.mentions.inabilities import inabilities
 from biolink.infer.mentions.loose_names import loose_names
 from biolink.infer.mentions.rewording import names_a_site
@@ -16,11 +17,27 @@ from biolink.infer.mentions.words import words_of
 from biolink.kb import KnowledgeBase
 from biolink.kb.word_sets import word_sets
 
+#: The number of letters up to which a stop name may be an acronym.
+_SHORT = 4
+
 if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
     from biolink.infer.mentions.tagger import Tagger
 
-__all__ = ["OpenRecogniser", "longest", "with_names_inside"]
+__all__ = ["OpenRecogniser", "longest", "ordinary_words", "with_names_inside"]
+
+
+def ordinary_words(stop_names: Iterable[str]) -> list[str]:
+    """Return the stop names of a model that are no names in another knowledge base either.
+
+    A short one that is no English word is an acronym, which documents used for something else than
+    the model's knowledge base; another base may mean just that.
+
+    >>> ordinary_words(["syndrome", "cold", "asa"])
+    ['syndrome', 'cold']
+    """
+    return [name for name in stop_names if len(name) > _SHORT or is_word(name)]
+
 
 #: A concept that is no name is kept if its link has at least this probability.
 _SURE = 0.7

@@ -17,7 +17,7 @@ from biolink.infer.mentions.abbreviations import (
 )
 from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
-from biolink.infer.mentions.open_recogniser import OpenRecogniser, with_names_inside
+from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words, with_names_inside
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
@@ -257,7 +257,8 @@ class TrainedRecogniser:
         one the result is an :class:`OpenRecogniser`.
         """
         if kb.base.fingerprint != self.dictionary.kb.base.fingerprint:
-            stops, find = self.dictionary.stop_names, self.dictionary.abbreviations
+            stops = ordinary_words(self.dictionary.stop_names)
+            find = self.dictionary.abbreviations
             dictionary = DictionaryRecogniser(kb, stops, find, self.nested)
             return OpenRecogniser(dictionary, self.tagger, self.tokenizer)
         return TrainedRecogniser(
@@ -282,9 +283,9 @@ class TrainedRecogniser:
             kind = type_name(mention.type)
             if kind in missing or (self.types is not None and kind not in self.types):
                 return False
-            # A word at the beginning of a sentence is no name either, but AN may be one.
-            text = mention.text
-            return (text.lower() if text.istitle() else text) not in STOP_WORDS
+            # A pronoun is not the name of a species, whatever its case, but AN may name a disease.
+            text = mention.text.lower() if kind == "species" else mention.text
+            return text not in STOP_WORDS
 
         return [
             document.with_mentions(filter(wanted, self._all(document))) for document in recognised

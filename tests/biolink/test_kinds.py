@@ -15,8 +15,8 @@ from biolink.kb.types import KINDS
 from biolink.kinds import chosen_kinds
 
 TEXT = (
-    "BRCA1 is normal in HeLa cells. Patients with breast cancer and the c.1799T>A (p.V600E) change "
-    "of BRAF took aspirin."
+    "BRCA1 is normal in HeLa cells. The BRAF V600E mutation was found. Patients with breast cancer "
+    "took aspirin."
 )
 
 
@@ -44,7 +44,7 @@ def test_given_mentions_of_every_kind(linker: KindsLinker) -> None:
         ("HeLa", "CellLine"),
         ("Patients", "OrganismTaxon"),
         ("breast cancer", "Disease"),
-        ("p.V600E", "SequenceVariant"),
+        ("V600E", "SequenceVariant"),
         ("BRAF", "GeneOrGeneProduct"),
         ("aspirin", "Chemical"),
     )
@@ -54,7 +54,7 @@ def test_given_mentions_of_every_kind(linker: KindsLinker) -> None:
         "HeLa": "cellosaurus:CVCL_0030",
         "Patients": "NCBITaxon:9606",
         "breast cancer": "mesh:D001943",
-        "p.V600E": NOT_LINKED,
+        "V600E": NOT_LINKED,
         "BRAF": "NCBIGene:673",
         "aspirin": "mesh:D001241",
     }
@@ -80,7 +80,7 @@ def test_mentions_of_every_kind_are_found(linker: KindsLinker) -> None:
         "Patients": "Species",
         "breast cancer": "Disease",
         "aspirin": "Chemical",
-        "c.1799T>A": "Variant",
+        "V600E": "Variant",
     }.items()
     assert all(document.text[m.start : m.end] == m.text for m in document.mentions)
     # The same in another process, and whatever other documents there are.

@@ -156,9 +156,9 @@ BASES: list[Row] = [
     (lambda it: KnowledgeBase.read(it.folder / "names.csv", format="csv"), ConfigError, "table"),
     (lambda it: KnowledgeBase.read(it.folder / "names.csv", id=5), ConfigError, "id is 5 .int.; "),
     (
-        lambda it: KnowledgeBase.read(it.folder / "names.csv", ids="ncbi"),
+        lambda it: KnowledgeBase.read(it.folder / "names.csv", vocabulary="x"),
         ConfigError,
-        "no option 'ids",
+        "no option 'vocabulary",
     ),
     (lambda it: KnowledgeBase.open(5), ConfigError, "5 .int. is not a path"),
     (lambda it: KnowledgeBase.open(it.folder), KnowledgeBaseError, "mistakes"),
