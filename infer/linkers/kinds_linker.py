@@ -121,12 +121,12 @@ class KindsLinker(Piping):
         return self.main.calibration
 
     @property
-    def options(self) -> LinkerOptions:  # type: ignore[override]
+    def options(self) -> LinkerOptions:
         """The options of the main linker."""
         return self.main.options
 
     @cached_property
-    def bases(self) -> KnowledgeBases:  # type: ignore[override]
+    def bases(self) -> KnowledgeBases:
         """The knowledge bases of all kinds."""
         return KnowledgeBases([self.main.kb, *(other.kb for other in self.others)])
 
