@@ -21,6 +21,7 @@ from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_word
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
 from biolink.infer.mentions.tagger import Tagger
+from biolink.infer.mentions.variants import whole_variants
 from biolink.infer.mentions.words import Words, may_join, singulars, words_of
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.arguments import need, need_callable, need_flag, texts_of
@@ -309,9 +310,10 @@ class TrainedRecogniser:
     def _whole(self, document: Document) -> list[Mention]:
         """The mentions of a document, cut at boundaries within them and extended by their codes.
 
-        Variants stay as they are, since signs belong to them (``-509C>T``).
+        Signs belong to variants (``-509C>T``), so they have rules of their own.
         """
-        variants = [m for m in document.mentions if type_name(m.type) == "variant"]
+        found = [m for m in document.mentions if type_name(m.type) == "variant"]
+        variants = whole_variants(document, found)
         named = [m for m in document.mentions if type_name(m.type) != "variant"]
         dictionaries = (self.dictionary, *self.further)
         lookups = [dictionary.names_in(document) for dictionary in dictionaries]
