@@ -22,6 +22,7 @@ from biolink import DictionaryRecogniser, Document, Mention
 from biolink.formats import pubtator
 from biolink.infer.mentions.recognise import TrainedRecogniser
 from biolink.kb.model_files import stop_names_of
+from biolink.kinds import MAIN_KINDS
 from biolink.pipeline import EMBEDDED
 
 
@@ -51,7 +52,8 @@ def main() -> None:
     documents = list(pubtator.read(file))[: arguments.documents]
     kb = biolink.KnowledgeBase.open(EMBEDDED / "kb")
     stops = stop_names_of(EMBEDDED / "model")
-    linker = biolink.load()
+    # BC5CDR marks diseases and chemicals only.
+    linker = biolink.load(types=MAIN_KINDS)
     assert isinstance(linker.recogniser, TrainedRecogniser)
     makers = {
         "trained": lambda: linker.recogniser,

@@ -228,6 +228,7 @@ def train_tagger(
     types: Sequence[str] = TYPES,
     stage: Any = None,
     report: Report = lambda record: None,
+    start: Tagger | None = None,
 ) -> Tagger:
     """Train a tagger on windows of texts, or continue after an interruption.
 
@@ -251,11 +252,16 @@ def train_tagger(
         A dataclass with all settings. Default: ``settings``.
     report
         Called with each line of the log.
+    start
+        A tagger whose weights the training starts from. Default: None, for the layers of the
+        model and new weights.
     """
     torch.manual_seed(settings.seed)
     device = next(model.parameters()).device
     concepts = bool(texts) and texts[0].allowed.shape[1] > len(labels_of(types))
     tagger = Tagger(model, shared, types, concepts).to(device)
+    if start is not None:
+        tagger.load_state_dict(start.own_state(), strict=False)
     layers = [p for p in tagger.encoder.parameters() if p.requires_grad]
     known = {id(p) for p in layers}
     fresh = [p for p in tagger.parameters() if p.requires_grad and id(p) not in known]

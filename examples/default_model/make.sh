@@ -12,5 +12,15 @@ here=$(dirname "$0")
 python "$here/train.py" --data "$data" --out "$out" --minilm "$minilm" --device "$device"
 python "$here/finish.py" --data "$data" --out "$out" --target "$target"
 [ -d "$out/kinds" ] || python "$here/build_kinds.py" --data "$data" --out "$out/kinds"
+python "$here/fit_kinds.py" --data "$data" --kinds "$out/kinds"
+# Nothing is cached in the package itself.
+rm -rf "$target/kinds" && cp -r "$out/kinds" "$target/kinds"
+find "$target/kinds" -name checked.json -delete
+cp "$target/FROZEN" "$target/kinds/"
+for base in "$target"/kinds/*.kb; do
+    mkdir -p "$base/index" && cp "$target/FROZEN" "$base/index/"
+done
 python "$here/recogniser.py" --data "$data" --out "$out/recogniser" --bases "$out/kinds" \
     --target "$target" --device "$device"
+python "$here/recogniser_further.py" --data "$data" --out "$out/recogniser" --target "$target" \
+    --device "$device"
