@@ -14,7 +14,6 @@ concepts: Counter[tuple[str, str]] = Counter()
 for document in linker.pipe(documents, recognise=True):
     for mention in document.mentions:
         if mention.best is not None:
-            concept = linker.kb[mention.best.concept_id]
-            concepts[(linker.kb.curie(concept.id), concept.name)] += 1
+            concepts[(mention.best.curie, mention.best.preferred_name)] += 1
 for (curie, name), count in concepts.most_common(15):
     print(f"{count:4} {curie:15} {name}")

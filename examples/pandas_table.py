@@ -22,7 +22,7 @@ mentions = pd.DataFrame(
         "mention": mention.text,
         "type": mention.type,
         "concept": mention.best.concept_id if mention.best else None,
-        "name": linker.kb[mention.best.concept_id].name if mention.best else None,
+        "name": mention.best.preferred_name if mention.best else None,
         "probability": mention.best.probability if mention.best else None,
         "nil": mention.nil_reason,
     }
