@@ -29,6 +29,7 @@ from biolink.infer.mentions.word_pieces import (
     TYPES,
     Dictionary,
     Pieces,
+    joined_labels,
     label_spans,
     labels_of,
     pieces_of,
@@ -61,6 +62,8 @@ __all__ = [
 
 #: The number of shapes of word pieces (see :class:`Pieces`).
 _SHAPES = 6
+#: The least probability of a mention that has a type, chosen on development documents.
+_LEAST = 0.7
 #: The word pieces of a window, and those that it shares with the next one.
 WINDOW, _OVERLAP = 384, 96
 
@@ -330,8 +333,8 @@ class Tagger(nn.Module):
 
 
 def _mentions(text: str, pieces: Pieces, scores: np.ndarray, types: Sequence[str]) -> list[Mention]:
-    spans = spans_of_labels(scores.argmax(1).tolist(), pieces.offsets, text, types)
-    return [
+    labels = joined_labels(scores.argmax(1).tolist(), pieces.offsets, text, types)
+    mentions = [
         Mention(
             start,
             end,
@@ -339,8 +342,11 @@ def _mentions(text: str, pieces: Pieces, scores: np.ndarray, types: Sequence[str
             type=kind,
             probability=span_probability(pieces.offsets, scores, start, end),
         )
-        for start, end, kind in spans
+        for start, end, kind in spans_of_labels(labels, pieces.offsets, text, types)
     ]
+    if types == CONCEPT:
+        return mentions
+    return [m for m in mentions if m.probability is None or m.probability >= _LEAST]
 
 
 def _loaded_again(

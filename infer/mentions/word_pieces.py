@@ -20,6 +20,7 @@ __all__ = [
     "Dictionary",
     "Pieces",
     "Span",
+    "joined_labels",
     "label_spans",
     "labels_of",
     "pieces_of",
@@ -30,6 +31,8 @@ __all__ = [
 
 #: The semantic types that are recognised by default.
 TYPES = ("Disease", "Chemical")
+#: The kinds whose mentions are never written one after the other with a space between them.
+_JOINED = ("disease", "chemical")
 #: The type of the spans that some biomedical ontology would name: none.
 CONCEPT = ("",)
 #: A function that gives a document the mentions that a dictionary finds in it.
@@ -206,6 +209,25 @@ def spans_of_labels(
         else:
             spans.append((begin, end, kind))
     return spans
+
+
+def joined_labels(
+    labels: Sequence[int], offsets: np.ndarray, text: str, types: Sequence[str]
+) -> list[int]:
+    """Labels in which two diseases, or two chemicals, with a space between them are one mention.
+
+    "Sporadic tumours" is one disease; two of them are not written one after the other. Genes are.
+
+    >>> joined_labels([1, 1], np.array([(0, 8), (9, 16)]), "sporadic tumours", ["Disease"])
+    [1, 2]
+    """
+    labels = list(labels)
+    joined = {1 + 2 * i for i, kind in enumerate(types) if type_name(kind) in _JOINED}
+    for index, (before, label) in enumerate(pairwise(tuple(labels)), 1):
+        between = text[offsets[index - 1, 1] : offsets[index, 0]]
+        if label in joined and before in (label, label + 1) and not between.strip():
+            labels[index] = label + 1
+    return labels
 
 
 def span_probability(offsets: np.ndarray, scores: np.ndarray, start: int, end: int) -> float:

@@ -24,6 +24,7 @@ from biolink.infer.mentions.tagger import (
     spans_of_labels,
     window_begins,
 )
+from biolink.infer.mentions.word_pieces import joined_labels
 from biolink.kb import Concept
 from tests.tiny_models import bart, t5, wordpiece
 
@@ -59,6 +60,14 @@ def test_a_mention_does_not_end_inside_a_word() -> None:
     assert spans_of_labels(labels, offsets, text) == [(0, 8, "Chemical"), (9, 14, "Disease")]
     labels = [LABELS.index(x) for x in ("O", "I-Chemical", "O", "O")]
     assert spans_of_labels(labels, offsets, text) == []
+
+
+def test_diseases_with_a_space_between_them_are_one() -> None:
+    offsets = np.array([[0, 8], [9, 15], [17, 20], [21, 24]])
+    text, types = "sporadic tumour, TNF IL6", ("Disease", "Gene")
+    assert joined_labels([1, 1, 3, 3], offsets, text, types) == [1, 2, 3, 3]
+    assert joined_labels([1, 0, 1, 1], offsets, text, types) == [1, 0, 1, 2]
+    assert joined_labels([1, 2, 1, 3], offsets, text, types) == [1, 2, 1, 3]
 
 
 @st.composite
