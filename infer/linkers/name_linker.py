@@ -43,6 +43,8 @@ _REASONS = {
 }
 
 
+#: The digits of scores after the point.
+_DIGITS = 9
 #: The nats by which a gene of the preferred species is favoured where the text names no species.
 _PREFERENCE = 5.0
 
@@ -267,14 +269,15 @@ class NameLinker(Piping):
             Whether the species that ``taxa`` puts first is favoured where the text names none.
             Default: False.
         """
-        scores = found.features @ self.ranker.weights
+        # The order in which numbers are added up may change their last digits, so these are cut.
+        scores = np.round(found.features @ self.ranker.weights, _DIGITS)
         if preferred and self.options.taxa:
             first = self.options.taxa[0]
             scores = scores + [
                 _PREFERENCE * (place == "unsaid" and self.view.taxa[row] == first)
                 for row, place in zip(map(int, found.rows), found.places, strict=True)
             ]
-        nil = float(found.nil @ self.ranker.nil_weights)
+        nil = round(float(found.nil @ self.ranker.nil_weights), _DIGITS)
         top = max(float(scores.max(initial=nil)), nil)
         weights = np.exp(scores - top)
         total = float(weights.sum()) + float(np.exp(nil - top))
