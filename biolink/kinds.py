@@ -8,12 +8,12 @@ from biolink.errors import ConfigError
 from biolink.kb.arguments import texts_of
 from biolink.kb.types import KINDS, kind_of
 
-__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds"]
+__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds", "need_main_kinds"]
 
 #: The kinds of the knowledge base ``embedded/kb``, which the embedded model links.
 MAIN_KINDS = ("Disease", "Chemical")
-#: The kinds with knowledge bases of their own, which are linked by their names, and their folders
-#: in ``embedded``. A linker sees the links of those before it.
+#: Kind of entity -> the name of its knowledge base in ``embedded/kinds``. These kinds are linked by
+#: their names, in this order; a linker sees the links of those before it.
 NAMED_KINDS = {"Species": "species", "CellLine": "cell_lines", "Gene": "genes"}
 
 
@@ -45,3 +45,25 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
         named = ", ".join(map(repr, unknown))
         raise ConfigError(f"the embedded default has no concept of the types {named}; {expected}")
     return tuple(kind for kind in KINDS if kind in wanted.values())
+
+
+def need_main_kinds(types: str | None, what: str) -> None:
+    """Raise an error if types of the option ``--types`` are not of :data:`MAIN_KINDS`.
+
+    Parameters
+    ----------
+    types
+        The value of the option, or None if it was not given.
+    what
+        What is special about the main kinds, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If there are other types.
+    """
+    others = [] if types is None else [k for k in chosen_kinds(types) if k not in MAIN_KINDS]
+    if others:
+        raise ConfigError(
+            f"--types has {', '.join(others)}; expected {' or '.join(MAIN_KINDS)}, the kinds {what}"
+        )

@@ -17,7 +17,7 @@ from biolink.evaluation.calibrating import Calibrated, calibrate
 from biolink.evaluation.plots import SUFFIXES, reliability, save_figure
 from biolink.infer.decide.nil import NoNil
 from biolink.kb.bases import KnowledgeBases
-from biolink.kinds import MAIN_KINDS, chosen_kinds
+from biolink.kinds import MAIN_KINDS, need_main_kinds
 from biolink.scale.blocks import LinkSettings
 
 __all__ = ["CalibrationJob", "LinkedGold", "linked_gold", "run_calibrate"]
@@ -80,13 +80,8 @@ def run_calibrate(job: CalibrationJob) -> Calibrated:
     if job.kind not in ("isotonic", "platt"):
         raise ConfigError(f"--kind is {job.kind!r}; expected isotonic or platt")
     check_outputs(job.output, (".json", *SUFFIXES), job.files, SUFFIXES)
-    if job.kb is None and job.model is None and job.types is not None:
-        others = [kind for kind in chosen_kinds(job.types) if kind not in MAIN_KINDS]
-        if others:
-            raise ConfigError(
-                f"--types has {', '.join(others)}; expected {' or '.join(MAIN_KINDS)}, the kinds "
-                "to which a calibration of the embedded model applies"
-            )
+    if job.kb is None and job.model is None:
+        need_main_kinds(job.types, "to which a calibration of the embedded model applies")
     linked = linked_gold(LinkSettings(job.kb, job.model, types=job.types), job.files, job.format)
     result = calibrate(
         linked.documents, linked.bases, "platt" if job.kind == "platt" else "isotonic"

@@ -18,7 +18,7 @@ from biolink.evaluation import Comparison, Report, compare, evaluate
 from biolink.evaluation.found import FoundReport, evaluate_found
 from biolink.kb.files import replace_file, sha256_of
 from biolink.kb.types import KINDS, kind_of
-from biolink.kinds import MAIN_KINDS
+from biolink.kinds import MAIN_KINDS, need_main_kinds
 from biolink.scale.blocks import LinkSettings
 
 if TYPE_CHECKING:
@@ -177,13 +177,15 @@ def _types(job: EvaluationJob, gold: Sequence[Document]) -> str | None:
 
     Corpora annotate some kinds of entities only, and a mention of another kind is no error.
     """
-    if job.types is not None or job.kb is not None or job.model is not None:
+    if job.kb is not None or job.model is not None:
+        return job.types
+    if job.protocol == "biosyn":
+        need_main_kinds(job.types, "to which --protocol biosyn can add names")
+    if job.types is not None:
         return job.types
     annotated = {kind_of(m.type) for document in gold for m in document.mentions}
-    kinds = [kind for kind in KINDS if kind in annotated]
-    if job.protocol == "biosyn":
-        kinds = [kind for kind in kinds if kind in MAIN_KINDS]
-    return ",".join(kinds or MAIN_KINDS)
+    linked = MAIN_KINDS if job.protocol == "biosyn" else KINDS
+    return ",".join([kind for kind in linked if kind in annotated] or MAIN_KINDS)
 
 
 def _predicted(other: Sequence[Document], gold: Sequence[Document]) -> list[Document]:

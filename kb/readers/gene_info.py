@@ -23,8 +23,8 @@ _COLUMNS = ("GeneID", "tax_id", "Symbol", "Synonyms")
 _NAMES = ("Full_name_from_nomenclature_authority", "description", "Synonyms", "Other_designations")
 #: Prefixes of cross references that other vocabularies write differently.
 _PREFIXES = {"MIM": "OMIM", "HGNC:HGNC": "HGNC", "MGI:MGI": "MGI"}
-#: The symbol of a record that is only a placeholder for papers.
-_PLACEHOLDER = "NEWENTRY"
+#: The symbol of a record that is no gene, but collects papers about genes without a record.
+_NO_GENE = "NEWENTRY"
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -54,9 +54,10 @@ def read(
     wanted = None if taxa is None else {taxon.strip() for taxon in taxa.split(",")}
     for _, row in tab_rows(path, _COLUMNS, on_problem):
         if wanted is not None and row["tax_id"] not in wanted:
+            yield Dropped("genes of other species", row["GeneID"])
             continue
-        if row["Symbol"] == _PLACEHOLDER:
-            yield Dropped("placeholder for new entries", row["GeneID"])
+        if row["Symbol"] == _NO_GENE:
+            yield Dropped("records that are no gene", row["GeneID"])
             continue
         names = [name for column in _NAMES for name in values_in(row.get(column, ""))]
         yield Concept(

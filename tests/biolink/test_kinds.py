@@ -12,7 +12,7 @@ from biolink import Document, Linker, Mention
 from biolink.errors import ConfigError
 from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
 from biolink.kb.types import KINDS
-from biolink.kinds import chosen_kinds
+from biolink.kinds import chosen_kinds, need_main_kinds
 
 TEXT = (
     "BRCA1 is normal in HeLa cells. The BRAF V600E mutation was found. Patients with breast cancer "
@@ -170,3 +170,10 @@ def test_all_formats_keep_the_kinds(linker: KindsLinker, tmp_path: Path) -> None
     lines = (tmp_path / "x.pubtator").read_text(encoding="utf-8").splitlines()
     fields = {tuple(line.split("\t")[3:6]) for line in lines if line.count("\t") >= 5}
     assert fields >= {("BRCA1", "Gene", "672"), ("Patients", "Species", "9606")}
+
+
+def test_what_holds_for_the_embedded_model_only_is_refused_for_other_kinds() -> None:
+    need_main_kinds(None, "that count")
+    need_main_kinds("disease", "that count")
+    with pytest.raises(ConfigError, match=r"--types has Gene; expected Disease or Chemical, the k"):
+        need_main_kinds("disease,gene", "that count")

@@ -365,8 +365,10 @@ def test_gene_info(tmp_path: Path) -> None:
     assert (human.types, human.taxon) == (("Gene", "protein-coding"), "9606")
     assert mouse.names == ("Trp53", "p53")
     assert kb.curie("22059") == "NCBIGene:22059"
-    assert kb.manifest["dropped"]["placeholder for new entries"]["count"] == 1
-    assert [c.id for c in KnowledgeBase.read(file, taxa="10090, 7955")] == ["22059"]
+    assert kb.manifest["dropped"]["records that are no gene"]["count"] == 1
+    part = KnowledgeBase.read(file, taxa="10090, 7955")
+    assert [c.id for c in part] == ["22059"]
+    assert part.manifest["dropped"]["genes of other species"]["count"] == 2
 
 
 def test_taxdump(tmp_path: Path) -> None:
