@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from biolink.kb.concept import Concept
+from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.problems import OnProblem
 from biolink.kb.tab_rows import begins_with_columns, tab_rows
 
@@ -30,7 +30,7 @@ def read(
     on_problem: OnProblem = None,
     vocabularies: str | None = None,
     predicates: str | None = None,
-) -> Iterator[Concept]:
+) -> Iterator[Record]:
     """Stream one concept for each run of rows with the same CURIE.
 
     Parameters
@@ -57,6 +57,7 @@ def read(
     for curie, group in groupby(rows, key=lambda row: row["curie"]):
         vocabulary = curie.partition(":")[0]
         if wanted is not None and vocabulary not in wanted:
+            yield Dropped("concepts of other vocabularies", curie)
             continue
         entries = list(group)
         synonyms = (

@@ -86,6 +86,7 @@ def read(
     wanted = None if ranks is None else {rank.strip() for rank in ranks.split(",")}
     for taxon, rows in groupby(_rows(names, 4, on_problem), key=lambda row: row[0]):
         if wanted is not None and rank_of.get(taxon) not in wanted:
+            yield Dropped("taxa of other ranks", taxon)
             continue
         of_class: dict[str, list[str]] = {}
         for _, name, _, name_class, *_ in rows:
