@@ -31,12 +31,15 @@ __all__ = ["NameLinker", "NameOptions"]
 #: Place -> the words with which a link says why it is a gene of its species.
 _REASONS = {
     "beside": "its species is named beside it",
+    "alone": "its species is the only one that is named in the sentence",
     "nearest": "its species is the nearest that is named in the sentence",
     "sentence": "its species is named in the sentence",
     "before": "its species is the last that is named before it",
     "title": "its species is named in the title",
     "frequent": "its species is named most often in the text",
     "share": "its species is named in the text",
+    "cell_sentence": "cells of its species are named in the sentence",
+    "cell_before": "cells of its species are the last that are named before it",
     "cells": "the text names cells of its species",
     "unsaid": "the text names no species",
     "": "the text names its species nowhere",

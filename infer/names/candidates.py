@@ -14,7 +14,14 @@ import numpy as np
 from biolink.documents import Document, Mention
 from biolink.infer.names.spellings import KINDS, shorter_keys
 from biolink.infer.names.taxa import PLACES, TaxaInText
-from biolink.infer.names.view import Memory, NameView, cased_key, describing_words, key_of
+from biolink.infer.names.view import (
+    Memory,
+    NameView,
+    cased_key,
+    describing_words,
+    key_of,
+    roles_in,
+)
 
 __all__ = ["FEATURES", "NIL_FEATURES", "MentionCandidates", "Reading"]
 
@@ -36,6 +43,7 @@ FEATURES = (
     "within_share",
     "popular",
     "names",
+    "role_missing",
     "coherent",
     "context",
     "ortholog",
@@ -53,7 +61,10 @@ FEATURES = (
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
 #: The features of NIL.
-NIL_FEATURES = ("always", "no_exact", "no_candidate", "short", "unannotated")
+NIL_FEATURES = (
+    *("always", "no_exact", "no_candidate", "short", "unannotated"),
+    *("foreign_beside", "foreign_alone", "foreign_only"),
+)
 #: The most candidates of a mention.
 _MOST = 60
 #: Spellings up to this one are near the mention.
@@ -272,7 +283,7 @@ class Reading:
             np.array(list(found), dtype=np.int64),
             np.array([reached.name_id for reached in found.values()], dtype=np.int64),
             features,
-            np.array([1.0, not exact, not found, short, unannotated], dtype=np.float64),
+            np.array([1.0, not exact, not found, short, unannotated, 0, 0, 0], dtype=np.float64),
             ("",) * len(found),
         )
 
@@ -290,7 +301,19 @@ class Reading:
             here = np.array([other == taxon for other in taxa])
             for name, value in values.items():
                 features[here, _COLUMN[name]] = value
-        return replace(found, features=features, places=tuple(place_of[t] for t in taxa))
+        nil = found.nil.copy()
+        nil[-3:] = self._foreign(evidence)
+        places = tuple(place_of[taxon] for taxon in taxa)
+        return replace(found, features=features, nil=nil, places=places)
+
+    def _foreign(self, evidence: Mapping[str, Mapping[str, float]]) -> list[bool]:
+        """Whether a species of which the base has no gene is named beside a mention and so on."""
+        named = [taxon for taxon, places in evidence.items() if "share" in places]
+        foreign = [taxon for taxon in named if taxon not in self.view.all_taxa]
+        beside, alone = (
+            any(place in evidence[t] for t in foreign) for place in ("beside", "alone")
+        )
+        return [beside, alone, bool(foreign) and len(foreign) == len(named)]
 
     def _by_name(
         self, mention: Mention, row: int, reached: _Reached, taught: _Taught
@@ -324,6 +347,8 @@ class Reading:
             values["symbol_share"] = of_symbol / taught.symbols.total()
         values["popular"] = math.log1p(self.memory.popular[view.kb.id_at(row)])
         values["names"] = math.log(view.name_counts[row])
+        said = roles_in(f"{mention.text} {mention.long_form or ''}")
+        values["role_missing"] = float(len(said - names.roles))
         if self.order and view.taxa[row] and any(map(str.isupper, mention.text)):
             values["capitals"] = float(_capitals(mention.text) == _capitals(names.written[0]))
         return values

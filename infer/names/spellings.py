@@ -9,6 +9,7 @@ in the trie of names, so that no further index is needed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
@@ -17,8 +18,10 @@ from biolink.kb.names import normalise_name
 
 __all__ = ["KINDS", "shorter_keys", "spellings"]
 
-#: How a spelling differs from the mention, from the least to the greatest difference.
-KINDS = ("exact", "spacing", "letters", "affix", "part", "member")
+#: How a spelling differs from the mention, from the least to the greatest difference. Names that
+#: begin with the mention are those of a ``member``, or of a ``cousin`` if a concept of another
+#: species has a more similar name.
+KINDS = ("exact", "spacing", "letters", "affix", "part", "member", "cousin")
 
 #: Greek letters as names of genes write them, spelt out and as a Latin letter.
 _LETTER = {
@@ -62,7 +65,16 @@ _AFTER = {
 }
 #: Letters before a symbol that name the species.
 _SPECIES_LETTER = re.compile(r"(?:[hmrdzx]|hs|mm|dm|si|sh|mi|pro|p|c|v|n)(?=[A-Z]|\d)")
-_MOST = 400
+#: A Roman numeral at the end of a symbol: "BmprIA", "CaMKIIa".
+_NUMERAL = re.compile(r"(\w+?[A-Za-z])(I{1,3}|IV)([a-zA-Z]?)")
+_MICRO = re.compile(r"(?:mi|micro)[- ]?RNAs?[- ](?=\d)", re.IGNORECASE)
+#: The letter that stands for "receptor" at the end of a word: "TNFR-associated".
+_R = re.compile(r"\b([A-Z][A-Za-z0-9]+)R(?=-[a-z]| [a-z])")
+#: What separates several names in one mention, and the end of a name that the others replace.
+_BETWEEN = re.compile(r"\s*(?:/|,| and | or |&|;|:)\s*")
+_END = re.compile(rf"(.*?)(\d+|[A-Z]|(?:{'|'.join(_LETTER)})|(?<=[- \d])[a-z])s?")
+#: The most spellings of a mention, and those of one kind.
+_MOST, _MOST_OF_A_KIND = 400, 160
 
 
 @lru_cache(maxsize=8192)
@@ -79,9 +91,11 @@ def spellings(mention: str) -> tuple[tuple[str, str], ...]:
     'affix'
     """
     found: dict[str, str] = {}
+    left = Counter(dict.fromkeys(KINDS, _MOST_OF_A_KIND))
     for name, kind in _made(mention):
-        if name.strip() and len(found) < _MOST:
-            found.setdefault(name, kind)
+        if name.strip() and name not in found and left[kind] and len(found) < _MOST:
+            found[name] = kind
+            left[kind] -= 1
     order = KINDS.index
     return tuple(sorted(found.items(), key=lambda item: order(item[1])))
 
@@ -105,6 +119,9 @@ def _made(mention: str) -> Iterator[tuple[str, str]]:
         yield normalise_name(f"{match[1]} {match[2]}"), "letters"
     for name, letters in _spaced(whole):
         yield name, "letters" if letters else "spacing"
+    for other in _rewritten(mention):
+        for name, _ in _spaced(other):
+            yield name, "letters"
     for stripped in _stripped(mention):
         yield stripped, "affix"
         for name, _ in _spaced(stripped):
@@ -118,6 +135,16 @@ def _made(mention: str) -> Iterator[tuple[str, str]]:
     for stem in (whole, *_stripped(mention)):
         yield stem + " ", "member"
         yield stem, "member"
+
+
+def _rewritten(mention: str) -> Iterator[str]:
+    """Yield the mention with numerals in a symbol, "receptor" and "microRNA" written otherwise."""
+    if match := _NUMERAL.fullmatch(mention):
+        yield normalise_name(match[1] + _ROMAN[match[2].lower()] + match[3])
+    if match := _MICRO.match(mention):
+        yield normalise_name("mir " + mention[match.end() :])
+    if len(mention) > 4 and _R.search(mention):
+        yield normalise_name(_R.sub(r"\1 receptor", mention))
 
 
 def _spaced(name: str) -> Iterator[tuple[str, bool]]:
@@ -193,9 +220,10 @@ def _stripped(mention: str) -> list[str]:
     if match and len(mention) - match.end() >= 2:
         found.append(normalise_name(mention[match.end() :]))
     # A variant of a transcript, a knock-out or a form after the symbol: "FLNBv4", "OCT4A".
-    match = re.fullmatch(r"(.{2,}[A-Z0-9])(?:v\d+|V\d+|KO|[a-zA-Z]|\d[a-z])", mention)
-    if match:
-        found.append(normalise_name(match[1]))
+    for most in ("", "?"):
+        variant = re.fullmatch(rf"(.{{2,}}{most}[A-Z0-9])(?:[vV]\d+|KO|[a-zA-Z]|\d[a-z])", mention)
+        if variant:
+            found.append(normalise_name(variant[1]))
     match = re.match(r"(?:hum|DN|cyto|mito|act|[a-z])(?=[a-zA-Z]{2})", mention)
     if (match and not mention.islower()) or mention[:1] == "h":
         found.append(normalise_name(mention[match.end() if match else 1 :]))
@@ -219,6 +247,33 @@ def _moved(name: str) -> Iterator[str]:
         yield " ".join(rest)
 
 
+def _several(mention: str) -> Iterator[str]:
+    """Yield the names of a mention of several, each with the beginning or end that all share.
+
+    >>> list(_several("Phb1/2")), list(_several("B1 and B2 receptors"))
+    (['Phb1', 'Phb2'], ['B1 receptors', 'B1', 'B2 receptors'])
+    """
+    pieces = [piece for piece in _BETWEEN.split(mention) if piece]
+    if len(pieces) < 2:
+        return
+    first, *others = pieces
+    last = others[-1].split()
+    for piece in (first, *others[:-1]):
+        size = len(piece.split())
+        if piece.endswith("-") and "-" in last[0]:
+            yield " ".join((piece[:-1] + last[0][last[0].index("-") :], *last[1:]))
+        elif not piece.startswith("-") and len(last) > size and not _END.fullmatch(others[-1]):
+            yield " ".join((piece, *last[size:]))
+    yield first
+    start = _END.fullmatch(first)
+    for piece in others:
+        own = _END.fullmatch(piece.lstrip("-"))
+        if start and start[1] and own and not own[1]:
+            yield start[1] + own[2]
+        elif len(piece) > 2 or not piece.isalpha():
+            yield piece
+
+
 def _parts(mention: str) -> Iterator[str]:
     """The parts of a mention of several names, or of a name with an explanation."""
     inner = re.search(r"\(([^()]+)\)", mention)
@@ -226,12 +281,11 @@ def _parts(mention: str) -> Iterator[str]:
         yield normalise_name(mention[: inner.start()] + " " + mention[inner.end() :])
         yield normalise_name(mention[: inner.start()])
         yield normalise_name(inner[1])
-    pieces = re.split(r"\s*(?:/|,| and | or |&|;|:)\s*", mention)
-    if len(pieces) > 1:
-        for piece in pieces:
-            yield normalise_name(piece)
+    for piece in _several(mention):
+        yield normalise_name(piece)
     words = normalise_name(mention).split()
     if 1 < len(words) <= 6:
         for count in range(len(words) - 1, 0, -1):
-            yield " ".join(words[:count])
-            yield " ".join(words[-count:])
+            for part in (" ".join(words[:count]), " ".join(words[-count:])):
+                if len(part) > 2 or (len(part) == 2 and not part.isalpha() and not part.isdigit()):
+                    yield part

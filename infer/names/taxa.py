@@ -23,7 +23,10 @@ __all__ = ["PLACES", "Named", "TaxaInText", "WordWeights", "named_taxa", "words_
 WordWeights = Mapping[str, Mapping[str, float]]
 
 #: Where a document may name the species of a gene, from the strongest evidence to the weakest.
-PLACES = ("beside", "nearest", "sentence", "before", "title", "frequent", "share", "cells")
+PLACES = (
+    *("beside", "alone", "nearest", "sentence", "before", "title", "frequent", "share"),
+    *("cell_sentence", "cell_before", "cells"),
+)
 
 _WORD = re.compile(r"[A-Za-z]+")
 #: The name of a cell line or strain, which may hold digits and punctuation.
@@ -33,15 +36,17 @@ _HOST = re.compile(
     r"\b(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
 )
 _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
-#: The number of characters between the name of a species and the mention beside it.
-_BESIDE = 12
+#: What may stand between the name of a species and the mention beside it.
+_NEXT = re.compile(r"[^,;.]{0,12}")
+#: What may stand between a mention and the name of the species after it.
+_IN = re.compile(r"[\s,)]*(?:\w+ )?(?:in|of|from)(?: the)?\s+")
 #: At this number of characters before a mention, the name of a species says less by a factor of e.
 _FAR = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The name of a species at an offset of a text."""
+    """The name of a species, or of cells of a species, at an offset of a text."""
 
     start: int
     end: int
@@ -63,14 +68,14 @@ class TaxaInText:
     weights
         What the words of a text say about the species of its genes, as training documents teach.
     cells
-        Species -> the share of the cell lines in the text that are of this species.
+        The names of cell lines and strains in the order of the text, with their species.
     """
 
     text: str
     named: tuple[Named, ...]
     title_end: int = 0
     weights: WordWeights = field(default_factory=dict)
-    cells: Mapping[str, float] = field(default_factory=dict)
+    cells: tuple[Named, ...] = ()
 
     @cached_property
     def likelihoods(self) -> dict[str, float]:
@@ -110,21 +115,27 @@ class TaxaInText:
 
         Returns
         -------
-        For each species that is named, the strength from 0 to 1 of the evidence of each of
-        :data:`PLACES`.
+        For each species that is named, or whose cells are named, the strength of the evidence of
+        each of :data:`PLACES`: from 0 to 1, except for ``cells``, which grows with their number.
         """
-        of_cells = {taxon: {"cells": share} for taxon, share in self.cells.items()}
-        if not self.named:
-            return of_cells
+        found: dict[str, dict[str, float]] = {}
         begin, stop = self._sentence(start)
-        most = max(self.counts.values())
-        total = sum(self.counts.values())
-        found = {
-            taxon: {"share": count / total, "frequent": float(count == most)}
-            for taxon, count in self.counts.items()
-        }
-        for taxon, places in of_cells.items():
-            found.setdefault(taxon, {}).update(places)
+        self._add_names(found, start, end, begin, stop)
+        self._add_cells(found, start, begin, stop)
+        return found
+
+    def _add_names(
+        self, found: dict[str, dict[str, float]], start: int, end: int, begin: int, stop: int
+    ) -> None:
+        """Add what the names of species say; ``begin`` and ``stop`` bound the sentence."""
+        if not self.named:
+            return
+        (_, most), *others = self.counts.most_common(2)
+        tied = [most] == [count for _, count in others]
+        for taxon, count in self.counts.items():
+            found[taxon] = {"share": count / self.counts.total()}
+            if count == most and not tied:
+                found[taxon]["frequent"] = 1.0
         nearest: tuple[int, str] | None = None
         last: Named | None = None
         for name in self.named:
@@ -135,18 +146,44 @@ class TaxaInText:
                 last = name
             if begin <= name.start < stop:
                 places["sentence"] = 1.0
-                # A species named after the mention is somewhat further away.
-                distance = start - name.end if name.start < start else name.start - end + 20
+                inside = start <= name.start and name.end <= end
+                after = _IN.fullmatch(self.text, end, max(end, name.start))
+                before = name.end <= start and _NEXT.fullmatch(self.text, name.end, start)
+                beside = bool(inside or after or before)
+                if beside:
+                    places["beside"] = 1.0
+                distance = start - name.end if name.start < start else name.start - end
+                if not beside:
+                    # A species named after the mention is somewhat further away.
+                    distance += 20 if name.start < start else 40
                 if nearest is None or distance < nearest[0]:
                     nearest = distance, name.taxon
-                inside = start <= name.start and name.end <= end
-                if inside or -1 <= start - name.end <= _BESIDE:
-                    places["beside"] = 1.0
         if nearest is not None:
             found[nearest[1]]["nearest"] = 1.0
+            if sum("sentence" in places for places in found.values()) == 1:
+                found[nearest[1]]["alone"] = 1.0
         if last is not None:
-            found[last.taxon]["before"] = math.exp(-max(0, start - last.end) / _FAR)
-        return found
+            found[last.taxon]["before"] = _nearness(last, start)
+
+    def _add_cells(
+        self, found: dict[str, dict[str, float]], start: int, begin: int, stop: int
+    ) -> None:
+        """Add what the names of cells say."""
+        for taxon, count in Counter(name.taxon for name in self.cells).items():
+            found.setdefault(taxon, {})["cells"] = math.log1p(count)
+        last: Named | None = None
+        for name in self.cells:
+            if name.start < start:
+                last = name
+            if begin <= name.start < stop:
+                found[name.taxon]["cell_sentence"] = 1.0
+        if last is not None:
+            found[last.taxon]["cell_before"] = _nearness(last, start)
+
+
+def _nearness(name: Named, start: int) -> float:
+    """How near a name is to the mention after it, from 0 to 1."""
+    return math.exp(-max(0, start - name.end) / _FAR)
 
 
 def words_in(text: str) -> set[str]:
@@ -205,9 +242,8 @@ def named_taxa(
             found[start, end] = taxon
     named = [Named(start, end, taxon) for (start, end), taxon in sorted(found.items())]
     title = next((p.end for p in document.passages if p.kind == "title"), 0)
-    of_cells = Counter(_cells_in(document.text, cells)) if cells else Counter()
-    shares = {taxon: count / of_cells.total() for taxon, count in of_cells.items()}
-    return TaxaInText(document.text, tuple(named), title, weights, shares)
+    of_cells = tuple(_cells_in(document.text, cells)) if cells else ()
+    return TaxaInText(document.text, tuple(named), title, weights, of_cells)
 
 
 def _is_host(text: str, start: int, end: int) -> bool:
@@ -216,8 +252,8 @@ def _is_host(text: str, start: int, end: int) -> bool:
     return bool(_HOST.search(" ".join((*before, text[start:end]))))
 
 
-def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[str]:
-    """Yield the species of each name of a cell line in a text."""
+def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[Named]:
+    """Yield the names of cell lines and strains in a text."""
     previous: re.Match[str] | None = None
     for match in _CELL.finditer(text):
         key = _plain(match[0])
@@ -228,7 +264,7 @@ def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[str]:
         # "Mef" and "chose" are not cell lines; the animals that bear human cells do not count.
         written = text[begin : match.end()]
         if taxon is not None and any(map(str.isupper, written)) and not _HOST.search(around):
-            yield taxon
+            yield Named(begin, match.end(), taxon)
         previous = match
 
 

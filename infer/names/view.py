@@ -14,7 +14,15 @@ import pyarrow as pa
 from biolink.infer.names.spellings import KINDS, spellings
 from biolink.kb import KnowledgeBase, normalise_name
 
-__all__ = ["ConceptNames", "Memory", "NameView", "cased_key", "describing_words", "key_of"]
+__all__ = [
+    "ConceptNames",
+    "Memory",
+    "NameView",
+    "cased_key",
+    "describing_words",
+    "key_of",
+    "roles_in",
+]
 
 #: Words in names that say nothing about which concept is meant.
 _COMMON = frozenset(
@@ -23,9 +31,17 @@ _COMMON = frozenset(
     "homolog class chain binding inhibitor activator regulator component cell cells human mouse "
     "with from putative isoform precursor strain virus".split()
 )
+#: Words for what a gene does to the one that its name begins with: "HGF activator" is not HGF.
+_ROLES = frozenset(
+    "receptor inhibitor activator ligand antagonist transporter channel phosphatase kinase "
+    "transferase oxidase synthase repressor convertase peptidase exchanger chaperone ligase "
+    "dehydrogenase reductase adaptor antisense binding associated interacting related like "
+    "inducible subunit".split()
+)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 #: The spellings that make less similar ones unnecessary, if one of them is found.
 _NEAR = KINDS.index("affix")
+_COUSIN = KINDS.index("cousin")
 #: The most concepts that the spellings of a mention lead to.
 _MOST = 240
 #: The most longer names that begin with a name, and by how many characters they are longer.
@@ -39,6 +55,16 @@ def describing_words(text: str) -> frozenset[str]:
     ['neurons', 'protein']
     """
     return frozenset(_WORD.findall(text.lower()))
+
+
+def roles_in(text: str) -> frozenset[str]:
+    """Return the words of a text that say what a gene does to another, in the singular.
+
+    >>> sorted(roles_in("IL-6 receptors and HGF activator"))
+    ['activator', 'receptor']
+    """
+    words = describing_words(text)
+    return _ROLES & (words | {word[:-1] for word in words if word.endswith("s")})
 
 
 def cased_key(name: str) -> str:
@@ -75,6 +101,8 @@ class ConceptNames:
         The names as they are written, without spaces and punctuation.
     words
         The words that describe the concept.
+    roles
+        The words in the names that say what a gene does to another one.
     """
 
     written: tuple[str, ...]
@@ -82,6 +110,7 @@ class ConceptNames:
     keys: frozenset[str]
     cased: frozenset[str]
     words: frozenset[str]
+    roles: frozenset[str]
 
 
 class NameView:
@@ -106,6 +135,11 @@ class NameView:
     def taxa(self) -> list[str]:
         """The taxon of each row, or ""."""
         return [taxon or "" for taxon in self.kb.data.table.column("taxon").to_pylist()]
+
+    @cached_property
+    def all_taxa(self) -> frozenset[str]:
+        """The taxa that some concept of the base has, wanted or not."""
+        return frozenset(self.taxa)
 
     def prepare(self) -> None:
         """Read the columns into memory."""
@@ -142,6 +176,7 @@ class NameView:
             frozenset(name.replace(" ", "") for name in normalised),
             frozenset(map(cased_key, concept.names)),
             words - _COMMON,
+            roles_in(" ".join(normalised)),
         )
 
     def _longer(self, stem: str) -> list[int]:
@@ -173,20 +208,23 @@ class NameView:
     def _reached(self, text: str) -> tuple[tuple[int, int, int], ...]:
         """Return (row, name id, index of the kind) of each concept that a spelling leads to."""
         found: dict[int, tuple[int, int]] = {}
-        near = False
+        near: set[str] = set()  # the species with a concept of a near name
         for name, kind in spellings(text):
             index = KINDS.index(kind)
             if near and index > _NEAR:
-                break
+                if kind != "member":
+                    continue
+                index = _COUSIN
             name_id = self.kb.name_id(name)
             ids = [] if name_id is None else [name_id]
             if kind == "member":
                 ids = self._longer(name) if len(name) > 2 else []
             for name_id in ids:
                 for row in self.owners(name_id):
-                    if row not in found:
+                    if row not in found and not (index > _NEAR and self.taxa[row] in near):
                         found[row] = name_id, index
-            near = near or (bool(ids) and index < _NEAR)
+                        if index < _NEAR:
+                            near.add(self.taxa[row])
             if len(found) > _MOST:
                 break
         return tuple((row, name_id, kind) for row, (name_id, kind) in found.items())

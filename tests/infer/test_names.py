@@ -87,6 +87,14 @@ def document(text: str, *mentions: tuple[str, str]) -> Document:
         ("human p53", "p53", "affix"),
         ("p53 protein", "p53", "affix"),
         ("ERK1/2", "erk1", "part"),
+        ("ERK1/2", "erk2", "part"),
+        ("SOCS-1 and -3", "socs 3", "part"),
+        ("B1 and B2 receptors", "b1 receptor", "part"),
+        ("L- and T-type channels", "l type channels", "part"),
+        ("BmprIA", "bmpr1a", "letters"),
+        ("microRNA-193a", "mir 193a", "letters"),
+        ("TNFR-associated factor 2", "tnf receptor associated factor 2", "letters"),
+        ("STAT3KO", "stat3", "affix"),
     ],
 )
 def test_spellings(mention: str, name: str, kind: str) -> None:
@@ -109,10 +117,31 @@ def test_the_species_that_a_text_names(ranker: NameRanker) -> None:
         ("10090", "mice"),
         ("9606", "patients"),
     ]
-    assert taxa.cells == {"10090": 1.0}
+    assert [(name.taxon, text[name.start : name.end]) for name in taxa.cells] == [
+        ("10090", "RAW 264.7")
+    ]
     evidence = taxa.evidence(given.mentions[0].start, given.mentions[0].end)
     assert evidence["10090"]["title"] == 1.0 and "before" not in evidence["10090"]
     assert 0.9 < evidence["9606"]["before"] < 1.0 and "title" not in evidence["9606"]
+    # Both species are named once, so none of them is the most frequent.
+    assert not any("frequent" in places for places in evidence.values())
+    assert "cells" in evidence["10090"] and "cell_sentence" not in evidence["10090"]
+
+
+def test_the_species_beside_a_mention(ranker: NameRanker) -> None:
+    text = "TP53 in human, p53 in mice and p53 from HCT116 cells. NRG-1 of patients and mice."
+    taxa = named_taxa(Document("1", text), ranker.species, {}, ranker.cells)
+
+    def beside(words: str) -> list[str]:
+        start = text.index(words)
+        found = taxa.evidence(start, start + len(words))
+        return [taxon for taxon, places in found.items() if "beside" in places]
+
+    # A comma separates "human" from the mention after it.
+    assert beside("TP53") == ["9606"] and beside("p53") == ["10090"]
+    assert beside("NRG-1") == ["9606"]
+    start = text.index("p53 from")
+    assert taxa.evidence(start, start + 3)["9606"]["cell_sentence"] == 1.0
 
 
 def test_a_linked_species_counts(ranker: NameRanker) -> None:
@@ -144,9 +173,7 @@ def test_the_document_decides_whose_gene(kb: KnowledgeBase, ranker: NameRanker) 
     one, two = linker(given).mentions
     assert one.best is not None and two.best is not None
     assert (one.best.concept_id, one.best.curie) == ("22059", "NCBIGene:22059")
-    assert (
-        one.best.reason == "taxon 10090: its species is the nearest that is named in the sentence"
-    )
+    assert one.best.reason == "taxon 10090: its species is named beside it"
     assert two.best.concept_id == "3084"
     assert sum(link.probability for link in one.links) + (
         one.nil_probability or 0
@@ -156,6 +183,28 @@ def test_the_document_decides_whose_gene(kb: KnowledgeBase, ranker: NameRanker) 
     assert (unsaid.concept_id, unsaid.reason) == ("7157", "taxon 9606: the text names no species")
     cells = linker(document("The p53 of RAW264.7 cells.", ("p53", "Gene"))).mentions[0].best
     assert cells is not None and cells.concept_id == "22059"
+
+
+def test_a_species_without_genes_in_the_base(kb: KnowledgeBase, ranker: NameRanker) -> None:
+    weights = np.array([3.0 * name.startswith("foreign") for name in NIL_FEATURES])
+    yeast = {**ranker.species, "yeast": "4932"}
+    linker = NameLinker(kb, replace(ranker, species=yeast, nil_weights=weights), nil="likelier")
+    given = document("The yeast p53 protein.", ("p53", "Gene"))
+    assert not linker(given).mentions[0].links
+    assert linker(document("The human p53 protein.", ("p53", "Gene"))).mentions[0].links
+
+
+def test_the_role_that_a_mention_names(kb: KnowledgeBase) -> None:
+    weights = np.array([{"exact": 1.0, "role_missing": -3.0}.get(name, 0.0) for name in FEATURES])
+    ranker = NameRanker(weights, np.zeros(len(NIL_FEATURES)))
+    genes = KnowledgeBase.from_concepts(
+        [
+            Concept("3082", "HGF", ("hepatocyte growth factor",), types=("Gene",)),
+            Concept("3083", "HGFAC", ("HGF activator protein",), types=("Gene",)),
+        ]
+    )
+    linked = NameLinker(genes, ranker)(document("the HGF activator", ("HGF activator", "Gene")))
+    assert [link.concept_id for link in linked.mentions[0].links] == ["3083", "3082"]
 
 
 def test_other_kinds_are_left_alone(kb: KnowledgeBase, ranker: NameRanker) -> None:
