@@ -16,6 +16,8 @@ from biolink.infer.retrieve.indexes import FROZEN, Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import KIND as LEXICAL
 from biolink.kb.sealed import read_manifest, seal
+from biolink.kb.store import INDEX_KINDS
+from biolink.kb.word_sets import word_sets
 
 KINDS = ("trie", "lexical", "dense")
 
@@ -105,3 +107,14 @@ def test_an_index_of_an_older_version_is_built_again(
 def test_embeddings_are_in_the_order_of_the_names(stored: Path, model_folder: Path) -> None:
     indexes = Indexes(KnowledgeBase.open(stored), load_model(model_folder))
     assert np.array_equal(indexes.dense.name_ids, indexes.lexical.name_ids)
+
+
+def test_a_base_with_indexes_of_every_kind_can_be_replaced(stored: Path, kb: KnowledgeBase) -> None:
+    word_sets(KnowledgeBase.open(stored))
+    kinds = {folder.name.split("-")[0] for folder in (stored / "index").iterdir()}
+    assert kinds == set(INDEX_KINDS)
+    kb.with_names([("D1", "pyrexia")]).save(stored)
+    # The indexes of the former names are gone with them.
+    assert not (stored / "index").exists()
+    renewed = KnowledgeBase.open(stored)
+    assert word_sets(renewed).names_of("pyrexias") == [renewed.name_id("pyrexia")]
