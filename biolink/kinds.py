@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from biolink.errors import ConfigError
 from biolink.kb.arguments import texts_of
-from biolink.kb.types import KINDS, kind_of
+from biolink.kb.types import KINDS, kind_of, meant
 
 __all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds", "need_main_kinds"]
 
@@ -43,7 +43,10 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
         raise ConfigError(f"the list of types is empty; {expected}")
     if unknown := [text for text, kind in wanted.items() if kind not in KINDS]:
         named = ", ".join(map(repr, unknown))
-        raise ConfigError(f"the embedded default has no concept of the types {named}; {expected}")
+        raise ConfigError(
+            f"the embedded default has no concept of the types {named}; {expected}"
+            f"{meant(unknown[0])}"
+        )
     return tuple(kind for kind in KINDS if kind in wanted.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import fields
 from functools import cached_property
 from itertools import islice
@@ -53,6 +53,8 @@ class Piping(ABC):
         The NIL policy, or None.
     options
         The options of the linker, a frozen dataclass.
+    kinds
+        The kinds of entities that are linked, or None for all of the knowledge bases.
     """
 
     paradigm: ClassVar[str]
@@ -61,6 +63,7 @@ class Piping(ABC):
     kb: KnowledgeBase
     nil: NilPolicy | None
     options: Any
+    kinds: Collection[str] | None = None
 
     @property
     def bases(self) -> KnowledgeBases:
