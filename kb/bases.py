@@ -102,9 +102,9 @@ class KnowledgeBases:
         wanted = set(map(type_name, kinds))
         part = [b for b in self.bases if not wanted.isdisjoint(map(type_name, b.types))]
         if not part:
-            named = ", ".join(sorted(kinds))
             raise ConfigError(
-                f"no knowledge base is of the kind {named}; expected some of {', '.join(self.kinds)}"
+                f"no knowledge base is of the kind {', '.join(sorted(kinds))}; expected some of "
+                f"{', '.join(self.kinds)}"
             )
         return KnowledgeBases(part)
 

@@ -115,6 +115,14 @@ def test_types_choose_kinds() -> None:
         ({"types": "genes"}, r"'genes'; expected types among .*; did you mean 'gene'\?"),
         ({"types": " "}, "the list of types is empty; expected types among Disease, Chemical"),
         ({"types": "disease", "taxa": "9606"}, "taxa chooses the species of genes, but no genes"),
+        (
+            {"types": "gene", "branch": "D009369"},
+            "branch limits diseases and chemicals, and no .*; expected types without Gene",
+        ),
+        (
+            {"branch": "9606"},
+            "branch has the id '9606', .*; branch limits diseases and chemicals on",
+        ),
         ({"taxa": "human"}, "taxa is .*'human'.*; expected"),
         ({"taxa": "10116,1"}, "no gene of the taxon 1; expected taxa among 10090, 10116, 7227"),
     ],
