@@ -41,7 +41,7 @@ from biolink.kb.model_files import (
 )
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
-from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
+from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds, embedded_base
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -268,7 +268,7 @@ def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> Kin
     others, dictionaries = [], []
     for kind, name in NAMED_KINDS.items():
         if kind in kinds:
-            kb = KnowledgeBase.open(folder / f"{name}.kb")
+            kb = embedded_base(kind)
             ranker = NameRanker.load(folder / f"{name}.json")
             own = options if kind == "Gene" else replace(options, taxa=())
             others.append(NameLinker(kb, ranker, own, main.nil))

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
     from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
+    from biolink.kb.bases import KnowledgeBases
 
-__all__ = ["ids_in", "opened"]
+__all__ = ["ids_in", "opened", "opened_bases"]
 
 
 def opened(
-    source: str | None,
+    source: str,
     on_problem: Callable[[BiolinkError], None],
     format: str | None = None,
     option: list[str] | None = None,
@@ -25,7 +26,7 @@ def opened(
     Parameters
     ----------
     source
-        The file or folder. None stands for the embedded knowledge base.
+        The file or folder.
     on_problem
         Called with each row that cannot be read.
     format, option
@@ -34,14 +35,36 @@ def opened(
     from biolink.cli.console import progress
     from biolink.kb import KnowledgeBase
 
-    if source is None:
-        from biolink.places import EMBEDDED
-
-        return KnowledgeBase.open(EMBEDDED / "kb")
     with progress(f"reading {source}", "records") as advance:
         return KnowledgeBase.read(
             source, format, progress=advance, on_problem=on_problem, **_reader_options(option)
         )
+
+
+def opened_bases(
+    source: str | None,
+    on_problem: Callable[[BiolinkError], None],
+    types: str | None = None,
+    format: str | None = None,
+) -> KnowledgeBases:
+    """Open the knowledge base of a command, or those of the embedded default, with progress.
+
+    Parameters
+    ----------
+    source
+        The file or folder. None stands for the embedded knowledge bases of all kinds.
+    on_problem
+        Called with each row that cannot be read.
+    types, format
+        The values of the command's options ``--types`` and ``--format``.
+    """
+    from biolink.kb.bases import KnowledgeBases
+    from biolink.kinds import embedded_bases
+
+    if source is None:
+        return embedded_bases(types)
+    base = opened(source, on_problem, format)
+    return KnowledgeBases([base if types is None else base.subset(types=types)])
 
 
 def ids_in(file: str | Path) -> list[str]:
