@@ -15,7 +15,7 @@ from biolink.kb.concept import Concept
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 
-__all__ = ["Difference", "Finding", "Hit", "compare", "find", "summarise", "validate"]
+__all__ = ["Difference", "Finding", "Hit", "compare", "find", "homonyms", "summarise", "validate"]
 
 _EXAMPLES = 5
 #: What is an id with a prefix and no name.
@@ -113,7 +113,7 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "concepts": len(kb),
         "names as written": names_as_written,
         "names after normalisation": kb.name_count,
-        "names shared by several concepts": len(_homonyms(kb)),
+        "names shared by several concepts": len(homonyms(kb)),
         "concepts with a definition": definitions,
         "concepts with a parent": below,
         **({"parents that are not in the knowledge base": missing} if missing else {}),
@@ -139,7 +139,7 @@ def _prefixes_written(kb: KnowledgeBase) -> str:
     return ", ".join([kb.prefixes.default or "(none)", *rules])
 
 
-def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
+def homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
     """Return (number of owners, name id) for each shared name, those with most owners first."""
     indptr, rows, _ = kb.ownership
     owned = np.ones(len(rows), dtype=np.int64)
@@ -241,13 +241,13 @@ def validate(
     ):
         entry = problems.get(what, {"count": 0, "examples": []})
         findings.append(Finding(what, entry["count"], tuple(entry["examples"][:_EXAMPLES])))
-    homonyms = _homonyms(kb)
+    shared = homonyms(kb)
     worst = tuple(
         f"{kb.name_at(name_id)}: {', '.join(kb.id_at(row) for row in kb.owners(name_id)[:8])}"
         f"{' ...' if count > 8 else ''} ({count} concepts)"
-        for count, name_id in homonyms[:_EXAMPLES]
+        for count, name_id in shared[:_EXAMPLES]
     )
-    findings.append(Finding("homonyms (names of several concepts)", len(homonyms), worst))
+    findings.append(Finding("homonyms (names of several concepts)", len(shared), worst))
     bare, missing = _Counted(), _Counted()
     for concept in kb:
         if not concept.definitions:

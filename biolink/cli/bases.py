@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from biolink.errors import BiolinkError
     from biolink.kb import KnowledgeBase
     from biolink.kb.bases import KnowledgeBases
 
-__all__ = ["ids_in", "opened", "opened_bases"]
+__all__ = ["check_output", "ids_in", "opened", "opened_bases"]
+
+#: Suffixes of files of knowledge bases that no format of documents has.
+_SUFFIXES = (".obo", ".owl", ".rrf", ".gz", ".xz", ".zip")
+
+
+def check_output(output: str, *inputs: str | None) -> None:
+    """Raise an error if a knowledge base may not be written to a folder; called before the work.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    inputs
+        Knowledge bases that are read, and must not be replaced.
+
+    Raises
+    ------
+    BiolinkError
+        If the output has the name of a file, is an input, or is something else than a knowledge
+        base.
+    """
+    from biolink.cli.inputs import check_apart
+    from biolink.errors import InputError
+    from biolink.formats import format_of_name
+    from biolink.kb.store import check_store_target
+
+    check_apart(filter(None, inputs), output, below=False)
+    check_store_target(output)
+    suffix = Path(output).suffix.lower()
+    if suffix in _SUFFIXES or (suffix != ".kb" and format_of_name(f"output{suffix}") is not None):
+        expected = f"the name of a folder, such as {Path(output).with_suffix('.kb')}"
+        raise InputError(output, None, f"the name of a file ({suffix})", expected)
 
 
 def opened(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biolink.cli.bases import ids_in, opened, opened_bases
+from biolink.cli.bases import check_output, ids_in, opened, opened_bases
 from biolink.cli.console import collected_problems
 from biolink.cli.options import (
     Branch,
@@ -71,9 +71,8 @@ def build(
     is 1.
     """
     from biolink.cli.console import message, progress
-    from biolink.kb.store import check_store_target
 
-    check_store_target(output)
+    check_output(output)
     with collected_problems() as problems:
         merged: KnowledgeBase | None = None
         for source in sources:
@@ -228,10 +227,9 @@ def subset(
     """Write a part of a knowledge base as a NAME.kb folder of its own."""
     from biolink.cli.console import message
     from biolink.errors import ConfigError
-    from biolink.kb.store import check_store_target
     from biolink.kb.wording import counted
 
-    check_store_target(output)
+    check_output(output, source)
     if ids is None and types is None and sources is None and branch is None:
         raise ConfigError("no part was chosen; expected --ids, --types, --sources or --branch")
     wanted = None if ids is None else ids_in(ids)
@@ -266,17 +264,25 @@ def disambiguate(
         ),
     ] = None,
 ) -> None:
-    """Add a distinguishing string to each name that several concepts share (BELHD)."""
+    """Add a distinguishing string to each name that several concepts share (BELHD).
+
+    Such a knowledge base is for training a model that generates names. Mentions are not found by
+    its names, because no text has the strings.
+    """
     from biolink.cli.console import message
     from biolink.kb.homonyms import disambiguated
-    from biolink.kb.store import check_store_target
+    from biolink.kb.inspect import homonyms
+    from biolink.kb.wording import counted
 
-    check_store_target(output)
+    check_output(output, source, species)
     with collected_problems() as problems:
         named_species = None if species is None else opened(species, problems.append)
-        told_apart = disambiguated(opened(source, problems.append), named_species)
+        base = opened(source, problems.append)
+        told_apart = disambiguated(base, named_species)
         told_apart.save(output)
         message(f"{output}: {_size(told_apart)}")
+        shared = counted(len(homonyms(base)), "name")
+        message(f"  rewritten, because several concepts shared them: {shared}")
 
 
 @kb_app.command()
