@@ -86,8 +86,8 @@ class RollUp:
 
     def __init__(self, kb: KnowledgeBase | KnowledgeBases, to: int | str | Iterable[str]) -> None:
         need("kb", kb, (KnowledgeBase, KnowledgeBases), "a KnowledgeBase, or linker.bases")
-        several = isinstance(kb, KnowledgeBases)
-        self.bases = KnowledgeBases([base.base for base in kb.bases] if several else [kb])
+        bases = [base.base for base in kb.bases] if isinstance(kb, KnowledgeBases) else [kb]
+        self.bases = KnowledgeBases(bases)
         self._levels = [_Level(*level) for level in _levels(self.bases, to)]
         self._of_type: dict[str, _Level | None] = {}
 

@@ -57,7 +57,9 @@ def rows_in_hierarchy(what: str, kb: HierarchyTable, given: str | Iterable[str])
     """
     kb.need_hierarchy()
     rows = []
-    for concept_id in ids_given(what, given, lambda concept_id: concept_id in kb, example_id(kb)):
+    for concept_id in ids_given(
+        what, given, lambda concept_id: kb.row_of(concept_id) is not None, example_id(kb)
+    ):
         row = kb.row_of(concept_id)
         if row is None:
             raise ConfigError(

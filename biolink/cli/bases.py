@@ -47,7 +47,7 @@ def check_output(output: str, *inputs: str | None) -> None:
 
 
 def opened(
-    source: str,
+    source: str | None,
     on_problem: Callable[[BiolinkError], None],
     format: str | None = None,
     option: list[str] | None = None,
@@ -57,7 +57,7 @@ def opened(
     Parameters
     ----------
     source
-        The file or folder.
+        The file or folder. None stands for the embedded knowledge base of diseases and chemicals.
     on_problem
         Called with each row that cannot be read.
     format, option
@@ -66,6 +66,10 @@ def opened(
     from biolink.cli.console import progress
     from biolink.kb import KnowledgeBase
 
+    if source is None:
+        from biolink.kinds import MAIN_KINDS, embedded_base
+
+        return embedded_base(MAIN_KINDS[0])
     with progress(f"reading {source}", "records") as advance:
         return KnowledgeBase.read(
             source, format, progress=advance, on_problem=on_problem, **_reader_options(option)

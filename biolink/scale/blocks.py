@@ -181,10 +181,7 @@ class BlockLinker:
         from biolink.levels import RollUp
 
         self.linker, self.recognise, self.curies = linker, recognise, curies
-        self.rolled_up = None
-        if roll_up is not None:
-            bases = linker.bases if linker.kinds is None else linker.bases.part(linker.kinds)
-            self.rolled_up = RollUp(bases, roll_up)
+        self.rolled_up = None if roll_up is None else RollUp(linker.linked_bases, roll_up)
 
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:

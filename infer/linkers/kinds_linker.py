@@ -130,6 +130,11 @@ class KindsLinker(Piping):
         """The knowledge bases of all kinds."""
         return KnowledgeBases([self.main.kb, *(other.kb for other in self.others)])
 
+    @property
+    def linked_bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds that are linked."""
+        return self.bases if self.kinds is None else self.bases.part(self.kinds)
+
     def __repr__(self) -> str:
         name = "no recogniser" if self.recogniser is None else called(self.recogniser)
         return f"<KindsLinker: {', '.join(sorted(self.kinds or self.bases.kinds))}, {name}>"

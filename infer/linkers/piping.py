@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import fields
 from functools import cached_property
 from itertools import islice
@@ -53,8 +53,6 @@ class Piping(ABC):
         The NIL policy, or None.
     options
         The options of the linker, a frozen dataclass.
-    kinds
-        The kinds of entities that are linked, or None for all of the knowledge bases.
     """
 
     paradigm: ClassVar[str]
@@ -63,12 +61,16 @@ class Piping(ABC):
     kb: KnowledgeBase
     nil: NilPolicy | None
     options: Any
-    kinds: Collection[str] | None = None
 
     @property
     def bases(self) -> KnowledgeBases:
         """The knowledge bases of the kinds of entities that the linker links."""
         return KnowledgeBases([self.kb])
+
+    @property
+    def linked_bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds that are wanted; :attr:`bases` may have more."""
+        return self.bases
 
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
