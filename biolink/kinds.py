@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from biolink.errors import ConfigError
 from biolink.kb.arguments import texts_of
-from biolink.kb.types import KINDS, kind_of
+from biolink.kb.types import KINDS, kind_of, meant
+from biolink.places import EMBEDDED
 
-__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds", "need_main_kinds"]
+if TYPE_CHECKING:
+    from biolink.kb import KnowledgeBase
+    from biolink.kb.bases import KnowledgeBases
+
+__all__ = [
+    "MAIN_KINDS",
+    "NAMED_KINDS",
+    "chosen_kinds",
+    "embedded_base",
+    "embedded_bases",
+    "need_main_kinds",
+]
 
 #: The kinds of the knowledge base ``embedded/kb``, which the embedded model links.
 MAIN_KINDS = ("Disease", "Chemical")
@@ -43,8 +56,46 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
         raise ConfigError(f"the list of types is empty; {expected}")
     if unknown := [text for text, kind in wanted.items() if kind not in KINDS]:
         named = ", ".join(map(repr, unknown))
-        raise ConfigError(f"the embedded default has no concept of the types {named}; {expected}")
+        raise ConfigError(
+            f"the embedded default has no concept of the types {named}; {expected}"
+            f"{meant(unknown[0])}"
+        )
     return tuple(kind for kind in KINDS if kind in wanted.values())
+
+
+def embedded_base(kind: str) -> KnowledgeBase:
+    """Open the embedded knowledge base of a kind of entity."""
+    from biolink.kb import KnowledgeBase
+
+    name = NAMED_KINDS.get(kind)
+    return KnowledgeBase.open(EMBEDDED / "kb" if name is None else EMBEDDED / f"kinds/{name}.kb")
+
+
+def embedded_bases(types: str | Iterable[str] | None = None) -> KnowledgeBases:
+    """Open the embedded knowledge bases of all kinds, or of some types.
+
+    Of diseases and chemicals, which have one base together, only the concepts that are wanted are
+    in it.
+
+    >>> embedded_bases("gene, disease").kinds
+    ('disease', 'gene')
+
+    Raises
+    ------
+    ConfigError
+        If a type is unknown, or no kind that is wanted has a base.
+    """
+    from biolink.kb.bases import KnowledgeBases
+
+    kinds = chosen_kinds(types)
+    main = [kind for kind in kinds if kind in MAIN_KINDS]
+    bases = [embedded_base(kind) for kind in NAMED_KINDS if kind in kinds]
+    if main:
+        whole = embedded_base(main[0])
+        bases.insert(0, whole if len(main) == len(MAIN_KINDS) else whole.subset(types=main))
+    if not bases:
+        raise ConfigError(f"there is no knowledge base of the types {', '.join(kinds)}")
+    return KnowledgeBases(bases)
 
 
 def need_main_kinds(types: str | None, what: str) -> None:

@@ -11,15 +11,15 @@ from biolink.documents import Document, Link, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import is_whole, need
-from biolink.kb.bases import KnowledgeBases
-from biolink.kb.parts import rows_in_hierarchy
+from biolink.kb.bases import KnowledgeBases, takes
+from biolink.kb.parts import example_id, ids_given
 
 __all__ = ["RollUp", "roll_up"]
 
 
 def roll_up(
     documents: Document | Iterable[Document],
-    kb: KnowledgeBase,
+    kb: KnowledgeBase | KnowledgeBases,
     to: int | str | Iterable[str],
 ) -> Iterator[Document]:
     """Replace the concepts of links by more general concepts of the hierarchy.
@@ -39,14 +39,17 @@ def roll_up(
     documents
         Linked documents.
     kb
-        The knowledge base, whose hierarchy is used; usually ``linker.kb.base``, so that the level
-        is the same whatever part of the base the linker uses.
+        The knowledge bases whose hierarchies are used, ``linker.bases``; those are used as wholes,
+        so that the level is the same whatever part of a base the linker links to. Or a single one,
+        such as ``linker.bases.of("Species")``. The type of a mention chooses the base. Mentions of
+        a kind that no base has, such as genes with the base of diseases, stay as they are, because
+        their ids are those of something else; so do mentions whose base has no hierarchy.
     to
-        The level. A number is a depth: the tops of the hierarchy have depth 0, and the concepts
+        The level. A number is a depth: the tops of each hierarchy have depth 0, and the concepts
         directly below them depth 1. A concept with several parents has the least depth that it
         can have. Ids choose these concepts. A string is what the option ``--roll-up`` takes: a
         number, or ids separated by commas; an id that is a number needs its prefix
-        (``OMIM:253300``).
+        (``OMIM:253300``, ``NCBITaxon:9606``).
 
     Returns
     -------
@@ -72,37 +75,33 @@ def roll_up(
     Raises
     ------
     ConfigError
-        If the base has no hierarchy, no concept has this depth, or an id is unknown.
+        If there is no hierarchy, no concept has this depth, or an id is unknown or is an id of
+        several bases.
     """
     return map(RollUp(kb, to), each_document(documents, "roll_up"))
 
 
 class RollUp:
-    """Rolls up the links of one document after another; see :func:`roll_up`.
+    """Rolls up the links of one document after another; see :func:`roll_up`."""
 
-    With the knowledge bases of several kinds of entities, the links of mentions of other kinds
-    than those of ``kb`` stay as they are.
-    """
-
-    def __init__(
-        self,
-        kb: KnowledgeBase,
-        to: int | str | Iterable[str],
-        bases: KnowledgeBases | None = None,
-    ) -> None:
-        need("kb", kb, KnowledgeBase, "a KnowledgeBase")
-        self.kb, self.bases = kb, bases
-        self.level = _level(kb, to)
-        self._targets: dict[int, int] = {}
+    def __init__(self, kb: KnowledgeBase | KnowledgeBases, to: int | str | Iterable[str]) -> None:
+        need("kb", kb, (KnowledgeBase, KnowledgeBases), "a KnowledgeBase, or linker.bases")
+        bases = [base.base for base in kb.bases] if isinstance(kb, KnowledgeBases) else [kb]
+        self.bases = KnowledgeBases(bases)
+        self._levels = [_Level(*level) for level in _levels(self.bases, to)]
+        self._of_type: dict[str, _Level | None] = {}
 
     def __call__(self, document: Document) -> Document:
         return document.with_mentions(map(self._mention, document.mentions))
 
     def _mention(self, mention: Mention) -> Mention:
-        if self.bases is not None and self.bases.of(mention.type).base is not self.kb:
-            return mention  # Its ids are those of another knowledge base.
+        if mention.type not in self._of_type:
+            self._of_type[mention.type] = self._level(mention.type)
+        level = self._of_type[mention.type]
+        if level is None:
+            return mention
         together: dict[str, list[Link]] = {}
-        for link in map(self._link, mention.links):
+        for link in map(level.link, mention.links):
             together.setdefault(link.concept_id, []).append(link)
         links = list(map(_merged, together.values()))
         if len(links) < len(mention.links):
@@ -110,7 +109,23 @@ class RollUp:
         ranked = (replace(link, rank=rank) for rank, link in enumerate(links, 1))
         return replace(mention, links=tuple(ranked))
 
-    def _link(self, link: Link) -> Link:
+    def _level(self, mention_type: str) -> _Level | None:
+        """The level in the base of a type; None if the links of such mentions stay."""
+        kb = self.bases.of_mention(mention_type)
+        if not takes(kb, mention_type):
+            return None
+        return next((level for level in self._levels if level.kb is kb), None)
+
+
+class _Level:
+    """The chosen concepts of one base: bool [rows of the base]."""
+
+    def __init__(self, kb: KnowledgeBase, chosen: np.ndarray) -> None:
+        self.kb, self.chosen = kb, chosen
+        self._targets: dict[int, int] = {}
+
+    def link(self, link: Link) -> Link:
+        """The link to the concept to which that of a link is rolled up."""
         concept_id = self._id(link.concept_id)
         also = dict.fromkeys(map(self._id, link.also))
         link = replace(link, also=tuple(other for other in also if other != concept_id))
@@ -129,30 +144,60 @@ class RollUp:
         if row is None:
             return concept_id
         if row not in self._targets:
-            above = (up for up in self.kb.steps_up(row) if self.level[up])
+            above = (up for up in self.kb.steps_up(row) if self.chosen[up])
             self._targets[row] = next(above, row)
         target = self._targets[row]
         return concept_id if target == row else self.kb.id_at(target)
 
 
-def _level(kb: KnowledgeBase, to: int | str | Iterable[str]) -> np.ndarray:
-    """bool [rows of the base]: the concepts of the level."""
+def _levels(
+    bases: KnowledgeBases, to: int | str | Iterable[str]
+) -> Iterator[tuple[KnowledgeBase, np.ndarray]]:
+    """The bases with concepts of the level, and these: bool [rows of the base]."""
     if isinstance(to, str) and to.strip().isdecimal():
         to = int(to)
+    with_parents = [base for base in bases.bases if base.has_hierarchy]
+    if not with_parents:
+        bases.bases[0].need_hierarchy()
     if not is_whole(to):
-        level = np.zeros(kb.data.table.num_rows, dtype=bool)
-        level[rows_in_hierarchy("roll-up", kb, to)] = True  # type: ignore[arg-type]
-        return level
-    kb.need_hierarchy()
-    depths = kb.depths()
-    deepest = int(depths.max(initial=0))
+        yield from _of_ids(KnowledgeBases(with_parents), bases, to)  # type: ignore[arg-type]
+        return
+    depths = [base.depths() for base in with_parents]
+    deepest = max(int(of_base.max(initial=0)) for of_base in depths)
     if not 0 <= to <= deepest:  # type: ignore[operator]
         raise ConfigError(
             f"roll-up is to depth {to}; expected a number from 0 to {deepest}, the greatest "
             "depth of the hierarchy"
         )
-    at_depth: np.ndarray = depths == to
-    return at_depth
+    for base, of_base in zip(with_parents, depths, strict=True):
+        yield base, of_base == to
+
+
+def _of_ids(
+    bases: KnowledgeBases, every: KnowledgeBases, given: str | Iterable[str]
+) -> Iterator[tuple[KnowledgeBase, np.ndarray]]:
+    """The concepts with some ids, of bases that have hierarchies."""
+    example = example_id(bases.bases[0])
+    chosen: dict[KnowledgeBase, list[int]] = {}
+    for concept_id in ids_given("roll-up", given, lambda i: bool(every.having(i)), example):
+        owners = [base for base in every.having(concept_id) if base in bases.bases]
+        if len(owners) != 1:
+            problem = "is not in the knowledge base"
+            expected = f"ids such as {example}"
+            if owners:
+                problem = "is in several knowledge bases"
+                expected = " or ".join(base.curie(concept_id) for base in owners)
+            elif every.having(concept_id):
+                problem = "is in a knowledge base in which no concept has a parent"
+            raise ConfigError(
+                f"roll-up has the id {concept_id!r}, which {problem}; expected {expected}"
+            )
+        row = owners[0].row_of(concept_id)
+        chosen.setdefault(owners[0], []).append(row)  # type: ignore[arg-type]
+    for base, rows in chosen.items():
+        level = np.zeros(base.data.table.num_rows, dtype=bool)
+        level[rows] = True
+        yield base, level
 
 
 def _merged(links: Sequence[Link]) -> Link:

@@ -41,7 +41,7 @@ from biolink.kb.model_files import (
 )
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
-from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
+from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds, embedded_base
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -121,7 +121,8 @@ def load(
         concepts (:meth:`biolink.KnowledgeBase.subset`). Default: all.
     branch
         The ids of concepts; mentions may be linked to these and to all concepts below them in the
-        hierarchy (:meth:`biolink.KnowledgeBase.subset`). Default: all.
+        hierarchy (:meth:`biolink.KnowledgeBase.subset`). In the embedded default these are diseases
+        or chemicals, and no other kinds are then linked. Default: all.
     taxa
         NCBI Taxonomy ids of the species to whose genes mentions may be linked, the preferred one
         first: it is the species where a text names none. A single string may have several,
@@ -162,15 +163,11 @@ def load(
     if model is not None:
         model = need_path(model, "the path of a model folder")
     kinds: tuple[str, ...] = MAIN_KINDS
-    if kb is None and model is None and branch is None:
-        kinds = chosen_kinds(types)
-        in_main = [kind for kind in kinds if kind in MAIN_KINDS]
-        types = None if len(in_main) in (0, len(MAIN_KINDS)) else in_main
+    if kb is None and model is None:
+        kinds, types = _kinds(types, branch)
     others = [kind for kind in kinds if kind not in MAIN_KINDS]
     named = _name_options(taxa, options, "Gene" in others)
-    kb = _knowledge_base(kb)
-    if types is not None or branch is not None:
-        kb = kb.subset(types=types, branch=branch)
+    kb = _part(_knowledge_base(kb), types, branch)
     loaded = load_model(EMBEDDED / "model" if model is None else model, device, light=True)
     settings = loaded.settings
     if nil is None and settings.nil is not None:
@@ -190,6 +187,37 @@ def load(
     cls, options_class = _FINDERS[settings.task]
     chosen: Any = _options(options_class, loaded, options)
     return cls.from_model(loaded, kb, chosen, nil, progress, precision)
+
+
+def _kinds(
+    types: str | Iterable[str] | None, branch: str | Iterable[str] | None
+) -> tuple[tuple[str, ...], list[str] | None]:
+    """The kinds of the embedded default, and the types of the part of its main knowledge base."""
+    kinds = chosen_kinds(types)
+    in_main = [kind for kind in kinds if kind in MAIN_KINDS]
+    if branch is not None:
+        others = [kind for kind in kinds if kind not in MAIN_KINDS]
+        if types is not None and others:
+            raise ConfigError(
+                f"branch limits diseases and chemicals, and no other kind is linked with it; "
+                f"expected types without {', '.join(others)}"
+            )
+        kinds = MAIN_KINDS
+    return kinds, None if len(in_main) in (0, len(MAIN_KINDS)) else in_main
+
+
+def _part(
+    kb: KnowledgeBase, types: str | Iterable[str] | None, branch: str | Iterable[str] | None
+) -> KnowledgeBase:
+    """The part of a base that is linked to, or the base itself."""
+    if types is None and branch is None:
+        return kb
+    try:
+        return kb.subset(types=types, branch=branch)
+    except ConfigError as error:
+        if branch is None or kb.base.path != EMBEDDED / "kb":
+            raise
+        raise ConfigError(f"{error}; branch limits diseases and chemicals only") from None
 
 
 def _mention_linker(
@@ -240,7 +268,7 @@ def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> Kin
     others, dictionaries = [], []
     for kind, name in NAMED_KINDS.items():
         if kind in kinds:
-            kb = KnowledgeBase.open(folder / f"{name}.kb")
+            kb = embedded_base(kind)
             ranker = NameRanker.load(folder / f"{name}.json")
             own = options if kind == "Gene" else replace(options, taxa=())
             others.append(NameLinker(kb, ranker, own, main.nil))

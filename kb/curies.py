@@ -12,6 +12,16 @@ from biolink.kb.concept import bare_id
 
 __all__ = ["Prefixes"]
 
+#: Prefixes that are written in place of those of knowledge bases, all in lower case.
+_INSTEAD = {
+    "geneid": "ncbigene",
+    "entrezgene": "ncbigene",
+    "taxonomy": "ncbitaxon",
+    "taxid": "ncbitaxon",
+    "msh": "mesh",
+    "mim": "omim",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
@@ -29,6 +39,8 @@ class Prefixes:
     ('OMIM:253300', 'mesh:D003920', 'HP:0000118')
     >>> prefixes.bare("omim:253300"), prefixes.bare("MESH:D003920")
     ('253300', 'D003920')
+    >>> Prefixes.of("NCBIGene").bare("GeneID:672")
+    '672'
     """
 
     default: str = ""
@@ -94,6 +106,14 @@ class Prefixes:
     def bare(self, curie: str) -> str:
         """Return the id without one of these prefixes or one of the prefixes used by corpora."""
         curie = curie.strip()
-        before, colon, local = curie.partition(":")
+        return curie.partition(":")[2] if self.begin(curie) else bare_id(curie)
+
+    def begin(self, curie: str) -> bool:
+        """Return whether a CURIE has one of these prefixes, or another spelling of one.
+
+        >>> Prefixes.of("NCBITaxon").begin("taxonomy:9606"), Prefixes.of("NCBITaxon").begin("9606")
+        (True, False)
+        """
+        before, colon, _ = curie.strip().lower().partition(":")
         known = {prefix.lower() for _, prefix in self.rules} | {self.default.lower()}
-        return local if colon and before and before.lower() in known else bare_id(curie)
+        return bool(colon and before) and _INSTEAD.get(before, before) in known

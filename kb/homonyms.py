@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from biolink.errors import ConfigError
+from biolink.kb.bases import takes
 from biolink.kb.concept import Concept
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
@@ -56,7 +58,14 @@ def disambiguated(kb: KnowledgeBase, species: KnowledgeBase | None = None) -> Kn
     >>> species = KnowledgeBase.from_concepts([Concept("10090", "Mus musculus")])
     >>> [concept.synonyms for concept in disambiguated(genes, species)]
     [('p53 (taxon 9606)',), ('p53 (Mus musculus)',)]
+
+    Raises
+    ------
+    ConfigError
+        If ``species`` is of another kind, or has none of the taxa of the concepts.
     """
+    if species is not None:
+        _check_species(kb, species)
     chosen: dict[tuple[int, str], str] = {}
     taken: set[str] = set()
     for name_id in range(kb.name_slots):
@@ -94,6 +103,21 @@ def disambiguated(kb: KnowledgeBase, species: KnowledgeBase | None = None) -> Kn
         sources=kb.manifest.get("sources", ()),
         options={**kb.manifest.get("options", {}), OPTION: True},
     )
+
+
+def _check_species(kb: KnowledgeBase, species: KnowledgeBase) -> None:
+    """Raise an error if a base of species can tell no concepts apart."""
+    if not takes(species, "Species"):
+        kinds = ", ".join(sorted(species.types))
+        raise ConfigError(f"species is a knowledge base of {kinds}; expected one of species")
+    taxa = {concept.taxon for concept in kb} - {""}
+    if not taxa:
+        raise ConfigError("no concept has a taxon, so that species tell none apart; expected genes")
+    if not any(taxon in species for taxon in taxa):
+        raise ConfigError(
+            f"species has none of the taxa of the concepts; expected a knowledge base with ids of "
+            f"NCBI Taxonomy, such as {min(taxa)!r}"
+        )
 
 
 def _strings(concepts: list[Concept], name: str, species: KnowledgeBase | None) -> list[str]:

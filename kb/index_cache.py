@@ -17,6 +17,7 @@ from biolink.errors import InputError, KnowledgeBaseError
 from biolink.kb.files import replace_folder
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.sealed import FROZEN, foreign_in_index
+from biolink.kb.store import INDEX, INDEX_KINDS
 
 __all__ = ["cached", "index_folder"]
 
@@ -27,7 +28,9 @@ T = TypeVar("T")
 
 def index_folder(kb: KnowledgeBase, kind: str, key: str) -> Path | None:
     """Return the folder of an index, or None if the knowledge base is not stored."""
-    return None if kb.path is None else kb.path / "index" / f"{kind}-{key[:16]}"
+    # Any other folder would not count as a part of the base, which could then not be replaced.
+    assert kind in INDEX_KINDS, kind
+    return None if kb.path is None else kb.path / INDEX / f"{kind}-{key[:16]}"
 
 
 def cached(
@@ -45,7 +48,7 @@ def cached(
     kb
         The whole base, not a subset.
     kind
-        The kind of the index: ``trie``, ``lexical`` or ``dense``.
+        The kind of the index, one of :data:`biolink.kb.store.INDEX_KINDS`.
     key
         The fingerprint of what the index is built from.
     load

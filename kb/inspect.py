@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from biolink.kb.bases import KnowledgeBases
 from biolink.kb.concept import Concept
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 
-__all__ = ["Difference", "Finding", "Hit", "compare", "find", "summarise", "validate"]
+__all__ = ["Difference", "Finding", "Hit", "compare", "find", "homonyms", "summarise", "validate"]
 
 _EXAMPLES = 5
+#: What is an id with a prefix and no name.
+_CURIE = re.compile(r"[A-Za-z][\w.]*:\w*\d[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,15 @@ class Hit:
         The name that matches the query.
     score
         The cosine similarity of the query and the name; 1 for an id and for an equal name.
+    kb
+        The knowledge base of the concept.
     """
 
     how: str
     concept: Concept
     name: str
     score: float
+    kb: KnowledgeBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ def summarise(kb: KnowledgeBase) -> dict[str, Any]:
         "concepts": len(kb),
         "names as written": names_as_written,
         "names after normalisation": kb.name_count,
-        "names shared by several concepts": len(_homonyms(kb)),
+        "names shared by several concepts": len(homonyms(kb)),
         "concepts with a definition": definitions,
         "concepts with a parent": below,
         **({"parents that are not in the knowledge base": missing} if missing else {}),
@@ -132,7 +139,7 @@ def _prefixes_written(kb: KnowledgeBase) -> str:
     return ", ".join([kb.prefixes.default or "(none)", *rules])
 
 
-def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
+def homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
     """Return (number of owners, name id) for each shared name, those with most owners first."""
     indptr, rows, _ = kb.ownership
     owned = np.ones(len(rows), dtype=np.int64)
@@ -144,13 +151,15 @@ def _homonyms(kb: KnowledgeBase) -> list[tuple[int, int]]:
     return sorted(((int(counts[i]), int(i)) for i in shared), key=lambda pair: (-pair[0], pair[1]))
 
 
-def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
+def find(kb: KnowledgeBase | KnowledgeBases, query: str, limit: int = 10) -> list[Hit]:
     """Find the concepts with this id, with this name, and with the most similar names.
 
     Parameters
     ----------
     kb
-        The knowledge base or subset.
+        The knowledge base or subset, or several. The prefix of a CURIE chooses one of several.
+        Similar names are looked for in those that have the name, or in all if none has it, and not
+        at all if the query is an id.
     query
         An id, a CURIE or a name.
     limit
@@ -161,27 +170,44 @@ def find(kb: KnowledgeBase, query: str, limit: int = 10) -> list[Hit]:
     >>> [(hit.how, hit.concept.id) for hit in find(kb, "Fever")]
     [('name', '1'), ('similar', '2')]
     """
+    bases = kb if isinstance(kb, KnowledgeBases) else KnowledgeBases([kb])
+    by_id = [(base, base[query]) for base in bases.having(query)]
+    hits = [Hit("id", concept, concept.name, 1.0, base) for base, concept in by_id]
+    name = normalise_name(query)
+    by_name = [
+        Hit("name", concept, name, 1.0, base)
+        for base in bases.bases
+        for concept in base.lookup(query)
+    ]
+    hits += by_name
+    is_id = (hits and not by_name) or _CURIE.fullmatch(query.strip())
+    if limit > 0 and name and not is_id:
+        having = [base for base in bases.bases if any(hit.kb is base for hit in by_name)]
+        similar: list[tuple[int, Hit]] = []
+        for base in having or bases.bases:
+            listed = {hit.concept.id for hit in hits if hit.kb is base}
+            similar += enumerate(_similar(base, query, limit, listed))
+        # The best of each base come first: the scores of two bases hardly compare.
+        best = sorted(similar, key=lambda ranked: (ranked[0], -ranked[1].score))[:limit]
+        hits += sorted((hit for _, hit in best), key=lambda hit: -hit.score)
+    return hits
+
+
+def _similar(kb: KnowledgeBase, query: str, limit: int, listed: set[str]) -> list[Hit]:
+    """The concepts with the most similar names, except those that are listed."""
     from biolink.kb.lexical import lexical_index
 
-    hits = []
-    direct = kb.get(query)
-    if direct is not None:
-        hits.append(Hit("id", direct, direct.name, 1.0))
-    hits += [Hit("name", concept, normalise_name(query), 1.0) for concept in kb.lookup(query)]
-    listed = {hit.concept.id for hit in hits}
-    if limit > 0 and normalise_name(query) and kb.name_slots:
+    hits: list[Hit] = []
+    if kb.name_slots:
         index, _ = lexical_index(kb)
         ((ids, scores),) = index.search([query], 4 * limit, kb.name_mask)
-        similar = 0
         for name_id, score in zip(map(int, ids), scores, strict=True):
             for row in kb.owners(name_id):
                 concept = kb.concept_at(row)
-                if concept.id not in listed and similar < limit:
+                if concept.id not in listed and len(hits) < limit:
                     listed.add(concept.id)
-                    similar += 1
-                    hits.append(
-                        Hit("similar", concept, kb.written_name(row, name_id), float(score))
-                    )
+                    written = kb.written_name(row, name_id)
+                    hits.append(Hit("similar", concept, written, float(score), kb))
     return hits
 
 
@@ -215,13 +241,13 @@ def validate(
     ):
         entry = problems.get(what, {"count": 0, "examples": []})
         findings.append(Finding(what, entry["count"], tuple(entry["examples"][:_EXAMPLES])))
-    homonyms = _homonyms(kb)
+    shared = homonyms(kb)
     worst = tuple(
         f"{kb.name_at(name_id)}: {', '.join(kb.id_at(row) for row in kb.owners(name_id)[:8])}"
         f"{' ...' if count > 8 else ''} ({count} concepts)"
-        for count, name_id in homonyms[:_EXAMPLES]
+        for count, name_id in shared[:_EXAMPLES]
     )
-    findings.append(Finding("homonyms (names of several concepts)", len(homonyms), worst))
+    findings.append(Finding("homonyms (names of several concepts)", len(shared), worst))
     bare, missing = _Counted(), _Counted()
     for concept in kb:
         if not concept.definitions:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from biolink.errors import ConfigError
 from biolink.kb.arguments import listed, texts_of
 from biolink.kb.hierarchy import HierarchyTable
 
-__all__ = ["known_values", "rows_in_hierarchy", "rows_with_ids"]
+__all__ = ["example_id", "ids_given", "known_values", "rows_in_hierarchy", "rows_with_ids"]
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def rows_with_ids(kb: HierarchyTable, ids: str | Iterable[str]) -> list[int]:
             f"{len(absent):,} of {len(wanted):,} ids are not in the knowledge base: {examples}"
         )
         if not rows:
-            raise ConfigError(f"{problem}; expected ids such as {_example(kb)}")
+            raise ConfigError(f"{problem}; expected ids such as {example_id(kb)}")
         log.warning("biolink: warning: %s", problem)
     return rows
 
@@ -55,25 +55,52 @@ def rows_in_hierarchy(what: str, kb: HierarchyTable, given: str | Iterable[str])
     ConfigError
         If there is no id, one of them is unknown, or the base has no hierarchy.
     """
-    ids = texts_of(what, given)
     kb.need_hierarchy()
-    if isinstance(given, str) and kb.row_of(given) is None:
-        ids = [part.strip() for part in given.split(",") if part.strip()]
-    expected = f"expected ids such as {_example(kb)}"
-    if not ids:
-        raise ConfigError(f"{what} has no id; {expected}")
     rows = []
-    for concept_id in ids:
+    for concept_id in ids_given(
+        what, given, lambda concept_id: kb.row_of(concept_id) is not None, example_id(kb)
+    ):
         row = kb.row_of(concept_id)
         if row is None:
             raise ConfigError(
-                f"{what} has the id {concept_id!r}, which is not in the knowledge base; {expected}"
+                f"{what} has the id {concept_id!r}, which is not in the knowledge base; "
+                f"expected ids such as {example_id(kb)}"
             )
         rows.append(row)
     return rows
 
 
-def _example(kb: HierarchyTable) -> str:
+def ids_given(
+    what: str, given: str | Iterable[str], known: Callable[[str], bool], example: str
+) -> list[str]:
+    """Return the ids that were given: a list, one id or, if it is unknown, several with commas.
+
+    Parameters
+    ----------
+    what
+        The name of the argument, for messages.
+    given
+        The ids.
+    known
+        Whether there is a concept with an id.
+    example
+        An id for messages, as :func:`example_id` gives it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no id.
+    """
+    ids = texts_of(what, given)
+    if isinstance(given, str) and not known(given):
+        ids = [part.strip() for part in given.split(",") if part.strip()]
+    if not ids:
+        raise ConfigError(f"{what} has no id; expected ids such as {example}")
+    return ids
+
+
+def example_id(kb: HierarchyTable) -> str:
+    """Return the id of a concept of a base, for messages."""
     first = next(kb.data.concepts(), None)
     return "those of its concepts" if first is None else repr(first.id)
 

@@ -47,6 +47,8 @@ from biolink.kb.sealed import (
 
 __all__ = [
     "FORMAT",
+    "INDEX",
+    "INDEX_KINDS",
     "VERSION",
     "check_store_target",
     "foreign_in_store",
@@ -67,9 +69,9 @@ _FILES = (
     "ids.marisa",
     *(f"{name}.npy" for name in _ARRAYS),
 )
-#: The folder of the indexes, and patterns for the names in it.
+#: The folder of the indexes, and the kinds of indexes in it, with which their names begin.
 INDEX = "index"
-_INDEXES = ("trie-*", "lexical-*", "dense-*", FROZEN)
+INDEX_KINDS = ("trie", "lexical", "dense", "words")
 KIND = Kind(FORMAT, VERSION, "knowledge base", _FILES, "build it again with `biolink kb build`")
 #: The version before, without the files and columns of the hierarchy.
 _BEFORE = replace(KIND, version=2, files=tuple(f for f in _FILES if not f.startswith("parent")))
@@ -111,7 +113,8 @@ def foreign_in_store(folder: Path) -> list[str]:
     if not is_store(folder):
         return foreign_names(folder, ())
     foreign = foreign_names(folder, (*_FILES, MANIFEST, STAMP, INDEX))
-    foreign += [f"{INDEX}/{name}" for name in foreign_names(folder / INDEX, _INDEXES)]
+    own = (*(f"{kind}-*" for kind in INDEX_KINDS), FROZEN)
+    foreign += [f"{INDEX}/{name}" for name in foreign_names(folder / INDEX, own)]
     for index in sorted((folder / INDEX).glob("[!.]*/")):
         foreign += [f"{INDEX}/{index.name}/{name}" for name in foreign_in_index(index)]
     return foreign

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["KINDS", "kind_of", "type_agreement", "type_name"]
+import re
+from difflib import get_close_matches
+
+__all__ = ["KINDS", "kind_of", "meant", "type_agreement", "type_name"]
 
 #: The kinds of entities that the embedded default knows, as they are written in its output.
 KINDS = ("Disease", "Chemical", "Gene", "Species", "CellLine", "Variant")
@@ -70,6 +73,17 @@ def kind_of(written: str) -> str:
     ('Gene', 'CellLine', 'Phenotype')
     """
     return _KINDS.get(type_name(written), written)
+
+
+def meant(written: str) -> str:
+    """Return a question that names the kind that a wrong type may stand for, or "".
+
+    >>> meant("genes"), meant("Cell lines"), meant("planet")
+    ("; did you mean 'gene'?", "; did you mean 'cell-line'?", '')
+    """
+    close = get_close_matches(type_name(written).replace(" ", ""), [*_KINDS, *_TYPE_NAMES], 1, 0.8)
+    kind = kind_of(close[0]) if close else ""
+    return f"; did you mean {re.sub('(?<=[a-z])(?=[A-Z])', '-', kind).lower()!r}?" if kind else ""
 
 
 def type_agreement(mention_type: str, concept_types: tuple[str, ...], known: set[str]) -> float:

@@ -138,7 +138,7 @@ def link(
             "--roll-up",
             help="Replace each linked concept by a more general one: a number N stands for its "
             "ancestor at depth N of the hierarchy (the tops have depth 0), ids separated by commas "
-            "for the nearest of these that is above it.",
+            "for the nearest of these that is above it. Genes and cell lines have no hierarchy.",
             callback=not_empty,
         ),
     ] = None,

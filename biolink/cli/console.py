@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ __all__ = [
     "progress",
     "report_problems",
     "reported",
+    "show_long_work",
     "stdout",
 ]
 
@@ -31,6 +33,23 @@ Advance = Callable[[int, int | None], None]
 def message(text: str) -> None:
     """Print one line on stderr."""
     sys.stderr.write(text + "\n")
+
+
+class _Messages(logging.Handler):
+    """Prints what is logged as lines of the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message(f"biolink: {record.getMessage()}")
+
+
+_messages = _Messages()
+
+
+def show_long_work() -> None:
+    """Print on stderr what is logged about work that a knowledge base needs once."""
+    logger = logging.getLogger("biolink.infer.retrieve.indexes")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_messages)
 
 
 def report_problems(problems: Sequence[Exception], done: bool = False) -> None:

@@ -79,7 +79,7 @@ def check_apart(files: Iterable[str], output: str, below: bool = True) -> None:
     if below:
         inputs += [file for folder in inputs if folder.is_dir() for file in _visible(folder)]
     if output != STDIO and any(_same(file, output) for file in inputs):
-        raise ConfigError(f"-o {output} is also an input; expected the name of another file")
+        raise ConfigError(f"-o {output} is also an input; expected another name")
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biolink.cli.bases import ids_in, opened
+from biolink.cli.bases import check_output, ids_in, opened, opened_bases
 from biolink.cli.console import collected_problems
 from biolink.cli.options import (
     Branch,
     KbFormat,
-    KbOption,
     KbOutput,
     KbSource,
     ReaderOptions,
@@ -72,9 +71,8 @@ def build(
     is 1.
     """
     from biolink.cli.console import message, progress
-    from biolink.kb.store import check_store_target
 
-    check_store_target(output)
+    check_output(output)
     with collected_problems() as problems:
         merged: KnowledgeBase | None = None
         for source in sources:
@@ -101,7 +99,7 @@ def info(
         str | None,
         typer.Argument(
             help="A NAME.kb folder, or a file or folder in any readable format. Default: the "
-            "embedded knowledge base.",
+            "embedded knowledge bases of all kinds of entities.",
             callback=not_empty,
         ),
     ] = None,
@@ -113,32 +111,54 @@ def info(
 
     console = stdout()
     with collected_problems() as problems:
-        kb = opened(source, problems.append, format)
-        for name, value in summarise(kb).items():
-            if isinstance(value, dict):
-                console.print(f"{name}:")
-                for key, count in value.items():
-                    console.print(f"  {key or '(none)'}: {count:,}", markup=False)
-            elif isinstance(value, list):
-                console.print(f"{name}:")
-                for item in value:
-                    console.print(f"  {item}", markup=False)
-            else:
-                shown = f"{value:,}" if isinstance(value, int) else value
-                console.print(f"{name}: {shown}", markup=False)
+        bases = opened_bases(source, problems.append, format=format)
+        for number, kb in enumerate(bases.bases):
+            if number:
+                console.print()
+            if len(bases.bases) > 1:
+                console.print(f"knowledge base of {', '.join(sorted(kb.types))}", markup=False)
+            for name, value in summarise(kb).items():
+                if isinstance(value, dict):
+                    console.print(f"{name}:")
+                    for key, count in value.items():
+                        console.print(f"  {key or '(none)'}: {count:,}", markup=False)
+                elif isinstance(value, list):
+                    console.print(f"{name}:")
+                    for item in value:
+                        console.print(f"  {item}", markup=False)
+                else:
+                    shown = f"{value:,}" if isinstance(value, int) else value
+                    console.print(f"{name}: {shown}", markup=False)
 
 
 @kb_app.command()
 def search(
     query: Annotated[str, typer.Argument(help="A name or an id.", callback=not_empty)],
-    kb: KbOption = None,
+    kb: Annotated[
+        str | None,
+        typer.Option(
+            "--kb",
+            help="The knowledge base: a NAME.kb folder, or a file or folder in any readable "
+            "format. Default: the embedded knowledge bases of all kinds of entities.",
+            callback=not_empty,
+        ),
+    ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            help="Search only concepts of these types, separated by commas: disease, chemical, "
+            "gene, species and cell-line, or those of --kb. Default: all.",
+            callback=not_empty,
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option(help="The number of concepts that are found by a similar name.")
     ] = 10,
 ) -> None:
     """Find concepts by id, by name and by similar names.
 
-    The exit status is 1 when nothing is found.
+    The prefix of an id chooses the knowledge base. Similar names are looked for where the name is,
+    or everywhere if it is nowhere. The exit status is 1 when nothing is found.
     """
     from rich.table import Table
     from rich.text import Text
@@ -150,21 +170,23 @@ def search(
     if limit < 0:
         raise ConfigError(f"--limit is {limit}; expected a number from 0")
     with collected_problems() as problems:
-        base = opened(kb, problems.append)
-        hits = find(base, query, limit)
+        hits = find(opened_bases(kb, problems.append, types), query, limit)
         if not hits:
             message(
-                f"biolink: nothing was found for {query!r} in {kb or 'the embedded knowledge base'}"
+                f"biolink: nothing was found for {query!r} in "
+                f"{kb or 'the embedded knowledge bases'}"
             )
             raise typer.Exit(1)
-        _tell_former(base, query)
+        for hit in hits:
+            if hit.how == "id":
+                _tell_former(hit.kb, query)
         table = Table()
         for column in ("how", "concept", "preferred name", "through", "types", "score"):
             table.add_column(column)
         for hit in hits:
             table.add_row(
                 hit.how,
-                Text(base.curie(hit.concept.id)),
+                Text(hit.kb.curie(hit.concept.id)),
                 Text(hit.concept.name),
                 Text(hit.name),
                 Text(", ".join(hit.concept.types)),
@@ -205,10 +227,9 @@ def subset(
     """Write a part of a knowledge base as a NAME.kb folder of its own."""
     from biolink.cli.console import message
     from biolink.errors import ConfigError
-    from biolink.kb.store import check_store_target
     from biolink.kb.wording import counted
 
-    check_store_target(output)
+    check_output(output, source)
     if ids is None and types is None and sources is None and branch is None:
         raise ConfigError("no part was chosen; expected --ids, --types, --sources or --branch")
     wanted = None if ids is None else ids_in(ids)
@@ -243,17 +264,25 @@ def disambiguate(
         ),
     ] = None,
 ) -> None:
-    """Add a distinguishing string to each name that several concepts share (BELHD)."""
+    """Add a distinguishing string to each name that several concepts share (BELHD).
+
+    Such a knowledge base is for training a model that generates names. Mentions are not found by
+    its names, because no text has the strings.
+    """
     from biolink.cli.console import message
     from biolink.kb.homonyms import disambiguated
-    from biolink.kb.store import check_store_target
+    from biolink.kb.inspect import homonyms
+    from biolink.kb.wording import counted
 
-    check_store_target(output)
+    check_output(output, source, species)
     with collected_problems() as problems:
         named_species = None if species is None else opened(species, problems.append)
-        told_apart = disambiguated(opened(source, problems.append), named_species)
+        base = opened(source, problems.append)
+        told_apart = disambiguated(base, named_species)
         told_apart.save(output)
         message(f"{output}: {_size(told_apart)}")
+        shared = counted(len(homonyms(base)), "name")
+        message(f"  rewritten, because several concepts shared them: {shared}")
 
 
 @kb_app.command()

@@ -138,7 +138,8 @@ Branch = Annotated[
     typer.Option(
         "--branch",
         help="Keep only the concepts with these ids, separated by commas, and all concepts below "
-        "them in the hierarchy of the knowledge base.",
+        "them in the hierarchy of the knowledge base. Of the embedded default, these are "
+        "diseases and chemicals, and other kinds are then not linked.",
         callback=not_empty,
     ),
 ]

@@ -181,7 +181,7 @@ class BlockLinker:
         from biolink.levels import RollUp
 
         self.linker, self.recognise, self.curies = linker, recognise, curies
-        self.rolled_up = None if roll_up is None else RollUp(linker.kb.base, roll_up, linker.bases)
+        self.rolled_up = None if roll_up is None else RollUp(linker.linked_bases, roll_up)
 
     def __call__(self, block: Sequence[Document]) -> Linked:
         try:
@@ -224,7 +224,7 @@ def with_curies(document: Document, bases: KnowledgeBases) -> Document:
         return replace(link, concept_id=kb.curie(link.concept_id), also=also)
 
     return document.with_mentions(
-        replace(m, links=tuple(with_curie(link, bases.of(m.type)) for link in m.links))
+        replace(m, links=tuple(with_curie(link, bases.of_mention(m.type)) for link in m.links))
         for m in document.mentions
     )
 

@@ -23,7 +23,7 @@ from biolink.infer.linkers.piping import Piping
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need
-from biolink.kb.bases import KnowledgeBases
+from biolink.kb.bases import KnowledgeBases, takes
 from biolink.kb.types import KINDS, kind_of, type_name
 
 __all__ = ["NOT_LINKED", "KindsLinker", "Part"]
@@ -130,6 +130,11 @@ class KindsLinker(Piping):
         """The knowledge bases of all kinds."""
         return KnowledgeBases([self.main.kb, *(other.kb for other in self.others)])
 
+    @property
+    def linked_bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds that are linked."""
+        return self.bases if self.kinds is None else self.bases.part(self.kinds)
+
     def __repr__(self) -> str:
         name = "no recogniser" if self.recogniser is None else called(self.recogniser)
         return f"<KindsLinker: {', '.join(sorted(self.kinds or self.bases.kinds))}, {name}>"
@@ -212,10 +217,10 @@ class KindsLinker(Piping):
 
     def _is_for_main(self, mention: Mention) -> bool:
         """Whether a mention is of a kind of the main linker, or of a type that nobody knows."""
-        kind = type_name(mention.type)
-        if kind_of(kind) not in KINDS:
+        if kind_of(mention.type) not in KINDS:
             return self._wants(self.main)
-        return kind in _kinds_of(self.main) and (self.kinds is None or kind in self.kinds)
+        wanted = self.kinds is None or type_name(mention.type) in self.kinds
+        return wanted and takes(self.main.kb, mention.type)
 
 
 def _kinds_of(part: Part) -> set[str]:

@@ -67,6 +67,11 @@ class Piping(ABC):
         """The knowledge bases of the kinds of entities that the linker links."""
         return KnowledgeBases([self.kb])
 
+    @property
+    def linked_bases(self) -> KnowledgeBases:
+        """The knowledge bases of the kinds that are wanted; :attr:`bases` may have more."""
+        return self.bases
+
     @abstractmethod
     def _block(self, documents: list[Document], recognise: bool | None) -> Iterable[Document]:
         """Link some documents together, and return them in order."""

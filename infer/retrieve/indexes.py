@@ -6,6 +6,7 @@ cached beside it; see :mod:`biolink.kb.index_cache`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,15 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.index_cache import cached, index_folder
 from biolink.kb.lexical import LexicalIndex, lexical_index
 from biolink.kb.names import NORMALISATION
-from biolink.kb.sealed import FROZEN
+from biolink.kb.sealed import FROZEN, is_frozen
 from biolink.kb.trie import NameTrie, trie_fingerprint
+from biolink.kb.wording import counted
 
 __all__ = ["FROZEN", "Indexes"]
 
-#: Embedding this many names takes a few seconds, so progress is shown.
+log = logging.getLogger(__name__)
+
+#: Embedding this many names takes a few seconds, so it is logged, and progress is shown.
 _LONG = 1000
 
 T = TypeVar("T", NameTrie, DenseIndex)
@@ -121,6 +125,8 @@ class Indexes:
             embed = self.model.packed().embed
             places = None if donor is None else donor.places(names)
             new = len(names) if places is None else int((places < 0).sum())
+            if new >= _LONG:
+                log.info("%s", self._announced(new, index_folder(self.kb, "dense", key)))
             with shown("embedding names", 0 if report else new, _LONG) as bar:
                 step = bar if report is None else lambda done, size: report("names", done, size)
                 if donor is not None and places is not None:
@@ -132,6 +138,14 @@ class Indexes:
         )
         index.device = self.model.backbone.device
         return index
+
+    def _announced(self, new: int, folder: Path | None) -> str:
+        """What is said before names are embedded."""
+        names = counted(self.kb.name_slots, "name")
+        what = f"making the index of {names}, of which {new:,} must be embedded"
+        if folder is None or is_frozen(self.kb.path or folder):
+            return f"{what}; a knowledge base stored by `biolink kb build` keeps it"
+        return f"{what}; this is done once, and kept in {folder.parent}"
 
     def _has_dense(self, key: str) -> bool:
         folder = index_folder(self.kb, "dense", key)

@@ -13,6 +13,7 @@ from biolink.errors import ConfigError
 from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
 from biolink.kb.types import KINDS
 from biolink.kinds import chosen_kinds, need_main_kinds
+from biolink.scale.blocks import LinkSettings
 
 TEXT = (
     "BRCA1 is normal in HeLa cells. The BRAF V600E mutation was found. Patients with breast cancer "
@@ -111,8 +112,17 @@ def test_types_choose_kinds() -> None:
     ("options", "message"),
     [
         ({"types": "gene,planet"}, "no concept of the types 'planet'; expected types among Dis"),
+        ({"types": "genes"}, r"'genes'; expected types among .*; did you mean 'gene'\?"),
         ({"types": " "}, "the list of types is empty; expected types among Disease, Chemical"),
         ({"types": "disease", "taxa": "9606"}, "taxa chooses the species of genes, but no genes"),
+        (
+            {"types": "gene", "branch": "D009369"},
+            "branch limits diseases and chemicals, and no .*; expected types without Gene",
+        ),
+        (
+            {"branch": "9606"},
+            "branch has the id '9606', .*; branch limits diseases and chemicals on",
+        ),
         ({"taxa": "human"}, "taxa is .*'human'.*; expected"),
         ({"taxa": "10116,1"}, "no gene of the taxon 1; expected taxa among 10090, 10116, 7227"),
     ],
@@ -170,6 +180,23 @@ def test_all_formats_keep_the_kinds(linker: KindsLinker, tmp_path: Path) -> None
     lines = (tmp_path / "x.pubtator").read_text(encoding="utf-8").splitlines()
     fields = {tuple(line.split("\t")[3:6]) for line in lines if line.count("\t") >= 5}
     assert fields >= {("BRCA1", "Gene", "672"), ("Patients", "Species", "9606")}
+
+
+def test_species_are_rolled_up_in_their_own_hierarchy(linker: KindsLinker) -> None:
+    document = given(("Patients", "Species"), ("BRCA1", "Gene"), ("breast cancer", "Disease"))
+    (linked,) = linker.pipe([document], recognise=False)
+    (rolled,) = biolink.roll_up(linked, linker.bases, "NCBITaxon:40674,D009369")
+    assert curies(rolled) == {
+        "Patients": "NCBITaxon:40674",
+        "BRCA1": "NCBIGene:672",
+        "breast cancer": "mesh:D009369",
+    }
+    # The command has the same rule, and counts the kinds that are linked.
+    block = LinkSettings(roll_up="taxonomy:40674").block_linker(linker, False)([document])
+    assert curies(block.documents[0])["Patients"] == "NCBITaxon:40674"
+    genes = LinkSettings(types="gene", roll_up="0")
+    with pytest.raises(ConfigError, match="no concept of the knowledge base has a parent"):
+        genes.block_linker(genes.linker(), False)
 
 
 def test_what_holds_for_the_embedded_model_only_is_refused_for_other_kinds() -> None:

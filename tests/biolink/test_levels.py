@@ -10,6 +10,7 @@ import pytest
 
 from biolink import Concept, Document, KnowledgeBase, Link, Mention, roll_up
 from biolink.errors import ConfigError
+from biolink.kb.bases import KnowledgeBases
 
 KB = KnowledgeBase.from_concepts(
     [
@@ -98,3 +99,75 @@ def test_wrong_levels() -> None:
     for to in (0, "1"):
         with pytest.raises(ConfigError, match="no concept of the knowledge base has a parent"):
             roll_up([], flat, to)
+
+
+DISEASES = KnowledgeBase.from_concepts(
+    [
+        Concept("D1", "Neoplasms", types=("Disease",)),
+        Concept("127550", "Carcinoma", types=("Disease",), parents=("D1",)),
+    ],
+    prefix="mesh",
+    prefixes=[(r"\d{6}", "OMIM")],
+)
+GENES = KnowledgeBase.from_concepts(
+    [Concept("127550", "A3GALT2", types=("Gene",))], prefix="NCBIGene"
+)
+SPECIES = KnowledgeBase.from_concepts(
+    [
+        Concept("40674", "Mammalia", types=("Species",)),
+        Concept("9604", "Hominidae", types=("Species",), parents=("40674",)),
+        Concept("127550", "Homo", types=("Species",), parents=("9604",)),
+    ],
+    prefix="NCBITaxon",
+)
+BASES = KnowledgeBases([DISEASES, GENES, SPECIES])
+
+
+def of_kinds(*kinds: str) -> Document:
+    links = (Link("127550", "x", -0.1, 0.9, 1),)
+    return Document("1", "x", mentions=tuple(Mention(0, 1, "x", k, links=links) for k in kinds))
+
+
+def curies(document: Document, kb: KnowledgeBase | KnowledgeBases, to: Any) -> list[str]:
+    (done,) = roll_up(document, kb, to)
+    return [m.best.curie or m.best.concept_id for m in done.mentions if m.best]
+
+
+def test_the_type_of_a_mention_chooses_the_base() -> None:
+    document = of_kinds("Gene", "Disease", "OrganismTaxon", "", "Variant")
+    assert curies(document, BASES, 0) == [
+        "127550",
+        "mesh:D1",
+        "NCBITaxon:40674",
+        "mesh:D1",
+        "127550",
+    ]
+    assert curies(document, BASES, "NCBITaxon:9604,D1") == [
+        "127550", "mesh:D1", "NCBITaxon:9604", "mesh:D1", "127550",
+    ]  # fmt: skip
+    # A depth that only one hierarchy has.
+    assert curies(of_kinds("Disease", "Species"), BASES, 1) == ["127550", "NCBITaxon:9604"]
+    # A part of a base does not change the level.
+    part = KnowledgeBases([DISEASES, SPECIES.subset(ids=["127550"])])
+    assert curies(of_kinds("Species"), part, 0) == ["NCBITaxon:40674"]
+
+
+def test_one_base_leaves_mentions_of_other_kinds() -> None:
+    document = of_kinds("Gene", "Disease", "Species")
+    assert curies(document, DISEASES, 0) == ["127550", "mesh:D1", "127550"]
+    assert curies(document, SPECIES, 0) == ["127550", "127550", "NCBITaxon:40674"]
+
+
+def test_wrong_levels_of_several_bases() -> None:
+    for to, message in (
+        (3, "expected a number from 0 to 2"),
+        (["127550"], "several knowledge bases; expected OMIM:127550 or NCBITaxon:127550"),
+        ("NCBIGene:127550", "in a knowledge base in which no concept has a parent"),
+        ("mesh:40674", "'mesh:40674', which is not in the knowledge base; expected ids such as"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            roll_up([], BASES, to)
+    with pytest.raises(ConfigError, match="no concept of the knowledge base has a parent"):
+        roll_up([], KnowledgeBases([GENES]), 0)
+    with pytest.raises(ConfigError, match=r"expected a KnowledgeBase, or linker\.bases"):
+        roll_up([], "mesh.kb", 0)  # type: ignore[arg-type]

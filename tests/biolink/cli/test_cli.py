@@ -68,6 +68,23 @@ def test_kb_commands(table: Path, tmp_path: Path) -> None:
     assert "names longer than the decoder allows" in out
 
 
+def test_the_embedded_bases_are_searched_and_listed() -> None:
+    done = run("kb", "search", "NCBIGene:672")
+    assert done.returncode == 0
+    assert "BRCA1" in done.stdout and "similar" not in done.stdout
+    assert "cellosaurus:CVCL_0030" in run("kb", "search", "HeLa", "--limit", "0").stdout
+    out = run("kb", "search", "HeLa", "--types", "gene", "--limit", "0").stdout
+    assert "Gene" in out and "CellLine" not in out
+    done = run("kb", "search", "NCBITaxon:672000000")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing was found for 'NCBITaxon:672000000' in the embedded" in done.stderr
+    assert "did you mean 'gene'?" in run("kb", "search", "HeLa", "--types", "genes").stderr
+    assert "there is no knowledge base" in run("kb", "search", "x", "--types", "variant").stderr
+    out = run("kb", "info").stdout
+    for kinds in ("Chemical, Disease", "Species", "CellLine", "Gene"):
+        assert f"knowledge base of {kinds}\n" in out
+
+
 def test_branches_and_roll_up(model_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "kb.tsv").write_text(
         "id\tname\tparents\nD1\tCancer\t\nD2\tLung cancer\tD1\nD3\tFever\tD9\n"

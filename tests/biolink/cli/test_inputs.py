@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from biolink import read
 from biolink.cli import main
 from biolink.cli.app import app
+from biolink.cli.bases import opened
 from biolink.cli.convert import run_convert
 from biolink.cli.inputs import documents_of, files_of, read_all
 from biolink.cli.link import LinkJob, run_link
@@ -22,6 +23,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import BiolinkError, ConfigError
 from biolink.kb import Concept, KnowledgeBase
 from biolink.kb.bases import KnowledgeBases
+from biolink.places import EMBEDDED
 from biolink.scale.blocks import LinkSettings, with_curies
 
 
@@ -292,3 +294,7 @@ def test_compressions_that_are_not_written_are_refused(suffix: str, tmp_path: Pa
     with pytest.raises(BiolinkError, match=rf"the suffix \{suffix}; expected \.gz"):
         run_convert((str(tmp_path / "x.txt"),), None, "jsonl", f"{tmp_path}/x.jsonl{suffix}")
     assert [file.name for file in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_a_command_for_one_base_has_that_of_diseases_and_chemicals() -> None:
+    assert opened(None, lambda problem: None).path == EMBEDDED / "kb"

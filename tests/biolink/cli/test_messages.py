@@ -189,3 +189,49 @@ def test_a_missing_device_is_reported_without_contradiction() -> None:
         said = str(raised.value)
         assert said.startswith(f"the device {device!r} is not available on this machine")
         assert said.endswith("; expected cpu") and said.count("xpected") == 1
+
+
+GENES = "id,name,synonyms,taxon,types\n1,TP53,p53,9606,Gene\n2,Trp53,p53,10090,Gene\n"
+
+
+def test_disambiguating_says_what_it_did_and_spares_its_source(run) -> None:  # type: ignore[no-untyped-def]
+    Path("g.csv").write_text(GENES)
+    Path("s.csv").write_text("id,name,types\n10090,Mus musculus,Species\n")
+    assert run("kb", "build", "g.csv", "-o", "g.kb")[0] == 0
+    status, _, err = run("kb", "disambiguate", "g.kb", "--species", "s.csv", "-o", "d.kb")
+    assert (status, err.splitlines()[-1]) == (
+        0,
+        "  rewritten, because several concepts shared them: 1 name",
+    )
+    assert KnowledgeBase.open("d.kb")["2"].synonyms == ("p53 (Mus musculus)",)
+    before = KnowledgeBase.open("g.kb").fingerprint
+    for command in (("disambiguate",), ("subset", "--types", "Gene")):
+        said = error(run("kb", *command, "g.kb", "-o", "g.kb"))
+        assert said == "-o g.kb is also an input; expected another name"
+    assert KnowledgeBase.open("g.kb").fingerprint == before
+
+
+def test_another_base_than_one_of_species_is_refused(run) -> None:  # type: ignore[no-untyped-def]
+    Path("g.csv").write_text(GENES)
+    Path("none.csv").write_text("id,name\n1,fever\n")
+    Path("far.csv").write_text("id,name,types\n4932,yeast,Species\n")
+    for genes, species, message in (
+        ("g.csv", "g.csv", "species is a knowledge base of Gene; expected one of species"),
+        ("g.csv", "far.csv", "none of the taxa of the concepts; expected .* such as '10090'"),
+        ("none.csv", "far.csv", "no concept has a taxon"),
+    ):
+        said = run("kb", "disambiguate", genes, "--species", species, "-o", "d.kb")
+        assert said[0] == 1 and re.search(message, said[2]), said
+        assert not Path("d.kb").exists()
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.obo.gz", "out.tsv", "out.JSON"])
+def test_a_base_is_not_written_under_the_name_of_a_file(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    Path("g.csv").write_text(GENES)
+    for command in (("build",), ("disambiguate",), ("subset", "--types", "Gene")):
+        said = error(run("kb", *command, "g.csv", "-o", name))
+        assert re.fullmatch(
+            r"out.*: the name of a file \(.*\); expected .*, such as out.*\.kb", said
+        )
+    assert not Path(name).exists()
+    assert run("kb", "build", "g.csv", "-o", "genes.2026")[0] == 0

@@ -135,7 +135,7 @@ def test_settings_reach_all_kinds(linker: KindsLinker, kb: KnowledgeBase) -> Non
     assert linker.with_settings(batch_size=3).options.batch_size == 3
     assert type(linker.with_kb(kb)) is Linker
     assert linker.bases.of("gene") is linker.others[1].kb
-    assert linker.bases.of("whatever") is linker.kb
+    assert linker.bases.of_mention("whatever") is linker.kb
     with pytest.raises(ConfigError, match="recognise=True needs a recogniser"):
         linker.pipe([], recognise=True)
     with pytest.raises(ConfigError):

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biolink.cli.console import show_long_work
 from biolink.errors import KnowledgeBaseError
 from biolink.infer.network.model import load_model
 from biolink.infer.retrieve.indexes import FROZEN, Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import KIND as LEXICAL
 from biolink.kb.sealed import read_manifest, seal
+from biolink.kb.store import INDEX_KINDS
+from biolink.kb.word_sets import word_sets
 
 KINDS = ("trie", "lexical", "dense")
 
@@ -105,3 +108,59 @@ def test_an_index_of_an_older_version_is_built_again(
 def test_embeddings_are_in_the_order_of_the_names(stored: Path, model_folder: Path) -> None:
     indexes = Indexes(KnowledgeBase.open(stored), load_model(model_folder))
     assert np.array_equal(indexes.dense.name_ids, indexes.lexical.name_ids)
+
+
+def test_a_base_with_indexes_of_every_kind_can_be_replaced(stored: Path, kb: KnowledgeBase) -> None:
+    word_sets(KnowledgeBase.open(stored))
+    kinds = {folder.name.split("-")[0] for folder in (stored / "index").iterdir()}
+    assert kinds == set(INDEX_KINDS)
+    kb.with_names([("D1", "pyrexia")]).save(stored)
+    # The indexes of the former names are gone with them.
+    assert not (stored / "index").exists()
+    renewed = KnowledgeBase.open(stored)
+    assert word_sets(renewed).names_of("pyrexias") == [renewed.name_id("pyrexia")]
+
+
+def test_long_work_is_announced_once(
+    kb: KnowledgeBase,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kb.save(tmp_path / "x.kb")
+    model = load_model(model_folder)
+    embedded = len(Indexes(kb, model).lexical.name_ids)
+    monkeypatch.setattr("biolink.infer.retrieve.indexes._LONG", embedded + 1)
+    with caplog.at_level(logging.INFO, "biolink.infer"):
+        assert Indexes(kb, model).dense is not None
+        assert caplog.text == ""
+        monkeypatch.setattr("biolink.infer.retrieve.indexes._LONG", embedded)
+        assert Indexes(kb, model).dense is not None
+        assert "`biolink kb build` keeps it" in caplog.text
+        caplog.clear()
+        for _ in range(2):
+            assert Indexes(KnowledgeBase.open(tmp_path / "x.kb"), model).dense is not None
+    (record,) = caplog.records
+    said = f"making the index of {kb.name_count} names, of which {embedded} must be embedded; "
+    assert record.getMessage() == f"{said}this is done once, and kept in {tmp_path / 'x.kb/index'}"
+    assert capsys.readouterr().err == ""
+
+
+def test_the_command_prints_what_is_announced(
+    kb: KnowledgeBase,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("biolink.infer.retrieve.indexes._LONG", 1)
+    logger = logging.getLogger("biolink.infer.retrieve.indexes")
+    before = logger.level, list(logger.handlers)
+    show_long_work()
+    try:
+        assert Indexes(kb, load_model(model_folder)).dense is not None
+    finally:
+        logger.setLevel(before[0])
+        logger.handlers[:] = before[1]
+    assert capsys.readouterr().err.startswith("biolink: making the index of ")
