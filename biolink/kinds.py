@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, shown
 from biolink.kb.arguments import texts_of
+from biolink.kb.curies import Prefixes
 from biolink.kb.types import KINDS, kind_of
 
-__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds", "need_main_kinds"]
+__all__ = ["MAIN_KINDS", "NAMED_KINDS", "chosen_kinds", "chosen_taxa", "need_main_kinds"]
 
 #: The kinds of the knowledge base ``embedded/kb``, which the embedded model links.
 MAIN_KINDS = ("Disease", "Chemical")
@@ -45,6 +46,37 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
         named = ", ".join(map(repr, unknown))
         raise ConfigError(f"the embedded default has no concept of the types {named}; {expected}")
     return tuple(kind for kind in KINDS if kind in wanted.values())
+
+
+def chosen_taxa(taxa: str | Iterable[str], name: str = "taxa") -> tuple[str, ...]:
+    """Return the ids of species, without prefixes and in the order in which they were given.
+
+    Parameters
+    ----------
+    taxa
+        The ids. A single string may have several, separated by commas.
+    name
+        What the message of an error calls them.
+
+    >>> chosen_taxa("9606, NCBITaxon:10090"), chosen_taxa(["10116"])
+    (('9606', '10090'), ('10116',))
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or one of them is no id of NCBI Taxonomy.
+    """
+    expected = "expected ids of NCBI Taxonomy such as 9606,10090"
+    if not isinstance(taxa, Iterable):
+        raise ConfigError(f"{name} is {shown(taxa)}; {expected}, as a string or as a list of them")
+    given = taxa.split(",") if isinstance(taxa, str) else texts_of(name, taxa)
+    bare = Prefixes.of("NCBITaxon").bare
+    ids = {text.strip(): bare(text) for text in given if text.strip()}
+    if not ids:
+        raise ConfigError(f"the list of {name} is empty; {expected}")
+    if unknown := [text for text, taxon in ids.items() if not taxon.isdecimal()]:
+        raise ConfigError(f"{name} has {', '.join(map(repr, unknown))}; {expected}")
+    return tuple(ids.values())
 
 
 def need_main_kinds(types: str | None, what: str) -> None:

@@ -29,7 +29,7 @@ from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_callable, need_flag, need_path, options_of, texts_of
+from biolink.kb.arguments import need_callable, need_flag, need_path, options_of
 from biolink.kb.model_files import (
     CALIBRATION,
     SETTINGS,
@@ -41,7 +41,7 @@ from biolink.kb.model_files import (
 )
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
-from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds
+from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds, chosen_taxa
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -124,8 +124,9 @@ def load(
         hierarchy (:meth:`biolink.KnowledgeBase.subset`). Default: all.
     taxa
         NCBI Taxonomy ids of the species to whose genes mentions may be linked, the preferred one
-        first: it is the species where a text names none. A single string may have several,
-        separated by commas. Default: all species of the embedded default, human first.
+        first: it is the species where a text names none. They may have the prefix ``NCBITaxon:``,
+        and a single string may have several, separated by commas. Default: all species of the
+        embedded default, human first.
     nested
         Keep mentions that lie within others or overlap them, too. Default: False, which keeps the
         longest.
@@ -229,8 +230,7 @@ def _name_options(
     if taxa is not None:
         if not genes:
             raise ConfigError("taxa chooses the species of genes, but no genes are linked here")
-        texts = taxa.split(",") if isinstance(taxa, str) else texts_of("taxa", taxa)
-        given["taxa"] = tuple(text.strip() for text in texts)
+        given["taxa"] = chosen_taxa(taxa)
     return options_of(NameOptions, given)
 
 
@@ -320,11 +320,28 @@ def _default() -> AnyLinker:
     return load()
 
 
-def link(text: str) -> Document:
+def link(text: str, **options: Any) -> Document:
     """Link one text with the embedded default, which is loaded once.
+
+    Parameters
+    ----------
+    text
+        The text.
+    options
+        There are none: a linker with options is loaded once, by :func:`load`.
+
+    Raises
+    ------
+    ConfigError
+        If options are given.
 
     >>> import biolink
     >>> biolink.link("Aspirin for asthma.").mentions[1].best.preferred_name
     'Asthma'
     """
+    if options:
+        raise ConfigError(
+            f"link was given {', '.join(options)}, but it takes a text alone; expected a linker "
+            "with options, linker = biolink.load(...), and then linker(text)"
+        )
     return _default()(text)

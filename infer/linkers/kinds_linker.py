@@ -237,7 +237,7 @@ def _settings_of(part: Part) -> set[str]:
 
 
 def _finished(mention: Mention, given: Mention) -> Mention:
-    """The mention with the type that was given, unless it has got one, and a reason if it is NIL."""
+    """The mention with the type that was given if it has none, and with a reason if it is NIL."""
     reason = mention.nil_reason
     if not mention.links and reason is None:
         reason = NOT_LINKED
