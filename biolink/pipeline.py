@@ -229,7 +229,10 @@ def _name_options(
     given: dict[str, Any] = {k: options[k] for k in ("top_k", "abbreviations") if k in options}
     if taxa is not None:
         if not genes:
-            raise ConfigError("taxa chooses the species of genes, but no genes are linked here")
+            raise ConfigError(
+                "taxa chooses species among the genes of the embedded default, which are not "
+                "linked here"
+            )
         given["taxa"] = chosen_taxa(taxa)
     return options_of(NameOptions, given)
 

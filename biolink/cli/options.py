@@ -54,8 +54,8 @@ def _taxa(parameter: typer.CallbackParam, value: str | None) -> str | None:
     """Refuse what is no id of a species."""
     from biolink.kinds import chosen_taxa
 
-    if not_empty(parameter, value) is not None:
-        chosen_taxa(value, parameter.opts[-1])
+    if value is not None:
+        chosen_taxa(not_empty(parameter, value), parameter.opts[-1])
     return value
 
 

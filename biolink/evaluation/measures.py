@@ -372,7 +372,7 @@ def _tell_what_is_odd(
     elif as_written and not all(case.strict for case in cases):
         log.warning(
             "biolink: warning: ids are compared as they are written, so alternative ids of a "
-            "concept count as misses; evaluate(documents, linker.kb) resolves them"
+            "concept count as misses; evaluate(documents, linker.bases) resolves them"
         )
 
 

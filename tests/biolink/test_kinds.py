@@ -114,7 +114,7 @@ def test_types_choose_kinds() -> None:
     [
         ({"types": "gene,planet"}, "no concept of the types 'planet'; expected types among Dis"),
         ({"types": " "}, "the list of types is empty; expected types among Disease, Chemical"),
-        ({"types": "disease", "taxa": "9606"}, "taxa chooses the species of genes, but no genes"),
+        ({"types": "disease", "taxa": "9606"}, "taxa chooses species among the genes of"),
         ({"taxa": "human,9606"}, "taxa has 'human'; expected ids of NCBI Taxonomy such as 9606,1"),
         (
             {"taxa": 9606},
