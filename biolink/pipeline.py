@@ -147,6 +147,7 @@ def load(
     BiolinkError
         When the model or the knowledge base cannot be used, or an argument is not valid.
     """
+    # Long because each argument is checked.
     check_device(device)
     nil = policy_of(nil)
     if isinstance(recogniser, str):
@@ -163,8 +164,9 @@ def load(
     if model is not None:
         model = need_path(model, "the path of a model folder")
     kinds: tuple[str, ...] = MAIN_KINDS
+    some_kinds = False
     if kb is None and model is None and branch is None:
-        kinds = chosen_kinds(types)
+        kinds, some_kinds = chosen_kinds(types), types is not None
         in_main = [kind for kind in kinds if kind in MAIN_KINDS]
         types = None if len(in_main) in (0, len(MAIN_KINDS)) else in_main
     others = [kind for kind in kinds if kind not in MAIN_KINDS]
@@ -182,7 +184,8 @@ def load(
         linker = _mention_linker(
             loaded, kb, nil, recogniser, progress, calibration, precision, options
         )
-        return _with_kinds(linker, kinds, named) if others else linker
+        # Given mentions of kinds that are not wanted are not linked either.
+        return _with_kinds(linker, kinds, named) if others or some_kinds else linker
     if recogniser is not None or calibration is not None or nested:
         raise ConfigError(
             "this model finds its own mentions: it takes no recogniser, no calibration and no "
@@ -238,7 +241,7 @@ def _name_options(
 
 
 def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> KindsLinker:
-    """The embedded default for some kinds of entities, of which one is not the main linker's."""
+    """The embedded default for some kinds of entities."""
     folder = EMBEDDED / "kinds"
     others, dictionaries = [], []
     for kind, name in NAMED_KINDS.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import biolink
-from biolink import Document, Linker, Mention
+from biolink import Document, Mention
 from biolink.errors import ConfigError
 from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
 from biolink.infer.linkers.piping import OF_LOADING
@@ -102,7 +102,15 @@ def test_types_choose_kinds() -> None:
         "BRAF": "NCBIGene:673",
     }
     both = biolink.load(types=["Disease", "Chemical"])
-    assert type(both) is Linker
+    assert curies(both(given(("aspirin", "Chemical"), ("Patients", "Species")))) == {
+        "aspirin": "mesh:D001241",
+        "Patients": NOT_LINKED,
+    }
+    diseases = biolink.load(types="disease")
+    assert curies(diseases(given(("aspirin", "Chemical"), ("BRAF", "Gene")))) == {
+        "aspirin": NOT_LINKED,
+        "BRAF": NOT_LINKED,
+    }
     assert {m.type for m in both(TEXT).mentions} == {"Disease", "Chemical"}
     some = biolink.load(types="disease,cell-line")
     assert {m.type for m in some(TEXT).mentions} <= {"Disease", "CellLine"}
