@@ -23,6 +23,7 @@ from common import REPEATS, ratios, spread
 import biolink
 from biolink.documents import Document
 from biolink.evaluation import evaluate
+from biolink.infer.linkers.kinds_linker import KindsLinker
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.rank import combined
 from biolink.kinds import MAIN_KINDS
@@ -67,8 +68,9 @@ def main() -> None:
     parser.add_argument("--windows", default=str(combined.GENERATION_MARGIN))
     parser.add_argument("--passages", default="", help="numbers of words, separated by commas")
     arguments = parser.parse_args()
-    linker = biolink.load(types=MAIN_KINDS)
-    assert isinstance(linker, Linker)
+    loaded = biolink.load(types=MAIN_KINDS)
+    assert isinstance(loaded, KindsLinker)
+    linker = loaded.main
     sets = unseen_documents(arguments.data, linker.kb).values()
     documents = [d for triple in zip(*sets, strict=False) for d in triple][: arguments.documents]
     blocks = [documents[i::REPEATS] for i in range(REPEATS)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from biolink.errors import ConfigError
+from biolink.errors import ConfigError, shown
 from biolink.kb.arguments import texts_of
+from biolink.kb.curies import Prefixes
 from biolink.kb.types import KINDS, kind_of, meant
 from biolink.places import EMBEDDED
 
@@ -18,6 +19,7 @@ __all__ = [
     "MAIN_KINDS",
     "NAMED_KINDS",
     "chosen_kinds",
+    "chosen_taxa",
     "embedded_base",
     "embedded_bases",
     "need_main_kinds",
@@ -96,6 +98,37 @@ def embedded_bases(types: str | Iterable[str] | None = None) -> KnowledgeBases:
     if not bases:
         raise ConfigError(f"there is no knowledge base of the types {', '.join(kinds)}")
     return KnowledgeBases(bases)
+
+
+def chosen_taxa(taxa: str | Iterable[str], name: str = "taxa") -> tuple[str, ...]:
+    """Return the ids of species, without prefixes and in the order in which they were given.
+
+    Parameters
+    ----------
+    taxa
+        The ids. A single string may have several, separated by commas.
+    name
+        What the message of an error calls them.
+
+    >>> chosen_taxa("9606, NCBITaxon:10090"), chosen_taxa(["10116"])
+    (('9606', '10090'), ('10116',))
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or one of them is no id of NCBI Taxonomy.
+    """
+    expected = "expected ids of NCBI Taxonomy such as 9606,10090"
+    if not isinstance(taxa, Iterable):
+        raise ConfigError(f"{name} is {shown(taxa)}; {expected}, as a string or as a list of them")
+    given = taxa.split(",") if isinstance(taxa, str) else texts_of(name, taxa)
+    bare = Prefixes.of("NCBITaxon").bare
+    ids = {text.strip(): bare(text) for text in given if text.strip()}
+    if not ids:
+        raise ConfigError(f"the list of {name} is empty; {expected}")
+    if unknown := [text for text, taxon in ids.items() if not taxon.isdecimal()]:
+        raise ConfigError(f"{name} has {', '.join(map(repr, unknown))}; {expected}")
+    return tuple(ids.values())
 
 
 def need_main_kinds(types: str | None, what: str) -> None:

@@ -29,7 +29,7 @@ from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
 from biolink.kb import KnowledgeBase
-from biolink.kb.arguments import need_callable, need_flag, need_path, options_of, texts_of
+from biolink.kb.arguments import need_callable, need_flag, need_path, options_of
 from biolink.kb.model_files import (
     CALIBRATION,
     SETTINGS,
@@ -41,7 +41,13 @@ from biolink.kb.model_files import (
 )
 from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
 from biolink.kb.types import KINDS, type_name
-from biolink.kinds import MAIN_KINDS, NAMED_KINDS, chosen_kinds, embedded_base
+from biolink.kinds import (
+    MAIN_KINDS,
+    NAMED_KINDS,
+    chosen_kinds,
+    chosen_taxa,
+    embedded_base,
+)
 from biolink.places import EMBEDDED
 
 __all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
@@ -125,8 +131,9 @@ def load(
         or chemicals, and no other kinds are then linked. Default: all.
     taxa
         NCBI Taxonomy ids of the species to whose genes mentions may be linked, the preferred one
-        first: it is the species where a text names none. A single string may have several,
-        separated by commas. Default: all species of the embedded default, human first.
+        first: it is the species where a text names none. They may have the prefix ``NCBITaxon:``,
+        and a single string may have several, separated by commas. Default: all species of the
+        embedded default, human first.
     nested
         Keep mentions that lie within others or overlap them, too. Default: False, which keeps the
         longest.
@@ -147,6 +154,7 @@ def load(
     BiolinkError
         When the model or the knowledge base cannot be used, or an argument is not valid.
     """
+    # Long because each argument is checked.
     check_device(device)
     nil = policy_of(nil)
     if isinstance(recogniser, str):
@@ -163,7 +171,9 @@ def load(
     if model is not None:
         model = need_path(model, "the path of a model folder")
     kinds: tuple[str, ...] = MAIN_KINDS
+    some_kinds = False
     if kb is None and model is None:
+        some_kinds = types is not None and branch is None
         kinds, types = _kinds(types, branch)
     others = [kind for kind in kinds if kind not in MAIN_KINDS]
     named = _name_options(taxa, options, "Gene" in others)
@@ -178,7 +188,8 @@ def load(
         linker = _mention_linker(
             loaded, kb, nil, recogniser, progress, calibration, precision, options
         )
-        return _with_kinds(linker, kinds, named) if others else linker
+        # Given mentions of kinds that are not wanted are not linked either.
+        return _with_kinds(linker, kinds, named) if others or some_kinds else linker
     if recogniser is not None or calibration is not None or nested:
         raise ConfigError(
             "this model finds its own mentions: it takes no recogniser, no calibration and no "
@@ -256,14 +267,16 @@ def _name_options(
     given: dict[str, Any] = {k: options[k] for k in ("top_k", "abbreviations") if k in options}
     if taxa is not None:
         if not genes:
-            raise ConfigError("taxa chooses the species of genes, but no genes are linked here")
-        texts = taxa.split(",") if isinstance(taxa, str) else texts_of("taxa", taxa)
-        given["taxa"] = tuple(text.strip() for text in texts)
+            raise ConfigError(
+                "taxa chooses species among the genes of the embedded default, which are not "
+                "linked here"
+            )
+        given["taxa"] = chosen_taxa(taxa)
     return options_of(NameOptions, given)
 
 
 def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> KindsLinker:
-    """The embedded default for some kinds of entities, of which one is not the main linker's."""
+    """The embedded default for some kinds of entities."""
     folder = EMBEDDED / "kinds"
     others, dictionaries = [], []
     for kind, name in NAMED_KINDS.items():
@@ -348,11 +361,28 @@ def _default() -> AnyLinker:
     return load()
 
 
-def link(text: str) -> Document:
+def link(text: str, **options: Any) -> Document:
     """Link one text with the embedded default, which is loaded once.
+
+    Parameters
+    ----------
+    text
+        The text.
+    options
+        There are none: a linker with options is loaded once, by :func:`load`.
+
+    Raises
+    ------
+    ConfigError
+        If options are given.
 
     >>> import biolink
     >>> biolink.link("Aspirin for asthma.").mentions[1].best.preferred_name
     'Asthma'
     """
+    if options:
+        raise ConfigError(
+            f"link was given {', '.join(options)}, but it takes a text alone; expected a linker "
+            "with options, linker = biolink.load(...), and then linker(text)"
+        )
     return _default()(text)

@@ -28,7 +28,7 @@ from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.decide.written import policy_of
 from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
-from biolink.kinds import chosen_kinds
+from biolink.kinds import chosen_kinds, chosen_taxa
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
@@ -218,7 +218,7 @@ class LinkingComponent:
         else:
             _check_part(types, branch, kb)
         if taxa is not None:
-            taxa = taxa if isinstance(taxa, str) else texts_of("taxa", taxa)
+            taxa = list(chosen_taxa(taxa))
         self.vocab, self.name = vocab, name
         self.model, self.kb = model, kb
         self.settings: dict[str, Any] = {

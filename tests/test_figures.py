@@ -77,6 +77,18 @@ def test_the_accuracies_of_the_readme_are_those_of_its_page() -> None:
         assert f"| {' | '.join(row)} |\n" in text_of(RESULTS / "accuracy.md")
 
 
+def test_the_accuracies_of_kinds_are_those_of_their_page() -> None:
+    page = text_of(RESULTS / "kinds.md").splitlines()
+    rows = list(rows_below(text_of(ROOT / "README.md"), "| corpus | mentions of |"))
+    assert len(rows) == 5
+    for corpus, _, mentions, exact, biolink in rows:
+        (line,) = [line for line in page if line.startswith(f"| {corpus} |")]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        # On the page: mentions; exact match, first species; the linker with its interval.
+        assert (mentions, exact.removesuffix(" %")) == (cells[2], cells[6]), corpus
+        assert cells[7].startswith(f"**{biolink.removesuffix(' %')}**"), corpus
+
+
 def test_speed_and_memory_in_the_readme_are_those_of_their_pages() -> None:
     without_page = []
     rows = list(rows_below(text_of(ROOT / "README.md"), "| what | figure | command |"))

@@ -18,7 +18,9 @@ from biolink.cli.options import (
     KbOption,
     Method,
     ModelOption,
+    Nested,
     Output,
+    Taxa,
     TextColumn,
     To,
     Types,
@@ -122,15 +124,7 @@ def link(
         ),
     ] = None,
     types: Types = None,
-    taxa: Annotated[
-        str | None,
-        typer.Option(
-            help="Link genes of these species only, given by their NCBI Taxonomy ids, separated by "
-            "commas. A gene is of the first one if the text names no species. Default: all species "
-            "of the embedded default, human (9606) first.",
-            callback=not_empty,
-        ),
-    ] = None,
+    taxa: Taxa = None,
     branch: Branch = None,
     roll_up: Annotated[
         str | None,
@@ -142,13 +136,7 @@ def link(
             callback=not_empty,
         ),
     ] = None,
-    nested: Annotated[
-        bool,
-        typer.Option(
-            "--nested",
-            help="Keep mentions that lie within others or overlap them, too. Default: the longest.",
-        ),
-    ] = False,
+    nested: Nested = False,
     recogniser: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from biolink.cli.console import progress, stdout
-from biolink.cli.evaluate import warn_of_seen
+from biolink.cli.evaluate import chosen_by, warn_of_seen
 from biolink.cli.inputs import raise_problem, read_all
 from biolink.cli.link import loaded_for_given
 from biolink.cli.outputs import check_outputs, write_outputs
@@ -58,13 +58,16 @@ def linked_gold(settings: LinkSettings, files: Sequence[str], format: str | None
     """Link the gold mentions of files without a NIL policy and without a calibration.
 
     With the embedded default, mentions of diseases and chemicals are linked unless the settings
-    name other types.
+    name other types. Mentions of other types are left out.
     """
     if settings.types is None and settings.kb is None and settings.model is None:
         settings = replace(settings, types=",".join(MAIN_KINDS))
     linker = loaded_for_given(settings).with_settings(nil=NoNil(), calibration=None)
     gold = list(read_all(files, format, raise_problem))
     warn_of_seen(linker, gold)
+    chosen = chosen_by(settings, linker)
+    if chosen is not None:
+        gold = list(chosen(gold))
     with progress("linking", "documents") as advance:
 
         def linked() -> Iterator[Document]:

@@ -15,16 +15,25 @@ from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
+from biolink.evaluation.choosing import Chosen
 from biolink.evaluation.found import FoundReport, evaluate_found
 from biolink.kb.files import replace_file, sha256_of
+from biolink.kb.parts import known_values
 from biolink.kb.types import KINDS, kind_of
-from biolink.kinds import MAIN_KINDS, need_main_kinds
+from biolink.kinds import MAIN_KINDS, chosen_kinds, need_main_kinds
 from biolink.scale.blocks import LinkSettings
 
 if TYPE_CHECKING:
     from biolink.pipeline import AnyLinker
 
-__all__ = ["EvaluationJob", "EvaluationOutcome", "run_compare", "run_evaluate", "warn_of_seen"]
+__all__ = [
+    "EvaluationJob",
+    "EvaluationOutcome",
+    "chosen_by",
+    "run_compare",
+    "run_evaluate",
+    "warn_of_seen",
+]
 
 _SUFFIXES = (".json", ".md", ".html")
 
@@ -38,9 +47,10 @@ class EvaluationJob:
 
     Attributes
     ----------
-    files, kb, model, format, method, types
-        As for ``biolink link``. With the embedded default, only mentions of the types that are
-        annotated are found or linked, unless ``types`` says otherwise.
+    files, kb, model, format, method, types, taxa, branch, nested
+        As for ``biolink link``. Mentions of other types than ``types`` are left out on all sides:
+        of the annotations, of what is found, and of predictions. With the embedded default, the
+        types are those that are annotated, unless ``types`` says otherwise.
     mentions
         ``given``: gold mentions are linked. ``find``: mentions are found and linked, end to end.
     train
@@ -66,6 +76,9 @@ class EvaluationJob:
     format: str | None = None
     method: str | None = None
     types: str | None = None
+    taxa: str | None = None
+    branch: str | None = None
+    nested: bool = False
     mentions: str = "given"
     train: tuple[str, ...] = ()
     protocol: str = "strict"
@@ -113,6 +126,13 @@ def _check(job: EvaluationJob) -> None:
         raise ConfigError(
             "--baselines goes with given mentions only; expected --mentions given, or --predictions"
         )
+    if job.nested and job.mentions != "find":
+        raise ConfigError("--nested goes with mentions that are found; expected --mentions find")
+    if job.branch is not None and job.mentions == "find":
+        raise ConfigError(
+            "--branch goes with given mentions; biolink bench partial-kb measures a part of a "
+            "knowledge base end to end"
+        )
     pictured = () if job.mentions == "find" else (".html",)
     inputs = (*job.files, *job.train, *job.predictions)
     check_outputs(job.output, _SUFFIXES, inputs, pictured)
@@ -145,12 +165,15 @@ def _found(
     from biolink.evaluation.report import found_to_html, found_to_markdown
     from biolink.finetune.samples import named_mentions
 
-    linker = loaded(LinkSettings(job.kb, job.model, job.method, types=_types(job, gold)))
+    settings = _settings(job, gold)
+    linker = loaded(settings)
     warn_of_seen(linker, gold)
+    chosen = chosen_by(settings, linker)
+    gold = _of_types(job, gold, chosen)
     if job.protocol == "biosyn":
         training = list(read_all(job.train, job.format, problems.append))
         linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
-    provenance = _provenance(job, linker)
+    provenance = _provenance(job, linker, chosen)
     systems: dict[str, Iterable[Document]] = {
         f"biolink ({getattr(linker.options, 'method', 'end to end')})": _linking(
             linker, [document.with_mentions(()) for document in gold], True
@@ -159,7 +182,13 @@ def _found(
     for name, other in predictions.items():
         systems[name] = _predicted(other, gold)
     reports = {
-        name: evaluate_found(gold, documents, linker.bases, job.seed, provenance=provenance)
+        name: evaluate_found(
+            gold,
+            documents if chosen is None else chosen(documents),
+            linker.bases,
+            job.seed,
+            provenance=provenance,
+        )
         for name, documents in systems.items()
     }
     problems += _publish(
@@ -172,12 +201,55 @@ def _found(
     return EvaluationOutcome(reports, problems)
 
 
+def _settings(
+    job: EvaluationJob, gold: Sequence[Document], top_k: int | None = None
+) -> LinkSettings:
+    """The settings of the linker that is measured."""
+    return LinkSettings(
+        job.kb, job.model, job.method, top_k, types=_types(job, gold), taxa=job.taxa,
+        branch=job.branch, nested=job.nested,
+    )  # fmt: skip
+
+
+def chosen_by(settings: LinkSettings, linker: AnyLinker) -> Chosen | None:
+    """The choice of the mentions that are measured, or None if all are.
+
+    Parameters
+    ----------
+    settings
+        The settings, with the types that are wanted.
+    linker
+        The linker that was loaded with them.
+    """
+    if settings.kb is None and settings.model is None and settings.branch is None:
+        return Chosen.of(chosen_kinds(settings.types), linker.kb)
+    if settings.types is None:
+        return None
+    types = known_values("types", settings.types, linker.kb.base.every_type)
+    return Chosen.of(types, linker.kb)
+
+
+def _of_types(job: EvaluationJob, gold: list[Document], chosen: Chosen | None) -> list[Document]:
+    """The annotated documents with the mentions that are measured."""
+    if chosen is None:
+        return gold
+    gold = list(chosen(gold))
+    if not any(document.mentions for document in gold):
+        raise ConfigError(
+            f"no mention of {', '.join(job.files)} has one of the types "
+            f"{', '.join(chosen.written)}; expected other --types"
+        )
+    return gold
+
+
 def _types(job: EvaluationJob, gold: Sequence[Document]) -> str | None:
     """The types of mentions to find or to link.
 
     Corpora annotate some kinds of entities only, and a mention of another kind is no error.
     """
-    if job.kb is not None or job.model is not None:
+    if job.branch is not None and job.types is None and job.kb is None and job.model is None:
+        return ",".join(MAIN_KINDS)
+    if job.branch is not None or job.kb is not None or job.model is not None:
         return job.types
     if job.protocol == "biosyn":
         need_main_kinds(job.types, "to which --protocol biosyn can add names")
@@ -220,13 +292,15 @@ def _given(
 
     # Many links are returned for the ceiling; generation returns only those of its beam.
     top_k = 5 if job.method == "generate" else 100
-    settings = LinkSettings(job.kb, job.model, job.method, top_k, types=_types(job, gold))
+    settings = _settings(job, gold, top_k)
     linker = loaded_for_given(settings)
     warn_of_seen(linker, gold)
+    chosen = chosen_by(settings, linker)
+    gold = _of_types(job, gold, chosen)
     training = list(read_all(job.train, job.format, problems.append))
     if job.protocol == "biosyn":
         linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
-    provenance = _provenance(job, linker)
+    provenance = _provenance(job, linker, chosen)
 
     def report(linked: Iterable[Document]) -> Report:
         return evaluate(
@@ -297,7 +371,22 @@ def _publish(
     return [error for _, error in failed]
 
 
-def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
+def _knowledge_bases(linker: AnyLinker, chosen: Chosen | None) -> dict[str, Any]:
+    """The sizes and fingerprints of the knowledge bases that were used."""
+    bases = linker.bases.bases
+    used = bases if chosen is None else chosen.bases(bases)
+    figures: dict[str, Any] = {}
+    for kb in used:
+        kinds = "" if len(used) == 1 else f" of {', '.join(sorted(kb.types))}"
+        figures |= {
+            f"concepts{kinds}": len(kb),
+            f"names{kinds}": kb.name_count,
+            f"fingerprint{kinds}": kb.fingerprint[:16],
+        }
+    return figures
+
+
+def _provenance(job: EvaluationJob, linker: AnyLinker, chosen: Chosen | None) -> dict[str, Any]:
     import platform
 
     import torch
@@ -315,9 +404,9 @@ def _provenance(job: EvaluationJob, linker: AnyLinker) -> dict[str, Any]:
         "model": job.model or "embedded default",
         "weights": linker.model.weights_fingerprint[:16],
         "knowledge base": job.kb or "embedded default",
-        "concepts": len(linker.kb),
-        "names": linker.kb.name_count,
-        "fingerprint": linker.kb.fingerprint[:16],
+        **_knowledge_bases(linker, chosen),
+        **({} if chosen is None else {"types": ", ".join(chosen.written)}),
+        **{name: value for name in ("taxa", "branch", "nested") if (value := getattr(job, name))},
         "method": getattr(linker.options, "method", "end to end"),
         "mentions": job.mentions,
         "abbreviations": getattr(linker.options, "abbreviations", "none"),

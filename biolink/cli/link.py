@@ -71,11 +71,22 @@ class LinkJob:
 
 @dataclass(slots=True)
 class LinkOutcome:
-    """The numbers of documents, mentions and linked mentions, and the problems."""
+    """The numbers of documents and of mentions, and the problems.
+
+    Attributes
+    ----------
+    documents, mentions, linked
+        The numbers of documents, of mentions, and of mentions with a link.
+    without_base
+        The number of mentions of kinds for which the linker has no knowledge base.
+    problems
+        What could not be read, linked or written.
+    """
 
     documents: int = 0
     mentions: int = 0
     linked: int = 0
+    without_base: int = 0
     problems: list[BiolinkError] = field(default_factory=list)
 
 
@@ -105,6 +116,8 @@ def run_link(job: LinkJob) -> LinkOutcome:
                 write(counted, job.output, to, outcome.problems.append)
     if outcome.documents and not outcome.mentions:
         message("biolink: warning: no mention was found in any document")
+    elif outcome.mentions and outcome.without_base == outcome.mentions:
+        message("biolink: warning: no mention was linked; none is of a kind that is linked here")
     elif outcome.mentions and not outcome.linked:
         message("biolink: warning: no mention was linked; is this the right knowledge base?")
     return outcome
@@ -257,12 +270,16 @@ def linked_blocks(job: LinkJob, documents: Iterable[Document]) -> Iterator[Itera
 def _counted(
     linked: Iterable[Linked], outcome: LinkOutcome, advance: Callable[[int, int | None], None]
 ) -> Iterator[Document]:
+    from biolink.infer.linkers.kinds_linker import NOT_LINKED
+
     for block in linked:
         outcome.problems += map(BiolinkError, block.problems)
         for document in block.documents:
             outcome.documents += 1
             outcome.mentions += len(document.mentions)
             outcome.linked += sum(bool(mention.links) for mention in document.mentions)
+            reasons = [mention.nil_reason for mention in document.mentions]
+            outcome.without_base += reasons.count(NOT_LINKED)
             advance(outcome.documents, None)
             yield document
 

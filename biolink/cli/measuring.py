@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from biolink.cli.options import (
+    Branch,
     DocumentFormat,
     GoldDocuments,
     KbOption,
     Method,
     ModelOption,
+    Nested,
     Seed,
+    Taxa,
     Types,
     not_empty,
 )
@@ -28,6 +31,9 @@ def evaluate(
     format: DocumentFormat = None,
     method: Method = None,
     types: Types = None,
+    taxa: Taxa = None,
+    branch: Branch = None,
+    nested: Nested = False,
     mentions: Annotated[
         str,
         typer.Option(
@@ -87,6 +93,9 @@ def evaluate(
         format=format,
         method=method,
         types=types,
+        taxa=taxa,
+        branch=branch,
+        nested=nested,
         mentions=mentions,
         train=tuple(train or ()),
         protocol=protocol,

@@ -20,12 +20,14 @@ __all__ = [
     "KbSource",
     "Method",
     "ModelOption",
+    "Nested",
     "Output",
     "OutputFolder",
     "Overrides",
     "ReaderOptions",
     "Seed",
     "SettingsFile",
+    "Taxa",
     "TextColumn",
     "To",
     "Types",
@@ -45,6 +47,15 @@ def not_empty(parameter: typer.CallbackParam, value: Any) -> Any:
     if any(isinstance(given, str) and not given.strip() for given in values):
         name = parameter.opts[-1] if parameter.opts[0].startswith("-") else parameter.name
         raise ConfigError(f"the value of {name} is empty; expected one, or the option left out")
+    return value
+
+
+def _taxa(parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """Refuse what is no id of a species."""
+    from biolink.kinds import chosen_taxa
+
+    if value is not None:
+        chosen_taxa(not_empty(parameter, value), parameter.opts[-1])
     return value
 
 
@@ -131,6 +142,23 @@ Types = Annotated[
         "chemical, gene, species, cell-line and variant with the embedded default, otherwise those "
         "of the knowledge base. Default: all.",
         callback=not_empty,
+    ),
+]
+Taxa = Annotated[
+    str | None,
+    typer.Option(
+        "--taxa",
+        help="Link genes of these species only, given by their NCBI Taxonomy ids, separated by "
+        "commas. A gene is of the first one if the text names no species. Default: all species "
+        "of the embedded default, human (9606) first.",
+        callback=_taxa,
+    ),
+]
+Nested = Annotated[
+    bool,
+    typer.Option(
+        "--nested",
+        help="Keep mentions that lie within others or overlap them, too. Default: the longest.",
     ),
 ]
 Branch = Annotated[

@@ -47,7 +47,7 @@ def by_names(
     texts: dict[KnowledgeBase, dict[str, list[int]]] = {base: {} for base in bases.bases}
     for document in documents:
         for mention in document.mentions:
-            texts[bases.of(mention.type)][mention.long_form or mention.text] = []
+            texts[bases.of_mention(mention.type)][mention.long_form or mention.text] = []
     best = {
         base: dict(zip(of_base, choose(list(of_base), base), strict=True))
         for base, of_base in texts.items()
@@ -59,7 +59,7 @@ def by_names(
         mentions = []
         for mention in document.mentions:
             links: dict[str, Link] = {}
-            kb = bases.of(mention.type)
+            kb = bases.of_mention(mention.type)
             for name_id in best[kb][mention.long_form or mention.text]:
                 rows = (
                     main.scope.owners(name_id, mention.type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from biolink.kb.bases import KnowledgeBases, base_of
 from biolink.kb.knowledge_base import KnowledgeBase
@@ -14,7 +14,9 @@ _FAR, _UNRELATED = "3 steps or more", "unrelated"
 
 
 def distances_to_gold(
-    wrong: Iterable[tuple[str, str, Iterable[str]]], kb: KnowledgeBase | KnowledgeBases | None
+    wrong: Iterable[tuple[str, str, Iterable[str]]],
+    kb: KnowledgeBase | KnowledgeBases | None,
+    types: Collection[str],
 ) -> dict[str, int] | None:
     """Count wrong links by their distance to the nearest gold concept.
 
@@ -30,19 +32,21 @@ def distances_to_gold(
         or has no hierarchy.
     kb
         The knowledge base, or those of several kinds of entities.
+    types
+        The types of all mentions, also of those whose links are right.
 
     Returns
     -------
-    Distance in words -> number of links, or None without a knowledge base that has a hierarchy.
+    Distance in words -> number of links, or None if no knowledge base of the types has a hierarchy.
 
     >>> from biolink.kb import Concept, KnowledgeBase
     >>> fever, q_fever = Concept("1", "fever"), Concept("2", "Q fever", parents=("1",))
     >>> kb = KnowledgeBase.from_concepts([fever, q_fever, Concept("3", "cold")])
-    >>> counts = distances_to_gold([("", "2", {"1"}), ("", "3", {"1"})], kb)
+    >>> counts = distances_to_gold([("", "2", {"1"}), ("", "3", {"1"})], kb, {""})
     >>> {distance: count for distance, count in counts.items() if count}
     {'1 step (a parent or child)': 1, 'unrelated': 1}
     """
-    bases = kb.bases if isinstance(kb, KnowledgeBases) else (kb,)
+    bases = [base_of(kb, mention_type) for mention_type in types]
     if not any(base is not None and base.has_hierarchy for base in bases):
         return None
     counts = dict.fromkeys((*_NEAR.values(), _FAR, _UNRELATED), 0)

@@ -3,7 +3,8 @@
 The measures are strict. A found span is right when it is exactly an annotated span. A concept is
 right when its span is right and the best link is a gold concept of it; for ids that are joined by
 ``+``, no single concept is right. The measures of spans count all mentions; those of concepts count
-the annotated mentions that have an id and the found mentions that have a link.
+the annotated mentions that have an id and the found mentions that have a link, except those of
+kinds without a knowledge base (variants).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError
 from biolink.evaluation.cases import gold_of, known_id
+from biolink.evaluation.choosing import without_base
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.statistics import interval, resampled
 from biolink.kb.bases import KnowledgeBases, base_of, need_base
@@ -80,7 +82,10 @@ class FoundReport:
     kinds
         Kind of entity -> the rates of spans, and of spans with their concepts, where only the
         annotated and the found mentions of this kind count. Kinds that are not annotated are left
-        out.
+        out, and so are the rates of concepts (None) of a kind without a knowledge base.
+    without_base
+        Number of annotated mentions with an id that do not count among the concepts, because they
+        are of a kind without a knowledge base (variants).
     """
 
     documents: int
@@ -90,7 +95,8 @@ class FoundReport:
     misses: dict[str, int]
     provenance: dict[str, Any] = field(default_factory=dict)
     distances: dict[str, int] | None = None
-    kinds: dict[str, tuple[Rates, Rates]] = field(default_factory=dict)
+    kinds: dict[str, tuple[Rates, Rates | None]] = field(default_factory=dict)
+    without_base: int = 0
 
     def to_json(self) -> str:
         """Return the report as a JSON object."""
@@ -145,13 +151,16 @@ def evaluate_found(
     counts_of_documents: list[list[int]] = []
     of_kinds: dict[str, dict[int, list[int]]] = {}
     misses = dict.fromkeys(_MISSES, 0)
-    named = 0
+    named = without = 0
+    every_type: set[str] = set()
     wrong: list[tuple[str, str, set[str]]] = []
     need_base(kb, optional=True)
     for annotated, other in _pairs(gold, found):
         spans, concepts = _annotated(annotated.mentions, kb)
         links, linked = _links(other.mentions, kb)
         types = {(m.start, m.end): m.type for m in other.mentions}
+        every_type |= {m.type for m in (*annotated.mentions, *other.mentions)}
+        without += sum(bool(m.concept_ids) and without_base(m.type, kb) for m in annotated.mentions)
         for kind in {kind_of(m.type) for m in (*annotated.mentions, *other.mentions)}:
             of_kinds.setdefault(kind, {})[len(counts_of_documents)] = _counts(
                 *_annotated([m for m in annotated.mentions if kind_of(m.type) == kind], kb),
@@ -180,12 +189,15 @@ def evaluate_found(
         linked_right=concept_rates.right / named if named else 0.0,
         misses=misses,
         provenance=provenance or {},
-        distances=distances_to_gold(wrong, kb),
+        distances=distances_to_gold(
+            wrong, kb, {written for written in every_type if not without_base(written, kb)}
+        ),
         kinds={
-            kind: rates
+            kind: (rates[0], None) if without_base(kind, kb) else rates
             for kind, counted in sorted(of_kinds.items())
             if (rates := _rates_of_kind(counted, len(counts_of_documents), seed))[0].annotated
         },
+        without_base=without,
     )
 
 
@@ -219,7 +231,7 @@ def _annotated(
     for mention in mentions:
         span = (mention.start, mention.end)
         spans.add(span)
-        if mention.concept_ids:
+        if mention.concept_ids and not without_base(mention.type, kb):
             right = concepts.setdefault(span, set())
             right.update(gold_of(mention, base_of(kb, mention.type)).right)
     return spans, concepts
@@ -232,7 +244,8 @@ def _links(
     links: dict[Span, str | None] = {}
     for mention in mentions:
         base = base_of(kb, mention.type)
-        best = None if mention.best is None else known_id(mention.best.concept_id, base)
+        linked = mention.best is not None and not without_base(mention.type, kb)
+        best = known_id(mention.links[0].concept_id, base) if linked else None
         span = (mention.start, mention.end)
         links[span] = links.get(span) or best
     return links, {span: concept for span, concept in links.items() if concept is not None}

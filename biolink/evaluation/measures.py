@@ -3,7 +3,8 @@
 The ``strict`` measure looks at one concept, that of the best link. If a mention has several gold
 ids, each of them is right; if they are joined by ``+``, they are meant only together and no single
 concept is right. The ``lenient`` measure counts a mention as right when any concept that has the
-name of the best link is right (as GenBioEL and BioSyn do). Mentions without a gold id do not count.
+name of the best link is right (as GenBioEL and BioSyn do). Mentions without a gold id do not count,
+and neither do variants, unless the knowledge base has some: nothing could be right.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, shown
 from biolink.evaluation.cases import Case, case_of, known_id
+from biolink.evaluation.choosing import without_base
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.slices import Known
 from biolink.evaluation.statistics import interval, mean, resampled
@@ -109,6 +111,9 @@ class Report:
     distances
         Distance to the gold in the hierarchy of the knowledge base -> number of wrong links
         (:func:`biolink.evaluation.distances.distances_to_gold`); None without a hierarchy.
+    without_base
+        Number of mentions with a gold id that are not counted, because they are of a kind for which
+        there is no knowledge base (variants).
     cases
         Every counted mention, in order.
     """
@@ -127,6 +132,7 @@ class Report:
     protocol: str = "strict"
     provenance: dict[str, Any] = field(default_factory=dict)
     distances: dict[str, int] | None = None
+    without_base: int = 0
     cases: tuple[Case, ...] = field(default=(), repr=False)
 
     @property
@@ -229,12 +235,14 @@ def evaluate(
     lenient5: list[bool] = []
     strict5: list[bool] = []
     nil: list[bool] = []
-    count = 0
+    count = without = 0
     linked = False
     for number, (name, document) in enumerate(_told_apart(documents)):
         count += 1
         for mention in document.mentions:
-            if mention.concept_ids:
+            if mention.concept_ids and without_base(mention.type, kb):
+                without += 1
+            elif mention.concept_ids:
                 base = base_of(kb, mention.type)
                 case, at_5 = case_of(name, mention, base, known, partial(named, kind=mention.type))
                 cases.append(case)
@@ -243,7 +251,7 @@ def evaluate(
                 lenient5.append(at_5[1])
                 nil.append(not mention.links)
                 linked = linked or bool(mention.links) or mention.nil_reason is not None
-    _tell_what_is_odd(count, cases, kb is None, linked)
+    _tell_what_is_odd(count, cases, without, kb is None, linked)
     owners = np.array(numbers, dtype=int)
     held = np.array([case.in_kb for case in cases], dtype=bool)
     strict1 = np.array([case.strict for case in cases], dtype=bool)
@@ -272,7 +280,10 @@ def evaluate(
         slices=slices,
         protocol=protocol,
         provenance=provenance or {},
-        distances=distances_to_gold((one for one in best if one[1] not in one[2]), kb),
+        distances=distances_to_gold(
+            (one for one in best if one[1] not in one[2]), kb, {case.type for case in cases}
+        ),
+        without_base=without,
         cases=tuple(cases),
     )
 
@@ -321,18 +332,27 @@ def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[
     }
 
 
-def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: bool) -> None:
+def _tell_what_is_odd(
+    count: int, cases: list[Case], without: int, as_written: bool, linked: bool
+) -> None:
     """Raise an error when there is nothing to compare, and warn of scores that can mislead.
 
     Parameters
     ----------
     count
         Number of documents.
+    without
+        Number of mentions of kinds without a knowledge base.
     as_written
         Whether ids are compared as they are written, for lack of a knowledge base.
     linked
         Whether any mention has links, or a reason why it has none.
     """
+    if not cases and without:
+        raise ConfigError(
+            f"evaluate was given {counted(without, 'mention')} with a gold id, all of kinds "
+            "without a knowledge base (variants); expected mentions that can be linked"
+        )
     if not cases:
         given = (
             f"{counted(count, 'document')} in which no mention has a gold id"
@@ -352,7 +372,7 @@ def _tell_what_is_odd(count: int, cases: list[Case], as_written: bool, linked: b
     elif as_written and not all(case.strict for case in cases):
         log.warning(
             "biolink: warning: ids are compared as they are written, so alternative ids of a "
-            "concept count as misses; evaluate(documents, linker.kb) resolves them"
+            "concept count as misses; evaluate(documents, linker.bases) resolves them"
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from biolink.evaluation import Case, Comparison, Report, Scores
 from biolink.evaluation.found import FoundReport, Rates
 from biolink.evaluation.plots import new_figure, reliability, svg
+from biolink.kb.wording import counted
 
 __all__ = [
     "found_to_html",
@@ -45,6 +46,17 @@ def _row(name: str, report: Report) -> list[str]:
         percent(report.strict_in_kb),
         f"{report.ceiling:.1%}",
         str(report.nil),
+    ]
+
+
+def _left_out(report: Report | FoundReport) -> list[str]:
+    """What is not counted, as a list of one sentence or none."""
+    if not report.without_base:
+        return []
+    verb = "is" if report.without_base == 1 else "are"
+    return [
+        f"{counted(report.without_base, 'more mention')} with a gold concept {verb} of a kind "
+        "without a knowledge base (variants), and not counted where concepts are compared."
     ]
 
 
@@ -118,6 +130,7 @@ def to_markdown(
     """
     name, main = next(iter(reports.items()))
     blocks = ["# Evaluation", markdown_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    blocks += _left_out(main)
     blocks += ["- " + _comparison(*item) for item in comparisons]
     blocks += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
     reasons = [[why, str(count)] for why, count in _reasons(main)]
@@ -143,6 +156,7 @@ def to_html(
     name, main = next(iter(reports.items()))
     escaped = html.escape
     body = ["<h1>Evaluation</h1>", html_table(_COLUMNS, [_row(n, r) for n, r in reports.items()])]
+    body += [f"<p>{sentence}</p>" for sentence in _left_out(main)]
     body += [f"<p>{escaped(_comparison(*item))}</p>" for item in comparisons]
     body += ["<h2>Systems</h2>", _systems_plot(reports)]
     body += [f"<h2>Slices of {escaped(name)}</h2>", _slices_plot(main)]
@@ -204,11 +218,17 @@ def _found_rows(reports: Mapping[str, FoundReport]) -> list[list[str]]:
         for name, report in reports.items()
         for what, rates in (
             ("spans", report.spans),
-            ("spans and concepts", report.concepts),
+            *(
+                # All annotated concepts may be of kinds without a knowledge base.
+                [("spans and concepts", report.concepts)]
+                if report.concepts.annotated or not report.without_base
+                else []
+            ),
             *(
                 (f"{what} of the type {kind}", rates)
                 for kind, both in (report.kinds.items() if len(report.kinds) > 1 else ())
                 for what, rates in zip(("spans", "spans and concepts"), both, strict=True)
+                if rates is not None
             ),
         )
     ]
@@ -241,12 +261,14 @@ def found_to_markdown(reports: Mapping[str, FoundReport]) -> str:
         f"## {title}\n\n{markdown_table(columns, rows)}"
         for title, columns, rows in _found_sections(reports)
     ]
-    return "\n\n".join(["# Evaluation, end to end", *sections]) + "\n"
+    left_out = _left_out(next(iter(reports.values())))
+    return "\n\n".join(["# Evaluation, end to end", *left_out, *sections]) + "\n"
 
 
 def found_to_html(reports: Mapping[str, FoundReport]) -> str:
     """Return the same as :func:`found_to_markdown` as one self-contained page."""
     body = ["<h1>Evaluation, end to end</h1>"]
+    body += [f"<p>{sentence}</p>" for sentence in _left_out(next(iter(reports.values())))]
     for title, columns, rows in _found_sections(reports):
         body += [f"<h2>{html.escape(title)}</h2>", html_table(columns, rows)]
     return html_page("biolink evaluation, end to end", "\n".join(body))

@@ -53,14 +53,15 @@ class Part(Protocol):
 class KindsLinker(Piping):
     """Linkers of several kinds of entities that work on the same documents.
 
-    The type of a mention chooses its linker. A mention without a type is linked by all of them, and
-    the most probable link counts; if it is not the main linker's, the mention gets that kind as its
-    type. A mention of a kind that is not linked gets a reason instead of links.
+    The type of a mention chooses its linker. A mention without a type, or with one that is no kind
+    of entity and that no knowledge base has (``ENTITY``), is linked by all of them, and the most
+    probable link counts; if it is not the main linker's, the mention gets that kind as its type. A
+    mention of a kind that is not linked gets a reason instead of links.
 
     Parameters
     ----------
     main
-        The linker of the kinds of its knowledge base, and of mentions whose type nobody knows.
+        The linker of the kinds of its knowledge base.
     others
         The linkers of further kinds, in the order in which they work: each sees the links of those
         before it. They link only the mentions of their kinds and leave the others unchanged.
@@ -190,7 +191,14 @@ class KindsLinker(Piping):
         self, documents: Sequence[Document], recognised: Collection[int] = ()
     ) -> list[Document]:
         """Link the mentions that the documents have; see :meth:`Linker.link_documents`."""
-        done = list(each_document(documents, "link_documents"))
+        given = list(each_document(documents, "link_documents"))
+        done = [
+            document.with_mentions(
+                replace(mention, type="") if self._says_no_kind(mention) else mention
+                for mention in document.mentions
+            )
+            for document in given
+        ]
         wanted = [part for part in self.others if self._wants(part)]
         untyped = [[not mention.type for mention in document.mentions] for document in done]
         of_kinds = [
@@ -203,17 +211,19 @@ class KindsLinker(Piping):
             done = list(map(_more_probable, done, typed, untyped))
         return [
             document.with_mentions(
-                mention
-                if mention.links or mention.nil_reason is not None
-                else replace(mention, nil_reason=NOT_LINKED)
-                for mention in document.mentions
+                _finished(mention, before)
+                for mention, before in zip(document.mentions, as_given.mentions, strict=True)
             )
-            for document in done
+            for document, as_given in zip(done, given, strict=True)
         ]
 
     def _wants(self, part: Part) -> bool:
         """Whether mentions of the kinds of a linker are linked."""
         return self.kinds is None or not self.kinds.isdisjoint(_kinds_of(part))
+
+    def _says_no_kind(self, mention: Mention) -> bool:
+        """Whether the type of a mention is no kind of entity, and no base has it either."""
+        return kind_of(mention.type) not in KINDS and not self.bases.has(mention.type)
 
     def _is_for_main(self, mention: Mention) -> bool:
         """Whether a mention is of a kind of the main linker, or of a type that nobody knows."""
@@ -229,6 +239,14 @@ def _kinds_of(part: Part) -> set[str]:
 
 def _settings_of(part: Part) -> set[str]:
     return {"nil", *(field.name for field in fields(part.options))}
+
+
+def _finished(mention: Mention, given: Mention) -> Mention:
+    """The mention with the type that was given if it has none, and with a reason if it is NIL."""
+    reason = mention.nil_reason
+    if not mention.links and reason is None:
+        reason = NOT_LINKED
+    return replace(mention, type=mention.type or given.type, nil_reason=reason)
 
 
 def _linked_by(

@@ -20,8 +20,13 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_flag, need_natural, options_of
 from biolink.kb.bases import KnowledgeBases
 
-__all__ = ["Piping", "state_without_caches"]
+__all__ = ["OF_LOADING", "Piping", "state_without_caches"]
 
+#: Arguments of :func:`biolink.load` that decide what is loaded, and are no settings of a linker.
+OF_LOADING = (
+    "model", "kb", "recogniser", "progress", "device", "calibration", "precision", "types",
+    "branch", "taxa", "nested",
+)  # fmt: skip
 #: The number of documents that are worked on together.
 BATCH = 32
 
@@ -133,6 +138,11 @@ class Piping(ABC):
         check_settings(own.get("recogniser"), own.get("calibration"))
         # Fields that are not changed are passed with their present values, whatever their types.
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options)}
+        if foreign := [name for name in changes if name in OF_LOADING and name not in kept]:
+            raise ConfigError(
+                f"{' and '.join(foreign)} cannot be changed in a linker; expected a new one, "
+                f"biolink.load({', '.join(f'{name}=...' for name in foreign)})"
+            )
         options = options_of(type(self.options), {**kept, **changes})
         other = copy.copy(self)  # without the caches of this linker
         vars(other).update(own, options=options)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from pathlib import Path
 
 import pytest
 
 import biolink
-from biolink import Document, Linker, Mention
+from biolink import Document, Mention
 from biolink.errors import ConfigError
 from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
+from biolink.infer.linkers.piping import OF_LOADING
 from biolink.kb.types import KINDS
 from biolink.kinds import chosen_kinds, need_main_kinds
 from biolink.scale.blocks import LinkSettings
@@ -101,7 +103,15 @@ def test_types_choose_kinds() -> None:
         "BRAF": "NCBIGene:673",
     }
     both = biolink.load(types=["Disease", "Chemical"])
-    assert type(both) is Linker
+    assert curies(both(given(("aspirin", "Chemical"), ("Patients", "Species")))) == {
+        "aspirin": "mesh:D001241",
+        "Patients": NOT_LINKED,
+    }
+    diseases = biolink.load(types="disease")
+    assert curies(diseases(given(("aspirin", "Chemical"), ("BRAF", "Gene")))) == {
+        "aspirin": NOT_LINKED,
+        "BRAF": NOT_LINKED,
+    }
     assert {m.type for m in both(TEXT).mentions} == {"Disease", "Chemical"}
     some = biolink.load(types="disease,cell-line")
     assert {m.type for m in some(TEXT).mentions} <= {"Disease", "CellLine"}
@@ -114,7 +124,14 @@ def test_types_choose_kinds() -> None:
         ({"types": "gene,planet"}, "no concept of the types 'planet'; expected types among Dis"),
         ({"types": "genes"}, r"'genes'; expected types among .*; did you mean 'gene'\?"),
         ({"types": " "}, "the list of types is empty; expected types among Disease, Chemical"),
-        ({"types": "disease", "taxa": "9606"}, "taxa chooses the species of genes, but no genes"),
+        ({"types": "disease", "taxa": "9606"}, "taxa chooses species among the genes of"),
+        ({"taxa": "human,9606"}, "taxa has 'human'; expected ids of NCBI Taxonomy such as 9606,1"),
+        (
+            {"taxa": 9606},
+            r"taxa is 9606 \(int\); expected ids .*, as a string or as a list of them",
+        ),
+        ({"taxa": ()}, "the list of taxa is empty; expected ids of NCBI Taxonomy"),
+        ({"types": []}, "the list of types is empty; expected types among Disease, Chemical"),
         (
             {"types": "gene", "branch": "D009369"},
             "branch limits diseases and chemicals, and no .*; expected types without Gene",
@@ -123,13 +140,25 @@ def test_types_choose_kinds() -> None:
             {"branch": "9606"},
             "branch has the id '9606', .*; branch limits diseases and chemicals on",
         ),
-        ({"taxa": "human"}, "taxa is .*'human'.*; expected"),
         ({"taxa": "10116,1"}, "no gene of the taxon 1; expected taxa among 10090, 10116, 7227"),
     ],
 )
-def test_mistakes(options: dict[str, str], message: str) -> None:
+def test_mistakes(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         biolink.load(**options)  # type: ignore[arg-type]
+
+
+def test_arguments_of_load_are_told_apart_from_settings(linker: KindsLinker) -> None:
+    for options, name in (({"taxa": "9606"}, "taxa"), ({"types": "gene"}, "types")):
+        message = rf"{name} cannot be changed in a linker; .* biolink\.load\({name}=\.\.\.\)"
+        with pytest.raises(ConfigError, match=message):
+            linker.with_settings(**options)
+        with pytest.raises(ConfigError, match=f"link was given {name}, .* biolink.load"):
+            biolink.link(TEXT, **options)
+    with pytest.raises(ConfigError, match="nested cannot be changed"):
+        linker.main.with_settings(nested=True)
+    arguments = set(inspect.signature(biolink.load).parameters) - {"nil", "options"}
+    assert set(OF_LOADING) == arguments
 
 
 def test_taxa_choose_and_order_species() -> None:
@@ -145,7 +174,8 @@ def test_taxa_choose_and_order_species() -> None:
 
     assert taxon("10116") == "10116"
     assert taxon("10090,9606") == "10090"
-    assert taxon("9606,10090") == "9606"
+    assert taxon("9606,NCBITaxon:10090") == "9606"
+    assert taxon("NCBITaxon:10090") == "10090"
 
 
 def test_a_mention_without_a_type_is_looked_for_in_every_base(linker: KindsLinker) -> None:

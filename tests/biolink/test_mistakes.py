@@ -501,7 +501,7 @@ def test_a_warning_says_that_ids_are_compared_as_written(
     with caplog.at_level(logging.WARNING):
         assert evaluate([linked]).strict.recall_at_1 == 0
         assert "compared as they are written" in caplog.text
-        assert "evaluate(documents, linker.kb)" in caplog.text
+        assert "evaluate(documents, linker.bases)" in caplog.text
         caplog.clear()
         evaluate([linked], kb)
         right = Mention(0, 5, "Fever", "", ("D9",), links=(link,))

@@ -74,6 +74,19 @@ def test_empty_values_are_refused_by_name(run, arguments, named) -> None:  # typ
     assert error(run(*arguments)).startswith(f"the value of {named} is empty")
 
 
+def test_kinds_that_are_not_linked_are_no_wrong_base(run) -> None:  # type: ignore[no-untyped-def]
+    text = ("link", "--text", "The V600E mutation.", "--to", "csv", "--types")
+    status, out, err = run(*text, "variant")
+    assert status == 0 and "V600E" in out
+    assert "no mention was linked; none is of a kind that is linked here" in err
+    assert "is this the right knowledge base" not in err
+
+
+def test_taxa_that_are_no_ids_are_refused_by_name(run) -> None:  # type: ignore[no-untyped-def]
+    said = error(run("link", "--text", "x", "--taxa", "9606,mouse"))
+    assert said == "--taxa has 'mouse'; expected ids of NCBI Taxonomy such as 9606,10090"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

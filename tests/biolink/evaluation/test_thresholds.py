@@ -13,6 +13,7 @@ from biolink.cli.find_threshold import ThresholdJob, run_find_threshold
 from biolink.errors import ConfigError
 from biolink.evaluation.calibrating import calibrate
 from biolink.evaluation.thresholds import find_threshold, plot_curve
+from biolink.places import EMBEDDED
 from tests.commands import DATA, run
 
 KB = KnowledgeBase.from_concepts([Concept("D1", "fever"), Concept("D2", "cold")])
@@ -157,8 +158,8 @@ def test_command(tmp_path: Path) -> None:
     done = run("link", DATA / "bc5cdr.PubTator", "--nil", "often")
     assert done.returncode == 1 and "unknown NIL policy 'often'" in done.stderr
     done = run(
-        "link", "--types", "Disease", "--nil", "post-pruning+threshold=0.2", "--mentions",
-        "given", DATA / "bc5cdr.PubTator",
+        "link", "--kb", EMBEDDED / "kb", "--types", "Disease", "--nil",
+        "post-pruning+threshold=0.2", "--mentions", "given", DATA / "bc5cdr.PubTator",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     reasons = {

@@ -107,6 +107,27 @@ def test_a_mention_without_a_type_gets_the_most_probable_link(linker: KindsLinke
     assert chosen == {"Brca1": ("Gene", "12189"), "mice": ("Species", "10090")}
 
 
+@pytest.mark.parametrize("kind", ["ENTITY", "DNA", "T047"])
+def test_a_type_that_is_no_kind_says_nothing(linker: KindsLinker, kind: str) -> None:
+    texts = ("fever", "Brca1", "mice")
+    given = Document("1", TEXT, mentions=tuple(mention(text, kind) for text in texts))
+    without = Document("1", TEXT, mentions=tuple(mention(text) for text in texts))
+    linked, expected = linker.pipe([given, without], recognise=False)
+    assert [m.best for m in linked.mentions] == [m.best for m in expected.mentions]
+    assert [m.type for m in linked.mentions] == [kind, "Gene", "Species"]
+    # A linker of genes alone links it, too.
+    genes = KindsLinker(linker.main, linker.others, kinds=["Gene"])
+    assert [m.type for m in genes(given).mentions] == [kind, "Gene", kind]
+
+
+def test_a_type_of_a_base_chooses_its_linker(model_folder: Path) -> None:
+    phenotypes = KnowledgeBase.from_concepts([Concept("1", "mice", types=("Phenotype",))])
+    species = ByName(Concept("10090", "mice", types=("Species",)), 1.0)
+    linker = KindsLinker(Linker(load_model(model_folder), phenotypes), [species])
+    (mice,) = linker(Document("1", TEXT, mentions=(mention("mice", "Phenotype"),))).mentions
+    assert (mice.type, mice.best and mice.best.concept_id) == ("Phenotype", "1")
+
+
 def test_only_the_chosen_kinds_are_linked(linker: KindsLinker) -> None:
     some = KindsLinker(linker.main, linker.others, kinds=["Gene"])
     given = Document(
