@@ -35,7 +35,7 @@ from biolink.kb.model_folder import renew_seal
 from biolink.kb.types import KINDS
 from biolink.kinds import NAMED_KINDS
 
-STEPS, LR = 1000, 3e-4
+STEPS, LR = 2000, 3e-4
 #: The shares of texts that are read with the dictionary of diseases and chemicals alone, and with
 #: none: the dictionaries of further kinds, and those of another base, are not always there.
 WITH_ONE, WITH_NONE = 0.25, 0.15

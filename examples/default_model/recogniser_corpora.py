@@ -141,19 +141,19 @@ def training_corpora(data: Path, dictionary: DictionaryRecogniser) -> list[Corpu
     some = KINDS[0], *KINDS[2:]
     species = ("Species",)
     return [
-        Corpus("BioRED", biored, KINDS, 14),
-        Corpus("BC5CDR", read(CDR.format("Training")), ("Disease", "Chemical"), 14),
-        Corpus("NCBI disease", read(NCBI.format("train")), ("Disease",), 9),
+        Corpus("BioRED", biored, KINDS, 25),
+        Corpus("BC5CDR", read(CDR.format("Training")), ("Disease", "Chemical"), 30),
+        Corpus("NCBI disease", read(NCBI.format("train")), ("Disease",), 22),
         Corpus("tmVar 3", variants, some, 8, unsure=left_out_species),
-        Corpus("NLM-Gene", read(NLM_GENE.format("Train")), ("Gene",), 8),
-        Corpus("GNormPlus", read(GNORMPLUS.format("Train")), ("Gene",), 6),
-        Corpus("S800", read(S800), species, 6, unsure=left_out_species),
-        Corpus("LINNAEUS", read(LINNAEUS), species, 1, unsure=left_out_species),
-        Corpus("BioID", with_lines, ("CellLine",), 4),
-        Corpus("BioID without cell lines", without_lines, ("CellLine",), 0.5),
-        Corpus("NLM-Chem", read(NLM_CHEM), ("Chemical",), 1, unsure=left_out_chemicals),
-        Corpus("MedMentions", read(MEDMENTIONS.format("trng")), (), 1.5, "all"),
-        Corpus("CRAFT", read(CRAFT[0]), (), 1, "all"),
+        Corpus("NLM-Gene", read(NLM_GENE.format("Train")), ("Gene",), 7),
+        Corpus("GNormPlus", read(GNORMPLUS.format("Train")), ("Gene",), 5),
+        Corpus("S800", read(S800), species, 3, unsure=left_out_species),
+        Corpus("LINNAEUS", read(LINNAEUS), species, 0.5, unsure=left_out_species),
+        Corpus("BioID", with_lines, ("CellLine",), 1.5),
+        Corpus("BioID without cell lines", without_lines, ("CellLine",), 0.15),
+        Corpus("NLM-Chem", read(NLM_CHEM), ("Chemical",), 0.5, unsure=left_out_chemicals),
+        Corpus("MedMentions", read(MEDMENTIONS.format("trng")), (), 0.8, "all"),
+        Corpus("CRAFT", read(CRAFT[0]), (), 0.5, "all"),
     ]
 
 
