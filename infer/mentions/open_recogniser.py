@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Mention
@@ -15,6 +16,7 @@ from biolink.infer.mentions.spans import segments, tidied
 from biolink.infer.mentions.stop_words import QUALIFIERS
 from biolink.infer.mentions.words import words_of
 from biolink.kb import KnowledgeBase
+from biolink.kb.stems import JOINING
 from biolink.kb.word_sets import word_sets
 
 #: The number of letters up to which a stop name may be an acronym.
@@ -109,7 +111,11 @@ class OpenRecogniser:
             return [[] for _ in documents]
         found = self.tagger.concepts(documents, self.tokenizer)
         return [
-            [m for m in tidied(document, document.mentions) if self._may_be_concept(m.text)]
+            [
+                mention
+                for mention in map(_trimmed, tidied(document, document.mentions))
+                if self._may_be_concept(mention.text)
+            ]
             for document in found
         ]
 
@@ -198,3 +204,15 @@ def with_names_inside(
             if around is not None and name.end <= around.end:
                 every.setdefault((name.start, name.end), name)
     return [every[span] for span in sorted(every)]
+
+
+def _trimmed(mention: Mention) -> Mention:
+    """The mention without a joining word at its end, as in ``ulcerative colitis with``."""
+    text = mention.text
+    while (end := text.rfind(" ")) > 0 and text[end + 1 :] in JOINING:
+        text = text[:end].rstrip()
+    return (
+        mention
+        if text == mention.text
+        else replace(mention, end=mention.start + len(text), text=text)
+    )

@@ -15,6 +15,7 @@ from biolink.infer.mentions.abbreviations import (
     definitions,
     find_abbreviations,
 )
+from biolink.infer.mentions.binomials import with_binomials
 from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
 from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words, with_names_inside
@@ -327,5 +328,8 @@ class TrainedRecogniser:
         # First hyphens at the ends of mentions are removed; afterwards, codes beyond a passage are.
         with_their_codes = with_codes(document, tidied(document, named, is_name), is_name_of)
         mentions = tidied(document, with_their_codes, is_name)
+        for dictionary in self.further:
+            if "Species" in dictionary.kb.base.types:
+                mentions = with_binomials(document.text, mentions, dictionary.kb)
         kept = [v for v in variants if all(v.end <= m.start or m.end <= v.start for m in mentions)]
         return sorted((*mentions, *kept), key=lambda m: (m.start, m.end))
