@@ -226,7 +226,7 @@ class KindsLinker(Piping):
         return kind_of(mention.type) not in KINDS and not self.bases.has(mention.type)
 
     def _is_for_main(self, mention: Mention) -> bool:
-        """Whether a mention is of a kind of the main linker, or of a type that nobody knows."""
+        """Whether the main linker links a mention: one of its kinds, or of no kind of entity."""
         if kind_of(mention.type) not in KINDS:
             return self._wants(self.main)
         wanted = self.kinds is None or type_name(mention.type) in self.kinds

@@ -1,20 +1,22 @@
-"""Scientific names of species, which a dictionary finds with more certainty than a recogniser."""
+"""Scientific names of species that a knowledge base has and a recogniser missed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from biolink.documents import Mention
-from biolink.kb import KnowledgeBase
+from biolink.kb import KnowledgeBase, normalise_name
 
 __all__ = ["with_binomials"]
 
-#: "Escherichia coli", "E. coli", and a word before a name, such as "Infected E. coli".
-_BINOMIAL = re.compile(r"\b(?=([A-Z](?:\. ?|[a-z]+ )[a-z]{3,})\b)")
+#: What is written like "Escherichia coli" or "E. coli".
+_BINOMIAL = re.compile(r"\b[A-Z](?:\. ?|[a-z]+ )[a-z]{3,}\b")
 
 
-def with_binomials(text: str, mentions: Sequence[Mention], kb: KnowledgeBase) -> list[Mention]:
+def with_binomials(
+    text: str, mentions: Sequence[Mention], kb: KnowledgeBase, stop_names: Container[str] = ()
+) -> list[Mention]:
     """The mentions of a text with the scientific names of species that are not among them.
 
     A name takes the place of mentions within it, and is left out where a mention goes beyond it.
@@ -27,6 +29,8 @@ def with_binomials(text: str, mentions: Sequence[Mention], kb: KnowledgeBase) ->
         The mentions that a recogniser found in it.
     kb
         The knowledge base of species.
+    stop_names
+        Normalised names that are no mentions, such as ordinary words. Default: none.
 
     Examples
     --------
@@ -38,11 +42,12 @@ def with_binomials(text: str, mentions: Sequence[Mention], kb: KnowledgeBase) ->
     """
     kept = list(mentions)
     for match in _BINOMIAL.finditer(text):
-        start, end = match.span(1)
+        start, end = match.span()
+        name = normalise_name(match[0])
         near = [m for m in kept if m.start < end and start < m.end]
         within = all(start <= m.start and m.end <= end for m in near)
         same = any((m.start, m.end) == (start, end) for m in near)
-        if within and not same and kb.name_id(match[1]) is not None:
+        if within and not same and name not in stop_names and kb.name_id(name) is not None:
             kept = [m for m in kept if m not in near]
-            kept.append(Mention(start, end, match[1], "Species"))
+            kept.append(Mention(start, end, match[0], "Species"))
     return sorted(kept, key=lambda m: (m.start, m.end))

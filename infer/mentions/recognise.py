@@ -330,6 +330,8 @@ class TrainedRecogniser:
         mentions = tidied(document, with_their_codes, is_name)
         for dictionary in self.further:
             if "Species" in dictionary.kb.base.types:
-                mentions = with_binomials(document.text, mentions, dictionary.kb)
+                mentions = with_binomials(
+                    document.text, mentions, dictionary.kb, dictionary.stop_names
+                )
         kept = [v for v in variants if all(v.end <= m.start or m.end <= v.start for m in mentions)]
         return sorted((*mentions, *kept), key=lambda m: (m.start, m.end))

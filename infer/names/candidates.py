@@ -307,7 +307,11 @@ class Reading:
         return replace(found, features=features, nil=nil, places=places)
 
     def _foreign(self, evidence: Mapping[str, Mapping[str, float]]) -> list[bool]:
-        """Whether a species of which the base has no gene is named beside a mention and so on."""
+        """The last three of :data:`NIL_FEATURES`, about species of which the base has no gene.
+
+        They say whether one is named beside the mention, whether one is the only species in its
+        sentence, and whether the document names no others.
+        """
         named = [taxon for taxon, places in evidence.items() if "share" in places]
         foreign = [taxon for taxon in named if taxon not in self.view.all_taxa]
         beside, alone = (

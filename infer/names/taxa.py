@@ -40,6 +40,9 @@ _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
 _NEXT = re.compile(r"[^,;.]{0,12}")
 #: What may stand between a mention and the name of the species after it.
 _IN = re.compile(r"[\s,)]*(?:\w+ )?(?:in|of|from)(?: the)?\s+")
+#: By this number of characters, a species that is not beside a mention is further away than the
+#: text between them says, and by twice that if it is named after the mention.
+_APART = 20
 #: At this number of characters before a mention, the name of a species says less by a factor of e.
 _FAR = 400
 
@@ -154,8 +157,7 @@ class TaxaInText:
                     places["beside"] = 1.0
                 distance = start - name.end if name.start < start else name.start - end
                 if not beside:
-                    # A species named after the mention is somewhat further away.
-                    distance += 20 if name.start < start else 40
+                    distance += _APART if name.start < start else 2 * _APART
                 if nearest is None or distance < nearest[0]:
                     nearest = distance, name.taxon
         if nearest is not None:

@@ -41,3 +41,4 @@ def test_longer_mentions_and_other_words_are_left_alone() -> None:
         ("Escherichia", "Species")
     ]
     assert found("E. coli", "E. coli") == [("E. coli", "Species")]
+    assert with_binomials("E. coli", [], SPECIES, {"e coli"}) == []
