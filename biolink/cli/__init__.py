@@ -21,7 +21,7 @@ def main() -> None:
 
 def _run() -> None:
     from biolink.cli.app import app
-    from biolink.cli.console import show_long_work
+    from biolink.cli.console import long_work_shown
     from biolink.cli.streams import READER_GONE, set_up_streams
     from biolink.errors import BiolinkError
 
@@ -30,10 +30,10 @@ def _run() -> None:
     # As with an interrupt from the keyboard, partial files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     set_up_streams()
-    show_long_work()
     try:
         try:
-            app()
+            with long_work_shown():
+                app()
         finally:
             sys.stdout.flush()
     except BiolinkError as error:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Advance",
     "collected_problems",
+    "long_work_shown",
     "message",
     "progress",
     "report_problems",
     "reported",
-    "show_long_work",
     "stdout",
 ]
 
@@ -42,14 +42,18 @@ class _Messages(logging.Handler):
         message(f"biolink: {record.getMessage()}")
 
 
-_messages = _Messages()
-
-
-def show_long_work() -> None:
-    """Print on stderr what is logged about work that a knowledge base needs once."""
+@contextlib.contextmanager
+def long_work_shown() -> Iterator[None]:
+    """Print on stderr, meanwhile, what is logged about work that a knowledge base needs once."""
     logger = logging.getLogger("biolink.infer.retrieve.indexes")
+    level, handler = logger.level, _Messages()
     logger.setLevel(logging.INFO)
-    logger.addHandler(_messages)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def report_problems(problems: Sequence[Exception], done: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biolink.cli.console import show_long_work
+from biolink.cli.console import long_work_shown
 from biolink.errors import KnowledgeBaseError
 from biolink.infer.network.model import load_model
 from biolink.infer.retrieve.indexes import FROZEN, Indexes
@@ -157,10 +157,8 @@ def test_the_command_prints_what_is_announced(
     monkeypatch.setattr("biolink.infer.retrieve.indexes._LONG", 1)
     logger = logging.getLogger("biolink.infer.retrieve.indexes")
     before = logger.level, list(logger.handlers)
-    show_long_work()
-    try:
+    with long_work_shown():
         assert Indexes(kb, load_model(model_folder)).dense is not None
-    finally:
-        logger.setLevel(before[0])
-        logger.handlers[:] = before[1]
     assert capsys.readouterr().err.startswith("biolink: making the index of ")
+    # What a command sets up does not stay in the process.
+    assert (logger.level, list(logger.handlers)) == before
