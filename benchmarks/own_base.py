@@ -53,10 +53,10 @@ def sides(kb: KnowledgeBase) -> dict[str, Callable[[Document], Document]]:
         "dictionary": whole.dictionary,
         "names in any form": OpenRecogniser(whole.dictionary),
     }
-    if whole.tagger is not None and whole.tagger.concept_head is not None:
+    if whole.reader is not None and whole.reader.finds_concepts:
         compared["names in any form and concepts"] = whole
     compared["the same, nested mentions kept"] = OpenRecogniser(
-        every, whole.tagger, whole.tokenizer
+        every, whole.reader
     )
     return compared
 

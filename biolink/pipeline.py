@@ -22,6 +22,7 @@ from biolink.infer.linkers.retrieve_read import RetrieveReadLinker, RetrieveRead
 from biolink.infer.mentions.adapters import recogniser_written
 from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.names.ranker import NameRanker
 from biolink.infer.network.devices import check_device
@@ -289,15 +290,17 @@ def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> Kin
             dictionaries.append(DictionaryRecogniser(kb, stops))
     recogniser = main.recogniser
     if isinstance(recogniser, TrainedRecogniser):
+        known = recogniser.reader
+        reader = SharedReader(known.tagger, known.tokenizer, (*known.dictionaries, *dictionaries))
         recogniser = TrainedRecogniser(
-            recogniser.tagger,
-            recogniser.tokenizer,
+            reader,
             recogniser.dictionary,
             recogniser.kb,
             dictionaries,
             kinds,
             recogniser.nested,
         )
+        main = main.read_by(reader)
     return KindsLinker(main, others, recogniser, kinds)
 
 
@@ -321,10 +324,9 @@ def _recogniser_of(
             types = [
                 k for k in tagger.types if not linked or k not in KINDS or type_name(k) in linked
             ]
-            return TrainedRecogniser(
-                tagger, loaded.tokenizer, whole, kb, types=types, nested=nested
-            )
-        return OpenRecogniser(dictionary, tagger, loaded.tokenizer)
+            reader = SharedReader(tagger, loaded.tokenizer, [whole])
+            return TrainedRecogniser(reader, whole, kb, types=types, nested=nested)
+        return OpenRecogniser(dictionary, SharedReader(tagger, loaded.tokenizer))
     return OpenRecogniser(dictionary)
 
 

@@ -50,6 +50,7 @@ __all__ = [
     "run_recognising",
     "tagged",
     "tagging",
+    "tagging_losses",
     "third",
     "train_tagger",
 ]
@@ -305,17 +306,32 @@ def train_tagger(
     return tagger.eval()
 
 
-def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def tagging(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Compute the loss of taggers and readers on a batch; see :func:`partial_nll`."""
-    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"]).flatten(0, 1)
-    allowed = batch["allowed"].flatten(0, 1)
+    scores = model(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
+    losses = tagging_losses(model, scores, batch["allowed"])
+    return torch.stack(list(losses.values())).sum(), losses
+
+
+def tagging_losses(model: Any, scores: Tensor, allowed: Tensor) -> dict[str, Tensor]:
+    """Return the losses of the labels of types and, if they are learned, of concepts.
+
+    Parameters
+    ----------
+    model
+        The tagger.
+    scores
+        float [texts, tokens, labels].
+    allowed
+        bool [texts, tokens, labels]; see :func:`partial_nll`.
+    """
+    scores, allowed = scores.flatten(0, 1), allowed.flatten(0, 1)
     types = len(model.labels)
-    loss = partial_nll(scores[:, :types], allowed[:, :types])
-    if scores.shape[1] == types:
-        return loss, {}
-    of_concepts = partial_nll(scores[:, types:], allowed[:, types:])
-    parts = {"types": float(loss.detach()), "concepts": float(of_concepts.detach())}
-    return loss + _CONCEPTS * of_concepts, parts
+    losses = {"types": partial_nll(scores[:, :types], allowed[:, :types])}
+    if scores.shape[1] > types:
+        of_concepts = partial_nll(scores[:, types:], allowed[:, types:])
+        losses["concepts"] = _CONCEPTS * of_concepts
+    return losses
 
 
 def recogniser_optimisation(

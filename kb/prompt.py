@@ -18,7 +18,7 @@ from biolink.kb.names import fold, normalise_name
 __all__ = ["READINGS", "PromptForm", "Reading", "source_text"]
 
 #: How a mention is read in its context (:attr:`PromptForm.reading`).
-Reading = Literal["window", "document"]
+Reading = Literal["window", "document", "shared"]
 READINGS: tuple[str, ...] = get_args(Reading)
 
 
@@ -47,7 +47,9 @@ class PromptForm:
     reading
         ``window`` (the default): each mention is read in a window of its own, between the markers.
         ``document``: a document is read once for all of its mentions, which are not marked (see
-        :func:`biolink.kb.reading.passages`).
+        :func:`biolink.kb.reading.passages`). ``shared``: the encoder of the recogniser reads the
+        document once, to find mentions and to link them (see
+        :mod:`biolink.infer.mentions.shared_reader`).
     passage
         With ``reading="document"``, the number of words of a passage. Default: 40.
 

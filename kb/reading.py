@@ -1,8 +1,9 @@
-"""The encoder's input for the mentions of a document, in either way of reading.
+"""The encoder's input for the mentions of a document, in each way of reading.
 
 If a document is read once for all of its mentions, its text is cut into overlapping passages, and
 each mention is read in the passage in whose middle it stands. Mentions are not marked, so those
-that are close to each other share a passage.
+that are close to each other share a passage. If the recogniser's encoder reads for linking as well,
+it takes the text as it is.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def sources(
     """
     if form.reading == "document":
         return passages(text, mentions, form)
+    if form.reading == "shared":
+        return [(text, (start, end)) for start, end, _ in mentions]
     return [
         (source_text(text, start, end, form, written), None) for start, end, written in mentions
     ]

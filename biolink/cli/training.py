@@ -236,7 +236,7 @@ def export_pairs(
 
 
 train_app = typer.Typer(
-    help="Train models that find mentions: end-to-end, retrieve-read, recogniser.",
+    help="Train models that find mentions: end-to-end, retrieve-read, recogniser, reading.",
     no_args_is_help=True,
 )
 
@@ -287,3 +287,19 @@ def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
     with collected_problems() as problems:
         documents = _documents(read.train, problems)
         message(f"wrote {run_recognising(read, documents, _report)}")
+
+
+@train_app.command()
+def reading(settings: SettingsFile, set: Overrides = None) -> None:
+    """Train a recogniser to read documents for linking as well, so that each is read only once.
+
+    If an earlier run was interrupted, the same command continues from its last checkpoint.
+    """
+    from biolink.cli.console import message
+    from biolink.finetune.reading.stage import SharedReading, run_shared_reading
+    from biolink.pretrain.training.settings import read_settings
+
+    read = read_settings(SharedReading, settings, set or ())
+    with collected_problems() as problems:
+        documents = _documents(read.train, problems)
+        message(f"wrote {run_shared_reading(read, documents, _report)}")

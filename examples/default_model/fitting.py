@@ -33,6 +33,8 @@ from biolink.finetune.samples import annotation_counts
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
+from biolink.infer.mentions.tagger import load_tagger
 from biolink.infer.network.model import load_model
 from biolink.infer.rank.combined import leads, ranked
 from biolink.infer.rank.features import (
@@ -46,9 +48,17 @@ from biolink.infer.rank.ranker import Annotations, Early, Ranker, Weights
 from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
-from biolink.kb.model_files import ABBREVIATIONS, ANNOTATIONS, STOP_NAMES, WEIGHTS
+from biolink.kb.model_files import (
+    ABBREVIATIONS,
+    ANNOTATIONS,
+    STOP_NAMES,
+    TAGGER,
+    WEIGHTS,
+    stop_names_of,
+)
 from biolink.kb.sealed import FROZEN, STAMP
 from biolink.kb.types import type_name
+from biolink.kinds import NAMED_KINDS
 
 #: What an ablation leaves out: the name of the group, and its features.
 ABLATIONS = {
@@ -334,9 +344,23 @@ def fit_model(
     zeros = {"weights": dict.fromkeys(FEATURES, 0.0), "nil": dict.fromkeys(NIL_FEATURES, 0.0)}
     ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations, stops)
     linker = Linker(replace(load_model(folder), ranker=ranker), part, LinkerOptions())
+    if linker.model.form.reading == "shared":
+        linker = linker.read_by(reader(folder, part, stops))
     seen = examples(linker, fitting_sets(data, part, texts, stops))
     seen.save(kept)
     return fit(seen)
+
+
+def reader(folder: Path, kb: KnowledgeBase, stops: Iterable[str]) -> SharedReader:
+    """Return the reader of the model in a folder, with the dictionaries of all kinds beside it."""
+    kinds = folder.parent / "kinds"
+    dictionaries = [DictionaryRecogniser(kb, stops)]
+    for name in NAMED_KINDS.values():
+        of_kind = stop_names_of(kinds, f"{name}_{STOP_NAMES}")
+        base = KnowledgeBase.open(kinds / f"{name}.kb")
+        dictionaries.append(DictionaryRecogniser(base, of_kind))
+    model = load_model(folder)
+    return SharedReader(load_tagger(folder / TAGGER, "cpu", "fp32"), model.tokenizer, dictionaries)
 
 
 def write_memory(folder: Path, data: Path, kb: KnowledgeBase) -> None:

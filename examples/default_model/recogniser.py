@@ -26,6 +26,7 @@ from recogniser_corpora import Corpus, development_sets, training_corpora
 from biolink.documents import Document
 from biolink.finetune.tagging import Tagged, recogniser_optimisation, tagged, train_tagger
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.seen_documents import write_seen_documents
@@ -110,8 +111,11 @@ def report(
     """Print a table for the development documents of each corpus."""
     print("| documents | kind | dictionary | recogniser | without further dictionaries |")
     print("| --- | --- | --- | --- | --- |")
-    recogniser = TrainedRecogniser(tagger, model.tokenizer, dictionaries[0], None, dictionaries[1:])
-    fewer = TrainedRecogniser(tagger, model.tokenizer, dictionaries[0])
+    main, *further = dictionaries
+    recogniser = TrainedRecogniser(
+        SharedReader(tagger, model.tokenizer, dictionaries), main, None, further
+    )
+    fewer = TrainedRecogniser(SharedReader(tagger, model.tokenizer, [main]), main)
     for corpus in development_sets(data):
         by_words = [
             document.with_mentions(m for d in dictionaries for m in d(document).mentions)

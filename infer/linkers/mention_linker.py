@@ -26,6 +26,7 @@ from biolink.infer.mentions.abbreviations import expand_document, finder
 from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.rewording import reworded
+from biolink.infer.mentions.shared_reader import SharedReader, reader_of
 from biolink.infer.mentions.spans import like_names, names_something
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
@@ -34,7 +35,7 @@ from biolink.infer.rank.features import Candidates
 from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
 from biolink.infer.rank.scope import Scope
-from biolink.infer.rank.task import LinkerOptions, Task, batches, tasks_of
+from biolink.infer.rank.task import LinkerOptions, Task, batches, reading_of, tasks_of
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_callable
@@ -126,6 +127,7 @@ class Linker(Piping):
         self.model, self.kb, self.options = model, kb, options
         self.nil = policy_of(nil)
         self.recogniser = recogniser
+        self.reader = _reader_of(recogniser)
         self.calibration = calibration
         self.indexes = Indexes(kb, model, progress)
 
@@ -160,6 +162,13 @@ class Linker(Piping):
             other.recogniser = self.recogniser.with_kb(kb)
         if kb.base is not self.kb.base:
             other.indexes = Indexes(kb, self.model, self.indexes.progress, self.indexes)
+            other.reader = _reader_of(other.recogniser)
+        return other
+
+    def read_by(self, reader: SharedReader) -> Linker:
+        """The same linker, for which another reader reads documents if the model needs one."""
+        other = copy.copy(self)  # without the caches of this linker
+        other.reader = reader
         return other
 
     def prepare(self) -> None:
@@ -172,7 +181,12 @@ class Linker(Piping):
     @cached_property
     def scope(self) -> Scope:
         """The model and the knowledge base in the form that the methods of ranking need."""
-        return Scope(self.model, self.kb, self.indexes, self.options)
+        reader = None
+        if reading_of(self.model.form, self.options.reading) == "shared":
+            reader = self.reader
+            if reader is None or not reader.reads_for_linking:
+                reader = reader_of(self.model)
+        return Scope(self.model, self.kb, self.indexes, self.options, reader)
 
     @cached_property
     def _reworded(self) -> Callable[[str], str | None] | None:
@@ -333,6 +347,12 @@ class Linker(Piping):
                 zip(documents, task_numbers, strict=True)
             )
         ]
+
+
+def _reader_of(recogniser: Recogniser | None) -> SharedReader | None:
+    """The reader that a recogniser finds mentions with."""
+    trained = isinstance(recogniser, TrainedRecogniser | OpenRecogniser)
+    return recogniser.reader if trained else None
 
 
 def _distinct(

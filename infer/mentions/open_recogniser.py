@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from biolink.documents import Document, Mention
 from biolink.infer.linkers.inputs import document_of
@@ -24,7 +24,7 @@ _SHORT = 4
 
 if TYPE_CHECKING:
     from biolink.infer.mentions.recognise import DictionaryRecogniser
-    from biolink.infer.mentions.tagger import Tagger
+    from biolink.infer.mentions.shared_reader import SharedReader
 
 __all__ = ["OpenRecogniser", "longest", "ordinary_words", "with_names_inside"]
 
@@ -59,8 +59,8 @@ class OpenRecogniser:
     dictionary
         The dictionary recogniser of the knowledge base. If it keeps nested mentions, so does this
         recogniser; otherwise the longest mentions are kept.
-    tagger, tokenizer
-        A classifier of the linking model, and the model's tokeniser. Default: None, for names only.
+    reader
+        A classifier of the linking model, with its tokeniser. Default: None, for names only.
 
     Examples
     --------
@@ -72,9 +72,9 @@ class OpenRecogniser:
     """
 
     def __init__(
-        self, dictionary: DictionaryRecogniser, tagger: Tagger | None = None, tokenizer: Any = None
+        self, dictionary: DictionaryRecogniser, reader: SharedReader | None = None
     ) -> None:
-        self.dictionary, self.tagger, self.tokenizer = dictionary, tagger, tokenizer
+        self.dictionary, self.reader = dictionary, reader
 
     @property
     def kb(self) -> KnowledgeBase:
@@ -83,7 +83,7 @@ class OpenRecogniser:
 
     def with_kb(self, kb: KnowledgeBase) -> OpenRecogniser:
         """A recogniser with the same settings for another knowledge base."""
-        return OpenRecogniser(self.dictionary.with_kb(kb), self.tagger, self.tokenizer)
+        return OpenRecogniser(self.dictionary.with_kb(kb), self.reader)
 
     def __call__(self, document: Document) -> Document:
         """The document with the mentions that are found, which replace earlier ones."""
@@ -107,9 +107,9 @@ class OpenRecogniser:
 
     def _concepts(self, documents: Sequence[Document]) -> list[list[Mention]]:
         """The mentions that the classifier finds in each document."""
-        if self.tagger is None or self.tagger.concept_head is None:
+        if self.reader is None or not self.reader.finds_concepts:
             return [[] for _ in documents]
-        found = self.tagger.concepts(documents, self.tokenizer)
+        found = self.reader.concepts(documents)
         return [
             [
                 mention

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
-from typing import Any
 
 from biolink.documents import Document, Mention
 from biolink.infer.linkers.inputs import document_of
@@ -19,9 +18,9 @@ from biolink.infer.mentions.binomials import with_binomials
 from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
 from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words, with_names_inside
+from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
 from biolink.infer.mentions.stop_words import STOP_WORDS
-from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.mentions.variants import whole_variants
 from biolink.infer.mentions.words import Words, may_join, singulars, words_of
 from biolink.kb import KnowledgeBase, normalise_name
@@ -217,8 +216,9 @@ class TrainedRecogniser:
 
     Parameters
     ----------
-    tagger, tokenizer
-        The classifier, and the tokeniser of the linking model.
+    reader
+        The classifier with the tokeniser of the linking model and the dictionaries: ``dictionary``
+        and ``further``.
     dictionary
         The dictionary recogniser for the knowledge base that the classifier was trained with.
     kb
@@ -236,8 +236,7 @@ class TrainedRecogniser:
 
     def __init__(
         self,
-        tagger: Tagger,
-        tokenizer: Any,
+        reader: SharedReader,
         dictionary: DictionaryRecogniser,
         kb: KnowledgeBase | None = None,
         further: Sequence[DictionaryRecogniser] = (),
@@ -246,7 +245,7 @@ class TrainedRecogniser:
     ) -> None:
         need_flag("nested", nested)
         self.nested = nested
-        self.tagger, self.tokenizer, self.dictionary, self.kb = tagger, tokenizer, dictionary, kb
+        self.reader, self.dictionary, self.kb = reader, dictionary, kb
         self.further = tuple(further)
         self.types = None if types is None else frozenset(map(type_name, types))
 
@@ -262,9 +261,11 @@ class TrainedRecogniser:
             stops = ordinary_words(self.dictionary.stop_names)
             find = self.dictionary.abbreviations
             dictionary = DictionaryRecogniser(kb, stops, find, self.nested)
-            return OpenRecogniser(dictionary, self.tagger, self.tokenizer)
+            return OpenRecogniser(
+                dictionary, SharedReader(self.reader.tagger, self.reader.tokenizer)
+            )
         return TrainedRecogniser(
-            self.tagger, self.tokenizer, self.dictionary, kb, self.further, self.types, self.nested
+            self.reader, self.dictionary, kb, self.further, self.types, self.nested
         )
 
     def __call__(self, document: Document) -> Document:
@@ -273,9 +274,7 @@ class TrainedRecogniser:
 
     def recognise_batch(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the mentions that are found; faster than one document at a time."""
-        recognised = self.tagger.recognise(
-            documents, self.tokenizer, [self.dictionary, *self.further]
-        )
+        recognised = self.reader.recognise(documents)
         missing: set[str] = set()
         if self.kb is not None:
             whole = {type_name(kind) for kind in self.dictionary.kb.types}

@@ -6,6 +6,9 @@ written. It also says whether a dictionary of a knowledge base's names covers th
 
 Besides the types of entities, a classifier can find *concepts*: spans that some biomedical ontology
 would name, whatever their type. These have a head of their own, so the two do not compete.
+
+The encoder of a classifier can serve linking as well (:mod:`biolink.infer.network.reading_heads`);
+:mod:`biolink.infer.mentions.shared_reader` runs it over texts.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,36 +25,35 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from biolink.documents import Document, Mention
 from biolink.errors import ModelError
 from biolink.infer.mentions.word_pieces import (
     CONCEPT,
     TYPES,
-    Dictionary,
     Pieces,
-    joined_labels,
     label_spans,
     labels_of,
     pieces_of,
-    span_probability,
     spans_of_labels,
     typed_spans,
 )
-from biolink.infer.network.finite import check_scores
 from biolink.infer.network.model import load_model
 from biolink.infer.network.precision import Precision, in_precision, is_packed, precision_of
+from biolink.infer.network.reading_heads import ReadingHeads
 from biolink.kb.model_files import CURE
 from biolink.kb.model_folder import digest_of
 from biolink.kb.model_loading import check_weights
 
 __all__ = [
+    "OVERLAP",
     "TYPES",
     "WINDOW",
+    "Kinds",
     "Pieces",
     "Tagger",
     "collate",
     "label_spans",
     "labels_of",
+    "load_tagger",
     "need_bart",
     "pieces_of",
     "spans_of_labels",
@@ -62,10 +64,10 @@ __all__ = [
 
 #: The number of shapes of word pieces (see :class:`Pieces`).
 _SHAPES = 6
-#: The least probability of a mention that has a type, chosen on development documents.
-_LEAST = 0.7
 #: The word pieces of a window, and those that it shares with the next one.
-WINDOW, _OVERLAP = 384, 96
+WINDOW, OVERLAP = 384, 96
+#: The two kinds of labels.
+Kinds = Literal["types", "concepts"]
 
 
 def need_bart(model: Any) -> None:
@@ -90,6 +92,8 @@ class Tagger(nn.Module):
         The types that the classifier distinguishes. Default: :data:`TYPES`.
     concepts
         Whether the classifier has a head for concepts as well. Default: False.
+    reads
+        Whether its encoder also reads for the linking model. Default: False.
 
     Raises
     ------
@@ -103,6 +107,7 @@ class Tagger(nn.Module):
         shared: int = 2,
         types: Sequence[str] = TYPES,
         concepts: bool = False,
+        reads: bool = False,
     ) -> None:
         super().__init__()
         need_bart(model)
@@ -128,6 +133,7 @@ class Tagger(nn.Module):
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(width, len(self.labels))
         self.concept_head = nn.Linear(width, len(labels_of(CONCEPT))) if concepts else None
+        self.reading = ReadingHeads(width) if reads else None
         config = model.config
         self.special = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         self.scale = width**0.5 if config.scale_embedding else 1.0
@@ -143,6 +149,8 @@ class Tagger(nn.Module):
         metadata = {"shared": str(self.shared), "types": json.dumps(self.types)}
         if self.concept_head is not None:
             metadata["concepts"] = "true"
+        if self.reading is not None:
+            metadata["reads"] = "true"
         if self.kb is not None:
             metadata["kb"] = self.kb
         Path(file).write_bytes(_in_order(save(state, metadata=metadata)))
@@ -158,7 +166,7 @@ class Tagger(nn.Module):
         device = str(self.head.weight.device)
         precision = precision_of(self)
         digest = digest_of(self.file.parent, self.file.name)
-        return _loaded_again, (self.file, digest, device, precision, is_packed(self))
+        return _loaded_again, (digest, self.file, device, precision, is_packed(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tagger:
         other = memo[id(self)] = Tagger.__new__(Tagger)
@@ -193,7 +201,8 @@ class Tagger(nn.Module):
                 shared = int(metadata.get("shared", 2))
                 if not 0 <= shared <= len(model.get_encoder().layers):
                     raise ValueError(f"it shares {shared} layers, more than the model has")
-                tagger = cls(model, shared, types, metadata.get("concepts") == "true")
+                concepts, reads = (metadata.get(name) == "true" for name in ("concepts", "reads"))
+                tagger = cls(model, shared, types, concepts, reads)
                 tagger.kb = metadata.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():
@@ -222,14 +231,28 @@ class Tagger(nn.Module):
         Scores [texts, tokens, labels]. The labels of types come first; if there is a head for
         concepts, its three labels follow.
         """
+        return self.scores(self.states(ids, mask, shapes, covered))
+
+    def states(self, ids: Tensor, mask: Tensor, shapes: Tensor, covered: Tensor) -> Tensor:
+        """The states of the encoder [texts, tokens, d]; the arguments are those of a call."""
         embedded = nn.functional.embedding(ids, self.encoder.embed_tokens.weight) * self.scale
         embedded = embedded + self.shapes(shapes) + self._covered(covered)
-        states = self.encoder(inputs_embeds=embedded, attention_mask=mask)[0]
+        states: Tensor = self.encoder(inputs_embeds=embedded, attention_mask=mask)[0]
+        return states
+
+    def scores(self, states: Tensor) -> Tensor:
+        """The scores of the labels [..., labels] for states [..., d]."""
         states = self.dropout(states)
         scores: Tensor = self.head(states)
         if self.concept_head is not None:
             scores = torch.cat([scores, self.concept_head(states)], -1)
         return scores
+
+    @property
+    def columns(self) -> dict[Kinds, slice]:
+        """Which labels are those of types, and which are those of concepts."""
+        types = len(self.labels)
+        return {"types": slice(0, types), "concepts": slice(types, None)}
 
     def _covered(self, covered: Tensor) -> Tensor:
         """What the dictionaries say: the sum of their labels, or the label of none of them."""
@@ -237,124 +260,32 @@ class Tagger(nn.Module):
         together = (self.covered(covered) * found).sum(2)
         return torch.where(found.any(2), together, self.covered.weight[0])
 
-    @torch.inference_mode()
-    def log_probs(self, texts: Sequence[Pieces], batch: int = 16) -> list[np.ndarray]:
-        """The log-probabilities of the labels for each text: float32 [pieces, labels].
 
-        The labels are those of :meth:`forward`; the two heads have distributions of their own.
-
-        A text that is longer than a window is read in overlapping windows. The result for a piece
-        comes from the window in which it is farthest from the border.
-
-        Raises
-        ------
-        ModelError
-            If a score is not finite.
-        """
-        windows = [
-            (number, begin)
-            for number, pieces in enumerate(texts)
-            for begin in window_begins(len(pieces.ids))
-        ]
-        windows.sort(key=lambda w: min(WINDOW, len(texts[w[0]].ids) - w[1]))
-        sizes = [len(self.labels)]
-        if self.concept_head is not None:
-            sizes.append(len(labels_of(CONCEPT)))
-        results = [np.zeros((len(p.ids), sum(sizes)), dtype=np.float32) for p in texts]
-        for at in range(0, len(windows), batch):
-            batch_windows = windows[at : at + batch]
-            inputs = [
-                window_of(texts[number], begin, self.special) for number, begin in batch_windows
-            ]
-            scores = self(*collate(inputs, self.special[2], self.head.weight.device))
-            heads = [torch.log_softmax(part, -1) for part in scores.float().split(sizes, -1)]
-            scores_of_windows = torch.cat(heads, -1).cpu().numpy()
-            check_scores(scores_of_windows, "labels of words")
-            for (number, begin), row in zip(batch_windows, scores_of_windows, strict=True):
-                size = len(texts[number].ids)
-                end = min(begin + WINDOW, size)
-                # The first half of an overlap belongs to the earlier window.
-                first = begin + (_OVERLAP // 2 if begin else 0)
-                results[number][first:end] = row[1 + first - begin : 1 + end - begin]
-        return results
-
-    def recognise(
-        self,
-        documents: Sequence[Document],
-        tokenizer: Any,
-        dictionaries: Sequence[Dictionary],
-    ) -> list[Document]:
-        """The documents with the mentions that are found in them, which replace earlier ones."""
-        columns = slice(0, len(self.labels))
-        return self._found(documents, tokenizer, dictionaries, columns, self.types)
-
-    def concepts(
-        self,
-        documents: Sequence[Document],
-        tokenizer: Any,
-        dictionaries: Sequence[Dictionary] = (),
-    ) -> list[Document]:
-        """The documents with the concepts that are found in them, as mentions of type "".
-
-        Parameters
-        ----------
-        documents
-            The documents; their mentions are replaced.
-        tokenizer
-            The tokeniser of the linking model.
-        dictionaries
-            The dictionaries that the classifier was trained with, or some of them. Default: none.
-
-        Raises
-        ------
-        ModelError
-            If the classifier has no head for concepts.
-        """
-        if self.concept_head is None:
-            raise ModelError("this recogniser was not trained to find concepts")
-        columns = slice(len(self.labels), None)
-        return self._found(documents, tokenizer, dictionaries, columns, CONCEPT)
-
-    def _found(
-        self,
-        documents: Sequence[Document],
-        tokenizer: Any,
-        dictionaries: Sequence[Dictionary],
-        columns: slice,
-        types: Sequence[str],
-    ) -> list[Document]:
-        texts = [pieces_of(d, tokenizer, dictionaries, self.types) for d in documents]
-        return [
-            document.with_mentions(_mentions(document.text, pieces, scores[:, columns], types))
-            for document, pieces, scores in zip(
-                documents, texts, self.log_probs(texts), strict=True
-            )
-        ]
-
-
-def _mentions(text: str, pieces: Pieces, scores: np.ndarray, types: Sequence[str]) -> list[Mention]:
-    labels = joined_labels(scores.argmax(1).tolist(), pieces.offsets, text, types)
-    mentions = [
-        Mention(
-            start,
-            end,
-            text[start:end],
-            type=kind,
-            probability=span_probability(pieces.offsets, scores, start, end),
-        )
-        for start, end, kind in spans_of_labels(labels, pieces.offsets, text, types)
-    ]
-    if types == CONCEPT:
-        return mentions
-    return [m for m in mentions if m.probability is None or m.probability >= _LEAST]
-
-
-def _loaded_again(
-    file: Path, digest: str, device: str, precision: Precision, packed: bool
-) -> Tagger:
+def _loaded_again(digest: str, file: Path, *how: Any) -> Tagger:
     """Load a pickled classifier again."""
     if digest_of(file.parent, file.name) != digest:
         raise ModelError(f"{file} has changed since the linker was pickled")
+    return load_tagger(file, *how)
+
+
+def load_tagger(file: Path, device: str, precision: Precision, packed: bool = True) -> Tagger:
+    """Load a classifier for inference, together with the model of its folder.
+
+    Parameters
+    ----------
+    file
+        The file in a model folder.
+    device, precision
+        The device and the precision of the weights.
+    packed
+        Whether weights in float32 are laid out for inference (see
+        :mod:`biolink.infer.network.precision`). Default: True.
+
+    Raises
+    ------
+    ModelError
+        See :meth:`Tagger.load`.
+    """
     network = load_model(file.parent, device, light=True).backbone.model
     tagger = Tagger.load(file, network, of_folder=True)
     return in_precision(tagger, precision) if packed or precision != "fp32" else tagger
@@ -381,7 +312,7 @@ def window_begins(size: int) -> list[int]:
     """
     begins = [0]
     while begins[-1] + WINDOW < size:
-        begins.append(begins[-1] + WINDOW - _OVERLAP)
+        begins.append(begins[-1] + WINDOW - OVERLAP)
     return begins
 
 

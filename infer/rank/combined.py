@@ -30,7 +30,7 @@ from biolink.infer.rank.ranker import Ranker, Weights
 from biolink.infer.rank.rescore import score_names
 from biolink.infer.rank.retrieve import DENSE_SHARE, NameHits, compared, hits_of, joined
 from biolink.infer.rank.scope import Scope
-from biolink.infer.rank.task import Meaning, Task, batches, sources_of
+from biolink.infer.rank.task import Meaning, Task, batches
 from biolink.kb import normalise_name
 
 __all__ = [
@@ -229,7 +229,7 @@ def _with_context(
 ) -> list[list[Candidates]]:
     """The candidates of tasks for each scope, with all features."""
     first = scopes[0]
-    memory, vectors = first.model.read(*sources_of(tasks))
+    memory, vectors = first.read(tasks)
     dense = first.indexes.dense
     queries = dense.queries(vectors)
     masks = [scope.index_mask for scope in scopes]

@@ -14,7 +14,7 @@ from biolink.infer.network.finite import check_scores
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.score import NameTree, name_sums, pack_trees
-from biolink.infer.rank.task import Task, sources_of
+from biolink.infer.rank.task import Task
 
 __all__ = ["ranked_among_candidates", "score_names"]
 
@@ -91,7 +91,7 @@ def ranked_among_candidates(scope: Scope, tasks: Sequence[Task]) -> list[list[Ra
     )
     name_ids = [ids for ids, _ in hits]
     penalty = scope.options.decoding.length_penalty
-    memory, _ = scope.model.read(*sources_of(tasks))
+    memory, _ = scope.read(tasks)
     results = []
     for task, ids, (sums, lengths) in zip(
         tasks, name_ids, score_names(scope, tasks, memory, name_ids), strict=True

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from biolink.infer.mentions.shared_reader import SharedReader
+from biolink.infer.network.backbone import Memory
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.rank.task import LinkerOptions, Meaning, Task
+from biolink.infer.rank.task import LinkerOptions, Meaning, Task, sources_of
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.trie import NameTrie
@@ -35,6 +37,8 @@ class Scope:
         The indexes over the whole knowledge base.
     options
         The options of the linker.
+    reader
+        The recogniser's encoder if it reads mentions in context for the model, otherwise None.
     by_meaning
         What :mod:`biolink.infer.rank.combined` knows about the last mentions without their context.
     """
@@ -43,7 +47,20 @@ class Scope:
     kb: KnowledgeBase
     indexes: Indexes
     options: LinkerOptions
+    reader: SharedReader | None = None
     by_meaning: OrderedDict[Meaning, Any] = field(default_factory=OrderedDict)
+
+    def read(self, tasks: Sequence[Task]) -> tuple[Memory, np.ndarray]:
+        """What the decoder reads of each mention, and the mentions' vectors in context.
+
+        See :meth:`biolink.infer.network.model.LinkingModel.read`.
+        """
+        sources, spans = sources_of(tasks)
+        if self.reader is None:
+            return self.model.read(sources, spans)
+        places = [span for span in spans if span is not None]
+        states, mask, vectors = self.reader.read(sources, places)
+        return self.model.backbone.memory(states, mask), vectors
 
     @cached_property
     def trie(self) -> NameTrie:

@@ -13,10 +13,10 @@ from biolink.infer.mentions.hints import Hint, hints
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.beam_search import FAST, DecodingOptions
 from biolink.kb.arguments import need, need_flag, need_natural
-from biolink.kb.prompt import READINGS, Reading
+from biolink.kb.prompt import READINGS, PromptForm, Reading
 from biolink.kb.reading import sources
 
-__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "sources_of", "tasks_of"]
+__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "reading_of", "sources_of", "tasks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LinkerOptions:
         mention makes up. The score is the logarithm of the probability. Default: False;
         ``benchmarks/results/decoding.md`` reports how this changes accuracy.
     reading
-        How mentions are read in context: ``window`` or ``document`` (see
+        How mentions are read in context: ``window``, ``document`` or ``shared`` (see
         :class:`biolink.kb.prompt.PromptForm`), or ``auto`` for the way in which the model was
         trained. Default: ``auto``.
     cascade
@@ -185,7 +185,7 @@ def tasks_of(
         texts = [reworded(text) or text for text in texts]
     spans = [(mention.start, mention.end) for mention in document.mentions]
     written = [(*span, text) for span, text in zip(spans, texts, strict=True)]
-    form = model.form if reading == "auto" else replace(model.form, reading=reading)
+    form = replace(model.form, reading=reading_of(model.form, reading))
     tasks: dict[Meaning, Task] = {}
     of_document = []
     for mention, of_mention, (_, _, text), (source, span) in zip(
@@ -199,6 +199,11 @@ def tasks_of(
         tasks.setdefault(task.meaning, task)
         of_document.append(tasks[task.meaning])
     return of_document
+
+
+def reading_of(form: PromptForm, reading: Literal["auto"] | Reading) -> Reading:
+    """How mentions are read by a model with this form."""
+    return form.reading if reading == "auto" else reading
 
 
 def sources_of(tasks: Sequence[Task]) -> tuple[list[str], list[tuple[int, int] | None]]:

@@ -23,6 +23,7 @@ from biolink.finetune.tagging import (
 )
 from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import TYPES, labels_of
 from biolink.infer.seen_documents import SeenDocuments
 from biolink.kb import Concept
@@ -97,7 +98,8 @@ def test_the_tagger_learns_the_marked_mentions(tmp_path: Path) -> None:
     texts = tagged(documents(), ["Chemical", "Disease"], tokenizer, [dictionary])
     optimisation = recogniser_optimisation(60, 2, 3e-3, 0, "cpu")
     tagger = train_tagger(model, texts, tmp_path / "run", optimisation, shared=1)
-    (found,) = tagger.recognise([documents()[0].with_mentions(())], tokenizer, [dictionary])
+    reader = SharedReader(tagger, tokenizer, [dictionary])
+    (found,) = reader.recognise([documents()[0].with_mentions(())])
     assert [(m.text, m.type) for m in found.mentions] == [
         ("aspirin", "Chemical"), ("heat", "Chemical"),
     ]  # fmt: skip
@@ -117,9 +119,10 @@ def test_concepts_are_learned_beside_types(tmp_path: Path) -> None:
     ]
     optimisation = recogniser_optimisation(60, 2, 3e-3, 0, "cpu")
     tagger = train_tagger(model, texts, tmp_path / "run", optimisation, shared=1)
-    (found,) = tagger.concepts([fever], tokenizer)
+    reader = SharedReader(tagger, tokenizer)
+    (found,) = reader.concepts([fever])
     assert [(m.text, m.type) for m in found.mentions] == [("fever", "")]
-    (found,) = tagger.recognise(documents(), tokenizer, ())
+    (found,) = reader.recognise(documents()[:1])
     assert [m.text for m in found.mentions] == ["aspirin", "heat"]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from biolink.errors import InputError
 from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
+from biolink.finetune.reading.stage import SharedReading, run_shared_reading
 from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
 from biolink.finetune.tagging import Recognising, run_recognising
 from biolink.finetune.tune import FineTuning, run_fine_tuning, run_negatives
@@ -36,6 +37,7 @@ RUNS: dict[str, Callable[[Path], Any]] = {
     "retrieve-read": lambda out: run_retrieve_read(
         RetrieveRead(out, retriever=ONE, reader=ONE, **TUNED), []
     ),
+    "reading": lambda out: run_shared_reading(SharedReading(out, **TUNED), []),
     "recogniser": lambda out: run_recognising(Recognising(out, **TUNED), []),
 }
 

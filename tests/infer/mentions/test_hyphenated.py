@@ -49,7 +49,7 @@ class Marks:
 def recognised(kb: KnowledgeBase, marked: str, kind: str) -> list[str]:
     marks = Marks(marked, kind)
     dictionary = DictionaryRecogniser(kb, stop_names=["thallium 201"])
-    recogniser = TrainedRecogniser(marks, None, dictionary)  # type: ignore[arg-type]
+    recogniser = TrainedRecogniser(marks, dictionary)  # type: ignore[arg-type]
     document = recogniser(Document("1", marks.text))
     assert all(marks.text[m.start : m.end] == m.text for m in document.mentions)
     return [m.text for m in document.mentions]
@@ -103,7 +103,7 @@ def test_a_code_of_another_passage_is_ignored(kb: KnowledgeBase) -> None:
     passages = (Passage(0, 6, "title"), Passage(6, 8, "abstract"))
     document = Document("1", "COVID-19", passages)
     marks = Marks("<COVID>-19", "Disease")
-    recogniser = TrainedRecogniser(marks, None, DictionaryRecogniser(kb))  # type: ignore[arg-type]
+    recogniser = TrainedRecogniser(marks, DictionaryRecogniser(kb))  # type: ignore[arg-type]
     assert "COVID-19" not in [m.text for m in recogniser(document).mentions]
 
 

@@ -72,7 +72,7 @@ def test_breaks_separate_mentions_for_every_recogniser(names: KnowledgeBase, gap
         [{"label": "Disease", "pattern": [{"IS_ASCII": True, "OP": "+"}]}]
     )
     dictionary = DictionaryRecogniser(names)
-    trained = TrainedRecogniser(Marks(), None, dictionary)  # type: ignore[arg-type]
+    trained = TrainedRecogniser(Marks(), dictionary)  # type: ignore[arg-type]
     recognisers = [dictionary, trained]
     if gap.isascii():
         recognisers.append(SpacyRecogniser(nlp))  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_a_bracket_beside_a_span_is_included_if_it_belongs_to_the_word() -> None
 
 def test_a_name_keeps_its_ends(names: KnowledgeBase) -> None:
     for written, kept in (("Ca2+", "Ca2+"), ("ca2+,", "ca2+"), ("K+", "K")):
-        trained = TrainedRecogniser(Marks(), None, DictionaryRecogniser(names))  # type: ignore[arg-type]
+        trained = TrainedRecogniser(Marks(), DictionaryRecogniser(names))  # type: ignore[arg-type]
         assert [m.text for m in trained(Document("1", written)).mentions] == [kept]
 
 

@@ -29,13 +29,13 @@ def kb() -> KnowledgeBase:
     )
 
 
-class Tagger:
+class Reader:
     """In the place of a classifier: it takes some words for concepts."""
 
     def __init__(self, *words: str) -> None:
-        self.words, self.concept_head = words, object()
+        self.words, self.finds_concepts = words, True
 
-    def concepts(self, documents: list[Document], tokenizer: Any) -> list[Document]:
+    def concepts(self, documents: list[Document]) -> list[Document]:
         return [d.with_mentions(filter(None, (self._of(d.text, w) for w in self.words)))
                 for d in documents]  # fmt: skip
 
@@ -45,8 +45,8 @@ class Tagger:
 
 
 def opened(kb: KnowledgeBase, *concepts: str, nested: bool = False) -> OpenRecogniser:
-    tagger: Any = Tagger(*concepts) if concepts else None
-    return OpenRecogniser(DictionaryRecogniser(kb, nested=nested), tagger)
+    reader: Any = Reader(*concepts) if concepts else None
+    return OpenRecogniser(DictionaryRecogniser(kb, nested=nested), reader)
 
 
 def texts(recognise: OpenRecogniser, text: str) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from biolink import Document, KnowledgeBase, Mention
 from biolink.errors import ModelError
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import (
     TYPES,
     Tagger,
@@ -105,17 +106,17 @@ def test_pieces_know_spelling_and_dictionary(kb: KnowledgeBase, tokenizer: Any) 
 def test_windows_cover_a_long_text(kb: KnowledgeBase, tokenizer: Any, model: Any) -> None:
     torch.manual_seed(1)
     tagger = Tagger(model, shared=1).eval()
-    dictionary = [DictionaryRecogniser(kb)]
-    short = pieces_of(Document("1", "fever with aspirin"), tokenizer, dictionary)
-    long = pieces_of(Document("2", "fever with cold heat " * 200), tokenizer, dictionary)
-    together = tagger.log_probs([short, long, short])
+    reader = SharedReader(tagger, tokenizer, [DictionaryRecogniser(kb)])
+    short, long = "fever with aspirin", "fever with cold heat " * 200
+    together = reader.label_log_probs([short, long, short])
     assert [len(p) for p in together] == [3, 800, 3]
     # A batch gives the results of single calls, and every piece has a label.
-    assert np.allclose(together[0], tagger.log_probs([short])[0], atol=1e-5)
+    again = SharedReader(tagger, tokenizer, [DictionaryRecogniser(kb)])
+    assert np.allclose(together[0], again.label_log_probs([short])[0], atol=1e-5)
     assert np.allclose(np.exp(together[1]).sum(1), 1, atol=1e-4)
     begins = window_begins(800)
     assert begins[0] == 0 and all(b - a < 384 for a, b in itertools.pairwise(begins))
-    assert tagger.recognise([Document("3", "")], tokenizer, dictionary)[0].mentions == ()
+    assert reader.recognise([Document("3", "")])[0].mentions == ()
 
 
 def test_only_its_own_layers_are_stored(
@@ -125,8 +126,13 @@ def test_only_its_own_layers_are_stored(
     tagger.save(tmp_path / "t.safetensors")
     again = Tagger.load(tmp_path / "t.safetensors", model)
     assert not any("layers.0" in name or "embed_tokens" in name for name in again.own_state())
-    pieces = [pieces_of(Document("1", "fever and cold"), tokenizer, [DictionaryRecogniser(kb)])]
-    assert np.allclose(tagger.log_probs(pieces)[0], again.log_probs(pieces)[0], atol=2e-2)
+    before, after = (
+        SharedReader(t, tokenizer, [DictionaryRecogniser(kb)]).label_log_probs(["fever and cold"])[
+            0
+        ]
+        for t in (tagger, again)
+    )
+    assert np.allclose(before, after, atol=2e-2)
     with pytest.raises(ModelError, match="not a recogniser of this model"):
         Tagger.load(tmp_path / "t.safetensors", bart(len(tokenizer), d_model=16))
     (tmp_path / "t.safetensors").write_bytes(b"x")
@@ -134,17 +140,9 @@ def test_only_its_own_layers_are_stored(
         Tagger.load(tmp_path / "t.safetensors", model)
 
 
-def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase, tokenizer: Any, model: Any) -> None:
-    tagger = Tagger(model).eval()
-    # This head gives the labels of the dictionary.
-    with torch.no_grad():
-        tagger.covered.weight.zero_()
-        tagger.head.weight.zero_()
-        tagger.head.bias.zero_()
-    tagger.log_probs = lambda texts: [  # type: ignore[method-assign, assignment]
-        np.eye(len(LABELS))[p.covered[:, 0]] for p in texts
-    ]
-    whole = TrainedRecogniser(tagger, tokenizer, DictionaryRecogniser(kb), kb)
+def test_a_part_of_the_base_keeps_its_types(kb: KnowledgeBase) -> None:
+    reader: Any = _Fixed(("aspirin", "Chemical"), ("fever", "Disease"))
+    whole = TrainedRecogniser(reader, DictionaryRecogniser(kb), kb)
     document = Document("1", "aspirin against fever")
     assert [m.type for m in whole(document).mentions] == ["Chemical", "Disease"]
     part = whole.with_kb(kb.subset(types={"Disease"}))
@@ -161,17 +159,17 @@ def test_each_dictionary_has_a_column(kb: KnowledgeBase, tokenizer: Any, model: 
     def silent(document: Document) -> Document:
         return document.with_mentions(())
 
-    document = Document("1", "fever with aspirin")
-    texts = [
-        pieces_of(document, tokenizer, dictionaries)
-        for dictionaries in ([names], [names, silent], [silent, names], [silent], [])
-    ]
-    assert [p.covered.shape[1] for p in texts] == [1, 2, 2, 1, 0]
-    one, *others, alone, none = tagger.log_probs(texts)
+    def scores(*dictionaries: Any) -> np.ndarray:
+        return SharedReader(tagger, tokenizer, dictionaries).label_log_probs(
+            ["fever with aspirin"]
+        )[0]
+
+    one, *others = scores(names), scores(names, silent), scores(silent, names)
+    alone, none = scores(silent), scores()
     assert all(np.allclose(one, other, atol=1e-5) for other in others)
     assert np.allclose(alone, none, atol=1e-5) and not np.allclose(one, none, atol=1e-3)
     # With two dictionaries that say the same, the classifier sees more than with one.
-    twice = tagger.log_probs([pieces_of(document, tokenizer, [names, names])])[0]
+    twice = scores(names, names)
     assert not np.allclose(one, twice, atol=1e-3)
 
 
@@ -183,24 +181,24 @@ def test_concepts_have_a_head_of_their_own(
     types = (*TYPES, "Gene")
     tagger = Tagger(model, 1, types, concepts=True).eval()
     document = Document("1", "fever with aspirin " * 200)
-    pieces = pieces_of(document, tokenizer, (), types)
-    (scores,) = tagger.log_probs([pieces])
-    assert scores.shape == (len(pieces.ids), 7 + 3)
-    assert np.allclose(np.exp(scores[:, :7]).sum(1), 1, atol=1e-4)
-    assert np.allclose(np.exp(scores[:, 7:]).sum(1), 1, atol=1e-4)
+    reader = SharedReader(tagger, tokenizer)
+    for kinds, labels in (("types", 7), ("concepts", 3)):
+        (scores,) = reader.label_log_probs([document.text], kinds)  # type: ignore[arg-type]
+        assert scores.shape == (len(pieces_of(document, tokenizer, ()).ids), labels)
+        assert np.allclose(np.exp(scores).sum(1), 1, atol=1e-4)
     tagger.save(tmp_path / "t.safetensors")
     again = Tagger.load(tmp_path / "t.safetensors", model)
     assert again.types == types and again.concept_head is not None
-    (found,) = again.concepts([document], tokenizer)
+    (found,) = SharedReader(again, tokenizer).concepts([document])
     assert found.mentions and {m.type for m in found.mentions} == {""}
     assert all(document.text[m.start : m.end] == m.text for m in found.mentions)
     assert all(0 < m.probability <= 1 for m in found.mentions if m.probability is not None)
     with pytest.raises(ModelError, match="was not trained to find concepts"):
-        Tagger(model, 1).concepts([document], tokenizer)
+        SharedReader(Tagger(model, 1), tokenizer).concepts([document])
 
 
 class _Fixed:
-    """A tagger that finds given spans."""
+    """A reader that finds given spans where they are."""
 
     def __init__(self, *spans: tuple[str, str]) -> None:
         self.spans = spans
@@ -210,6 +208,7 @@ class _Fixed:
             d.with_mentions(
                 Mention(d.text.index(t), d.text.index(t) + len(t), t, kind, probability=0.9)
                 for t, kind in self.spans
+                if t in d.text
             )
             for d in documents
         ]
@@ -217,21 +216,21 @@ class _Fixed:
 
 def test_only_wanted_types_are_kept_and_variants_keep_their_signs(kb: KnowledgeBase) -> None:
     document = Document("1", "the -509C>T variant with fever, HEK- cells")
-    tagger: Any = _Fixed(("-509C>T", "Variant"), ("fever,", "Disease"), ("HEK-", "CellLine"))
+    reader: Any = _Fixed(("-509C>T", "Variant"), ("fever,", "Disease"), ("HEK-", "CellLine"))
     dictionary = DictionaryRecogniser(kb)
-    every = TrainedRecogniser(tagger, None, dictionary, kb)
+    every = TrainedRecogniser(reader, dictionary, kb)
     assert [m.text for m in every(document).mentions] == ["-509C>T", "fever", "HEK"]
-    some = TrainedRecogniser(tagger, None, dictionary, kb, types=["SequenceVariant", "cell line"])
+    some = TrainedRecogniser(reader, dictionary, kb, types=["SequenceVariant", "cell line"])
     assert [m.text for m in some(document).mentions] == ["-509C>T", "HEK"]
     assert [m.text for m in some.with_kb(kb)(document).mentions] == ["-509C>T", "HEK"]
 
 
 def test_a_further_base_says_what_belongs_to_a_name(kb: KnowledgeBase) -> None:
     document = Document("1", "of IL-6 cells")
-    tagger: Any = _Fixed(("IL", "Gene"))
+    reader: Any = _Fixed(("IL", "Gene"))
     genes = KnowledgeBase.from_concepts([Concept("3569", "IL-6", types=("Gene",))])
     further = [DictionaryRecogniser(genes)]
-    recogniser = TrainedRecogniser(tagger, None, DictionaryRecogniser(kb), kb, further)
+    recogniser = TrainedRecogniser(reader, DictionaryRecogniser(kb), kb, further)
     assert [m.text for m in recogniser(document).mentions] == ["IL-6"]
 
 

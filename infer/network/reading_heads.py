@@ -1,0 +1,121 @@
+"""What linking reads from the encoder of a recogniser, so that a text is encoded only once.
+
+A recogniser's encoder reads a whole text without knowing which mention will be linked. Two linear
+layers turn its states into what a linker needs: the vector of a mention in its context, and the
+states that the decoder attends to. A third layer tells the decoder which mention is meant.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["AROUND", "ReadingHeads", "around", "span_means"]
+
+#: The number of word pieces around a mention that the decoder attends to.
+AROUND = 87
+
+
+class ReadingHeads(nn.Module):
+    """The layers between the encoder of a recogniser and a linking model.
+
+    Parameters
+    ----------
+    width
+        The number of dimensions of the states of both.
+
+    Attributes
+    ----------
+    span
+        Maps the mean of a mention's states to the vectors of names.
+    states
+        Maps states to those that the decoder attends to.
+    mention
+        Maps the mean of a mention's states to one more state that the decoder attends to.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.span, self.states, self.mention = (nn.Linear(width, width) for _ in range(3))
+        for layer, scale in ((self.span, 1.0), (self.states, 1.0), (self.mention, 0.5)):
+            nn.init.eye_(layer.weight)
+            layer.weight.data *= scale
+            nn.init.zeros_(layer.bias)
+
+    def vectors(self, means: Tensor) -> Tensor:
+        """The vectors in context, of unit length, of mentions with these means: [mentions, d]."""
+        vectors: Tensor = nn.functional.normalize(self.span(means).float(), dim=1)
+        return vectors
+
+    def memory(self, means: Tensor, states: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """What the decoder attends to.
+
+        Parameters
+        ----------
+        means
+            [mentions, d]: the mean of each mention's states.
+        states
+            [mentions, pieces, d]: the states around each mention.
+        real
+            bool [mentions, pieces]: which of them are not padding.
+
+        Returns
+        -------
+        States [mentions, 1 + pieces, d], of which the first stands for the mention, and their
+        attention mask.
+        """
+        joined = torch.cat([self.mention(means)[:, None], self.states(states)], 1)
+        first = real.new_ones(len(real), 1)
+        return joined, torch.cat([first, real], 1).long()
+
+
+def span_means(states: Tensor, rows: Tensor, spans: Tensor) -> Tensor:
+    """The mean of the states over each span.
+
+    Parameters
+    ----------
+    states
+        [texts, pieces, d].
+    rows
+        [spans]: the text of each span.
+    spans
+        [spans, 2]: the first piece and the piece after the last.
+
+    Returns
+    -------
+    Means [spans, d].
+
+    Examples
+    --------
+    >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
+    >>> span_means(states, torch.tensor([0, 0]), torch.tensor([[0, 2], [2, 3]])).tolist()
+    [[2.0], [9.0]]
+    """
+    sizes = spans[:, 1] - spans[:, 0]
+    owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), sizes)
+    begins = torch.repeat_interleave(sizes.cumsum(0) - sizes - spans[:, 0], sizes)
+    places = torch.arange(len(owner), device=rows.device) - begins
+    chosen = states[rows[owner], places].float()
+    sums = chosen.new_zeros(len(rows), states.shape[2]).index_add(0, owner, chosen)
+    return sums / sizes[:, None]
+
+
+def around(states: Tensor, rows: Tensor, lengths: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
+    """The states around each span: :data:`AROUND` of them, or all of a shorter text.
+
+    Parameters
+    ----------
+    states, rows, spans
+        See :func:`span_means`.
+    lengths
+        [spans]: the number of pieces of each span's text.
+
+    Returns
+    -------
+    States [spans, AROUND, d], and bool [spans, AROUND]: which of them are not padding.
+    """
+    begins = (spans.sum(1) // 2 - AROUND // 2).clamp(min=0)
+    begins = torch.minimum(begins, (lengths - AROUND).clamp(min=0))
+    places = begins[:, None] + torch.arange(AROUND, device=rows.device)
+    real = places < lengths[:, None]
+    return states[rows[:, None], places.clamp(max=states.shape[1] - 1)], real

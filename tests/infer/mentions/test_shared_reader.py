@@ -1,0 +1,133 @@
+"""One reading of a text: states for linking, spans and windows, and what is kept."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from biolink import Document, KnowledgeBase
+from biolink.errors import ModelError
+from biolink.infer.mentions.recognise import DictionaryRecogniser
+from biolink.infer.mentions.shared_reader import SharedReader
+from biolink.infer.mentions.tagger import WINDOW, Tagger
+from biolink.infer.network.reading_heads import AROUND, around, span_means
+from tests.tiny_models import bart, wordpiece
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return wordpiece(tmp_path_factory.mktemp("reader"))
+
+
+@pytest.fixture(scope="module")
+def tagger(tokenizer: Any) -> Tagger:
+    torch.manual_seed(4)
+    model = bart(len(tokenizer), max_position_embeddings=512, init_std=0.2)
+    tagger = Tagger(model, 1, reads=True).eval()
+    assert tagger.reading is not None
+    torch.nn.init.normal_(tagger.reading.span.weight, std=0.3)
+    return tagger
+
+
+@torch.inference_mode()
+def test_a_mention_is_the_mean_of_its_states_and_reads_those_around_it(
+    kb: KnowledgeBase, tagger: Tagger, tokenizer: Any
+) -> None:
+    reader = SharedReader(tagger, tokenizer, [DictionaryRecogniser(kb)])
+    text = "cold heat fever " * 60
+    start = text.index("fever", 400)
+    states, mask, vectors = reader.read([text, text], [(start, start + 5), (0, 9)])
+    assert states.shape == (2, 1 + AROUND, 32) and mask.sum(1).tolist() == [1 + AROUND] * 2
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    # The same by hand.
+    (reading,) = reader._read([text])
+    (window,) = reading.windows
+    piece = int(np.flatnonzero(reading.pieces.offsets[:, 0] == start)[0]) + 1
+    assert tagger.reading is not None
+    by_hand = tagger.reading.vectors(window[None, piece])[0].detach().numpy()
+    assert np.allclose(vectors[0], by_hand, atol=1e-5)
+    two = tagger.reading.vectors(window[1:3].mean(0)[None])[0].detach().numpy()
+    assert np.allclose(vectors[1], two, atol=1e-5)
+    near = tagger.reading.states(window[piece - AROUND // 2 : piece + AROUND // 2 + 1])
+    assert torch.allclose(states[0, 1:], near, atol=1e-5)
+
+
+def test_a_mention_in_a_long_text_is_read_where_it_is_far_from_the_border(
+    tagger: Tagger, tokenizer: Any
+) -> None:
+    reader = SharedReader(tagger, tokenizer)
+    text = "fever with cold heat " * 200
+    (reading,) = reader._read([text])
+    for first in range(0, 800, 7):
+        start, end = reading.pieces.offsets[first].tolist()
+        number, begin, after = reading.place(start, end)
+        assert reading.begins[number] + begin - 1 == first and after == begin + 1
+        assert 1 <= begin < after <= len(reading.windows[number]) - 1
+    # A mention that is longer than a window is read as far as the window goes.
+    number, begin, after = reading.place(0, len(text))
+    assert 1 <= begin < after <= WINDOW + 2
+    assert np.isfinite(reader.read([text], [(0, len(text))])[2]).all()
+
+
+@pytest.mark.parametrize(("text", "span"), [("", (0, 0)), ("   ", (0, 2)), ("fever  ", (5, 7))])
+def test_a_span_without_word_pieces_is_read(
+    tagger: Tagger, tokenizer: Any, text: str, span: tuple[int, int]
+) -> None:
+    _, mask, vectors = SharedReader(tagger, tokenizer).read([text], [span])
+    assert mask.any() and np.isfinite(vectors).all()
+
+
+def test_a_text_is_encoded_once_and_pickles_hold_no_states(
+    tagger: Tagger, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SharedReader(tagger, tokenizer)
+    document = Document("1", "fever with aspirin")
+    counted: list[int] = []
+    states = tagger.states
+    monkeypatch.setattr(tagger, "states", lambda *a: counted.append(len(a[0])) or states(*a))
+    reader.recognise([document, document])
+    found = reader.read([document.text], [(0, 5)])
+    assert counted == [1]
+    monkeypatch.undo()
+    again = pickle.loads(pickle.dumps(reader))
+    assert not again._kept
+    assert np.allclose(again.read([document.text], [(0, 5)])[2], found[2], atol=1e-6)
+
+
+def test_kept_states_have_a_limit(
+    tagger: Tagger, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biolink.infer.mentions.shared_reader._KEPT", 5000)
+    reader = SharedReader(tagger, tokenizer)
+    texts = [f"fever {'cold ' * i}" for i in range(8)]
+    together = reader.label_log_probs(texts)
+    assert 0 < sum(reading.size for reading in reader._kept.values()) <= 5000
+    alone = [SharedReader(tagger, tokenizer).label_log_probs([text])[0] for text in texts]
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(together, alone, strict=True))
+
+
+def test_heads_are_stored_and_a_classifier_without_them_reads_nothing(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    model = bart(len(tokenizer), max_position_embeddings=512)
+    Tagger(model, 1, reads=True).save(tmp_path / "t.safetensors")
+    assert SharedReader(Tagger.load(tmp_path / "t.safetensors", model), tokenizer).reads_for_linking
+    plain = SharedReader(Tagger(model, 1).eval(), tokenizer)
+    assert not plain.reads_for_linking
+    with pytest.raises(ModelError, match="not trained to read for linking"):
+        plain.read(["fever"], [(0, 5)])
+
+
+def test_states_around_a_span_end_with_the_text() -> None:
+    states = torch.arange(2 * (AROUND + 10), dtype=torch.float32).view(2, -1, 1)
+    spans = torch.tensor([[0, 2], [AROUND + 8, AROUND + 9]])
+    near, real = around(states, torch.tensor([0, 1]), torch.tensor([20, AROUND + 10]), spans)
+    assert real.sum(1).tolist() == [20, AROUND]
+    assert near[0, :20, 0].tolist() == list(range(20))
+    assert near[1, -1, 0] == states[1, -1, 0]
+    assert span_means(states, torch.tensor([1]), torch.tensor([[0, 3]]))[0, 0] == states[1, 1, 0]
