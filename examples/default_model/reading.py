@@ -34,7 +34,6 @@ from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.mentions.word_pieces import pieces_of
 from biolink.infer.network.model import LinkingModel, load_model
-from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, WEIGHTS
 from biolink.kb.model_folder import seal_model, settings_of, write_settings
 from biolink.kb.model_loading import tensors_of
