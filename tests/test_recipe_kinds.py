@@ -14,6 +14,13 @@ sys.path.append(str(Path(__file__).parents[1] / "examples" / "default_model"))
 
 import build_kinds
 import corpora
+import fit_kinds
+import numpy as np
+import species_words
+
+from biolink.infer.linkers.name_linker import NameLinker
+from biolink.infer.names.candidates import FEATURES, NIL_FEATURES
+from biolink.infer.names.ranker import NameRanker
 
 
 def test_every_tenth_document_is_held_out() -> None:
@@ -78,3 +85,27 @@ def test_documents_teach_names_and_concepts() -> None:
     names = {concept.id: concept.names for concept in build_kinds.taught(kb, [document])}
     # "mouse" is a name of another concept, and the short form occurs only once.
     assert names == {"9606": ("Homo sapiens", "patients"), "10090": ("mouse",), "7": ("virus",)}
+
+
+def test_names_are_counted_by_document() -> None:
+    kb = KnowledgeBase.from_concepts(
+        [Concept("5609", "MAP2K7", types=("Gene",)), Concept("5604", "MAP2K1", types=("Gene",))]
+    )
+    linker = NameLinker(kb, NameRanker(np.zeros(len(FEATURES)), np.zeros(len(NIL_FEATURES))))
+    text = "JNKK2, JNKK2, MEK."
+    mentions = [
+        Mention(start, end, text[start:end], "Gene", concept_ids=("5609",))
+        for start, end in ((0, 5), (7, 12), (14, 17))
+    ]
+    documents = [Document(name, text, mentions=tuple(mentions)) for name in "ab"]
+    # Annotators link MEK to MAP2K7, but it is MAP2K1.
+    counts = fit_kinds.memory_of(documents, linker).counts
+    assert counts == {"jnkk2": {"5609": 2}, "mek": {"5604": 2}}
+
+
+def test_words_that_name_species() -> None:
+    kb = KnowledgeBase.from_concepts([Concept("9031", "Gallus gallus", ("chicken", "bantam"))])
+    words = species_words.species_words(kb, [])
+    assert (words["porcine"], words["flies"], words["guinea pigs"]) == ("9823", "7227", "10141")
+    # Of the fly, bantam is a microRNA.
+    assert words["g gallus"] == words["chicken"] == "9031" and "bantam" not in words

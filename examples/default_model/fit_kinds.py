@@ -21,7 +21,7 @@ import torch
 from build_kinds import BASES, TAXA, species
 from corpora import without
 from corpora_of_kinds import corpora_of
-from species_words import cell_words, species_words
+from species_words import cell_words, species_words, strain_words
 
 from biolink.documents import Document
 from biolink.finetune.fit import likeliest_weights
@@ -40,6 +40,11 @@ _L2_WORDS, _L2 = 0.5, 1e-4
 _LEAST = 0.05
 #: The number of parts in which documents are held out when the weights of words are fitted.
 _PARTS = 5
+#: The least nats by which the species directly beside a mention counts.
+_DECISIVE = 6.0
+#: Names that annotators link to a gene that has them as a synonym, though authors rarely mean it:
+#: MEK is MAP2K1 or MAP2K2, not MAP2K7. Name and gene -> the gene that is meant.
+_MEANT = {("mek", "5609"): "5604"}
 #: Mentions with more ids than this teach no name.
 _MOST_IDS = 3
 
@@ -55,15 +60,18 @@ class Example:
 
 
 def memory_of(documents: Iterable[Document], linker: NameLinker) -> Memory:
-    """Count how often documents link each mention, and its long form, to each concept."""
+    """Count how many documents link each mention, or its long form, to each concept."""
     counts: dict[str, Counter[str]] = {}
     for document in documents:
+        linked: set[tuple[str, str]] = set()
         for mention in linker.mentions(document).values():
             resolved = map(linker.kb.resolve, mention.concept_ids)
             ids = list(dict.fromkeys(i for i in resolved if i is not None))
             if 0 < len(ids) <= _MOST_IDS:
-                for text in {mention.text, mention.long_form or mention.text}:
-                    counts.setdefault(key_of(text), Counter()).update(ids)
+                for key in map(key_of, {mention.text, mention.long_form or mention.text}):
+                    linked.update((key, _MEANT.get((key, i), i)) for i in ids)
+        for key, concept_id in sorted(linked):
+            counts.setdefault(key, Counter())[concept_id] += 1
     return Memory(counts)
 
 
@@ -147,14 +155,22 @@ def examples(
 
 
 def fitted(chosen: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights of candidates and of NIL."""
-    return likeliest_weights(
+    """Return the weights of candidates and of NIL.
+
+    A species that is named directly beside a mention decides, whatever else speaks against it.
+    """
+    weights, nil_weights = likeliest_weights(
         [example.candidates.features for example in chosen],
         [example.right for example in chosen],
         np.stack([example.candidates.nil for example in chosen]),
         np.ones(len(chosen)),
         l2=_L2,
     )
+    against, foreign = FEATURES.index("taxon_against"), NIL_FEATURES.index("foreign_direct")
+    if any(example.candidates.features[:, against].any() for example in chosen):
+        weights[against] = min(weights[against], -_DECISIVE)
+        nil_weights[foreign] = max(nil_weights[foreign], _DECISIVE)
+    return weights, nil_weights
 
 
 def hit(example: Example, weights: np.ndarray) -> bool:
@@ -215,6 +231,8 @@ def fit(data: Path, name: str, taught: KnowledgeBase) -> NameRanker:
             for part in range(_PARTS)
         ]
         ranker = replace(ranker, words=word_weights(every, taxa))
+    if kind == "CellLine":
+        ranker = replace(ranker, strains=strain_words())
     memory = memory_of(every, NameLinker(kb, ranker))
     ranker = replace(ranker, memory=memory)
     view = NameLinker(kb, ranker).view

@@ -20,13 +20,14 @@ from biolink.infer.linkers.inputs import (
 )
 from biolink.infer.linkers.mention_linker import Linker, LinkerOptions, Recogniser
 from biolink.infer.linkers.piping import Piping
+from biolink.infer.mentions.abbreviations import Finder, expand_document, finder
 from biolink.infer.network.model import LinkingModel
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need
 from biolink.kb.bases import KnowledgeBases, takes
 from biolink.kb.types import KINDS, kind_of, type_name
 
-__all__ = ["NOT_LINKED", "KindsLinker", "Part"]
+__all__ = ["NOT_LINKED", "FurtherPart", "KindsLinker", "Part"]
 
 #: Why a mention of a kind that is not linked, such as a variant, has no link.
 NOT_LINKED = "this kind of entity is not linked"
@@ -48,6 +49,13 @@ class Part(Protocol):
 
     def prepare(self) -> None:
         """Build or open what linking needs."""
+
+
+class FurtherPart(Part, Protocol):
+    """What :class:`KindsLinker` needs of the linkers of further kinds."""
+
+    def knows(self, text: str) -> bool:
+        """Whether a concept has a name like the text."""
 
 
 class KindsLinker(Piping):
@@ -92,7 +100,7 @@ class KindsLinker(Piping):
     def __init__(
         self,
         main: Linker,
-        others: Sequence[Part],
+        others: Sequence[FurtherPart],
         recogniser: Recogniser | None = None,
         kinds: Collection[str] | None = None,
     ) -> None:
@@ -192,12 +200,19 @@ class KindsLinker(Piping):
     ) -> list[Document]:
         """Link the mentions that the documents have; see :meth:`Linker.link_documents`."""
         given = list(each_document(documents, "link_documents"))
+        find = finder(self.options.abbreviations)
+        expanded = [
+            _with_kinds_of_long_forms(document, find, self.others, self.bases)
+            if find is not None and number in recognised
+            else document
+            for number, document in enumerate(given)
+        ]
         done = [
             document.with_mentions(
                 replace(mention, type="") if self._says_no_kind(mention) else mention
                 for mention in document.mentions
             )
-            for document in given
+            for document in expanded
         ]
         wanted = [part for part in self.others if self._wants(part)]
         untyped = [[not mention.type for mention in document.mentions] for document in done]
@@ -231,6 +246,36 @@ class KindsLinker(Piping):
             return self._wants(self.main)
         wanted = self.kinds is None or type_name(mention.type) in self.kinds
         return wanted and takes(self.main.kb, mention.type)
+
+
+def _with_kinds_of_long_forms(
+    document: Document, find: Finder, parts: Sequence[FurtherPart], bases: KnowledgeBases
+) -> Document:
+    """A document whose mentions a recogniser found, with the kinds of their long forms.
+
+    It takes ``BPA`` for the name of a gene, but ``Bisphenol A`` is none.
+    """
+    longs = (mention.long_form for mention in expand_document(document, find).mentions)
+    return document.with_mentions(
+        mention
+        if long is None
+        else replace(mention, type=_kind_of_long_form(long, mention.type, parts, bases))
+        for mention, long in zip(document.mentions, longs, strict=True)
+    )
+
+
+def _kind_of_long_form(
+    long_form: str, kind: str, parts: Sequence[FurtherPart], bases: KnowledgeBases
+) -> str:
+    """The type of a mention with a long form: another one if only another base has that."""
+    part = next((p for p in parts if type_name(kind) in _kinds_of(p)), None)
+    if part is None or part.knows(long_form):
+        return kind
+    for kb in bases.bases:
+        name_id = kb.name_id(long_form)
+        if name_id is not None and kb is not part.kb:
+            return kb.types_at(kb.owners(name_id)[0])[0]
+    return kind
 
 
 def _kinds_of(part: Part) -> set[str]:

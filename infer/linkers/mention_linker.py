@@ -23,6 +23,7 @@ from biolink.infer.linkers.inputs import (
 )
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.nesting import outer_first
 from biolink.infer.mentions.open_recogniser import OpenRecogniser
 from biolink.infer.mentions.recognise import DictionaryRecogniser, TrainedRecogniser
 from biolink.infer.mentions.rewording import reworded
@@ -364,7 +365,7 @@ def _distinct(
         documents = [expand_document(document, find) for document in documents]
     tasks: dict[Task, int] = {}
     task_numbers = [
-        [tasks.setdefault(task, len(tasks)) for task in linker.tasks(document)]
+        [tasks.setdefault(task, len(tasks)) for task in outer_first(document, linker.tasks)]
         for document in documents
     ]
     return documents, list(tasks), task_numbers

@@ -16,10 +16,11 @@ from biolink.infer.decide.outcome import LinkMaker, outcome
 from biolink.infer.decide.written import policy_of
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import expand_document, finder
+from biolink.infer.mentions.nesting import nested
 from biolink.infer.mentions.spans import names_something
-from biolink.infer.names.candidates import MentionCandidates, Reading
+from biolink.infer.names.candidates import FEATURES, OF_PLACES, MentionCandidates, Reading
 from biolink.infer.names.ranker import NameRanker
-from biolink.infer.names.taxa import named_taxa
+from biolink.infer.names.taxa import cells_in, named_taxa
 from biolink.infer.names.view import Memory, NameView
 from biolink.infer.rank.candidates import RankedConcept
 from biolink.kb import KnowledgeBase
@@ -38,13 +39,24 @@ _REASONS = {
     "title": "its species is named in the title",
     "frequent": "its species is named most often in the text",
     "share": "its species is named in the text",
-    "cell_sentence": "cells of its species are named in the sentence",
-    "cell_before": "cells of its species are the last that are named before it",
-    "cells": "the text names cells of its species",
-    "unsaid": "the text names no species",
+    "cell_sentence": "cells or a strain of its species are named in the sentence",
+    "cell_before": "cells or a strain of its species are the last that are named before it",
+    "cells": "the text names cells or a strain of its species",
+    "unsaid": "the text does not say whose gene it is",
     "": "the text names its species nowhere",
 }
 
+#: The words with which a link says that something else decided, and the features that are meant.
+_OTHER_REASONS = {
+    "the words of the text speak for its species": ("taxon_words",),
+    "the text writes genes like those of its species": (
+        *("taxon_fit", "taxon_written", "taxon_style", "taxon_letter"),
+    ),
+}
+_BY_NAME = "it is likelier to have this name than a gene of another species"
+_ONLY = "no other species has a gene with such a name"
+#: Why a mention of a cell line that is (a part of) the name of a strain has no link.
+_STRAIN = "a strain of animals, not a cell line"
 
 #: The digits of scores after the point.
 _DIGITS = 9
@@ -158,6 +170,10 @@ class NameLinker(Piping):
         self._check_recognise(recognise)
         return self.link_documents(documents)
 
+    def knows(self, text: str) -> bool:
+        """Whether a concept has a name like the text, or like a part of it."""
+        return bool(self.view.reached(text))
+
     def prepare(self) -> None:
         """Read the columns that linking needs into memory."""
         self.view.prepare()
@@ -232,11 +248,22 @@ class NameLinker(Piping):
             return document
         policy = self.nil or (Likelier() if recognised else NoNil())
         make = LinkMaker(self.kb)
-        found = self.candidates(document, list(mine.values()))
-        linked = {
-            number: self._outcome(mention, candidates, policy, make)
-            for (number, mention), candidates in zip(mine.items(), found, strict=True)
-        }
+        inner = nested(document.mentions)
+        outer = document
+        if inner:
+            every = enumerate(document.mentions)
+            outer = document.with_mentions(m for number, m in every if number not in inner)
+        strains = list(cells_in(document.text, self.ranker.strains))
+        linked: dict[int, Mention] = {}
+        for seen, numbers in ((outer, mine.keys() - inner), (document, mine.keys() & inner)):
+            chosen = [mine[number] for number in sorted(numbers)]
+            found = self.candidates(seen, chosen) if chosen else []
+            for number, mention, candidates in zip(sorted(numbers), chosen, found, strict=True):
+                linked[number] = (
+                    replace(mention, links=(), nil_reason=_STRAIN)
+                    if any(s.start < mention.end and mention.start < s.end for s in strains)
+                    else self._outcome(mention, candidates, policy, make)
+                )
         return document.with_mentions(
             linked.get(number, mention) for number, mention in enumerate(document.mentions)
         )
@@ -251,15 +278,36 @@ class NameLinker(Piping):
         if not self.taxa or not mention.links:
             return mention
         place_of = dict(zip(map(int, found.rows), found.places, strict=True))
+        reasons = [self._decisive(found, ranked)]
+        reasons += [_REASONS[place_of[concept.row]] for concept in ranked[1:]]
+        taxa = [self.view.taxa[concept.row] for concept in ranked]
         links = (
-            replace(link, reason=self._reason(concept.row, place_of[concept.row]))
-            for link, concept in zip(mention.links, ranked, strict=False)
+            replace(link, reason=f"taxon {taxon}: {reason}" if taxon else "")
+            for link, taxon, reason in zip(mention.links, taxa, reasons, strict=False)
         )
         return replace(mention, links=tuple(links))
 
-    def _reason(self, row: int, place: str) -> str:
-        taxon = self.view.taxa[row]
-        return f"taxon {taxon}: {_REASONS[place]}" if taxon else ""
+    def _decisive(self, found: MentionCandidates, ranked: Sequence[RankedConcept]) -> str:
+        """Why the best concept is of its species: what makes most of its lead over others."""
+        number = {int(row): i for i, row in enumerate(found.rows)}
+        best, taxa = ranked[0].row, self.view.taxa
+        place = found.places[number[best]]
+        if place == "unsaid":
+            return _REASONS[place]
+        rival = next((c.row for c in ranked if taxa[c.row] not in ("", taxa[best])), None)
+        if rival is None:
+            return _REASONS[place] if place else _ONLY
+        lead = found.features[number[best]] - found.features[number[rival]]
+        if lead[FEATURES.index("taxon_against")] < 0:
+            return _REASONS[place]
+        shares = dict(zip(FEATURES, lead * self.ranker.weights, strict=True))
+        groups = {_REASONS[place]: OF_PLACES} if place else {}
+        groups |= _OTHER_REASONS
+        by_group = {
+            reason: sum(shares.pop(name) for name in names) for reason, names in groups.items()
+        }
+        by_group[_BY_NAME] = sum(shares.values())
+        return max(by_group, key=lambda reason: by_group[reason])
 
     def ranked(self, found: MentionCandidates, preferred: bool = False) -> list[RankedConcept]:
         """The candidates of a mention with their probabilities, best first.

@@ -14,7 +14,7 @@ from biolink.documents import Document, Mention
 from biolink.infer.mentions.spans import HYPHENS
 from biolink.kb.names import fold
 
-__all__ = ["Names", "with_codes"]
+__all__ = ["Names", "is_fragment", "with_codes"]
 
 _BEHIND = re.compile(rf"[{HYPHENS}]([^\W_]+)")
 _BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
@@ -24,6 +24,8 @@ _LONGEST_CODE = 5
 _MOST_PARTS = 8
 _GREEK = frozenset(map(fold, "αβγδεζηθικλμνξοπρστυφχψω"))
 _NUMBER = re.compile(r"\d+[^\W\d_]?")
+_ROMAN = re.compile(r"[IVX]+")
+_AFTER_GREEK = re.compile(r"(?<=[a-z]{2})[a-z]?\d*\Z")
 # A short form that is a single word.
 _SHORT_FORM = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
@@ -108,6 +110,38 @@ def _ends(text: str, mention: Mention) -> dict[int, str]:
         end = match.end()
         ends[end] = match.group(1)
     return ends
+
+
+def is_fragment(text: str, start: int, end: int) -> bool:
+    """Whether a span is a Greek letter, a numeral, or only a piece of a hyphenated code.
+
+    >>> text = "SK-MEL-28 and IL-6-induced TNF-alpha, α, type II, NF-kappaB2, BCR-ABL and D-glucose"
+    >>> def fragment(piece):
+    ...     return is_fragment(text, text.index(piece), text.index(piece) + len(piece))
+    >>> [piece for piece in ("MEL", "SK", "IL", "TNF", "α", "II", "NF") if fragment(piece)]
+    ['MEL', 'SK', 'IL', 'TNF', 'α', 'II', 'NF']
+    >>> [piece for piece in ("IL-6", "BCR", "ABL", "glucose", "SK-MEL-28") if fragment(piece)]
+    []
+    """
+    written = text[start:end]
+    if fold(written).lower() in _GREEK or written.isdigit() or _ROMAN.fullmatch(written):
+        return True
+    around = []
+    while (match := _BEHIND.match(text, end)) and (_is_code(match[1]) or _is_mark(match[1])):
+        around.append(match[1])
+        end = match.end()
+    while _is_code(written) and (match := _BEFORE.search(text, 0, start)) and _is_code(match[1]):
+        around.append(match[1])
+        start = match.start()
+    # Two codes with a hyphen between them may be two names, such as BCR-ABL.
+    return any(map(_is_mark, around))
+
+
+def _is_mark(part: str) -> bool:
+    """Whether a part of a token only tells names apart: a number, a letter, ``kappaB2``."""
+    written = fold(part).lower()
+    greek = written in _GREEK or _AFTER_GREEK.sub("", written) in _GREEK
+    return len(part) == 1 or greek or _NUMBER.fullmatch(part) is not None
 
 
 def _joins(part: str, written: str) -> bool:

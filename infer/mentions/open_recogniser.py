@@ -11,6 +11,7 @@ from biolink.infer.linkers.inputs import document_of
 from biolink.infer.mentions.exact_names import is_word
 from biolink.infer.mentions.inabilities import inabilities
 from biolink.infer.mentions.loose_names import loose_names
+from biolink.infer.mentions.nesting import without_fragments
 from biolink.infer.mentions.rewording import names_a_site
 from biolink.infer.mentions.spans import segments, tidied
 from biolink.infer.mentions.stop_words import QUALIFIERS
@@ -135,7 +136,7 @@ class OpenRecogniser:
         names += self._in_other_forms(document)
         if self.dictionary.nested:
             every = {(m.start, m.end): m for m in (*concepts, *reversed(names))}
-            return [every[span] for span in sorted(every)]
+            return without_fragments(document.text, [every[span] for span in sorted(every)])
         kept = longest(names)
         taken = {at for mention in kept for at in range(mention.start, mention.end)}
         free = (c for c in concepts if taken.isdisjoint(range(c.start, c.end)))
@@ -203,7 +204,7 @@ def with_names_inside(
             around = outer.get(name.start)
             if around is not None and name.end <= around.end:
                 every.setdefault((name.start, name.end), name)
-    return [every[span] for span in sorted(every)]
+    return without_fragments(document.text, [every[span] for span in sorted(every)])
 
 
 def _trimmed(mention: Mention) -> Mention:

@@ -17,6 +17,7 @@ from biolink.infer.mentions.abbreviations import (
 from biolink.infer.mentions.binomials import with_binomials
 from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
+from biolink.infer.mentions.nesting import without_fragments
 from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words, with_names_inside
 from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.spans import balanced, is_written, segments, tidied
@@ -105,6 +106,8 @@ class DictionaryRecogniser:
                     span = (begin + start, begin + end_of_name)
                     mentions.append(Mention(*span, text[slice(*span)], type=self.type_of(name_id)))
                 position = matches[-1][3] if matches and not self.nested else position + 1
+        if self.nested:
+            mentions = without_fragments(text, mentions)
         return document.with_mentions(self._with_abbreviations(document, mentions))
 
     def names_in(self, document: Document) -> Names:

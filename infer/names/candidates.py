@@ -23,7 +23,7 @@ from biolink.infer.names.view import (
     roles_in,
 )
 
-__all__ = ["FEATURES", "NIL_FEATURES", "MentionCandidates", "Reading"]
+__all__ = ["FEATURES", "NIL_FEATURES", "OF_PLACES", "MentionCandidates", "Reading"]
 
 #: The features of a candidate, in the order of the columns.
 FEATURES = (
@@ -31,6 +31,7 @@ FEATURES = (
     "long_exact",
     "long_other",
     "written",
+    "symbol",
     "cased",
     "preferred",
     "position",
@@ -49,6 +50,8 @@ FEATURES = (
     "ortholog",
     "ortholog_near",
     *(f"taxon_{place}" for place in PLACES),
+    "taxon_against",
+    "symbol_alone",
     "taxon_words",
     "taxon_fit",
     "taxon_written",
@@ -59,16 +62,27 @@ FEATURES = (
     "taxon_letter",
     "capitals",
 )
+#: The features that say where the document names the species.
+OF_PLACES = (
+    *(f"taxon_{place}" for place in PLACES),
+    *("taxon_against", "symbol_alone", "taxon_unsaid", "taxon_other", "taxon_order"),
+)
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
 #: The features of NIL.
 NIL_FEATURES = (
     *("always", "no_exact", "no_candidate", "short", "unannotated"),
-    *("foreign_beside", "foreign_alone", "foreign_only"),
+    *("foreign_direct", "foreign_beside", "foreign_alone", "foreign_only"),
 )
+#: The number of them that are about species of which the base has no gene.
+_FOREIGN = sum(name.startswith("foreign") for name in NIL_FEATURES)
 #: The most candidates of a mention.
 _MOST = 60
 #: Spellings up to this one are near the mention.
 _NEAR = KINDS.index("letters")
+#: The columns of which one is positive for a concept with a name like the mention, or whose
+#: preferred name is that of such a concept.
+_LIKE = [_COLUMN[name] for name in (*KINDS[: KINDS.index("member")], "long_exact", "long_other")]
+_LIKE.append(_COLUMN["ortholog_near"])
 #: The place of a candidate that no spelling leads to.
 _NONE = len(KINDS)
 #: The least logarithm of a probability of a species.
@@ -278,12 +292,15 @@ class Reading:
             for name, value in values.items():
                 features[i, _COLUMN[name]] = value
         exact = any(0 in (reached.kind, reached.long_kind) for reached in found.values())
-        short, unannotated = len(mention.text) < 4, taught.within
+        nil = dict.fromkeys(NIL_FEATURES, 0.0)
+        nil["always"] = 1.0
+        nil["no_exact"], nil["no_candidate"] = float(not exact), float(not found)
+        nil["short"], nil["unannotated"] = float(len(mention.text) < 4), float(taught.within)
         return MentionCandidates(
             np.array(list(found), dtype=np.int64),
             np.array([reached.name_id for reached in found.values()], dtype=np.int64),
             features,
-            np.array([1.0, not exact, not found, short, unannotated, 0, 0, 0], dtype=np.float64),
+            np.array(list(nil.values())),
             ("",) * len(found),
         )
 
@@ -296,28 +313,34 @@ class Reading:
         features = found.features.copy()
         taxa = [self.view.taxa[int(row)] for row in found.rows]
         place_of = {"": ""}
+        like = np.any(features[:, _LIKE], axis=1)
+        direct = next((taxon for taxon, places in evidence.items() if "direct" in places), None)
         for taxon in set(taxa) - {""}:
             values, place_of[taxon] = self._by_taxon(mention, taxon, evidence)
             here = np.array([other == taxon for other in taxa])
             for name, value in values.items():
                 features[here, _COLUMN[name]] = value
+            if "taxon_alone" in values:
+                features[here, _COLUMN["symbol_alone"]] = features[here, _COLUMN["symbol"]]
+            if taxon == direct and like[here].any():
+                others = np.array([other not in ("", taxon) for other in taxa])
+                features[others, _COLUMN["taxon_against"]] = 1.0
         nil = found.nil.copy()
-        nil[-3:] = self._foreign(evidence)
+        nil[-_FOREIGN:] = self._foreign(evidence)
         places = tuple(place_of[taxon] for taxon in taxa)
         return replace(found, features=features, nil=nil, places=places)
 
     def _foreign(self, evidence: Mapping[str, Mapping[str, float]]) -> list[bool]:
-        """The last three of :data:`NIL_FEATURES`, about species of which the base has no gene.
+        """The last of :data:`NIL_FEATURES`, about species of which the base has no gene.
 
-        They say whether one is named beside the mention, whether one is the only species in its
-        sentence, and whether the document names no others.
+        They say whether one is named directly beside the mention, whether one is named near it,
+        whether one is the only species in its sentence, and whether the document names no others.
         """
         named = [taxon for taxon, places in evidence.items() if "share" in places]
         foreign = [taxon for taxon in named if taxon not in self.view.all_taxa]
-        beside, alone = (
-            any(place in evidence[t] for t in foreign) for place in ("beside", "alone")
-        )
-        return [beside, alone, bool(foreign) and len(foreign) == len(named)]
+        places = ("direct", "beside", "alone")
+        here = [any(place in evidence[t] for t in foreign) for place in places]
+        return [*here, bool(foreign) and len(foreign) == len(named)]
 
     def _by_name(
         self, mention: Mention, row: int, reached: _Reached, taught: _Taught
@@ -353,6 +376,8 @@ class Reading:
         values["names"] = math.log(view.name_counts[row])
         said = roles_in(f"{mention.text} {mention.long_form or ''}")
         values["role_missing"] = float(len(said - names.roles))
+        if self.order:
+            values["symbol"] = float(mention.text == names.written[0])
         if self.order and view.taxa[row] and any(map(str.isupper, mention.text)):
             values["capitals"] = float(_capitals(mention.text) == _capitals(names.written[0]))
         return values
@@ -361,8 +386,10 @@ class Reading:
         self, mention: Mention, taxon: str, evidence: Mapping[str, Mapping[str, float]]
     ) -> tuple[dict[str, float], str]:
         """The features of the genes of a species, and the strongest evidence for it."""
-        values = {f"taxon_{place}": strength for place, strength in evidence.get(taxon, {}).items()}
-        place = next((place for place in PLACES if f"taxon_{place}" in values), "")
+        places = dict(evidence.get(taxon, {}))
+        direct = places.pop("direct", None)
+        values = {f"taxon_{place}": strength for place, strength in places.items()}
+        place = "beside" if direct else next((p for p in PLACES if p in places), "")
         likely = self.taxa.likelihoods
         values["taxon_words"] = max(likely.get(taxon, _LEAST), _LEAST) if likely else 0.0
         fit = self.fits.get(taxon, (0.0, 0.0, 0.0))

@@ -42,6 +42,8 @@ class NameRanker:
     cells
         Names of cell lines and strains (:func:`biolink.infer.names.view.key_of`) -> their
         species; for genes.
+    strains
+        Names of strains of animals, as in ``cells``; for cell lines, which they are not.
     words
         What words say about the species of the genes of a document.
     taxa
@@ -54,6 +56,7 @@ class NameRanker:
     memory: Memory = field(default_factory=Memory)
     species: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, str] = field(default_factory=dict)
+    strains: Mapping[str, str] = field(default_factory=dict)
     words: WordWeights = field(default_factory=dict)
     taxa: Sequence[str] = ()
 
@@ -67,6 +70,7 @@ class NameRanker:
             "taxa": list(self.taxa),
             "species": dict(sorted(self.species.items())),
             "cells": _by_species(self.cells),
+            "strains": _by_species(self.strains),
             "words": {word: dict(taxa) for word, taxa in sorted(self.words.items())},
             "counts": {key: dict(ids) for key, ids in sorted(self.memory.counts.items())},
         }
@@ -93,7 +97,8 @@ class NameRanker:
                 _in_order(NIL_FEATURES, values["nil"]),
                 Memory(values["counts"]),
                 values["species"],
-                {key: taxon for taxon, keys in values["cells"].items() for key in keys.split()},
+                _by_key(values["cells"]),
+                _by_key(values["strains"]),
                 values["words"],
                 tuple(values["taxa"]),
             )
@@ -110,6 +115,11 @@ def _by_species(cells: Mapping[str, str]) -> dict[str, str]:
     for key, taxon in sorted(cells.items()):
         keys.setdefault(taxon, []).append(key)
     return {taxon: " ".join(names) for taxon, names in keys.items()}
+
+
+def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
+    """The opposite of :func:`_by_species`."""
+    return {key: taxon for taxon, several in keys.items() for key in several.split()}
 
 
 def _rounded(names: Sequence[str], weights: np.ndarray) -> dict[str, float]:

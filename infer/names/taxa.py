@@ -17,7 +17,7 @@ from functools import cached_property
 from biolink.documents import Document
 from biolink.kb.types import type_name
 
-__all__ = ["PLACES", "Named", "TaxaInText", "WordWeights", "named_taxa", "words_in"]
+__all__ = ["PLACES", "Named", "TaxaInText", "WordWeights", "cells_in", "named_taxa", "words_in"]
 
 #: Word -> taxon -> by how much the word speaks for the taxon, in nats. The entry "" has the bias.
 WordWeights = Mapping[str, Mapping[str, float]]
@@ -29,13 +29,32 @@ PLACES = (
 )
 
 _WORD = re.compile(r"[A-Za-z]+")
+#: A word that may name a species: "MEN1" and "PIG7" are genes.
+_SPECIES_WORD = re.compile(r"(?<![^\W_])[A-Za-z]+(?![^\W_])")
+#: Capitals only, with up to this many letters, are an abbreviation: "CAT", "MEN".
+_SHORT = 4
 #: The name of a cell line or strain, which may hold digits and punctuation.
 _CELL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/.\-]*")
-#: Animals that only bear human cells.
+#: Animals that mostly bear human cells.
 _HOST = re.compile(
     r"\b(?:nude|scid|athymic|immunodeficient|nod|immunocompromised|xenograft\w*)\W", re.I
 )
+#: Words for cells of another animal that such an animal bears, or where they come from.
+_BORNE = re.compile(
+    r"\b(?:xeno|engraft|graft|transplant|implant|inoculat|tumou?r|cancer|carcinoma|metasta)", re.I
+)
 _SENTENCE_END = re.compile(r"[.!?][\])\"']*\s+(?=[A-Z0-9(])|\n")
+#: What may stand between the name of a species and a mention that is a gene of this species.
+_DIRECTLY_BEFORE = re.compile(
+    r"(?:-derived|\))?[ -](?:(?:wild[- ]type|recombinant|endogenous|full-length|mutant|native|"
+    r"mature|with|had|have|lack|lacked|lacking|(?:mutant|deficient|null) (?:for|in)) )?"
+)
+_DIRECTLY_AFTER = re.compile(
+    r"(?: (?:genes?|proteins?|mRNAs?|transcripts?|expression|levels?))? (?:in|of|from) "
+    r"(?:(?:the|an?) )?"
+    r"| \((?:in |from |of )?"
+    r"|(?:\(?[+-]/[+-]\)?|[ -](?:deficient|null|mutant|knock-?out|KO)) "
+)
 #: What may stand between the name of a species and the mention beside it.
 _NEXT = re.compile(r"[^,;.]{0,12}")
 #: What may stand between a mention and the name of the species after it.
@@ -133,10 +152,12 @@ class TaxaInText:
         """Add what the names of species say; ``begin`` and ``stop`` bound the sentence."""
         if not self.named:
             return
+        if (direct := self._direct(start, end, begin, stop)) is not None:
+            found[direct] = {"direct": 1.0}
         (_, most), *others = self.counts.most_common(2)
         tied = [most] == [count for _, count in others]
         for taxon, count in self.counts.items():
-            found[taxon] = {"share": count / self.counts.total()}
+            found.setdefault(taxon, {})["share"] = count / self.counts.total()
             if count == most and not tied:
                 found[taxon]["frequent"] = 1.0
         nearest: tuple[int, str] | None = None
@@ -166,6 +187,20 @@ class TaxaInText:
                 found[nearest[1]]["alone"] = 1.0
         if last is not None:
             found[last.taxon]["before"] = _nearness(last, start)
+
+    def _direct(self, start: int, end: int, begin: int, stop: int) -> str | None:
+        """The species whose name is part of a mention, right before it, or after "in" or "of"."""
+        here = [name for name in self.named if begin <= name.start < stop]
+        for name in here:
+            if start <= name.start and name.end <= end:
+                return name.taxon
+        for name in here:
+            if name.end <= start and _DIRECTLY_BEFORE.fullmatch(self.text, name.end, start):
+                return name.taxon
+        for name in here:
+            if name.start >= end and _DIRECTLY_AFTER.fullmatch(self.text, end, name.start):
+                return name.taxon
+        return None
 
     def _add_cells(
         self, found: dict[str, dict[str, float]], start: int, begin: int, stop: int
@@ -221,31 +256,53 @@ def named_taxa(
         gene says nothing about whose gene it is. Default: None, for all.
     """
     wanted = None if taxa is None else set(taxa)
-    found: dict[tuple[int, int], str] = {}
-    previous = None
-    for match in _WORD.finditer(document.text):
-        word = match[0].lower()
-        taxon = None
-        if previous is not None and document.text[previous.end() : match.start()] in (" ", ". "):
-            taxon = words.get(f"{previous[0].lower()} {word}")
-            if taxon is not None and not _HOST.match(f"{previous[0]} "):
-                found[previous.start(), match.end()] = taxon
-                found.pop((previous.start(), previous.end()), None)
-        single = words.get(word) if taxon is None else None
-        if single is not None and not _is_host(document.text, match.start(), match.end()):
-            found[match.start(), match.end()] = single
-        previous = match
+    text = document.text
+    found = _species_words(text, words)
     for mention in document.mentions:
         if not mention.links or type_name(mention.type) != "species":
             continue
         start, end, taxon = mention.start, mention.end, mention.links[0].concept_id
+        known = wanted is None or taxon in wanted
+        # "Fruit flies" are linked to the genus, and the words say which of its species has genes.
+        whole = None if known else found.get((start, end))
         found = {span: t for span, t in found.items() if span[1] <= start or end <= span[0]}
-        if (wanted is None or taxon in wanted) and not _is_host(document.text, start, end):
-            found[start, end] = taxon
+        if known or whole is not None:
+            found[start, end] = taxon if whole is None else whole
+    # The animals that bear human cells do not count.
+    of_cells = tuple(
+        cell
+        for cell in cells_in(text, cells)
+        if not _HOST.search(text[max(0, cell.start - 6) : cell.end + 14])
+    )
     named = [Named(start, end, taxon) for (start, end), taxon in sorted(found.items())]
+    hosts = [name for name in named if _is_host(text, name.start, name.end)]
+    if hosts:
+        others = [name for name in named if name not in hosts]
+        human = any(name.taxon == "9606" for name in (*others, *of_cells))
+        if human or _BORNE.search(text):
+            named = others
     title = next((p.end for p in document.passages if p.kind == "title"), 0)
-    of_cells = tuple(_cells_in(document.text, cells)) if cells else ()
-    return TaxaInText(document.text, tuple(named), title, weights, of_cells)
+    return TaxaInText(text, tuple(named), title, weights, of_cells)
+
+
+def _species_words(text: str, words: Mapping[str, str]) -> dict[tuple[int, int], str]:
+    """The spans of the words and pairs of words that name a species, with its taxon."""
+    found: dict[tuple[int, int], str] = {}
+    previous = None
+    for match in _SPECIES_WORD.finditer(text):
+        written, word = match[0], match[0].lower()
+        taxon = None
+        if previous is not None and text[previous.end() : match.start()] in (" ", ". "):
+            taxon = words.get(f"{previous[0].lower()} {word}")
+            if taxon is not None:
+                found[previous.start(), match.end()] = taxon
+                found.pop(previous.span(), None)
+        if taxon is None and not (written.isupper() and len(written) <= _SHORT):
+            taxon = words.get(word)
+            if taxon is not None:
+                found[match.span()] = taxon
+        previous = match
+    return found
 
 
 def _is_host(text: str, start: int, end: int) -> bool:
@@ -254,18 +311,22 @@ def _is_host(text: str, start: int, end: int) -> bool:
     return bool(_HOST.search(" ".join((*before, text[start:end]))))
 
 
-def _cells_in(text: str, cells: Mapping[str, str]) -> Iterator[Named]:
-    """Yield the names of cell lines and strains in a text."""
+def cells_in(text: str, cells: Mapping[str, str]) -> Iterator[Named]:
+    """Yield the names of cell lines and strains in a text.
+
+    >>> [cell.end for cell in cells_in("C57BL/6 mice", {"c57bl6": "10090"})]
+    [7]
+    """
+    if not cells:
+        return
     previous: re.Match[str] | None = None
     for match in _CELL.finditer(text):
         key = _plain(match[0])
         taxon, begin = cells.get(key), match.start()
         if taxon is None and previous is not None and begin - previous.end() == 1:
             taxon, begin = cells.get(_plain(previous[0]) + key), previous.start()
-        around = text[max(0, match.start() - 6) : match.end() + 14]
-        # "Mef" and "chose" are not cell lines; the animals that bear human cells do not count.
-        written = text[begin : match.end()]
-        if taxon is not None and any(map(str.isupper, written)) and not _HOST.search(around):
+        # "Mef" and "chose" are not cell lines.
+        if taxon is not None and any(map(str.isupper, text[begin : match.end()])):
             yield Named(begin, match.end(), taxon)
         previous = match
 

@@ -237,14 +237,14 @@ class Memory:
     Attributes
     ----------
     counts
-        For each mention without spaces (:func:`key_of`), how often documents link it to each id.
+        For each mention without spaces (:func:`key_of`), how many documents link it to each id.
     """
 
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def popular(self) -> Counter[str]:
-        """How often documents link to each id."""
+        """How often documents link to each id, by one mention or another."""
         total: Counter[str] = Counter()
         for linked in self.counts.values():
             total.update(linked)

@@ -180,7 +180,10 @@ def test_the_document_decides_whose_gene(kb: KnowledgeBase, ranker: NameRanker) 
     ) == pytest.approx(1)
     unsaid = linker(document("The p53 gene.", ("p53", "Gene"))).mentions[0].best
     assert unsaid is not None
-    assert (unsaid.concept_id, unsaid.reason) == ("7157", "taxon 9606: the text names no species")
+    assert (unsaid.concept_id, unsaid.reason) == (
+        "7157",
+        "taxon 9606: the text does not say whose gene it is",
+    )
     cells = linker(document("The p53 of RAW264.7 cells.", ("p53", "Gene"))).mentions[0].best
     assert cells is not None and cells.concept_id == "22059"
 

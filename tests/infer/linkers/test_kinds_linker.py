@@ -39,6 +39,9 @@ class ByName:
     def prepare(self) -> None:
         self.prepared = True
 
+    def knows(self, text: str) -> bool:
+        return bool(self.kb.lookup(text))
+
     def with_settings(self, **changes: Any) -> ByName:
         other = ByName(next(iter(self.kb)), self.probability)
         other.nil = changes.get("nil", self.nil)
@@ -171,3 +174,16 @@ def test_it_travels(linker: KindsLinker) -> None:
 def test_bases_need_at_least_one() -> None:
     with pytest.raises(ConfigError, match="no knowledge base was given"):
         KnowledgeBases([])
+
+
+def test_a_short_form_gets_the_kind_of_its_long_form(model_folder: Path) -> None:
+    chemicals = KnowledgeBase.from_concepts([Concept("C1", "bisphenol A", types=("Chemical",))])
+    genes = ByName(Concept("667", "BPA", types=("Gene",)), 0.9)
+    linker = KindsLinker(Linker(load_model(model_folder), chemicals), [genes])
+    text = "BPA (bisphenol A)"
+    given = Document("1", text, mentions=(Mention(0, 3, "BPA", "Gene"),))
+    (found,) = linker.link_documents([given], recognised={0})
+    assert found.mentions[0].type == "Chemical"
+    # What a user says is not changed.
+    (said,) = linker.link_documents([given])
+    assert said.mentions[0].type == "Gene"
