@@ -38,7 +38,7 @@ def check_output(output: str, *inputs: str | None) -> None:
     from biolink.formats import format_of_name
     from biolink.kb.store import check_store_target
 
-    check_apart(filter(None, inputs), output, below=False)
+    check_apart(filter(None, inputs), output)
     check_store_target(output)
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES or (suffix != ".kb" and format_of_name(f"output{suffix}") is not None):
