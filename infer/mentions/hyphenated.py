@@ -14,10 +14,11 @@ from biolink.documents import Document, Mention
 from biolink.infer.mentions.spans import HYPHENS
 from biolink.kb.names import fold
 
-__all__ = ["Names", "with_codes"]
+__all__ = ["BEFORE", "Names", "is_code", "with_codes"]
 
 _BEHIND = re.compile(rf"[{HYPHENS}]([^\W_]+)")
-_BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
+#: The part of a token that a hyphen ends.
+BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
 _LONGEST_PART = 40
 _LONGEST_CODE = 5
 #: The most parts that a mention can gain on either side.
@@ -87,7 +88,7 @@ def _begins(text: str, mention: Mention) -> dict[int, str]:
     """
     start, begins = mention.start, {mention.start: ""}
     while len(begins) <= _MOST_PARTS:
-        match = _BEFORE.search(text, max(0, start - _LONGEST_PART), start)
+        match = BEFORE.search(text, max(0, start - _LONGEST_PART), start)
         if match is None or not _joins(match.group(1), mention.text):
             break
         start = match.start()
@@ -112,13 +113,13 @@ def _ends(text: str, mention: Mention) -> dict[int, str]:
 
 def _joins(part: str, written: str) -> bool:
     """Whether a part of a token may belong to a mention, because one of the two is a code."""
-    return _is_code(part) or _is_code(written)
+    return is_code(part) or is_code(written)
 
 
-def _is_code(part: str) -> bool:
+def is_code(part: str) -> bool:
     """Whether a part of a token is not a word: a number, a single letter, or some capitals.
 
-    >>> [part for part in ("19", "CoV", "β", "beta", "1A", "induced", "like") if _is_code(part)]
+    >>> [part for part in ("19", "CoV", "β", "beta", "1A", "induced", "like") if is_code(part)]
     ['19', 'CoV', 'β', 'beta', '1A']
     """
     if len(part) == 1 or fold(part).lower() in _GREEK:
