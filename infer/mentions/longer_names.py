@@ -63,7 +63,6 @@ def with_longer_names(
         limit = ends[min(bisect_right(ends, mention.start), len(ends) - 1)]
         line = text[mention.start : min(limit, mention.start + _LONGEST)]
         words = words_of(line)
-        # Most mentions are not followed by a word that continues a name.
         longer = [
             (mention.start + end, kind)
             for end, kind in names_from(line, words)
