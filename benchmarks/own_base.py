@@ -55,9 +55,7 @@ def sides(kb: KnowledgeBase) -> dict[str, Callable[[Document], Document]]:
     }
     if whole.reader is not None and whole.reader.finds_concepts:
         compared["names in any form and concepts"] = whole
-    compared["the same, nested mentions kept"] = OpenRecogniser(
-        every, whole.reader
-    )
+    compared["the same, nested mentions kept"] = OpenRecogniser(every, whole.reader)
     return compared
 
 

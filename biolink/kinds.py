@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from biolink.errors import ConfigError, shown
@@ -32,7 +32,9 @@ MAIN_KINDS = ("Disease", "Chemical")
 NAMED_KINDS = {"Species": "species", "CellLine": "cell_lines", "Gene": "genes"}
 
 
-def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
+def chosen_kinds(
+    types: str | Iterable[str] | None, among: Sequence[str] = KINDS
+) -> tuple[str, ...]:
     """Return the kinds of entities that are meant, in the order of :data:`KINDS`.
 
     Parameters
@@ -40,6 +42,8 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
     types
         The types, in any spelling that :func:`biolink.kb.types.kind_of` knows. A single string may
         have several, separated by commas. None stands for all kinds.
+    among
+        The kinds that can be chosen. Default: all.
 
     >>> chosen_kinds("gene, cell line"), chosen_kinds(["Chemical"])
     (('Gene', 'CellLine'), ('Chemical',))
@@ -50,19 +54,19 @@ def chosen_kinds(types: str | Iterable[str] | None) -> tuple[str, ...]:
         If there is none, or one of them is unknown.
     """
     if types is None:
-        return KINDS
-    expected = f"expected types among {', '.join(KINDS)}"
+        return tuple(among)
+    expected = f"expected types among {', '.join(among)}"
     given = types.split(",") if isinstance(types, str) else texts_of("types", types)
     wanted = {text.strip(): kind_of(text.strip()) for text in given if text.strip()}
     if not wanted:
         raise ConfigError(f"the list of types is empty; {expected}")
-    if unknown := [text for text, kind in wanted.items() if kind not in KINDS]:
+    if unknown := [text for text, kind in wanted.items() if kind not in among]:
         named = ", ".join(map(repr, unknown))
         raise ConfigError(
             f"the embedded default has no concept of the types {named}; {expected}"
             f"{meant(unknown[0])}"
         )
-    return tuple(kind for kind in KINDS if kind in wanted.values())
+    return tuple(kind for kind in among if kind in wanted.values())
 
 
 def embedded_base(kind: str) -> KnowledgeBase:
@@ -85,18 +89,16 @@ def embedded_bases(types: str | Iterable[str] | None = None) -> KnowledgeBases:
     Raises
     ------
     ConfigError
-        If a type is unknown, or no kind that is wanted has a base.
+        If a type is unknown, or is that of a kind without a base.
     """
     from biolink.kb.bases import KnowledgeBases
 
-    kinds = chosen_kinds(types)
+    kinds = chosen_kinds(types, [k for k in KINDS if k in MAIN_KINDS or k in NAMED_KINDS])
     main = [kind for kind in kinds if kind in MAIN_KINDS]
     bases = [embedded_base(kind) for kind in NAMED_KINDS if kind in kinds]
     if main:
         whole = embedded_base(main[0])
         bases.insert(0, whole if len(main) == len(MAIN_KINDS) else whole.subset(types=main))
-    if not bases:
-        raise ConfigError(f"there is no knowledge base of the types {', '.join(kinds)}")
     return KnowledgeBases(bases)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
@@ -17,11 +18,23 @@ from biolink.kb.parts import example_id, ids_given
 __all__ = ["RollUp", "roll_up"]
 
 
+@overload
+def roll_up(
+    documents: Document, kb: KnowledgeBase | KnowledgeBases, to: int | str | Iterable[str]
+) -> Document: ...
+
+
+@overload
+def roll_up(
+    documents: Iterable[Document], kb: KnowledgeBase | KnowledgeBases, to: int | str | Iterable[str]
+) -> Iterator[Document]: ...
+
+
 def roll_up(
     documents: Document | Iterable[Document],
     kb: KnowledgeBase | KnowledgeBases,
     to: int | str | Iterable[str],
-) -> Iterator[Document]:
+) -> Document | Iterator[Document]:
     """Replace the concepts of links by more general concepts of the hierarchy.
 
     Each link goes to the nearest concept of the chosen level among its own concept and the
@@ -37,7 +50,7 @@ def roll_up(
     Parameters
     ----------
     documents
-        Linked documents.
+        Linked documents, or a single one.
     kb
         The knowledge bases whose hierarchies are used, ``linker.bases``; those are used as wholes,
         so that the level is the same whatever part of a base the linker links to. Or a single one,
@@ -53,7 +66,7 @@ def roll_up(
 
     Returns
     -------
-    The documents, in order, as a stream.
+    The documents, in order, as a stream; for a single document, the document.
 
     Examples
     --------
@@ -67,7 +80,7 @@ def roll_up(
     ... )
     >>> links = (Link("3", "SCLC", -0.7, 0.5, 1), Link("2", "lung neoplasms", -1.6, 0.2, 2))
     >>> document = Document("", "SCLC", mentions=(Mention(0, 4, "SCLC", links=links),))
-    >>> (rolled,) = roll_up(document, kb, 1)
+    >>> rolled = roll_up(document, kb, 1)
     >>> (link,) = rolled.mentions[0].links
     >>> link.concept_id, link.preferred_name, link.probability
     ('2', 'lung neoplasms', 0.7)
@@ -75,10 +88,13 @@ def roll_up(
     Raises
     ------
     ConfigError
-        If there is no hierarchy, no concept has this depth, or an id is unknown or is an id of
-        several bases.
+        If there is no hierarchy, no concept has this depth, a depth and ids are mixed, or an id is
+        unknown or is an id of several bases.
     """
-    return map(RollUp(kb, to), each_document(documents, "roll_up"))
+    rolled = RollUp(kb, to)
+    if isinstance(documents, Document):
+        return rolled(documents)
+    return map(rolled, each_document(documents, "roll_up"))
 
 
 class RollUp:
@@ -156,6 +172,10 @@ def _levels(
     """The bases with concepts of the level, and these: bool [rows of the base]."""
     if isinstance(to, str) and to.strip().isdecimal():
         to = int(to)
+    if isinstance(to, float | bool):
+        raise ConfigError(
+            f"roll-up is {to}; expected a depth, which is a whole number from 0, or concept ids"
+        )
     with_parents = [base for base in bases.bases if base.has_hierarchy]
     if not with_parents:
         bases.bases[0].need_hierarchy()
@@ -179,7 +199,9 @@ def _of_ids(
     """The concepts with some ids, of bases that have hierarchies."""
     example = example_id(bases.bases[0])
     chosen: dict[KnowledgeBase, list[int]] = {}
-    for concept_id in ids_given("roll-up", given, lambda i: bool(every.having(i)), example):
+    ids = ids_given("roll-up", given, lambda i: bool(every.having(i)), example)
+    mixed = len({concept_id.isdecimal() for concept_id in ids}) > 1
+    for concept_id in ids:
         owners = [base for base in every.having(concept_id) if base in bases.bases]
         if len(owners) != 1:
             problem = "is not in the knowledge base"
@@ -191,6 +213,12 @@ def _of_ids(
                 problem = "is in a knowledge base in which no concept has a parent"
             raise ConfigError(
                 f"roll-up has the id {concept_id!r}, which {problem}; expected {expected}"
+            )
+        curie = owners[0].curie(concept_id)
+        if mixed and concept_id.isdecimal() and curie != concept_id:
+            raise ConfigError(
+                f"roll-up has {concept_id} together with ids; expected a depth alone, or ids "
+                f"alone, of which a number has its prefix ({curie})"
             )
         row = owners[0].row_of(concept_id)
         chosen.setdefault(owners[0], []).append(row)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -24,46 +24,19 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from biolink.documents import Document, Link, Mention
+from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.infer.decide.written import policy_of
 from biolink.kb.arguments import need, need_flag, need_natural, need_path, need_text, texts_of
 from biolink.kinds import chosen_kinds, chosen_taxa
+from biolink.spacy_spans import found_by_biolink, linked_span, links_of, nil_reason_of, with_found
 
 __all__ = ["LinkingComponent", "links_of", "make_component", "nil_reason_of"]
 
 log = logging.getLogger(__name__)
 
-#: The extension of spans that holds label -> the record of the span under this label. spaCy keeps
-#: an extension's values by the span's offsets, and span groups can hold a span twice.
-STORAGE = "biolink_record"
-Span.set_extension(STORAGE, default=None, force=True)
-
 MENTIONS = ("auto", "given", "find", "add")
 _SETTINGS = "settings.json"
-
-
-def _records(span: Span) -> dict[str, dict[str, Any]]:
-    records: dict[str, dict[str, Any]] | None = span._.get(STORAGE)
-    return records or {}
-
-
-def _record(span: Span) -> dict[str, Any]:
-    """The record of a span; if its label has been changed, a record at the same offsets."""
-    records = _records(span)
-    return records.get(span.label_) or next(iter(records.values()), {})
-
-
-def links_of(span: Span) -> tuple[Link, ...]:
-    """Return the ranked links of an entity, which are none for NIL and for a span not linked."""
-    return tuple(
-        Link(**{**link, "also": tuple(link["also"])}) for link in _record(span).get("links", ())
-    )
-
-
-def nil_reason_of(span: Span) -> str | None:
-    """Return why an entity has no link, or None."""
-    return _record(span).get("nil_reason")
 
 
 #: Name of an extension of spans -> the function that computes it.
@@ -228,6 +201,7 @@ class LinkingComponent:
         }  # fmt: skip
         self._linker: Any = None
         self._process = -1
+        self._told = False  # whether it was said that a mention cannot be shown
         self._home = os.getpid()
         register_extensions()
 
@@ -283,7 +257,7 @@ class LinkingComponent:
         """Decide which spans of a document to link, and whether to find more."""
         mentions = self.settings["mentions"]
         spans = [span for span in self._spans(doc) if span.start < span.end]
-        of_others = [span for span in spans if not _found_by_biolink(span)]
+        of_others = [span for span in spans if not found_by_biolink(span)]
         find = mentions in ("find", "add") or (mentions == "auto" and not of_others)
         if mentions == "find":
             return _Task(doc, (), find)
@@ -309,28 +283,23 @@ class LinkingComponent:
     def _set(self, task: _Task, document: Document) -> None:
         """Put the links onto the spans that were linked."""
         linked = {
-            _key(span): _linked(span, mention, found=_found_by_biolink(span))
+            _key(span): linked_span(span, mention, found=found_by_biolink(span))
             for span, mention in zip(task.given, document.mentions, strict=True)
         }
         self._put(task.doc, [linked.get(_key(span), span) for span in self._spans(task.doc)])
 
     def _add(self, doc: Doc, document: Document) -> None:
-        """Add the mentions that were found, as spans of whole tokens that do not overlap others.
-
-        An entity that another biolink component found and could not link is replaced by one that
-        is linked.
-        """
+        """Add the mentions that were found; the first that cannot be shown is told."""
         overlapping = self.settings["spans_key"] is not None
-        spans = self._spans(doc)
-        for mention in document.mentions:
-            label = mention.type or "ENTITY"
-            span = doc.char_span(mention.start, mention.end, label=label, alignment_mode="expand")
-            if span is None:
-                continue
-            here = [other for other in spans if _in_the_way(span, other, overlapping)]
-            if all(_gives_way(other, mention) for other in here):
-                spans = [other for other in spans if other not in here]
-                spans.append(_linked(span, mention, found=True))
+        spans, hidden = with_found(doc, document.mentions, self._spans(doc), overlapping)
+        if hidden and not self._told:
+            self._told = True
+            log.warning(
+                "%s: the mention %r shares its tokens with another and is not shown, as a span "
+                "consists of whole tokens and has one concept; this is said once",
+                self.name,
+                hidden[0].text,
+            )
         self._put(doc, spans)
 
     def _put(self, doc: Doc, spans: list[Span]) -> None:
@@ -407,43 +376,6 @@ def _document(doc: Doc, spans: Iterable[Span]) -> Document:
 
 def _key(span: Span) -> tuple[int, int, int]:
     return span.start, span.end, span.label
-
-
-def _found_by_biolink(span: Span) -> bool:
-    """Whether a biolink component found the span."""
-    return bool(_record(span).get("found"))
-
-
-def _gives_way(span: Span, mention: Mention) -> bool:
-    return _found_by_biolink(span) and not span.kb_id and bool(mention.links)
-
-
-def _in_the_way(span: Span, other: Span, overlapping: bool) -> bool:
-    if overlapping:
-        return bool(span.start == other.start and span.end == other.end)
-    return bool(span.start < other.end and other.start < span.end)
-
-
-def _linked(span: Span, mention: Mention, found: bool) -> Span:
-    """Return the span with the mention's best concept; all links go into spaCy's storage."""
-    best = mention.best
-    linked = Span(
-        span.doc,
-        span.start,
-        span.end,
-        label=span.label,
-        kb_id="" if best is None else best.concept_id,
-        span_id=span.id,
-    )
-    record: dict[str, Any] = {
-        "links": [{**asdict(link), "also": list(link.also)} for link in mention.links]
-    }
-    if mention.nil_reason is not None:
-        record["nil_reason"] = mention.nil_reason
-    if found:
-        record["found"] = True
-    linked._.set(STORAGE, {**_records(linked), linked.label_: record})
-    return linked
 
 
 # Older versions of spaCy check a factory by its annotations, and cannot read them as strings.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
+from biolink.errors import ConfigError, shown
+
 __all__ = ["KINDS", "kind_of", "meant", "type_agreement", "type_name"]
 
 #: The kinds of entities that the embedded default knows, as they are written in its output.
@@ -58,7 +60,14 @@ def type_name(written: str) -> str:
 
     >>> type_name("SpecificDisease"), type_name("Gene"), type_name("cell line")
     ('disease', 'gene', 'cellline')
+
+    Raises
+    ------
+    ConfigError
+        If it is no string.
     """
+    if not isinstance(written, str):
+        raise ConfigError(f"the type is {shown(written)}; expected a string")
     lower = written.lower()
     key = lower.replace(" ", "").replace("_", "").replace("-", "")
     return _TYPE_NAMES.get(key, key if key in _KINDS else lower)
@@ -78,9 +87,13 @@ def kind_of(written: str) -> str:
 def meant(written: str) -> str:
     """Return a question that names the kind that a wrong type may stand for, or "".
 
+    A type that is itself the name of a kind stands for no other.
+
     >>> meant("genes"), meant("Cell lines"), meant("planet")
     ("; did you mean 'gene'?", "; did you mean 'cell-line'?", '')
     """
+    if type_name(written) in _KINDS:
+        return ""
     close = get_close_matches(type_name(written).replace(" ", ""), [*_KINDS, *_TYPE_NAMES], 1, 0.8)
     kind = kind_of(close[0]) if close else ""
     return f"; did you mean {re.sub('(?<=[a-z])(?=[A-Z])', '-', kind).lower()!r}?" if kind else ""

@@ -8,14 +8,19 @@ import gc
 import signal
 import sys
 
+from biolink.interrupts import after_imports
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 1."""
     try:
+        after_imports(main)
         _run()
     except KeyboardInterrupt:
+        # Another interrupt ends the command while it tidies up, without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.exit(130)
 
 

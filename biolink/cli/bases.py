@@ -20,6 +20,8 @@ _SUFFIXES = (".obo", ".owl", ".rrf", ".gz", ".xz", ".zip")
 def check_output(output: str, *inputs: str | None) -> None:
     """Raise an error if a knowledge base may not be written to a folder; called before the work.
 
+    A name without the ending ``.kb`` is written, after a warning.
+
     Parameters
     ----------
     output
@@ -33,17 +35,20 @@ def check_output(output: str, *inputs: str | None) -> None:
         If the output has the name of a file, is an input, or is something else than a knowledge
         base.
     """
+    from biolink.cli.console import message
     from biolink.cli.inputs import check_apart
     from biolink.errors import InputError
     from biolink.formats import format_of_name
     from biolink.kb.store import check_store_target
 
-    check_apart(filter(None, inputs), output, below=False)
+    check_apart(filter(None, inputs), output)
     check_store_target(output)
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES or (suffix != ".kb" and format_of_name(f"output{suffix}") is not None):
         expected = f"the name of a folder, such as {Path(output).with_suffix('.kb')}"
         raise InputError(output, None, f"the name of a file ({suffix})", expected)
+    if suffix != ".kb":
+        message(f"biolink: warning: {output} does not end in .kb, as knowledge bases do here")
 
 
 def opened(

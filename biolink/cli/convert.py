@@ -33,9 +33,7 @@ def run_convert(
     problems: list[BiolinkError] = []
     done = 0
     with reported(problems, lambda: done > 0):
-        documents = some_documents(
-            read_all(files, format, problems.append, text_column, output), problems
-        )
+        documents = some_documents(read_all(files, format, problems.append, text_column), problems)
         with progress("converting", "documents") as advance:
 
             def counted() -> Iterator[Document]:

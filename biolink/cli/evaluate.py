@@ -145,14 +145,17 @@ def _predictions(
     job: EvaluationJob, gold: Sequence[Document], problems: list[BiolinkError]
 ) -> Predictions:
     """The documents of other systems, which are read and checked before anything is linked."""
-    from biolink.evaluation.baselines import with_own_ids
+    from biolink.evaluation.baselines import need_common, with_own_ids
 
-    if job.predictions:
-        list(with_own_ids(gold, "annotated"))
-    return {
-        Path(file).name: list(with_own_ids(read_all((file,), None, problems.append), "predicted"))
-        for file in job.predictions
-    }
+    if not job.predictions:
+        return {}
+    annotated = list(with_own_ids(gold, "annotated"))
+    predictions: Predictions = {}
+    for file in job.predictions:
+        read = list(with_own_ids(read_all((file,), None, problems.append), "predicted"))
+        need_common(annotated, read, f"--predictions {file}")
+        predictions[Path(file).name] = read
+    return predictions
 
 
 def _found(

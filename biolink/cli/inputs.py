@@ -45,8 +45,7 @@ def check_inputs(
     ConfigError
         The message names the option.
     """
-    # In an input folder the output file is not read.
-    check_apart(files, output, below=False)
+    check_apart(files, output)
     for name, value in (("--format", format), ("--text-column", text_column)):
         if value is not None and texts and not files:
             raise ConfigError(f"{name} goes with files, and there is only --text; leave it out")
@@ -58,8 +57,11 @@ def check_inputs(
         )
 
 
-def check_apart(files: Iterable[str], output: str, below: bool = True) -> None:
+def check_apart(files: Iterable[str], output: str) -> None:
     """Raise an error if the output is also an input.
+
+    Every file that is read from an input folder is an input, because nothing tells an earlier
+    output from a file that would be lost.
 
     Parameters
     ----------
@@ -67,19 +69,24 @@ def check_apart(files: Iterable[str], output: str, below: bool = True) -> None:
         The input files and folders.
     output
         The output file.
-    below
-        Whether the files in an input folder and below it are inputs, too.
 
     Raises
     ------
     ConfigError
-        It names the output.
+        It names the output, and the folder in which it is an input.
     """
-    inputs = [Path(file) for file in files if file and file != STDIO]
-    if below:
-        inputs += [file for folder in inputs if folder.is_dir() for file in _visible(folder)]
-    if output != STDIO and any(_same(file, output) for file in inputs):
-        raise ConfigError(f"-o {output} is also an input; expected another name")
+    if output == STDIO:
+        return
+    for name in files:
+        if not name or name == STDIO:
+            continue
+        if _same(Path(name), output):
+            raise ConfigError(f"-o {output} is also an input; expected another name")
+        if Path(name).is_dir() and any(_same(file, output) for file in _visible(Path(name))):
+            raise ConfigError(
+                f"-o {output} is also an input, because it exists in {name}; expected another "
+                "name; if an earlier command wrote the file, remove it first"
+            )
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -87,11 +94,10 @@ def _visible(folder: Path) -> list[Path]:
     return files_below(folder, lambda problem: None)
 
 
-def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -> list[str]:
+def files_of(names: Iterable[str], on_problem: OnProblem) -> list[str]:
     """List the input files; a folder stands for the files in it and below it, sorted.
 
-    As with ``ls``, names in a folder that begin with a dot are left out. The output file of the
-    command is left out as well, and a message says so.
+    As with ``ls``, names in a folder that begin with a dot are left out.
 
     Parameters
     ----------
@@ -99,19 +105,13 @@ def files_of(names: Iterable[str], on_problem: OnProblem, output: str = STDIO) -
         Files, folders and ``-``.
     on_problem
         Called for a folder without files, and for an entry of a folder that is not a file.
-    output
-        The output file of the command.
     """
     files: list[str] = []
     for name in names:
         if name == STDIO or not name or not Path(name).is_dir():
             files.append(name)
-            continue
-        below = files_below(name, on_problem)
-        inputs = [file for file in below if output == STDIO or not _same(file, output)]
-        if len(inputs) < len(below):
-            message(f"biolink: {output} is the output, so it is not read")
-        files += map(str, inputs)
+        else:
+            files += map(str, files_below(name, on_problem))
     return files
 
 
@@ -127,14 +127,13 @@ def read_all(
     format: str | None,
     on_problem: OnProblem,
     text_column: str | None = None,
-    output: str = STDIO,
 ) -> Iterator[Document]:
     """Yield the documents of several files and folders; a file that cannot be read is a problem.
 
     Parameters
     ----------
-    names, output
-        As for :func:`files_of`.
+    names
+        Files, folders and ``-``, as for :func:`files_of`.
     format
         The format of the files. Default: found by content.
     on_problem
@@ -143,7 +142,7 @@ def read_all(
         For tables, the column that holds the texts.
     """
     options = {} if text_column is None else {"text_column": text_column}
-    for file in files_of(names, on_problem, output):
+    for file in files_of(names, on_problem):
         if file != STDIO and not (file and Path(file).exists()):
             found, expected = "no such file or folder", "documents to read"
             on_problem(InputError(display_name(file), None, found, expected))

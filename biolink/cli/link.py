@@ -129,7 +129,7 @@ def _documents(job: LinkJob, outcome: LinkOutcome) -> Iterator[Document]:
     on_problem = outcome.problems.append
     return chain(
         documents_of(job.texts),
-        read_all(files, job.format, on_problem, job.text_column, job.output),
+        read_all(files, job.format, on_problem, job.text_column),
     )
 
 

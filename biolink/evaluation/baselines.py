@@ -13,7 +13,15 @@ from biolink.infer.mentions.abbreviations import expand_document, find_abbreviat
 from biolink.kb import KnowledgeBase
 from biolink.kb.lexical import lexical_index
 
-__all__ = ["by_names", "exact", "linked_as_written", "predicted", "tfidf", "with_own_ids"]
+__all__ = [
+    "by_names",
+    "exact",
+    "linked_as_written",
+    "need_common",
+    "predicted",
+    "tfidf",
+    "with_own_ids",
+]
 
 #: A function from mentions and a knowledge base to the best name ids of each mention.
 Chooser = Callable[[Sequence[str], KnowledgeBase], list[list[int]]]
@@ -115,6 +123,29 @@ def with_own_ids(documents: Iterable[Document], what: str) -> Iterator[Document]
                 "an id of its own for each, since predictions are matched with documents by id"
             )
         yield document
+
+
+def need_common(gold: Iterable[Document], predictions: Iterable[Document], what: str) -> None:
+    """Raise an error if no document is both among the gold and among the predicted ones.
+
+    Parameters
+    ----------
+    gold, predictions
+        The documents, which are matched by their ids.
+    what
+        What the predictions are, for the message.
+
+    Raises
+    ------
+    ConfigError
+        When no id is the same.
+    """
+    ids = {document.id for document in gold}
+    if ids.isdisjoint(document.id for document in predictions):
+        raise ConfigError(
+            f"{what}: no document has the id of an annotated document; expected predictions for "
+            "the annotated documents"
+        )
 
 
 def predicted(gold: Iterable[Document], predictions: Iterable[Document]) -> Iterator[Document]:

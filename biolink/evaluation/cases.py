@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,9 @@ from biolink.documents import Mention
 from biolink.evaluation.slices import Known, slices_of
 from biolink.kb import KnowledgeBase, bare_id
 
-__all__ = ["LINKS_KEPT", "Case", "Gold", "case_of", "gold_of", "known_id"]
+__all__ = ["LINKS_KEPT", "Case", "Gold", "case_of", "gold_of", "known_id", "warn_of_other_base"]
+
+log = logging.getLogger(__name__)
 
 #: The number of links that a case keeps, and of those that Recall@5 takes into account.
 LINKS_KEPT = 5
@@ -153,3 +156,19 @@ def known_id(concept_id: str, kb: KnowledgeBase | None) -> str:
     'D001249'
     """
     return (kb.resolve(concept_id) if kb is not None else None) or bare_id(concept_id)
+
+
+def warn_of_other_base(in_kb: Collection[bool]) -> None:
+    """Warn if the knowledge base has no gold concept at all.
+
+    Parameters
+    ----------
+    in_kb
+        For each mention with a gold concept, whether the knowledge base has one of its concepts.
+    """
+    if in_kb and not any(in_kb):
+        log.warning(
+            "biolink: warning: the knowledge base has none of the gold concepts of the %d "
+            "mentions, so no link can be right; is it the right one?",
+            len(in_kb),
+        )

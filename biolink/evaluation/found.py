@@ -19,7 +19,7 @@ import numpy as np
 
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError
-from biolink.evaluation.cases import gold_of, known_id
+from biolink.evaluation.cases import gold_of, known_id, warn_of_other_base
 from biolink.evaluation.choosing import without_base
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.statistics import interval, resampled
@@ -148,12 +148,14 @@ def evaluate_found(
     ConfigError
         When the documents are not the same.
     """
+    # Long because everything is counted in one pass over two streams.
     counts_of_documents: list[list[int]] = []
     of_kinds: dict[str, dict[int, list[int]]] = {}
     misses = dict.fromkeys(_MISSES, 0)
     named = without = 0
     every_type: set[str] = set()
     wrong: list[tuple[str, str, set[str]]] = []
+    in_kb: list[bool] = []
     need_base(kb, optional=True)
     for annotated, other in _pairs(gold, found):
         spans, concepts = _annotated(annotated.mentions, kb)
@@ -161,6 +163,7 @@ def evaluate_found(
         types = {(m.start, m.end): m.type for m in other.mentions}
         every_type |= {m.type for m in (*annotated.mentions, *other.mentions)}
         without += sum(bool(m.concept_ids) and without_base(m.type, kb) for m in annotated.mentions)
+        in_kb += _known(annotated.mentions, kb)
         for kind in {kind_of(m.type) for m in (*annotated.mentions, *other.mentions)}:
             of_kinds.setdefault(kind, {})[len(counts_of_documents)] = _counts(
                 *_annotated([m for m in annotated.mentions if kind_of(m.type) == kind], kb),
@@ -180,6 +183,7 @@ def evaluate_found(
         misses["linked where nothing is annotated"] += sum(
             not any(span[0] < end and start < span[1] for start, end in spans) for span in linked
         )
+    warn_of_other_base(in_kb)
     counts = np.array(counts_of_documents, dtype=float).reshape(-1, _COUNTS)
     concept_rates = _rates(counts[:, 3:], seed)
     return FoundReport(
@@ -235,6 +239,15 @@ def _annotated(
             right = concepts.setdefault(span, set())
             right.update(gold_of(mention, base_of(kb, mention.type)).right)
     return spans, concepts
+
+
+def _known(mentions: Iterable[Mention], kb: KnowledgeBase | KnowledgeBases | None) -> list[bool]:
+    """Whether the knowledge base has a gold concept, for each mention whose concept counts."""
+    return [
+        gold_of(mention, base_of(kb, mention.type)).in_kb
+        for mention in mentions
+        if mention.concept_ids and not without_base(mention.type, kb)
+    ]
 
 
 def _links(

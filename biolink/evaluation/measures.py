@@ -21,7 +21,7 @@ import numpy as np
 
 from biolink.documents import Document, each_document
 from biolink.errors import ConfigError, shown
-from biolink.evaluation.cases import Case, case_of, known_id
+from biolink.evaluation.cases import Case, case_of, known_id, warn_of_other_base
 from biolink.evaluation.choosing import without_base
 from biolink.evaluation.distances import distances_to_gold
 from biolink.evaluation.slices import Known
@@ -252,6 +252,7 @@ def evaluate(
                 nil.append(not mention.links)
                 linked = linked or bool(mention.links) or mention.nil_reason is not None
     _tell_what_is_odd(count, cases, without, kb is None, linked)
+    warn_of_other_base([case.in_kb for case in cases])
     owners = np.array(numbers, dtype=int)
     held = np.array([case.in_kb for case in cases], dtype=bool)
     strict1 = np.array([case.strict for case in cases], dtype=bool)

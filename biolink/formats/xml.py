@@ -73,6 +73,8 @@ def records(
     done = 0
     try:
         with open_binary(path) as stream:
+            if not stream.peek(1):  # type: ignore[attr-defined]
+                return  # An empty file has no records, as in other formats.
             elements = etree.iterparse(
                 stream, events=("end",), tag=tags, resolve_entities=False, huge_tree=True
             )

@@ -15,11 +15,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biolink.documents import Document, Link
 from biolink.errors import BiolinkError
+from biolink.interrupts import held_back
 
 if TYPE_CHECKING:
     from biolink.kb import KnowledgeBase
@@ -304,14 +306,25 @@ class _Workers:
     def __init__(self, settings: LinkSettings, recognise: bool | None, count: int) -> None:
         self._begin, self._count = (settings, recognise), count
         self._pool: ProcessPoolExecutor | None = None
+        self._processes: set[BaseProcess] = set()
         self._deaths = 0  # The number of documents in a row with which a process died.
 
     def submit(self, block: list[Document]) -> Future[Linked]:
         """Send a block to a worker process."""
         if self._pool is not None:
             with contextlib.suppress(BrokenProcessPool):
-                return self._pool.submit(_link, block)
-        return self._started().submit(_link, block)
+                return self._sent(self._pool, _link, block)
+        return self._sent(self._started(), _link, block)
+
+    def _sent(
+        self, pool: ProcessPoolExecutor, task: Callable[..., Any], *given: Any
+    ) -> Future[Any]:
+        """Send a task to a pool, which starts a process with it until it has all."""
+        with held_back():
+            others = set(multiprocessing.active_children())
+            future = pool.submit(task, *given)
+            self._processes |= set(multiprocessing.active_children()) - others
+        return future
 
     def _started(self) -> ProcessPoolExecutor:
         self.close()
@@ -351,7 +364,7 @@ class _Workers:
         """The result of a block, or None if the process died with it."""
         try:
             if self._pool is None:
-                self._started().submit(_load).result()
+                self._sent(self._started(), _load).result()
         except BrokenProcessPool:
             raise _died("loaded the model and the knowledge base") from None
         try:
@@ -360,11 +373,15 @@ class _Workers:
             self.close()
             return None
 
-    def close(self) -> None:
-        """End the processes."""
+    def close(self, at_once: bool = False) -> None:
+        """End the processes: with the blocks that they are linking, or at once."""
         if self._pool is not None:
+            if at_once:
+                for process in self._processes:
+                    process.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+            self._processes.clear()
 
 
 def _died(during: str) -> BiolinkError:
@@ -415,6 +432,7 @@ def link_in_processes(
         single.close()
         return linked
 
+    done = False
     try:
         for block in blocks:
             waiting.append((block, team.submit(block)))
@@ -422,6 +440,7 @@ def link_in_processes(
                 yield first()
         while waiting:
             yield first()
+        done = True
     finally:
         for processes in (team, single):
-            processes.close()
+            processes.close(at_once=not done)

@@ -14,10 +14,11 @@ from biolink.documents import Document, Mention
 from biolink.infer.mentions.spans import HYPHENS
 from biolink.kb.names import fold
 
-__all__ = ["Names", "is_fragment", "with_codes"]
+__all__ = ["BEFORE", "Names", "is_code", "is_fragment", "with_codes"]
 
 _BEHIND = re.compile(rf"[{HYPHENS}]([^\W_]+)")
-_BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
+#: The part of a token that a hyphen ends.
+BEFORE = re.compile(rf"(?<![^\W_])([^\W_]+)[{HYPHENS}]\Z")
 _LONGEST_PART = 40
 _LONGEST_CODE = 5
 #: The most parts that a mention can gain on either side.
@@ -89,7 +90,7 @@ def _begins(text: str, mention: Mention) -> dict[int, str]:
     """
     start, begins = mention.start, {mention.start: ""}
     while len(begins) <= _MOST_PARTS:
-        match = _BEFORE.search(text, max(0, start - _LONGEST_PART), start)
+        match = BEFORE.search(text, max(0, start - _LONGEST_PART), start)
         if match is None or not _joins(match.group(1), mention.text):
             break
         start = match.start()
@@ -127,10 +128,10 @@ def is_fragment(text: str, start: int, end: int) -> bool:
     if fold(written).lower() in _GREEK or written.isdigit() or _ROMAN.fullmatch(written):
         return True
     around = []
-    while (match := _BEHIND.match(text, end)) and (_is_code(match[1]) or _is_mark(match[1])):
+    while (match := _BEHIND.match(text, end)) and (is_code(match[1]) or _is_mark(match[1])):
         around.append(match[1])
         end = match.end()
-    while _is_code(written) and (match := _BEFORE.search(text, 0, start)) and _is_code(match[1]):
+    while is_code(written) and (match := BEFORE.search(text, 0, start)) and is_code(match[1]):
         around.append(match[1])
         start = match.start()
     # Two codes with a hyphen between them may be two names, such as BCR-ABL.
@@ -146,13 +147,13 @@ def _is_mark(part: str) -> bool:
 
 def _joins(part: str, written: str) -> bool:
     """Whether a part of a token may belong to a mention, because one of the two is a code."""
-    return _is_code(part) or _is_code(written)
+    return is_code(part) or is_code(written)
 
 
-def _is_code(part: str) -> bool:
+def is_code(part: str) -> bool:
     """Whether a part of a token is not a word: a number, a single letter, or some capitals.
 
-    >>> [part for part in ("19", "CoV", "β", "beta", "1A", "induced", "like") if _is_code(part)]
+    >>> [part for part in ("19", "CoV", "β", "beta", "1A", "induced", "like") if is_code(part)]
     ['19', 'CoV', 'β', 'beta', '1A']
     """
     if len(part) == 1 or fold(part).lower() in _GREEK:

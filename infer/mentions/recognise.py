@@ -14,9 +14,16 @@ from biolink.infer.mentions.abbreviations import (
     definitions,
     find_abbreviations,
 )
-from biolink.infer.mentions.binomials import with_binomials
+from biolink.infer.mentions.binomials import with_binomials, with_viruses
+from biolink.infer.mentions.codes import (
+    from_word_begins,
+    with_codes_of_names,
+    with_whole_numbers,
+    without_bare_parts,
+)
 from biolink.infer.mentions.full_text import FULL_TEXT, every_occurrence
 from biolink.infer.mentions.hyphenated import Names, with_codes
+from biolink.infer.mentions.longer_names import with_longer_names
 from biolink.infer.mentions.nesting import without_fragments
 from biolink.infer.mentions.open_recogniser import OpenRecogniser, ordinary_words, with_names_inside
 from biolink.infer.mentions.shared_reader import SharedReader
@@ -33,6 +40,8 @@ __all__ = ["DictionaryRecogniser", "TrainedRecogniser"]
 
 _MAX_WORDS = 12
 _SHORT = 4
+#: The kinds whose names are found without the classifier if they are a word with a number.
+_WITH_CODES = ("Disease", "Chemical", "Species")
 
 
 class DictionaryRecogniser:
@@ -176,6 +185,11 @@ class DictionaryRecogniser:
             if self.kb.written_name(owner, name_id).isupper():
                 return written.isupper()
         return True
+
+    def names_from(self, line: str, words: Words) -> list[tuple[int, str]]:
+        """The names that begin with the first word of a line: where each ends, and its type."""
+        found = self._names_from(line, words, 0) if words else ()
+        return [(end, self.type_of(name_id)) for _, end, name_id, _ in found]
 
     def knows(self, name_id: int) -> bool:
         """Whether the concepts that are searched for have a name, and it is no stop name."""
@@ -327,13 +341,20 @@ class TrainedRecogniser:
         def is_name_of(text: str, kind: str) -> bool:
             return any(names(text, kind) for names in lookups)
 
+        def names_from(line: str, words: Words) -> list[tuple[int, str]]:
+            return [name for d in dictionaries for name in d.names_from(line, words)]
+
+        text = document.text
+        mentions = from_word_begins(text, named)
         # First hyphens at the ends of mentions are removed; afterwards, codes beyond a passage are.
-        with_their_codes = with_codes(document, tidied(document, named, is_name), is_name_of)
-        mentions = tidied(document, with_their_codes, is_name)
+        mentions = with_codes(document, tidied(document, mentions, is_name), is_name_of)
+        mentions = without_bare_parts(text, tidied(document, mentions, is_name))
+        mentions = with_whole_numbers(text, mentions)
+        mentions = with_longer_names(document, mentions, is_name_of, names_from)
+        mentions = with_codes_of_names(text, mentions, _WITH_CODES, is_name_of)
         for dictionary in self.further:
             if "Species" in dictionary.kb.base.types:
-                mentions = with_binomials(
-                    document.text, mentions, dictionary.kb, dictionary.stop_names
-                )
+                mentions = with_binomials(text, mentions, dictionary.kb, dictionary.stop_names)
+                mentions = with_viruses(text, mentions)
         kept = [v for v in variants if all(v.end <= m.start or m.end <= v.start for m in mentions)]
         return sorted((*mentions, *kept), key=lambda m: (m.start, m.end))

@@ -232,18 +232,18 @@ def pieces(
         first, last = text[start], text[end - 1]
         ends_well = of_a_word(text, end - 1)
         good = not lonely and first.isalnum() and ends_well
-        if good or (end - start <= _LONGEST and is_name(text[start:end])):
+        # A partner in the text counts more than a name that lacks it.
+        whole = balanced(text, start, end, around) if lonely else None
+        if whole is not None:
+            waiting.append((*whole, (0, 0)))
+        elif good or (end - start <= _LONGEST and is_name(text[start:end])):
             accepted.append((start, end))
         elif not first.isalnum() and first not in _CLOSER:
             waiting.append((start + 1, end, around))
         elif not ends_well and last not in _OPENER:
             waiting.append((start, end - 1, around))
         elif lonely:
-            whole = balanced(text, start, end, around)
-            if whole is not None:
-                waiting.append((*whole, (0, 0)))
-            else:
-                waiting += _between(start, end, lonely)
+            waiting += _between(start, end, lonely)
         elif first in _CLOSER and not _joined(text, partners[start] + 1, end):
             waiting += _between(start, end, [start, partners[start]])
         elif last in _OPENER and not _joined(text, partners[end - 1] - 1, end - 1, start):

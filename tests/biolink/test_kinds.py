@@ -14,7 +14,7 @@ from biolink.errors import ConfigError
 from biolink.infer.linkers.kinds_linker import NOT_LINKED, KindsLinker
 from biolink.infer.linkers.piping import OF_LOADING
 from biolink.kb.types import KINDS
-from biolink.kinds import chosen_kinds, need_main_kinds
+from biolink.kinds import chosen_kinds, embedded_bases, need_main_kinds
 from biolink.scale.blocks import LinkSettings
 
 TEXT = (
@@ -215,7 +215,7 @@ def test_all_formats_keep_the_kinds(linker: KindsLinker, tmp_path: Path) -> None
 def test_species_are_rolled_up_in_their_own_hierarchy(linker: KindsLinker) -> None:
     document = given(("Patients", "Species"), ("BRCA1", "Gene"), ("breast cancer", "Disease"))
     (linked,) = linker.pipe([document], recognise=False)
-    (rolled,) = biolink.roll_up(linked, linker.bases, "NCBITaxon:40674,D009369")
+    rolled = biolink.roll_up(linked, linker.bases, "NCBITaxon:40674,D009369")
     assert curies(rolled) == {
         "Patients": "NCBITaxon:40674",
         "BRCA1": "NCBIGene:672",
@@ -234,3 +234,10 @@ def test_what_holds_for_the_embedded_model_only_is_refused_for_other_kinds() -> 
     need_main_kinds("disease", "that count")
     with pytest.raises(ConfigError, match=r"--types has Gene; expected Disease or Chemical, the k"):
         need_main_kinds("disease,gene", "that count")
+
+
+@pytest.mark.parametrize("types", ["foo", "variant", "gene,variant"])
+def test_only_kinds_with_a_base_can_be_searched(types: str) -> None:
+    wanted = r"the types '\w+'; expected types among Disease, Chemical, Gene, Species, CellLine$"
+    with pytest.raises(ConfigError, match=wanted):
+        embedded_bases(types)

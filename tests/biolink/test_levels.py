@@ -35,7 +35,7 @@ def linked(*links: tuple[str, float], **changes: Any) -> Document:
 
 
 def rolled(document: Document, to: Any) -> list[tuple[str, float]]:
-    (done,) = roll_up(document, KB, to)
+    done = roll_up(document, KB, to)
     (mention,) = done.mentions
     assert [link.rank for link in mention.links] == list(range(1, len(mention.links) + 1))
     return [(link.concept_id, round(link.probability, 9)) for link in mention.links]
@@ -72,16 +72,17 @@ def test_links_that_become_one_are_ranked_anew() -> None:
 
 def test_other_owners_of_the_name_are_rolled_up_too() -> None:
     document = linked(("D7", 0.9), also=("D3", "D6", "unknown"), shared=True)
-    (done,) = roll_up(document, KB, "D2")
+    done = roll_up(document, KB, "D2")
     assert done.mentions[0].links[0].also == ("D6", "unknown")
 
 
 def test_mentions_stay_as_they_are() -> None:
     nil = Mention(0, 6, "cancer", concept_ids=("D7",), nil_reason="threshold", nil_probability=0.6)
     document = Document("1", "cancer", mentions=(nil,))
-    assert list(roll_up(document, KB, 1)) == [document]
+    assert list(roll_up([document], KB, 1)) == [document]
+    assert roll_up(document, KB, 1) == document
     unknown = linked(("X9", 0.5))
-    assert list(roll_up(unknown, KB, 0)) == [unknown]
+    assert roll_up(unknown, KB, 0) == unknown
 
 
 def test_wrong_levels() -> None:
@@ -90,7 +91,8 @@ def test_wrong_levels() -> None:
         (-1, "roll-up is to depth -1"),
         ("253300", "depth 253300"),
         ("D1,X", "roll-up has the id 'X', which is not in the knowledge base"),
-        (1.5, "roll-up is 1.5"),
+        (1.5, "roll-up is 1.5; expected a depth, which is a whole number from 0, or concept ids"),
+        (True, "roll-up is True; expected a depth"),
         ([], "roll-up has no id"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -129,7 +131,7 @@ def of_kinds(*kinds: str) -> Document:
 
 
 def curies(document: Document, kb: KnowledgeBase | KnowledgeBases, to: Any) -> list[str]:
-    (done,) = roll_up(document, kb, to)
+    done = roll_up(document, kb, to)
     return [m.best.curie or m.best.concept_id for m in done.mentions if m.best]
 
 
@@ -161,6 +163,8 @@ def test_one_base_leaves_mentions_of_other_kinds() -> None:
 def test_wrong_levels_of_several_bases() -> None:
     for to, message in (
         (3, "expected a number from 0 to 2"),
+        ("40674,D1", r"40674 together with ids.* has its prefix \(NCBITaxon:40674\)"),
+        (["D1", "40674"], "40674 together with ids"),
         (["127550"], "several knowledge bases; expected OMIM:127550 or NCBITaxon:127550"),
         ("NCBIGene:127550", "in a knowledge base in which no concept has a parent"),
         ("mesh:40674", "'mesh:40674', which is not in the knowledge base; expected ids such as"),

@@ -15,9 +15,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
 from biolink import spacy_component
+from biolink.documents import Link, Mention
 from biolink.errors import ConfigError, ModelError
 from biolink.kb import KnowledgeBase
 from biolink.spacy_component import LinkingComponent, links_of, nil_reason_of
+from biolink.spacy_spans import with_found
 from tests.tiny_models import CONCEPTS, bart, wordpiece
 
 TEXTS = ["A fever of the lung.", "Nothing.", "aspirin for breast cancer and fever", ""]
@@ -285,6 +287,56 @@ def test_nested_mentions_need_a_group_of_spans(folders: dict[str, str]) -> None:
     assert {s.text for s in doc.spans["all"]} >= {"cancer of the breast", "cancer"}
     with pytest.raises(ConfigError, match="spans_key"):
         pipeline(folders, nested=True)
+
+
+def found(text: str, *mentions: tuple[int, int, str]) -> list[Mention]:
+    """Mentions that were found; those without a concept are NIL."""
+    return [
+        Mention(a, b, text[a:b], "T", links=(Link(c, c, 0.0, 0.9, 1),) if c else ())
+        for a, b, c in mentions
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mentions", "overlapping", "shown", "hidden"),
+    [
+        # The outer mention is the span's text, and the inner one has a link.
+        (((0, 9, ""), (0, 7, "inner")), True, [("caspase-3", "")], ["caspase"]),
+        (((0, 9, "outer"), (0, 7, "inner")), True, [("caspase-3", "outer")], ["caspase"]),
+        # No mention is the span's text: the outer one, whatever the order.
+        (((14, 17, "inner"), (14, 19, "")), True, [("IL-6-type", "")], ["IL-"]),
+        # Mentions side by side: one with a link, then the first one.
+        (((24, 27, ""), (28, 31, "b")), False, [("p53/p21", "b")], ["p53"]),
+        (((24, 27, "a"), (28, 31, "b")), False, [("p53/p21", "a")], ["p21"]),
+        (((0, 9, "a"), (28, 31, "b")), False, [("caspase-3", "a"), ("p53/p21", "b")], []),
+    ],
+)
+def test_of_mentions_that_share_tokens_the_right_one_is_shown(
+    mentions: Any, overlapping: bool, shown: Any, hidden: list[str]
+) -> None:
+    words = ["caspase-3", "and", "IL-6-type", "p53/p21"]
+    doc, other = (Doc(spacy.blank("en").vocab, words=words) for _ in range(2))
+    given = found(doc.text, *mentions)
+    spans, left = with_found(doc, given, [], overlapping)
+    assert [(span.text, span.kb_id_) for span in spans] == shown
+    assert [mention.text for mention in left] == hidden
+    # What was there before stays, unless biolink found it and could not link it.
+    theirs = [Span(other, span.start, span.end, "THEIRS") for span in spans]
+    spans, _ = with_found(other, given, theirs, overlapping)
+    assert {span.label_ for span in spans} == {"THEIRS"}
+    (nil,) = with_found(doc, found(doc.text, (24, 31, "")), [], overlapping)[0]
+    linked, _ = with_found(doc, found(doc.text, (24, 31, "x")), [nil], overlapping)
+    assert [span.kb_id_ for span in linked] == ["x"]
+
+
+def test_a_mention_that_cannot_be_shown_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("biolink", config={"spans_key": "sc", "nested": True})
+    for _ in range(2):
+        doc = nlp("TNF-α-induced caspase-3 and p53/p21 in IL-6-type cytokines.")
+        spans = [(s.start, s.end) for s in doc.spans["sc"]]
+        assert len(set(spans)) == len(spans)
+    assert caplog.text.count("is not shown") == 1
 
 
 def test_settings_are_stored(folders: dict[str, str], tmp_path: Path) -> None:

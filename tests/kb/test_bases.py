@@ -7,6 +7,7 @@ import pytest
 from biolink import Concept, KnowledgeBase
 from biolink.errors import ConfigError
 from biolink.kb.bases import KnowledgeBases, base_of, takes
+from biolink.kb.types import kind_of
 
 DISEASES = KnowledgeBase.from_concepts(
     [Concept("D005334", "Fever", types=("Disease",)), Concept("127550", "Ill", types=("Disease",))],
@@ -35,7 +36,7 @@ def test_a_kind_chooses_a_base_in_every_spelling_of_the_command_line() -> None:
         ("genes", r"kind 'genes'; expected one of cellline, disease, gene; did you mean 'gene'\?$"),
         ("cell lines", r"did you mean 'cell-line'\?$"),
         ("Foo", "kind 'Foo'; expected one of cellline, disease, gene$"),
-        ("Variant", "kind 'Variant'; expected"),
+        ("Variant", "kind 'Variant'; expected one of cellline, disease, gene$"),
     ],
 )
 def test_an_unknown_kind_is_an_error(kind: str, message: str) -> None:
@@ -73,3 +74,9 @@ def test_links_of_another_kind_are_not_to_a_base() -> None:
     # A base whose own types are no kinds may link any mention.
     phenotypes = KnowledgeBase.from_concepts([Concept("1", "Tall", types=("phenotype",))])
     assert takes(phenotypes, "Disease")
+
+
+def test_a_type_that_is_no_string_is_an_error() -> None:
+    for wrong in (None, 5):
+        with pytest.raises(ConfigError, match=f"the type is {wrong}.*; expected a string"):
+            kind_of(wrong)  # type: ignore[arg-type]

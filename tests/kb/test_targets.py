@@ -182,6 +182,18 @@ def test_commands_refuse_before_they_work(
     assert names(tmp_path / "mine") == ["thesis"]
 
 
+def test_a_base_without_the_ending_kb_is_written_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tsv").write_text("id\tname\nD1\tFever\n")
+    for target, warned in (("mine", True), ("mine.kb", False)):
+        result = CliRunner().invoke(app, ["kb", "build", "a.tsv", "-o", target])
+        assert result.exit_code == 0, result.output
+        assert ("mine does not end in .kb" in result.output) is warned
+        assert KnowledgeBase.open(target)["D1"].name == "Fever"
+
+
 def test_a_split_replaces_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     KnowledgeBase.from_concepts([Concept("1", "asthma"), Concept("2", "gout")]).save("a.kb")

@@ -79,7 +79,7 @@ def test_the_embedded_bases_are_searched_and_listed() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing was found for 'NCBITaxon:672000000' in the embedded" in done.stderr
     assert "did you mean 'gene'?" in run("kb", "search", "HeLa", "--types", "genes").stderr
-    assert "there is no knowledge base" in run("kb", "search", "x", "--types", "variant").stderr
+    assert "the types 'variant'; expected" in run("kb", "search", "x", "--types", "variant").stderr
     out = run("kb", "info").stdout
     for kinds in ("Chemical, Disease", "Species", "CellLine", "Gene"):
         assert f"knowledge base of {kinds}\n" in out

@@ -50,10 +50,6 @@ def test_a_folder_is_read_as_the_files_in_it(folder: Path) -> None:
     assert [str(p) for p in problems] == [
         f"{folder}/pipe: neither a file nor a folder; expected one of them"
     ]
-    # The output of the command is not read as input.
-    assert str(folder / "a.txt") not in files_of(
-        [str(folder)], problems.append, str(folder / "a.txt")
-    )
 
 
 def test_files_of_a_folder_that_cannot_be_read_are_reported(folder: Path) -> None:
@@ -92,15 +88,32 @@ def test_texts_and_a_folder_are_linked(
     assert [d.text for d in read(out)] == ["Fever.", "aspirin", "A fever.", "Nothing."]
     assert (outcome.documents, outcome.linked, len(outcome.problems)) == (4, 3, 3)
     assert "3 problems; everything else was done" in capsys.readouterr().err
-    # The output is in the folder that is read, and exists already.
+
+
+@pytest.mark.parametrize("command", ["link", "convert"])
+def test_no_file_of_an_input_folder_is_replaced(
+    command: str, folder: Path, settings: LinkSettings, tmp_path: Path
+) -> None:
+    def run(name: str) -> None:
+        output = str(folder / name)
+        if command == "link":
+            run_link(LinkJob((str(folder),), settings, to="jsonl", output=output))
+        else:
+            run_convert((str(folder),), None, "jsonl", output)
+
+    for name in ("a.txt", "sub/c.txt", "picture.txt"):
+        before = (folder / name).read_bytes()
+        with pytest.raises(ConfigError, match=f"{name} is also an input, because it exists"):
+            run(name)
+        assert (folder / name).read_bytes() == before
+    # A new file may be written into the folder, but nothing tells it from an input afterwards.
+    run("sub/linked.jsonl")
+    assert [d.text for d in read(folder / "sub" / "linked.jsonl")][:2] == ["aspirin", "A fever."]
+    with pytest.raises(ConfigError, match="an earlier command wrote the file, remove it"):
+        run("sub/linked.jsonl")
+    # A hidden file is not read.
     for _ in range(2):
-        told = capsys.readouterr().err
-        outcome = run_link(replace(job, texts=(), output=str(folder / "linked.jsonl")))
-        assert outcome.documents == 3
-    not_read = f"biolink: {folder / 'linked.jsonl'} is the output, so it is not read\n"
-    assert not_read not in told and not_read in capsys.readouterr().err
-    run_convert((str(folder),), None, None, str(folder / "linked.jsonl"))
-    assert not_read in capsys.readouterr().err
+        run(".linked.jsonl")
 
 
 def test_one_and_two_workers_write_the_same_bytes(

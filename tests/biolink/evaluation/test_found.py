@@ -14,6 +14,7 @@ from biolink.cli import evaluate as command
 from biolink.cli.evaluate import EvaluationJob, run_compare, run_evaluate
 from biolink.cli.outputs import check_outputs, write_outputs
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
+from biolink.evaluation import evaluate
 from biolink.evaluation.found import evaluate_found
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.scale.blocks import LinkSettings
@@ -33,6 +34,26 @@ def at(word: str, gold: str = "", link: str = "", joiner: str = "|") -> Mention:
 
 def document(*mentions: Mention) -> Document:
     return Document("1", TEXT, mentions=mentions)
+
+
+def test_a_base_without_any_gold_concept_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    other = KnowledgeBase.from_concepts([Concept("HP:1", "fever")])
+    linked = document(at("fever", "D1", "HP:1"), at("cold", "D2"))
+    told = "has none of the gold concepts of the 2 mentions"
+    for measure in (
+        lambda kb: evaluate(linked, kb),
+        lambda kb: evaluate_found([linked], [linked], kb),
+    ):
+        caplog.clear()
+        measure(other)
+        assert told in caplog.text and "is it the right one?" in caplog.text
+        caplog.clear()
+        measure(KB)
+        measure(None)
+        assert "gold concepts" not in caplog.text
+    one = document(at("fever", "D1", "D1"), at("cold", "X2"))
+    evaluate(one, KB)
+    assert "gold concepts" not in caplog.text
 
 
 def test_spans_and_concepts_are_counted() -> None:
@@ -168,6 +189,10 @@ def test_mistakes_are_reported_before_the_work(
     write([Document("1", "A fever."), Document("1", "A cold.")], shared)
     for mentions in ("given", "find"):
         with pytest.raises(ConfigError, match=r"two predicted documents .* have the id '1'"):
+            run_evaluate(job(settings, gold, mentions=mentions, predictions=(str(shared),)))
+    write([Document("other", "A fever.")], shared)
+    for mentions in ("given", "find"):
+        with pytest.raises(ConfigError, match=r"shared\.jsonl: no document has the id of an annot"):
             run_evaluate(job(settings, gold, mentions=mentions, predictions=(str(shared),)))
     (tmp_path / "folder.md").mkdir()
     with pytest.raises(ConfigError, match="is a folder"):

@@ -178,3 +178,14 @@ def test_a_table_for_reading_is_not_written_to_a_file(tmp_path: Path) -> None:
 def test_a_missing_model_folder_is_reported() -> None:
     done = run("link", "--text", "Aspirin.", "--model", "/nowhere/model")
     assert done.returncode == 1 and "/nowhere/model is not a folder" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["x.xml", "x.jsonl", "x.PubTator", "x.json", "x.csv"])
+def test_an_empty_file_has_no_documents(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert list(read(tmp_path / name)) == []
+    # A file with something else than records is a problem.
+    if name == "x.xml":
+        (tmp_path / name).write_bytes(b"<collection>")
+        with pytest.raises(InputError, match="expected well-formed"):
+            list(read(tmp_path / name))
