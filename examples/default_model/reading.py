@@ -46,12 +46,12 @@ LINKED = ("BioRED", "BC5CDR", "NCBI disease", "NLM-Chem")
 ABSTRACTS = 4000
 
 
-def abstracts(data: Path) -> list[Document]:
+def abstracts(data: Path, count: int) -> list[Document]:
     """Return PubMed abstracts, none of which is in a test set."""
     with lzma.open(data / "text/pubmed_abstracts.jsonl.xz", "rt", encoding="utf-8") as stream:
         records = list(map(json.loads, stream))
     random.Random(5).shuffle(records)
-    return [Document("", f"{r['title']} {r['abstract']}") for r in records[:ABSTRACTS]]
+    return [Document("", f"{r['title']} {r['abstract']}") for r in records[:count]]
 
 
 def linked_only(documents: list[Document]) -> list[Document]:
@@ -63,7 +63,11 @@ def linked_only(documents: list[Document]) -> list[Document]:
 
 
 def texts(
-    model: LinkingModel, tagger: Tagger, dictionaries: list[DictionaryRecogniser], data: Path
+    model: LinkingModel,
+    tagger: Tagger,
+    dictionaries: list[DictionaryRecogniser],
+    data: Path,
+    count: int,
 ) -> tuple[NameTable, list[ReadText], list[ReadText]]:
     """Return the names, the annotated texts as often as they are read, and the abstracts."""
     main, *further = dictionaries
@@ -87,7 +91,7 @@ def texts(
     recogniser = TrainedRecogniser(
         SharedReader(tagger, model.tokenizer, dictionaries), main, None, further
     )
-    found = linked_only(recogniser.recognise_batch(abstracts(data)))
+    found = linked_only(recogniser.recognise_batch(abstracts(data, count)))
     pieces = [pieces_of(d, model.tokenizer, dictionaries, KINDS) for d in found]
     return names, annotated, read_texts(linker, names, found, pieces)
 
@@ -99,6 +103,7 @@ def main() -> None:
     parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--bf16", action="store_true", help="bfloat16, for CPUs that multiply it")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--abstracts", type=int, default=ABSTRACTS)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     folder: Path = arguments.target / "model"
@@ -107,7 +112,7 @@ def main() -> None:
     kinds = arguments.target / "kinds"
     dictionaries = dictionaries_of(model, arguments.target / "kb", kinds, kinds, arguments.data)
     start = Tagger.load(folder / TAGGER, network)
-    names, annotated, plain = texts(model, start, dictionaries, arguments.data)
+    names, annotated, plain = texts(model, start, dictionaries, arguments.data, arguments.abstracts)
     torch.manual_seed(0)
     tagger = reading_tagger(start, network)
     optimisation = reading_optimisation(arguments.steps, 0, "bf16" if arguments.bf16 else "fp32")

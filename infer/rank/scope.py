@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 
 from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.network.backbone import Memory
@@ -50,6 +51,7 @@ class Scope:
     reader: SharedReader | None = None
     by_meaning: OrderedDict[Meaning, Any] = field(default_factory=OrderedDict)
 
+    @torch.inference_mode()
     def read(self, tasks: Sequence[Task]) -> tuple[Memory, np.ndarray]:
         """What the decoder reads of each mention, and the mentions' vectors in context.
 
