@@ -302,8 +302,10 @@ class TrainedRecogniser:
             if kind in missing or (self.types is not None and kind not in self.types):
                 return False
             # A pronoun is not the name of a species, whatever its case, but AN may name a disease.
-            text = mention.text.lower() if kind == "species" else mention.text
-            return text not in STOP_WORDS
+            # He and It begin sentences, though As and He may be arsenic and helium.
+            begins = len(mention.text) > 1 and mention.text.istitle() and kind != "chemical"
+            as_word = kind == "species" or begins
+            return (mention.text.lower() if as_word else mention.text) not in STOP_WORDS
 
         return [
             document.with_mentions(filter(wanted, self._all(document))) for document in recognised

@@ -225,6 +225,13 @@ def test_only_wanted_types_are_kept_and_variants_keep_their_signs(kb: KnowledgeB
     assert [m.text for m in some.with_kb(kb)(document).mentions] == ["-509C>T", "HEK"]
 
 
+def test_a_word_at_the_beginning_of_a_sentence_is_no_name(kb: KnowledgeBase) -> None:
+    document = Document("1", "He had As in HE cells.")
+    reader: Any = _Fixed(("He", "CellLine"), ("As", "Chemical"), ("HE", "CellLine"))
+    recogniser = TrainedRecogniser(reader, DictionaryRecogniser(kb), kb)
+    assert [m.text for m in recogniser(document).mentions] == ["As", "HE"]
+
+
 def test_a_further_base_says_what_belongs_to_a_name(kb: KnowledgeBase) -> None:
     document = Document("1", "of IL-6 cells")
     reader: Any = _Fixed(("IL", "Gene"))
