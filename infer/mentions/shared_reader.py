@@ -7,7 +7,7 @@ have just been found runs no encoder.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,9 @@ _LEAST = 0.7
 _BATCH = 16
 #: The most bytes of states that are kept.
 _KEPT = 256 * 2**20
+#: The texts that are read together to find mentions have at most this many characters, unless a
+#: single one is longer.
+_TOGETHER = 2**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +197,16 @@ class SharedReader:
     def _found(
         self, documents: Sequence[Document], kinds: Kinds, types: Sequence[str]
     ) -> list[Document]:
-        readings = self._read([document.text for document in documents])
-        return [
-            document.with_mentions(
-                _mentions(document.text, reading.pieces, self._scores(reading, kinds), types)
-            )
-            for document, reading in zip(documents, readings, strict=True)
-        ]
+        found: list[Document] = []
+        for group in _in_groups(documents):
+            readings = self._read([document.text for document in group])
+            found += [
+                document.with_mentions(
+                    _mentions(document.text, reading.pieces, self._scores(reading, kinds), types)
+                )
+                for document, reading in zip(group, readings, strict=True)
+            ]
+        return found
 
     def label_log_probs(self, texts: Sequence[str], kinds: Kinds = "types") -> list[np.ndarray]:
         """The log-probabilities of the labels of each text's pieces: float32 [pieces, labels].
@@ -264,11 +270,27 @@ class SharedReader:
         return [readings[text] for text in texts]
 
     def _keep(self, readings: dict[str, _Reading]) -> None:
+        if not self.reads_for_linking:
+            return  # no one asks for the states again
         for text, reading in readings.items():
             self._kept.pop(text, None)
             self._kept[text] = reading  # the last of those that are kept
         while sum(reading.size for reading in self._kept.values()) > _KEPT:
             self._kept.popitem(last=False)
+
+
+def _in_groups(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """The documents in groups, in order, so that the states of a group fit into memory."""
+    group: list[Document] = []
+    size = 0
+    for document in documents:
+        if group and size + len(document.text) > _TOGETHER:
+            yield group
+            group, size = [], 0
+        group.append(document)
+        size += len(document.text)
+    if group:
+        yield group
 
 
 def reader_of(model: LinkingModel) -> SharedReader:

@@ -111,6 +111,23 @@ def test_kept_states_have_a_limit(
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(together, alone, strict=True))
 
 
+def test_nothing_is_kept_that_linking_does_not_need(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long texts are read in groups, with the same result."""
+    tagger = Tagger(bart(len(tokenizer), max_position_embeddings=512), 1).eval()
+    reader = SharedReader(tagger, tokenizer)
+    documents = [Document(str(i), "fever and cold " * i) for i in range(1, 9)]
+    together = reader.recognise(documents)
+    assert not reader._kept
+    monkeypatch.setattr("biolink.infer.mentions.shared_reader._TOGETHER", 100)
+    sizes: list[int] = []
+    read = reader._read
+    monkeypatch.setattr(reader, "_read", lambda texts: sizes.append(len(texts)) or read(texts))
+    assert reader.recognise(documents) == together
+    assert sum(sizes) == 8 and len(sizes) > 3
+
+
 def test_heads_are_stored_and_a_classifier_without_them_reads_nothing(
     tokenizer: Any, tmp_path: Path
 ) -> None:
