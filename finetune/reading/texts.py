@@ -124,11 +124,15 @@ class NameTable:
 
     def owned(self, places: np.ndarray, rows: Sequence[int]) -> np.ndarray:
         """bool [places]: which of these names belong to one of the concepts."""
-        return np.isin(self.owners[places], rows).any(1)
+        found: np.ndarray = np.isin(self.owners[places], rows).any(1)
+        return found
 
 
 def read_texts(
-    linker: Linker, names: NameTable, documents: Sequence[Document], texts: Sequence[Any]
+    linker: Linker,
+    names: NameTable,
+    documents: Sequence[Document],
+    texts: Sequence[Tagged | Pieces],
 ) -> list[ReadText]:
     """Return documents with the mentions that the training links.
 
@@ -153,8 +157,8 @@ def read_texts(
         plain = not any(mention.concept_ids for mention in document.mentions)
         of_document = []
         for task, mention in zip(linker.tasks(expanded), expanded.mentions, strict=True):
-            rows = (linker.kb.row_of(concept_id) for concept_id in mention.concept_ids)
-            key = (task, tuple(sorted({row for row in rows if row is not None})), plain)
+            known = (linker.kb.row_of(concept_id) for concept_id in mention.concept_ids)
+            key = (task, tuple(sorted({row for row in known if row is not None})), plain)
             found[key] = None
             of_document.append((mention.start, mention.end, key))
         keys.append(of_document)
@@ -174,15 +178,20 @@ def read_texts(
                 rows = tuple(c.row for c in concepts[:1] if c.probability >= _SURE)
             name = normalise_name(task.mention)
             found[key] = ReadMention(prompt, name, rows, vector.astype(np.float16), places, plain)
-    result = []
-    for text, of_document in zip(texts, keys, strict=True):
-        pieces = text.pieces if isinstance(text, Tagged) else text
-        allowed = text.allowed if isinstance(text, Tagged) else None
-        places = []
-        for start, end, key in of_document:
-            inside = np.flatnonzero((pieces.offsets[:, 0] < end) & (pieces.offsets[:, 1] > start))
-            mention = found[key]
-            if len(inside) and mention is not None:
-                places.append((int(inside[0]), int(inside[-1]) + 1, mention))
-        result.append(ReadText(pieces, allowed, tuple(places)))
-    return result
+    return [
+        _with_mentions(text, [(start, end, found[key]) for start, end, key in of_document])
+        for text, of_document in zip(texts, keys, strict=True)
+    ]
+
+
+def _with_mentions(
+    text: Tagged | Pieces, mentions: Sequence[tuple[int, int, ReadMention | None]]
+) -> ReadText:
+    """A text with its mentions, whose offsets in characters are given."""
+    pieces = text.pieces if isinstance(text, Tagged) else text
+    placed = []
+    for start, end, mention in mentions:
+        inside = np.flatnonzero((pieces.offsets[:, 0] < end) & (pieces.offsets[:, 1] > start))
+        if len(inside) and mention is not None:
+            placed.append((int(inside[0]), int(inside[-1]) + 1, mention))
+    return ReadText(pieces, text.allowed if isinstance(text, Tagged) else None, tuple(placed))

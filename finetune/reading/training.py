@@ -102,6 +102,8 @@ class ReadingModule(nn.Module):
         If the tagger has no layers for linking.
     """
 
+    model: Any
+
     def __init__(self, tagger: Tagger, model: Any) -> None:
         super().__init__()
         if tagger.reading is None:

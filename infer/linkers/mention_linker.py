@@ -352,8 +352,9 @@ class Linker(Piping):
 
 def _reader_of(recogniser: Recogniser | None) -> SharedReader | None:
     """The reader that a recogniser finds mentions with."""
-    trained = isinstance(recogniser, TrainedRecogniser | OpenRecogniser)
-    return recogniser.reader if trained else None
+    if isinstance(recogniser, TrainedRecogniser | OpenRecogniser):
+        return recogniser.reader
+    return None
 
 
 def _distinct(
