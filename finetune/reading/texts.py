@@ -124,8 +124,7 @@ class NameTable:
 
     def owned(self, places: np.ndarray, rows: Sequence[int]) -> np.ndarray:
         """bool [places]: which of these names belong to one of the concepts."""
-        found: np.ndarray = np.isin(self.owners[places], rows).any(1)
-        return found
+        return np.asarray(np.isin(self.owners[places], rows).any(1))
 
 
 def read_texts(
