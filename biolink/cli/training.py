@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -241,20 +241,28 @@ train_app = typer.Typer(
 )
 
 
+def _train(
+    kind: type[Any], run: Callable[..., Path], settings: Path, overrides: list[str] | None
+) -> None:
+    """Read the settings of a training on annotated documents, and run it."""
+    from biolink.cli.console import message
+    from biolink.pretrain.training.settings import read_settings
+
+    read = read_settings(kind, settings, overrides or ())
+    with collected_problems() as problems:
+        documents = _documents(read.train, problems)
+        message(f"wrote {run(read, documents, _report)}")
+
+
 @train_app.command()
 def end_to_end(settings: SettingsFile, set: Overrides = None) -> None:
     """Train end-to-end generation on annotated documents (GENRE).
 
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
-    from biolink.cli.console import message
     from biolink.finetune.end_to_end import EndToEnd, run_end_to_end
-    from biolink.pretrain.training.settings import read_settings
 
-    read = read_settings(EndToEnd, settings, set or ())
-    with collected_problems() as problems:
-        documents = _documents(read.train, problems)
-        message(f"wrote {run_end_to_end(read, documents, _report)}")
+    _train(EndToEnd, run_end_to_end, settings, set)
 
 
 @train_app.command()
@@ -263,14 +271,9 @@ def retrieve_read(settings: SettingsFile, set: Overrides = None) -> None:
 
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
-    from biolink.cli.console import message
     from biolink.finetune.retrieve_read import RetrieveRead, run_retrieve_read
-    from biolink.pretrain.training.settings import read_settings
 
-    read = read_settings(RetrieveRead, settings, set or ())
-    with collected_problems() as problems:
-        documents = _documents(read.train, problems)
-        message(f"wrote {run_retrieve_read(read, documents, _report)}")
+    _train(RetrieveRead, run_retrieve_read, settings, set)
 
 
 @train_app.command()
@@ -279,14 +282,9 @@ def recogniser(settings: SettingsFile, set: Overrides = None) -> None:
 
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
-    from biolink.cli.console import message
     from biolink.finetune.tagging import Recognising, run_recognising
-    from biolink.pretrain.training.settings import read_settings
 
-    read = read_settings(Recognising, settings, set or ())
-    with collected_problems() as problems:
-        documents = _documents(read.train, problems)
-        message(f"wrote {run_recognising(read, documents, _report)}")
+    _train(Recognising, run_recognising, settings, set)
 
 
 @train_app.command()
@@ -295,11 +293,6 @@ def reading(settings: SettingsFile, set: Overrides = None) -> None:
 
     If an earlier run was interrupted, the same command continues from its last checkpoint.
     """
-    from biolink.cli.console import message
     from biolink.finetune.reading.stage import SharedReading, run_shared_reading
-    from biolink.pretrain.training.settings import read_settings
 
-    read = read_settings(SharedReading, settings, set or ())
-    with collected_problems() as problems:
-        documents = _documents(read.train, problems)
-        message(f"wrote {run_shared_reading(read, documents, _report)}")
+    _train(SharedReading, run_shared_reading, settings, set)

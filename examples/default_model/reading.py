@@ -1,4 +1,4 @@
-"""Train the embedded recogniser and decoder to read documents once, for each other.
+"""Train the embedded recogniser and decoder so that a document is encoded only once for both.
 
     python examples/default_model/reading.py --data ../shared/data --out build/reading \
         --target biolink/embedded [--bf16]
@@ -11,17 +11,18 @@ after an interruption, it continues.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import lzma
 import random
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import torch
 from recogniser import dictionaries_of, drawn
 from recogniser_corpora import training_corpora
-from safetensors.torch import save_file
+from safetensors.torch import save
+from train import ABSTRACTS as EVERY_ABSTRACT
+from train import whole_texts
 
 from biolink.documents import Document
 from biolink.finetune.reading.stage import reading_optimisation, reading_tagger
@@ -48,10 +49,9 @@ ABSTRACTS = 4000
 
 def abstracts(data: Path, count: int) -> list[Document]:
     """Return PubMed abstracts, none of which is in a test set."""
-    with lzma.open(data / "text/pubmed_abstracts.jsonl.xz", "rt", encoding="utf-8") as stream:
-        records = list(map(json.loads, stream))
-    random.Random(5).shuffle(records)
-    return [Document("", f"{r['title']} {r['abstract']}") for r in records[:count]]
+    every = list(islice(whole_texts(data), EVERY_ABSTRACT))
+    random.Random(5).shuffle(every)
+    return [Document("", text) for text in every[:count]]
 
 
 def linked_only(documents: list[Document]) -> list[Document]:
@@ -130,7 +130,7 @@ def write(tagger: Tagger, network: torch.nn.Module, folder: Path) -> None:
         name: state[name].to(tensor.dtype).contiguous()
         for name, tensor in tensors_of(folder / WEIGHTS).items()
     }
-    save_file(stored, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).write_bytes(save(stored, metadata={"format": "pt"}))
     tagger.save(folder / TAGGER)
     settings = settings_of(folder)
     prompt = replace(settings.prompt, reading="shared")

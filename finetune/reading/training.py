@@ -34,6 +34,7 @@ from biolink.infer.rank.score import name_log_probs, pack
 from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.losses import listwise, smoothed_nll
 from biolink.pretrain.training.running import Numbered, Optimisation, run_training
+from biolink.pretrain.training.settings import at_least, share
 
 __all__ = ["Mixture", "ReadingModule", "train_reading"]
 
@@ -74,6 +75,17 @@ class Mixture:
     lr: float = 1.5e-4
     decoder_lr: float = 3e-4
     heads_lr: float = 1e-3
+
+    def __post_init__(self) -> None:
+        at_least("mixture.annotated", self.annotated, 1)
+        for name in ("plain", "generated", "negatives"):
+            at_least(f"mixture.{name}", getattr(self, name), 0)
+        share("mixture.share", self.share)
+        for name in ("lr", "decoder_lr", "heads_lr"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(
+                    f"mixture.{name} = {getattr(self, name)}; expected a number above 0"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +237,7 @@ def _batch(
     longest = max(len(row[0]) for row in rows)
     size = min(_PADDED * math.ceil(longest / _PADDED), WINDOW + 2)
     ids, mask, shapes, covered = collate(rows, tagger.special[2], "cpu", size)
-    width = tagger.head.out_features + (3 if tagger.concept_head is not None else 0)
+    width = sum(h.out_features for h in (tagger.head, tagger.concept_head) if h is not None)
     allowed = torch.zeros(*ids.shape, width, dtype=torch.bool)
     mentions: list[tuple[int, int, int, ReadMention]] = []
     for number, ((text, begin), row) in enumerate(zip(chosen, rows, strict=True)):
@@ -240,14 +252,19 @@ def _batch(
         mentions += rng.sample(inside, min(_OF_A_WINDOW, len(inside)))
     rng.shuffle(mentions)
     batch = {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered, "allowed": allowed}
-    return batch | _of_mentions(names, [m for *_, m in mentions], mixture, rng) | {
+    pad = tagger.special[2]
+    return batch | _of_mentions(names, [m for *_, m in mentions], mixture, rng, pad) | {
         "rows": torch.tensor([m[0] for m in mentions], dtype=torch.long),
         "spans": torch.tensor([m[1:3] for m in mentions], dtype=torch.long).view(-1, 2),
     }  # fmt: skip
 
 
 def _of_mentions(
-    names: NameTable, mentions: Sequence[ReadMention], mixture: Mixture, rng: random.Random
+    names: NameTable,
+    mentions: Sequence[ReadMention],
+    mixture: Mixture,
+    rng: random.Random,
+    pad: int,
 ) -> dict[str, Any]:
     """What the losses of linking compare the mentions with."""
     places: dict[int, None] = {}
@@ -257,7 +274,9 @@ def _of_mentions(
             own = names.of_row.get(row, [])
             places |= dict.fromkeys(rng.sample(own, min(_OF_A_CONCEPT, len(own))))
     columns = np.fromiter(places, np.int64, len(places))
-    right = np.array([names.owned(columns, m.rows) for m in mentions]).reshape(-1, len(columns))
+    right = np.zeros((len(mentions), len(columns)), dtype=bool)
+    for number, mention in enumerate(mentions):
+        right[number] = names.owned(columns, mention.rows)
     generated: list[_Generated] = []
     for number, mention in enumerate(mentions):
         if len(generated) == mixture.generated:
@@ -273,7 +292,7 @@ def _of_mentions(
         "packed": pack(
             [g.prompt for g in generated],
             [[names.tokens[place] for place in g.names] for g in generated],
-            0,
+            pad,
         ) if generated else None,
         "present": order < torch.tensor([[len(g.names)] for g in generated]),
         "of_gold": order < torch.tensor([[g.right] for g in generated]),

@@ -148,6 +148,21 @@ def test_texts_have_the_mentions_and_what_is_near(start: Path) -> None:
     assert all(text.allowed is None for text in read)
 
 
+def test_windows_without_mentions_are_read(settings: SharedReading) -> None:
+    """A step may have none; recognition still learns from it."""
+    documents_of_both = [*documents()[:1], *(Document(f"n{i}", "cold and ill") for i in range(9))]
+    few = replace(settings, steps=6, mixture=Mixture(1, 0, 4, 2))
+    assert run_shared_reading(few, documents_of_both).is_dir()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"annotated": 0}, {"plain": -1}, {"share": 1.5}, {"lr": 0.0}, {"heads_lr": -1.0}]
+)
+def test_a_mixture_is_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"mixture.{next(iter(wrong))} = .*expected"):
+        Mixture(**wrong)
+
+
 class _Names:
     """Four names of two concepts: 0 and 1 of the first, 2 and 3 of the second."""
 
