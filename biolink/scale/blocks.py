@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from biolink.documents import Document, Link
 from biolink.errors import BiolinkError
@@ -38,6 +38,8 @@ __all__ = [
     "single_threaded",
     "with_curies",
 ]
+
+T = TypeVar("T")
 
 #: If processes die with this number of documents in a row, the documents are not the cause.
 _DEATHS = 8
@@ -238,9 +240,9 @@ def _give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def blocks_of(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    """Yield blocks of ``size`` consecutive documents."""
-    stream = iter(documents)
+def blocks_of(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield blocks of ``size`` consecutive documents or other items."""
+    stream = iter(items)
     while block := list(islice(stream, size)):
         yield block
 
