@@ -26,6 +26,7 @@ from biolink.cli.options import (
     Types,
     not_empty,
 )
+from biolink.cli.serve import mcp, serve
 from biolink.cli.training import (
     convert_checkpoint,
     export_pairs,
@@ -274,5 +275,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare):
+for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp):
     app.command()(_command)

@@ -33,6 +33,7 @@ __all__ = [
     "LinkSettings",
     "Linked",
     "blocks_of",
+    "give_back_memory",
     "link_in_processes",
     "one_thread",
     "single_threaded",
@@ -198,7 +199,7 @@ class BlockLinker:
                 done.problems.extend(linked.problems)
             return done
         finally:
-            _give_back_memory()
+            give_back_memory()
 
     def _linked(self, block: Sequence[Document]) -> list[Document]:
         linked = list(self.linker.pipe(block, len(block), self.recognise))
@@ -233,7 +234,7 @@ def with_curies(document: Document, bases: KnowledgeBases) -> Document:
     )
 
 
-def _give_back_memory() -> None:
+def give_back_memory() -> None:
     """Make glibc return freed memory, which tensors of many sizes would otherwise fragment."""
     # Other C libraries have no such function.
     with contextlib.suppress(OSError, AttributeError, TypeError):
