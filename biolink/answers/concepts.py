@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from biolink.answers.urls import url_of
 from biolink.errors import ConfigError, UnknownConceptError
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_text, texts_of
 from biolink.kb.bases import KnowledgeBases
-from biolink.kb.inspect import find
+from biolink.kb.inspect import Hit, find
+from biolink.kb.names import normalise_name
 from biolink.places import EMBEDDED
 
 __all__ = [
@@ -22,8 +24,12 @@ __all__ = [
     "bases_described",
     "concept",
     "search",
+    "suggest",
     "verify",
 ]
+
+#: The number of names that begin like what somebody types, among which the shortest are looked for.
+_BEGINNINGS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,44 @@ def _described(kb: KnowledgeBase) -> Base:
     )
 
 
+def suggest(bases: KnowledgeBases, prefix: str, limit: int = 10) -> list[Found]:
+    """Find concepts while somebody types: those with names that begin so, the shortest first.
+
+    Parameters
+    ----------
+    bases
+        The knowledge bases.
+    prefix
+        The beginning of a name, or an id.
+    limit
+        The greatest number of concepts. Where fewer begin so, others with similar names follow.
+
+    Examples
+    --------
+    >>> from biolink.kinds import embedded_bases
+    >>> [hit.name for hit in suggest(embedded_bases("disease"), "asthm", 2)]
+    ['Asthma', 'Status Asthmaticus']
+    """
+    need_text("the prefix", prefix)
+    begun = normalise_name(prefix)
+    names = [
+        (len(name), number, name)
+        for number, base in enumerate(bases.bases)
+        for name in islice(base.data.names.iterkeys(begun), _BEGINNINGS if begun else 0)
+    ]
+    found: dict[str, Found] = {}
+    for _, number, name in sorted(names):
+        if len(found) >= limit:
+            break
+        for hit in find(KnowledgeBases([bases.bases[number]]), name, 0):
+            found.setdefault(hit.kb.curie(hit.concept.id), _found(hit))
+    hits = [_found(hit) for hit in find(bases, prefix, 0)]
+    hits += found.values()
+    if len(hits) < limit:
+        hits += search(bases, prefix, limit)
+    return list({hit.curie: hit for hit in reversed(hits)}.values())[::-1][:limit]
+
+
 def search(bases: KnowledgeBases, query: str, limit: int = 10) -> list[Found]:
     """Find concepts by id, by name and by similar names, as ``biolink kb search`` does.
 
@@ -211,19 +255,21 @@ def search(bases: KnowledgeBases, query: str, limit: int = 10) -> list[Found]:
     [('mesh:D055534', 'Bulbo-Spinal Atrophy, X-Linked', 'name')]
     """
     need_text("the query", query)
-    return [
-        Found(
-            id=hit.concept.id,
-            curie=hit.kb.curie(hit.concept.id),
-            name=hit.concept.name,
-            matched=hit.name,
-            types=hit.concept.types,
-            how=hit.how,
-            score=min(1.0, hit.score),
-            url=url_of(hit.kb.curie(hit.concept.id)),
-        )
-        for hit in find(bases, query, limit)
-    ]
+    return list(map(_found, find(bases, query, limit)))
+
+
+def _found(hit: Hit) -> Found:
+    curie = hit.kb.curie(hit.concept.id)
+    return Found(
+        id=hit.concept.id,
+        curie=curie,
+        name=hit.concept.name,
+        matched=hit.name,
+        types=hit.concept.types,
+        how=hit.how,
+        score=min(1.0, hit.score),
+        url=url_of(curie),
+    )
 
 
 def concept(bases: KnowledgeBases, concept_id: str) -> ConceptEntry:

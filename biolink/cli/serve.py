@@ -8,33 +8,18 @@ import typer
 
 from biolink.cli.options import (
     Branch,
+    Device,
     KbOption,
     Method,
     ModelOption,
+    Nil,
+    PrecisionOption,
     Taxa,
     Types,
     not_empty,
 )
 
 __all__ = ["mcp", "serve"]
-
-Nil = Annotated[
-    str | None,
-    typer.Option(
-        help="When a mention gets no link: none, likelier, threshold=P, post-pruning or margin=N, "
-        "or several of them joined by +.",
-        callback=not_empty,
-    ),
-]
-PrecisionOption = Annotated[
-    str,
-    typer.Option(
-        help="The precision of the weights: fp32, int8 (faster on a CPU) or bf16 (faster on a GPU)."
-    ),
-]
-Device = Annotated[
-    str, typer.Option(help="The device on which the model runs: cpu, cuda, cuda:1 or mps.")
-]
 
 
 def serve(

@@ -133,7 +133,7 @@ def make_app(
     """
     metrics = metrics or Metrics()
     metrics.watch(lambda: engine.waiting)
-    agents = _agents(engine, host)
+    agents = _agents(engine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -156,10 +156,8 @@ def make_app(
     app.include_router(reconcile_router(engine))
     _add_pages(app)
     if agents is not None:
-        # After all other endpoints, since its application answers every path that is left.
-        app.mount(
-            "/", agents.streamable_http_app(json_response=True, stateless_http=True, host=host)
-        )
+        tools = agents.streamable_http_app(json_response=True, stateless_http=True, host=host)
+        app.router.routes.extend(tools.routes)
     _add_errors(app)
     app.add_middleware(BodyLimit, limits=engine.limits)
     app.add_middleware(Token, token=token)
@@ -168,7 +166,7 @@ def make_app(
     return app
 
 
-def _agents(engine: Engine, host: str) -> Any:
+def _agents(engine: Engine) -> Any:
     """The server of the agents' tools, or None if its package is not installed."""
     try:
         from biolink.serve.agents import make_agents

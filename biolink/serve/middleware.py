@@ -35,6 +35,8 @@ PAGE_POLICY = (
 #: Paths that tell nothing about a knowledge base or a text, and the files of the page.
 _WITHOUT_TOKEN = ("/health", "/ready", "/")
 _FILES = "/static/"
+#: Paths whose routes are not those of endpoints.
+_OTHERS = ("/openapi.json", "/mcp")
 #: The time in seconds within which the body of a request has to arrive.
 _ARRIVAL = 30.0
 #: The status in the log of a request whose client has gone.
@@ -108,11 +110,11 @@ class Observed:
 
 def _template(scope: Scope) -> str:
     """The path of a request without the values in it; "other" for one that is not known."""
-    route = scope.get("route")
-    path = getattr(route, "path", None)
-    if path is None:
-        return "other"
-    return str(scope.get("root_path", "")) + str(path) or "/"
+    route = getattr(scope.get("route"), "path", None)
+    if route is not None:
+        return str(route)
+    path = str(scope["path"])
+    return "/static" if path.startswith(_FILES) else path if path in _OTHERS else "other"
 
 
 class BodyLimit:

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from biolink import __version__
 from biolink.answers.choosing import Choice
-from biolink.answers.concepts import ConceptEntry, ConceptName, concept, search
+from biolink.answers.concepts import ConceptEntry, ConceptName, concept, suggest
 from biolink.answers.linking import Candidate, TermLink
 from biolink.coloured import escaped
 from biolink.errors import BiolinkError, ConfigError, UnknownConceptError, shown
@@ -77,7 +77,7 @@ def reconcile_router(engine: Engine) -> APIRouter:
         found = []
         if prefix.strip() and 0 <= cursor < _MOST:
             last = cursor + max(0, min(limit, _MOST))
-            hits = search(engine.bases, prefix, last)[cursor:last]
+            hits = suggest(engine.bases, prefix, last)[cursor:last]
             found = [
                 {
                     "id": hit.curie,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from biolink.answers.concepts import search
 from biolink.errors import ConfigError, InputError
 from biolink.pipeline import AnyLinker
 from biolink.serve.app import make_app
@@ -126,6 +127,7 @@ def serve(
     # uvicorn raises the signal that ended it once more, for the handlers that were there before.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
+        search(engine.bases, "ready", 1)  # it opens the indexes that a first search would wait for
         app = make_app(engine, metrics, settings.token, settings.origins, settings.host)
         _log_as_json()
         config = uvicorn.Config(
