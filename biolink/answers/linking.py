@@ -40,6 +40,8 @@ NO_TEXT = "no text"
 _BATCH = 256
 #: The characters of a context on each side of a term that can tell what it means.
 _AROUND = 2000
+#: What may end a context.
+_ENDS = " \t\r\n.,;:!?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +136,13 @@ def term_document(term: str, context: str = "", type: str = "") -> Document:
     """Return a document whose only mention is a term.
 
     If the context has the term, the mention is there, at its first occurrence as a word. Otherwise
-    the term follows the context, on a line of its own, so that the context tells whose gene it is.
-    Of a long context, only the part around the term is kept.
+    the term follows the context after a colon, in the same sentence, so that the context tells
+    whose gene it is. Of a long context, only the part around the term is kept.
 
     >>> term_document("gout", "A man with Gout.").mentions[0].start
     11
     >>> term_document("gout", "A man of 50.").text
-    'A man of 50.\\ngout'
+    'A man of 50: gout'
 
     Raises
     ------
@@ -154,7 +156,7 @@ def term_document(term: str, context: str = "", type: str = "") -> Document:
         found = re.search(pattern, context) or re.search(pattern, context, re.IGNORECASE)
         start = -1 if found is None else found.start()
     if start < 0:
-        before = f"{context.rstrip()}\n" if context.strip() else ""
+        before = f"{context.rstrip(_ENDS)}: " if context.strip(_ENDS) else ""
         text, start = before + written, len(before)
     end = start + len(written)
     first = max(0, start - _AROUND)
