@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated
 
 import typer
@@ -117,6 +118,8 @@ def serve(
         address = f"http://{name}:{sock.getsockname()[1]}"
         message(f"biolink: listening at {address} (the endpoints are described at {address}/docs)")
 
+    if settings.token is None and not ip_address(sock.getsockname()[0]).is_loopback:
+        message("biolink: note: whoever reaches this address may ask; --token-file changes that")
     run(linker, sock, settings, listening)
 
 

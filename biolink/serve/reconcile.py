@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from biolink import __version__
 from biolink.answers.choosing import Choice
 from biolink.answers.concepts import ConceptEntry, ConceptName, concept, suggest
-from biolink.answers.linking import Candidate, TermLink
+from biolink.answers.linking import TermLink
 from biolink.coloured import escaped
 from biolink.errors import BiolinkError, ConfigError, UnknownConceptError, shown
 from biolink.kb.types import kind_of
@@ -240,14 +240,7 @@ def _context(where: str, properties: Any) -> str:
 
 
 def _results(link: TermLink) -> list[dict[str, Any]]:
-    candidates = list(link.alternatives)
     accepted = link.nil_reason is None
-    if accepted:
-        types = (link.type,) if link.type else ()
-        best = Candidate(
-            link.id, link.curie, link.name, link.matched, link.probability or 0.0, types, link.url
-        )
-        candidates.insert(0, best)
     nil = link.nil_probability
     return [
         {
@@ -266,7 +259,7 @@ def _results(link: TermLink) -> list[dict[str, Any]]:
                 *([] if nil is None else [{"id": "nil_probability", "value": nil}]),
             ],
         }
-        for number, candidate in enumerate(candidates)
+        for number, candidate in enumerate(link.candidates)
     ]
 
 
