@@ -198,6 +198,8 @@ def _add_endpoints(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
         content_type = request.headers.get("content-type", JSON)
         body = await request.body()
         if content_type.partition(";")[0].strip().lower() == JSON:
+            if request.query_params:
+                raise ConfigError("the settings of a request in JSON stand in its body")
             asked = _parsed(ToLink, body)
             documents = await run_in_threadpool(_documents, asked)
             choice, how = asked.choice(), asked.mentions

@@ -176,6 +176,8 @@ def test_other_wrong_requests(client: TestClient) -> None:
     assert answer.json()["detail"].startswith("the body:3: ")
     latin = client.post("/link", content=b"caf\xe9", headers={"content-type": "text/plain"})
     assert (latin.status_code, "not UTF-8" in latin.text) == (422, True)
+    twice = client.post("/link?types=gene", json={"text": "x"})
+    assert (twice.status_code, "in its body" in twice.text) == (422, True)
     assert client.get("/link").status_code == 405
     assert client.get("/search").status_code == 422
     assert client.get("/search", params={"q": "a", "types": "planet"}).status_code == 422
