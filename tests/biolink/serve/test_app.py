@@ -60,6 +60,11 @@ def test_link_a_part_of_it(client: TestClient) -> None:
             "application/bioc+json",
             json.dumps({"documents": [{"id": "7", "passages": [{"offset": 0, "text": TEXT}]}]}),
         ),
+        (
+            "application/bioc+xml",
+            "<collection><source/><date/><key/><document><id>7</id><passage><offset>0</offset>"
+            f"<text>{TEXT}</text></passage></document></collection>",
+        ),
         ("application/x-ndjson", json.dumps({"id": "7", "text": TEXT})),
     ],
 )
@@ -181,6 +186,17 @@ def test_other_wrong_requests(client: TestClient) -> None:
     assert client.get("/link").status_code == 405
     assert client.get("/search").status_code == 422
     assert client.get("/search", params={"q": "a", "types": "planet"}).status_code == 422
+
+
+def test_values_that_json_lacks(client: TestClient) -> None:
+    body = '{"documents": [{"text": "Gout.\\u2028", "metadata": {"a": NaN}}]}'
+    answer = client.post("/link", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    (document,) = answer.json()["documents"]
+    assert document["metadata"] == {"a": None}
+    body = '{"documents": [{"text": "Gout.", "id": "\\ud800"}]}'
+    answer = client.post("/link", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
 
 
 def test_a_token(linker: Any) -> None:
