@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+import biolink
 from biolink.answers.linking import link_terms
 from biolink.documents import Document
 from biolink.formats.jsonl import document_to_dict
+from biolink.kb import Concept, KnowledgeBase
 from biolink.serve.app import make_app
 from biolink.serve.engine import Engine
 from biolink.serve.limits import Busy, Limits, TooSlow
@@ -278,3 +280,28 @@ def test_the_log_has_no_texts(client: TestClient, caplog: pytest.LogCaptureFixtu
     assert json.loads(lines[0])["status"] == 200
     assert json.loads(lines[2])["where"].startswith("test_app.py:")
     assert "Smith" not in "".join(lines)
+
+
+def test_a_knowledge_base_of_ones_own() -> None:
+    concepts = [
+        Concept("HP:0001945", "Fever", synonyms=("Pyrexia",), types=("Phenotype",)),
+        Concept("HP:0012735", "Cough", types=("Phenotype",)),
+    ]
+    linker = biolink.load(kb=KnowledgeBase.from_concepts(concepts))
+    with TestClient(make_app(Engine(linker), host="testserver")) as client:
+        got = posted(client, "/link/terms", {"terms": ["pyrexia"], "types": "Phenotype"})
+        assert got["terms"][0]["curie"] == "HP:0001945"
+        (document,) = posted(client, "/link", {"text": "Cough and fever."})["documents"]
+        assert [m["links"][0]["curie"] for m in document["mentions"]] == [
+            "HP:0012735",
+            "HP:0001945",
+        ]
+        query = {"queries": json.dumps({"q": {"query": "fever", "type": "Phenotype"}})}
+        (best, *_) = client.post("/reconcile", data=query).json()["q"]["result"]
+        assert (best["id"], best["match"]) == ("HP:0001945", True)
+        (match, *_) = posted(client, "/ground", {"text": "fever", "organisms": ["9606"]})
+        assert (match["term"]["db"], match["term"]["id"]) == ("HP", "HP:0001945")
+        assert posted(client, "/names", {"db": "HP", "id": "HP:0001945"}) == ["Fever", "Pyrexia"]
+        assert client.get("/info").json()["bases"][0]["concepts"] == 2
+        wrong = posted(client, "/link/terms", {"terms": ["fever"], "taxa": "9606"}, 422)
+        assert "embedded default alone" in wrong["detail"]
