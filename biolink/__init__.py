@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
+    from biolink.formats.jats_places import places_in_xml
     from biolink.frames import to_dataframe
     from biolink.html import to_html
     from biolink.infer.decide.nil import (
@@ -71,6 +72,7 @@ _HOME = {
     "evaluate": "biolink.evaluation",
     "link": "biolink.pipeline",
     "load": "biolink.pipeline",
+    "places_in_xml": "biolink.formats.jats_places",
     "read": "biolink.formats",
     "roll_up": "biolink.levels",
     "to_dataframe": "biolink.frames",
@@ -107,6 +109,7 @@ __all__ = [
     "evaluate",
     "link",
     "load",
+    "places_in_xml",
     "read",
     "roll_up",
     "to_dataframe",

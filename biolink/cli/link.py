@@ -17,7 +17,7 @@ from biolink.cli.console import message, progress, report_problems, reported, st
 from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
-from biolink.formats import describe, format_of_name, write, writes_links
+from biolink.formats import check_target, describe, format_of_name, write, writes_links
 from biolink.kb.files import STDIO, check_named_folder
 from biolink.kb.temporary import temporary_beside
 from biolink.kb.wording import counted
@@ -148,7 +148,7 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
             "can open"
         )
     problems: list[BiolinkError] = []
-    files = files_of(job.files, problems.append)
+    files = files_of(job.files, problems.append, job.format)
     if not files:
         report_problems(problems)
         raise ConfigError("no file can be read, so nothing was linked")
@@ -201,6 +201,8 @@ def _check_target(job: LinkJob, to: str) -> None:
             f"{option}: links cannot be written in the format {to}; expected one of "
             f"{', '.join(others)}"
         )
+    else:
+        check_target(to, job.output)
 
 
 def loaded(settings: LinkSettings) -> AnyLinker:
