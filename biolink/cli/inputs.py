@@ -96,9 +96,7 @@ def _visible(folder: Path) -> list[Path]:
     return files_below(folder, lambda problem: None, "text")  # All files, also texts of BRAT.
 
 
-def files_of(
-    names: Iterable[str], on_problem: OnProblem, format: str | None = None
-) -> list[str]:
+def files_of(names: Iterable[str], on_problem: OnProblem, format: str | None = None) -> list[str]:
     """List the input files; a folder stands for the files in it and below it, sorted.
 
     As with ``ls``, names in a folder that begin with a dot are left out.

@@ -56,6 +56,7 @@ FORMATS: dict[str, str] = {
     "parquet": "biolink.formats.parquet",
     "tsv": "biolink.formats.tsv",
     "csv": "biolink.formats.csv",
+    "sssom": "biolink.formats.sssom",
     "html": "biolink.formats.html",
     "lines": "biolink.formats.lines",
     "text": "biolink.formats.text",
@@ -169,7 +170,8 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         raise InputError(source, None, found, "a file of documents")
     head = peek(path)
     named = None if str(path) == STDIO else format_of_name(path)
-    if named is not None and not hasattr(load(named), "read"):
+    unreadable = named is not None and not hasattr(load(named), "read")
+    if unreadable:
         named = None
     if text_column is not None and named in (None, "text"):
         return "tsv" if "\t" in head.split("\n", 1)[0] else "csv"
@@ -182,7 +184,7 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         return next((name for name in claims if name in _SIGNED), named)
     if claims:
         return claims[0]
-    if not load("text").sniff(path, head):
+    if unreadable or not load("text").sniff(path, head):
         readers = [info.name for info in describe() if info.reads and info.name != "text"]
         raise InputError(
             source,
@@ -197,8 +199,11 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
 def format_of_name(path: str | Path) -> str | None:
     """Return the format of a file by the last known suffix of its name, or None."""
     by_suffix = {suffix: name for name in reversed(FORMATS) for suffix in load(name).SUFFIXES}
-    for suffix in reversed(stem_suffixes(path)):
-        if suffix in by_suffix and not (suffix == ".txt" and ".pubtator" in stem_suffixes(path)):
+    suffixes = stem_suffixes(path)
+    for suffix in reversed(suffixes):
+        # Such as corpus.PubTator.txt, and x.sssom.tsv, which says more than .tsv.
+        before = {".txt": ".pubtator", ".tsv": ".sssom"}.get(suffix)
+        if suffix in by_suffix and before not in suffixes:
             return by_suffix[suffix]
     return None
 

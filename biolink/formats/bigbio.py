@@ -37,7 +37,7 @@ def sniff(path: str | Path, head: str) -> bool:
     return (
         re.match(r"\s*[\[{]", head) is not None
         and re.search(r'"document_id"\s*:', head) is not None
-        and re.search(r'"passages"\s*:\s*\[\s*(?:\]|\{[^}]*"offsets"\s*:)', head) is not None
+        and re.search(r'"passages"\s*:\s*\[\s*(?:\]|\{[^}]*"text"\s*:\s*\[)', head) is not None
     )
 
 

@@ -33,7 +33,14 @@ from biolink.formats.problems import (
     raise_or_report,
     whole_number,
 )
-from biolink.kb.files import STDIO, display_name, foreign_names, numbered_lines, open_text, stem_suffixes
+from biolink.kb.files import (
+    STDIO,
+    display_name,
+    foreign_names,
+    numbered_lines,
+    open_text,
+    stem_suffixes,
+)
 
 LABEL = "BRAT stand-off (.ann beside .txt); a folder is written"
 SUFFIXES = (".ann", ".brat")
@@ -48,7 +55,7 @@ _NOTE = "biolink: "
 #: The database of an id without a prefix; BRAT needs one.
 _NO_DATABASE = "ID:"
 #: Line breaks in BRAT, which reads files line by line.
-_BREAK = re.compile(r"\r\n|\n|\r")
+_BREAK = re.compile(r"[\r\n]+")
 _LEFT_OUT = {
     "E": "events",
     "A": "attributes",
@@ -117,7 +124,8 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
         raise_or_report(problem, on_problem)
     else:
         yield document
-    seen.warn()
+    # A folder may have thousands of files without ids, so their lack is no reason for a warning.
+    seen.left_out.warn()
 
 
 def text_beside(file: Path) -> Path | None:
@@ -237,7 +245,9 @@ def write_folder(documents: Iterable[Document], folder: Path, on_problem: OnProb
         if name.casefold() in written or len(name.encode()) > 200:
             what = "a second document" if name.casefold() in written else "the document"
             found = f"{what} {document.id[:60]!r}, which cannot be the name of another file"
-            raise_or_report(InputError(LABEL, None, found, "ids that differ and are short"), on_problem)
+            raise_or_report(
+                InputError(LABEL, None, found, "ids that differ and are short"), on_problem
+            )
             continue
         written.add(name.casefold())
         lines = list(_lines(document, types, relations))
@@ -288,7 +298,9 @@ def _lines(document: Document, types: dict[str, None], relations: dict[str, None
         kind = _name(str(infons.get("type") or "")) if isinstance(infons, dict) else ""
         if arguments:
             relations[kind or "Relation"] = None
-            yield line("R", " ".join([kind or "Relation", *(f"{r}:{ids[t]}" for r, t in arguments)]))
+            yield line(
+                "R", " ".join([kind or "Relation", *(f"{r}:{ids[t]}" for r, t in arguments)])
+            )
 
 
 def _pieces(mention: Mention, text: str) -> list[tuple[int, int]]:

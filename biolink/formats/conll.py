@@ -112,7 +112,9 @@ def _token(line: str, number: int, source: str, left_out: LeftOut) -> tuple[int,
 
 
 def _document(doc_id: str | None, sentences: list[Tokens]) -> Document:
-    text, passages, mentions = "", [], []
+    text = ""
+    passages: list[Passage] = []
+    mentions: list[Mention] = []
     for tokens in sentences:
         begin = len(text) + 1 if passages else 0
         text += "\n" if passages else ""

@@ -1,8 +1,9 @@
-"""Europe PMC's JSON: records with title and abstract, or the annotations that it has for articles.
+"""Europe PMC's JSON: records with title and abstract, or annotations of articles.
 
-A search (``resultType=core``) gives records, of which titles and abstracts are read. The annotations
-service gives neither texts nor offsets, only each annotation's words and a few words around them.
-Of these, each annotation makes a passage of its own, so the document is no running text.
+A search (``resultType=core``) gives records, of which titles and abstracts are read. The service
+for annotations gives neither texts nor offsets, only the words of each annotation and a few words
+around them. Each annotation makes a passage of its own of these, so the document is no running
+text.
 """
 
 from __future__ import annotations

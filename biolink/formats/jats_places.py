@@ -66,8 +66,8 @@ def places_in_xml(document: Document, path: str | Path) -> list[tuple[XmlPlace, 
     >>> xml = "<article><body><p>Severe  <i>asthma</i> attacks.</p></body></article>"
     >>> _ = Path("a.nxml").write_text(xml)
     >>> (read,) = biolink.read("a.nxml")
-    >>> document = biolink.Document(read.id, read.text, mentions=(biolink.Mention(7, 13, "asthma"),))
-    >>> biolink.places_in_xml(document, "a.nxml")
+    >>> asthma = biolink.Mention(7, 13, "asthma")
+    >>> biolink.places_in_xml(read.with_mentions([asthma]), "a.nxml")
     [(XmlPlace(path='/article/body/p/i/text()[1]', start=0, end=6),)]
     """
     if not isinstance(document, Document):

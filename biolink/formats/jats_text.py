@@ -41,7 +41,18 @@ _BLOCKS = {"sec", "app", "app-group", "ack", "notes", "fn-group", "fn", "glossar
 _BLOCKS |= {"list", "list-item", "def-list", "def-item", "disp-quote", "statement", "verse-group"}
 _BLOCKS |= {"fig-group", "table-wrap-group", "ref-list", "speech", "p", "title", "def", "term"}
 _BLOCKS |= {"abstract", "body", "back", "floats-group", "array", "table", "disp-formula-group"}
-_BLOCKS |= {"td", "th", "tr", "label", "subtitle", "attrib", "verse-line", "term-head", "def-head", "author-comment"}
+_BLOCKS |= {
+    "td",
+    "th",
+    "tr",
+    "label",
+    "subtitle",
+    "attrib",
+    "verse-line",
+    "term-head",
+    "def-head",
+    "author-comment",
+}
 #: Elements between whose children there is a gap, even if the file has none.
 _GAPPED = {"element-citation", "nlm-citation", "citation", "name", "person-group", "fig", "caption"}
 _GAPPED |= {"table-wrap", "table-wrap-foot", "ref", "citation-alternatives", "string-name"}
@@ -179,7 +190,9 @@ class Builder:
                 continue
             shift = len(whole.text) + 1 if whole.text else 0
             whole.text += ("\n" if whole.text else "") + "".join(flow.text)
-            whole.passages += [Passage(p.start + shift, p.end + shift, p.kind) for p in flow.passages]
+            whole.passages += [
+                Passage(p.start + shift, p.end + shift, p.kind) for p in flow.passages
+            ]
             whole.infons += flow.infons
             whole.pieces += [
                 Piece(p.start + shift, p.end + shift, p.element, p.node, p.offset)

@@ -48,7 +48,8 @@ _ROLES = ("subject", "object")
 
 def sniff(path: str | Path, head: str) -> bool:
     begins = re.match(r"\s*(?:\[\s*)?\{", head) is not None
-    known = r'"denotations"\s*:\s*\[|"tracks"\s*:\s*\[\s*\{\s*"project"'
+    # The annotations of a long text stand behind what is seen here.
+    known = r'"denotations"\s*:\s*\[|"sourceid"\s*:|"tracks"\s*:\s*\[\s*\{\s*"project"'
     return begins and re.search(known, head) is not None
 
 
@@ -206,7 +207,8 @@ def write(documents: Iterable[Document], stream: IO[str], on_problem: OnProblem 
 def _record(document: Document) -> dict[str, Any]:
     """The object of a document; what is said of a mention is as in BioC."""
     bioc = to_bioc(document)
-    denotations, attributes = [], []
+    denotations: list[dict[str, Any]] = []
+    attributes: list[dict[str, Any]] = []
     for annotation in (a for passage in bioc.passages for a in passage.annotations):
         spans = [{"begin": p.offset, "end": p.offset + p.length} for p in annotation.locations]
         denotations.append(
@@ -219,9 +221,7 @@ def _record(document: Document) -> dict[str, Any]:
         for key, value in annotation.infons.items():
             if key != "type" and value != "-":
                 number = f"A{len(attributes) + 1}"
-                attributes.append(
-                    {"id": number, "subj": annotation.id, "pred": key, "obj": value}
-                )
+                attributes.append({"id": number, "subj": annotation.id, "pred": key, "obj": value})
     known = {denotation["id"] for denotation in denotations}
     relations = [
         {

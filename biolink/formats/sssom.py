@@ -1,0 +1,187 @@
+"""SSSOM mapping sets: which words mean which concept, with justification and confidence.
+
+The subjects are words of texts, which SSSOM calls literals; they have labels and no ids. Words that
+are NIL have the object ``sssom:NoTermFound``. Format: https://mapping-commons.github.io/sssom/
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO
+from urllib.parse import quote
+
+from biolink.documents import Document, Mention
+from biolink.formats.metadata import metadata_left_out
+from biolink.kb.wording import counted
+
+__all__ = ["NO_TERM", "TermMapping", "write_mappings"]
+
+LABEL = "SSSOM, distinct mentions and their concepts"
+SUFFIXES = (".sssom",)
+
+#: The object of words that are NIL.
+NO_TERM = "sssom:NoTermFound"
+_COLUMNS = (
+    *("subject_label", "subject_category", "predicate_id", "object_id", "object_label"),
+    *("mapping_justification", "confidence", "subject_type", "match_string", "comment"),
+)
+#: The namespaces of prefixes; those of others are addresses of Bioregistry, which resolves them.
+_NAMESPACES = {
+    "mesh": "http://id.nlm.nih.gov/mesh/",
+    "OMIM": "https://omim.org/entry/",
+    "semapv": "https://w3id.org/semapv/vocab/",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "sssom": "https://w3id.org/sssom/",
+    "local": "urn:local:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TermMapping:
+    """A mapping of words to a concept.
+
+    Attributes
+    ----------
+    label
+        The words.
+    curie
+        The CURIE of the concept, or "" for NIL. An id without a prefix gets the prefix ``local``.
+    name
+        The preferred name of the concept.
+    justification
+        The kind of the justification in the vocabulary ``semapv``, such as ``LexicalMatching``.
+    confidence
+        The probability that the mapping is right, or None.
+    matched
+        The name through which the concept was found, or "".
+    category
+        The type of what the words name, or "".
+    comment
+        Anything else.
+    """
+
+    label: str
+    curie: str = ""
+    name: str = ""
+    justification: str = "CompositeMatching"
+    confidence: float | None = None
+    matched: str = ""
+    category: str = ""
+    comment: str = ""
+
+
+def sniff(path: object, head: str) -> bool:
+    return False
+
+
+def write_mappings(mappings: Iterable[TermMapping], stream: IO[str]) -> None:
+    """Write a mapping set; its id follows from the mappings, and its licence is not stated."""
+    from biolink import __version__
+
+    rows = [_cells(mapping) for mapping in mappings]
+    body = "".join("\t".join(row) + "\n" for row in rows)
+    known = {"semapv", "skos", "sssom"}
+    prefixes = known | {row[3].partition(":")[0] for row in rows}
+    header = {
+        "mapping_set_id": f"https://w3id.org/sssom/mappings/{uuid.uuid5(uuid.NAMESPACE_URL, body)}",
+        "license": "https://w3id.org/sssom/license/unspecified",
+        "mapping_tool": "biolink",
+        "mapping_tool_version": __version__,
+    }
+    for key, value in header.items():
+        stream.write(f"# {key}: {json.dumps(value)}\n")
+    stream.write("# curie_map:\n")
+    for prefix in sorted(prefixes):
+        space = _NAMESPACES.get(prefix, f"https://bioregistry.io/{prefix}:")
+        stream.write(f"#   {prefix}: {json.dumps(space)}\n")
+    stream.write("\t".join(_COLUMNS) + "\n")
+    stream.write(body)
+
+
+def _cells(mapping: TermMapping) -> tuple[str, ...]:
+    confidence = mapping.confidence
+    known = confidence is not None and confidence == confidence
+    return (
+        _flat(mapping.label),
+        _flat(mapping.category),
+        "skos:exactMatch",
+        _object(mapping.curie),
+        _flat(mapping.name),
+        f"semapv:{mapping.justification}",
+        f"{min(1.0, max(0.0, confidence)):.6g}" if known and confidence is not None else "",
+        "rdfs literal",
+        _flat(mapping.matched),
+        _flat(mapping.comment),
+    )
+
+
+def _object(curie: str) -> str:
+    """The CURIE as the format can hold it."""
+    if not curie:
+        return NO_TERM
+    prefix, colon, local = curie.partition(":")
+    if not (colon and local and re.fullmatch(r"[A-Za-z_][\w.-]*", prefix)):
+        prefix, local = "local", curie
+    return f"{prefix}:{quote(local, safe=':/#?=&.-_~+|,;@')}"
+
+
+def _flat(text: str) -> str:
+    """A cell; tabs, line breaks and quotation marks at its ends would end it."""
+    return " ".join(text.split()).replace('"', "'")
+
+
+def left_out(document: Document) -> Iterator[str]:
+    yield from metadata_left_out(document)
+    for mention in document.mentions:
+        if not (mention.links or mention.concept_ids or mention.nil_reason is not None):
+            yield "mentions without a concept"
+
+
+def write(documents: Iterable[Document], stream: IO[str]) -> None:
+    """Write a mapping for each pair of words and a concept, with the mean of their probabilities.
+
+    Gold ids of mentions that are not linked are mappings by hand.
+    """
+    found: dict[TermMapping, list[float]] = {}
+    for document in documents:
+        for mention in document.mentions:
+            for mapping, confidence in _mappings(mention):
+                found.setdefault(mapping, []).append(confidence)
+    write_mappings(
+        (
+            TermMapping(
+                m.label, m.curie, m.name, m.justification, sum(values) / len(values),
+                m.matched, m.category,
+                "; ".join(filter(None, (m.comment, counted(len(values), "mention")))),
+            )
+            for m, values in found.items()
+        ),
+        stream,
+    )  # fmt: skip
+
+
+def _mappings(mention: Mention) -> Iterator[tuple[TermMapping, float]]:
+    """The mappings of a mention without their confidence, and the confidence."""
+    best, kind, words = mention.best, mention.type, mention.text
+    none = float("nan")
+    if best is not None:
+        name = best.preferred_name or best.name
+        mapping = TermMapping(
+            words, best.curie or best.concept_id, name, matched=best.name, category=kind
+        )
+        yield mapping, best.probability
+    elif mention.nil_reason is not None:
+        probability = mention.nil_probability
+        comment = f"NIL: {mention.nil_reason}"
+        yield (
+            TermMapping(words, category=kind, comment=comment),
+            none if probability is None else probability,
+        )
+    else:
+        for concept_id in mention.concept_ids:
+            by_hand = "ManualMappingCuration"
+            yield TermMapping(words, concept_id, justification=by_hand, category=kind), none
