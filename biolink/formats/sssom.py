@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 from urllib.parse import quote
 
+from biolink.answers.urls import url_of
 from biolink.documents import Document, Mention
 from biolink.formats.metadata import metadata_left_out
 from biolink.kb.wording import counted
@@ -29,10 +30,9 @@ _COLUMNS = (
     *("subject_label", "subject_category", "predicate_id", "object_id", "object_label"),
     *("mapping_justification", "confidence", "subject_type", "match_string", "comment"),
 )
-#: The namespaces of prefixes; those of others are addresses of Bioregistry, which resolves them.
+#: The namespaces of prefixes other than those that lead to public pages.
 _NAMESPACES = {
     "mesh": "http://id.nlm.nih.gov/mesh/",
-    "OMIM": "https://omim.org/entry/",
     "semapv": "https://w3id.org/semapv/vocab/",
     "skos": "http://www.w3.org/2004/02/skos/core#",
     "sssom": "https://w3id.org/sssom/",
@@ -96,7 +96,7 @@ def write_mappings(mappings: Iterable[TermMapping], stream: IO[str]) -> None:
         stream.write(f"# {key}: {json.dumps(value)}\n")
     stream.write("# curie_map:\n")
     for prefix in sorted(prefixes):
-        space = _NAMESPACES.get(prefix, f"https://bioregistry.io/{prefix}:")
+        space = _NAMESPACES.get(prefix) or url_of(f"{prefix}:0").removesuffix("0")
         stream.write(f"#   {prefix}: {json.dumps(space)}\n")
     stream.write("\t".join(_COLUMNS) + "\n")
     stream.write(body)
@@ -144,7 +144,7 @@ def left_out(document: Document) -> Iterator[str]:
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
     """Write a mapping for each pair of words and a concept, with the mean of their probabilities.
 
-    Gold ids of mentions that are not linked are mappings by hand.
+    Ids that mentions were given are mappings as well, of a justification that is not specified.
     """
     found: dict[TermMapping, list[float]] = {}
     for document in documents:
@@ -183,5 +183,6 @@ def _mappings(mention: Mention) -> Iterator[tuple[TermMapping, float]]:
         )
     else:
         for concept_id in mention.concept_ids:
-            by_hand = "ManualMappingCuration"
-            yield TermMapping(words, concept_id, justification=by_hand, category=kind), none
+            # Other formats have one place for ids, so these may be of a link that was written.
+            given = "UnspecifiedMatching"
+            yield TermMapping(words, concept_id, justification=given, category=kind), none

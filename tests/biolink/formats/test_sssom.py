@@ -46,7 +46,7 @@ def test_each_pair_of_words_and_concept_is_one_mapping(tmp_path: Path) -> None:
     assert (odd["subject_label"], odd["object_id"]) == ("a 'b'", "local:17")
     assert (gout["object_id"], gout["confidence"]) == ("sssom:NoTermFound", "0.7")
     assert gout["comment"] == "NIL: no candidate; 1 mention"
-    assert gene["mapping_justification"] == "semapv:ManualMappingCuration"
+    assert gene["mapping_justification"] == "semapv:UnspecifiedMatching"
     with pytest.raises(InputError, match="an unknown format of documents"):
         list(read(file))
 
