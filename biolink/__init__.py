@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from biolink.answers.linking import link_terms
     from biolink.documents import Document, Link, Mention, Passage
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
@@ -71,6 +72,7 @@ _HOME = {
     "Threshold": "biolink.infer.decide.nil",
     "evaluate": "biolink.evaluation",
     "link": "biolink.pipeline",
+    "link_terms": "biolink.answers.linking",
     "load": "biolink.pipeline",
     "places_in_xml": "biolink.formats.jats_places",
     "read": "biolink.formats",
@@ -108,6 +110,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "link",
+    "link_terms",
     "load",
     "places_in_xml",
     "read",

@@ -51,7 +51,7 @@ from biolink.kinds import (
 )
 from biolink.places import EMBEDDED
 
-__all__ = ["EMBEDDED", "AnyLinker", "link", "load"]
+__all__ = ["EMBEDDED", "AnyLinker", "default_linker", "link", "load"]
 
 T = TypeVar("T")
 
@@ -359,7 +359,8 @@ def _options(cls: type[T], loaded: LinkingModel, given: dict[str, Any]) -> T:
 
 
 @lru_cache(maxsize=1)
-def _default() -> AnyLinker:
+def default_linker() -> AnyLinker:
+    """Return the embedded default, which is loaded once."""
     return load()
 
 
@@ -387,4 +388,4 @@ def link(text: str, **options: Any) -> Document:
             f"link was given {', '.join(options)}, but it takes a text alone; expected a linker "
             "with options, linker = biolink.load(...), and then linker(text)"
         )
-    return _default()(text)
+    return default_linker()(text)

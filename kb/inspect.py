@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,9 +16,14 @@ from biolink.kb.concept import Concept
 from biolink.kb.knowledge_base import KnowledgeBase
 from biolink.kb.names import normalise_name
 
+if TYPE_CHECKING:
+    from biolink.kb.lexical import LexicalIndex
+
 __all__ = ["Difference", "Finding", "Hit", "compare", "find", "homonyms", "summarise", "validate"]
 
 _EXAMPLES = 5
+#: The indexes of bases that were searched, since those of some bases are not stored.
+_indexes: WeakKeyDictionary[KnowledgeBase, LexicalIndex] = WeakKeyDictionary()
 #: What is an id with a prefix and no name.
 _CURIE = re.compile(r"[A-Za-z][\w.]*:\w*\d[\w.-]*")
 
@@ -199,7 +205,9 @@ def _similar(kb: KnowledgeBase, query: str, limit: int, listed: set[str]) -> lis
 
     hits: list[Hit] = []
     if kb.name_slots:
-        index, _ = lexical_index(kb)
+        index = _indexes.get(kb.base)
+        if index is None:
+            index = _indexes[kb.base] = lexical_index(kb)[0]
         ((ids, scores),) = index.search([query], 4 * limit, kb.name_mask)
         for name_id, score in zip(map(int, ids), scores, strict=True):
             for row in kb.owners(name_id):

@@ -13,19 +13,23 @@ from biolink.cli.kb import kb_app
 from biolink.cli.measuring import calibrate, compare, evaluate, find_threshold
 from biolink.cli.options import (
     Branch,
+    Device,
     DocumentFormat,
     Files,
     KbOption,
     Method,
     ModelOption,
     Nested,
+    Nil,
     Output,
+    PrecisionOption,
     Taxa,
     TextColumn,
     To,
     Types,
     not_empty,
 )
+from biolink.cli.serve import mcp, serve
 from biolink.cli.training import (
     convert_checkpoint,
     export_pairs,
@@ -115,14 +119,7 @@ def link(
             help="A mention whose best link has a lower probability, from 0 to 1, is NIL."
         ),
     ] = None,
-    nil: Annotated[
-        str | None,
-        typer.Option(
-            help="When a mention gets no link: none, likelier, threshold=P, post-pruning or "
-            "margin=N, or several of them joined by +.",
-            callback=not_empty,
-        ),
-    ] = None,
+    nil: Nil = None,
     types: Types = None,
     taxa: Taxa = None,
     branch: Branch = None,
@@ -154,16 +151,8 @@ def link(
             callback=not_empty,
         ),
     ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="The precision of the weights: fp32, int8 (faster on a CPU) or bf16 (faster on a "
-            "GPU)."
-        ),
-    ] = "fp32",
-    device: Annotated[
-        str, typer.Option(help="The device on which the model runs: cpu, cuda, cuda:1 or mps.")
-    ] = "cpu",
+    precision: PrecisionOption = "fp32",
+    device: Device = "cpu",
     curies: Annotated[
         bool,
         typer.Option(
@@ -274,5 +263,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare):
+for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp):
     app.command()(_command)

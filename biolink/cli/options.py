@@ -11,6 +11,7 @@ from biolink.errors import ConfigError
 
 __all__ = [
     "Branch",
+    "Device",
     "DocumentFormat",
     "Files",
     "GoldDocuments",
@@ -21,9 +22,11 @@ __all__ = [
     "Method",
     "ModelOption",
     "Nested",
+    "Nil",
     "Output",
     "OutputFolder",
     "Overrides",
+    "PrecisionOption",
     "ReaderOptions",
     "Seed",
     "SettingsFile",
@@ -170,6 +173,27 @@ Branch = Annotated[
         "diseases and chemicals, and other kinds are then not linked.",
         callback=not_empty,
     ),
+]
+Nil = Annotated[
+    str | None,
+    typer.Option(
+        "--nil",
+        help="When a mention gets no link: none, likelier, threshold=P, post-pruning or "
+        "margin=N, or several of them joined by +.",
+        callback=not_empty,
+    ),
+]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="The precision of the weights: fp32, int8 (faster on a CPU) or bf16 (faster on a "
+        "GPU).",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="The device on which the model runs: cpu, cuda, cuda:1 or mps."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of the bootstrap.")]
 

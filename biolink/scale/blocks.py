@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from biolink.documents import Document, Link
 from biolink.errors import BiolinkError
@@ -33,11 +33,14 @@ __all__ = [
     "LinkSettings",
     "Linked",
     "blocks_of",
+    "give_back_memory",
     "link_in_processes",
     "one_thread",
     "single_threaded",
     "with_curies",
 ]
+
+T = TypeVar("T")
 
 #: If processes die with this number of documents in a row, the documents are not the cause.
 _DEATHS = 8
@@ -196,7 +199,7 @@ class BlockLinker:
                 done.problems.extend(linked.problems)
             return done
         finally:
-            _give_back_memory()
+            give_back_memory()
 
     def _linked(self, block: Sequence[Document]) -> list[Document]:
         linked = list(self.linker.pipe(block, len(block), self.recognise))
@@ -231,16 +234,16 @@ def with_curies(document: Document, bases: KnowledgeBases) -> Document:
     )
 
 
-def _give_back_memory() -> None:
+def give_back_memory() -> None:
     """Make glibc return freed memory, which tensors of many sizes would otherwise fragment."""
     # Other C libraries have no such function.
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def blocks_of(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    """Yield blocks of ``size`` consecutive documents."""
-    stream = iter(documents)
+def blocks_of(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield blocks of ``size`` consecutive documents or other items."""
+    stream = iter(items)
     while block := list(islice(stream, size)):
         yield block
 
