@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from biolink.documents import Document, Mention
 from biolink.formats.metadata import metadata_left_out
 from biolink.kb.wording import counted
 
-__all__ = ["NO_TERM", "TermMapping", "write_mappings"]
+__all__ = ["NO_TERM", "TermMapping", "justification", "mean_mappings", "write_mappings"]
 
 LABEL = "SSSOM, distinct mentions and their concepts"
 SUFFIXES = (".sssom",)
@@ -146,22 +146,41 @@ def write(documents: Iterable[Document], stream: IO[str]) -> None:
 
     Ids that mentions were given are mappings as well, of a justification that is not specified.
     """
+    pairs = (pair for document in documents for m in document.mentions for pair in _mappings(m))
+    write_mappings(mean_mappings(pairs, "mention"), stream)
+
+
+def mean_mappings(pairs: Iterable[tuple[TermMapping, float]], noun: str) -> list[TermMapping]:
+    """Return the distinct mappings, with the mean of their confidences and their number.
+
+    Parameters
+    ----------
+    pairs
+        Mappings without a confidence, each with its confidence, which may be NaN.
+    noun
+        What the comment counts, such as "mention".
+    """
     found: dict[TermMapping, list[float]] = {}
-    for document in documents:
-        for mention in document.mentions:
-            for mapping, confidence in _mappings(mention):
-                found.setdefault(mapping, []).append(confidence)
-    write_mappings(
-        (
-            TermMapping(
-                m.label, m.curie, m.name, m.justification, sum(values) / len(values),
-                m.matched, m.category,
-                "; ".join(filter(None, (m.comment, counted(len(values), "mention")))),
-            )
-            for m, values in found.items()
-        ),
-        stream,
-    )  # fmt: skip
+    for mapping, confidence in pairs:
+        found.setdefault(mapping, []).append(confidence)
+    return [
+        replace(
+            mapping,
+            confidence=sum(values) / len(values),
+            comment="; ".join(filter(None, (mapping.comment, counted(len(values), noun)))),
+        )
+        for mapping, values in found.items()
+    ]
+
+
+def justification(words: str, name: str) -> str:
+    """Return the justification of a link: the name is that of the words, or more was compared.
+
+    >>> justification("Asthma ", "asthma"), justification("asthmatic", "asthma")
+    ('LexicalMatching', 'CompositeMatching')
+    """
+    same = words.casefold().split() == name.casefold().split()
+    return "LexicalMatching" if same else "CompositeMatching"
 
 
 def _mappings(mention: Mention) -> Iterator[tuple[TermMapping, float]]:
@@ -171,7 +190,12 @@ def _mappings(mention: Mention) -> Iterator[tuple[TermMapping, float]]:
     if best is not None:
         name = best.preferred_name or best.name
         mapping = TermMapping(
-            words, best.curie or best.concept_id, name, matched=best.name, category=kind
+            words,
+            best.curie or best.concept_id,
+            name,
+            justification(words, best.name),
+            matched=best.name,
+            category=kind,
         )
         yield mapping, best.probability
     elif mention.nil_reason is not None:
