@@ -30,6 +30,7 @@ from biolink.cli.options import (
     not_empty,
 )
 from biolink.cli.serve import mcp, serve
+from biolink.cli.table import table
 from biolink.cli.training import (
     convert_checkpoint,
     export_pairs,
@@ -263,5 +264,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp):
+for _command in (evaluate, find_threshold, calibrate, compare, table, serve, mcp):
     app.command()(_command)
