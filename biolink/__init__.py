@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biolink.answers.linking import link_terms
+    from biolink.assertion import Assertions, without
     from biolink.documents import Document, Link, Mention, Passage
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AnyOf": "biolink.infer.decide.nil",
+    "Assertions": "biolink.assertion",
     "BiolinkError": "biolink.errors",
     "Combination": "biolink.infer.decide.nil",
     "Concept": "biolink.kb",
@@ -79,11 +81,13 @@ _HOME = {
     "roll_up": "biolink.levels",
     "to_dataframe": "biolink.frames",
     "to_html": "biolink.html",
+    "without": "biolink.assertion",
     "write": "biolink.formats",
 }
 
 __all__ = [
     "AnyOf",
+    "Assertions",
     "BiolinkError",
     "Combination",
     "Concept",
@@ -117,6 +121,7 @@ __all__ = [
     "roll_up",
     "to_dataframe",
     "to_html",
+    "without",
     "write",
 ]
 

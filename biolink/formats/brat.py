@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from biolink.assertion import ASSERTIONS
 from biolink.documents import Document, Mention
 from biolink.errors import InputError
 from biolink.formats.bioc_common import from_entry
@@ -78,6 +79,7 @@ class _Annotations:
     entities: dict[str, dict[str, Any]] = field(default_factory=dict)
     ids: dict[str, list[str]] = field(default_factory=dict)
     relations: list[dict[str, Any]] = field(default_factory=list)
+    assertions: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
@@ -107,7 +109,7 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
         for _ in read_lines.ids[name]:
             seen.left_out.add("normalisations of what is no text-bound annotation")
     annotations = [
-        entity | {"infons": {"type": entity["type"], "identifier": read_lines.ids.get(name, [])}}
+        entity | {"infons": _infons(name, entity["type"], read_lines)}
         for name, entity in read_lines.entities.items()
     ]
     for entity in annotations:
@@ -126,6 +128,13 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
         yield document
     # A folder may have thousands of files without ids, so their lack is no reason for a warning.
     seen.left_out.warn()
+
+
+def _infons(name: str, kind: str, lines: _Annotations) -> dict[str, Any]:
+    """What is said of an annotation, as the infons of BioC."""
+    assertions = lines.assertions.get(name)
+    infons = {"type": kind, "identifier": lines.ids.get(name, [])}
+    return infons | ({"assertion": "|".join(assertions)} if assertions else {})
 
 
 def text_beside(file: Path) -> Path | None:
@@ -174,6 +183,9 @@ def _line(line: str, into: _Annotations, seen: IdsSeen) -> None:
                 "nodes": [{"refid": of, "role": role} for role, _, of in nodes],
             }
         )
+    elif name[0] in "AM" and rest.partition(" ")[0].lower() in ASSERTIONS and rest.count(" ") == 1:
+        kind, _, of = rest.partition(" ")
+        into.assertions.setdefault(of, []).append(kind.lower())
     elif name[0] not in _LEFT_OUT:
         raise ValueError(f"an annotation with the unknown id {name[:20]!r}")
     elif not (name[0] == "#" and rest.rpartition("\t")[2].startswith(_NOTE)):
@@ -258,7 +270,7 @@ def write_folder(documents: Iterable[Document], folder: Path, on_problem: OnProb
         "entities": types,
         "relations": [f"{kind}\t{arguments}" for kind in relations],
         "events": [],
-        "attributes": [],
+        "attributes": [f"{kind.capitalize()}\tArg:<ENTITY>" for kind in ASSERTIONS],
     }
     conf = "".join(f"[{name}]\n" + "".join(f"{t}\n" for t in of) for name, of in sections.items())
     Path(folder, _CONF).write_text(_SIGN + conf, encoding="utf-8", newline="")
@@ -267,7 +279,7 @@ def write_folder(documents: Iterable[Document], folder: Path, on_problem: OnProb
 def _lines(document: Document, types: dict[str, None], relations: dict[str, None]) -> Iterator[str]:
     """The lines of a file ``.ann``."""
     ids: dict[str, str] = {}
-    numbers = {"N": 0, "#": 0, "R": 0}
+    numbers = {"N": 0, "A": 0, "#": 0, "R": 0}
 
     def line(letter: str, *fields: str) -> str:
         numbers[letter] += 1
@@ -289,6 +301,8 @@ def _lines(document: Document, types: dict[str, None], relations: dict[str, None
         yield f"{of}\t{kind} {offsets}\t{words}\n"
         for written, name in _concepts(mention):
             yield line("N", f"Reference {of} {written}", name)
+        for assertion in mention.assertions:
+            yield line("A", f"{assertion.capitalize()} {of}")
         note = _note(mention)
         if note:
             yield line("#", f"AnnotatorNotes {of}", _NOTE + note)

@@ -139,6 +139,7 @@ def left_out(document: Document) -> Iterator[str]:
     for mention in document.mentions:
         if not (mention.links or mention.concept_ids or mention.nil_reason is not None):
             yield "mentions without a concept"
+        yield from ("assertions of mentions" for _ in mention.assertions)
 
 
 def write(documents: Iterable[Document], stream: IO[str]) -> None:
