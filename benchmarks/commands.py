@@ -16,7 +16,7 @@ from pathlib import Path
 from biolink import write
 from biolink.documents import Document
 
-__all__ = ["Run", "abstracts", "link", "run"]
+__all__ = ["Run", "abstracts", "link", "memory_of", "run"]
 
 _EVERY = 0.25  # Seconds between two measurements of the memory.
 
@@ -67,7 +67,8 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _memory(root: int) -> tuple[float, float]:
+def memory_of(root: int) -> tuple[float, float]:
+    """Return the memory of a process and those that it started, as :class:`Run` counts it."""
     total = anonymous = 0
     for pid in _tree(root):
         try:
@@ -96,7 +97,7 @@ def run(*arguments: str, threads: int | None = None, python: str = sys.executabl
 
     def watch() -> None:
         while process.poll() is None:
-            peaks[:] = map(max, peaks, _memory(process.pid))
+            peaks[:] = map(max, peaks, memory_of(process.pid))
             time.sleep(_EVERY)
 
     watcher = threading.Thread(target=watch)

@@ -212,8 +212,8 @@ def suggest(bases: KnowledgeBases, prefix: str, limit: int = 10) -> list[Found]:
     Examples
     --------
     >>> from biolink.kinds import embedded_bases
-    >>> [hit.name for hit in suggest(embedded_bases("disease"), "asthm", 2)]
-    ['Asthma', 'Status Asthmaticus']
+    >>> [hit.name for hit in suggest(embedded_bases("disease"), "status asthm", 1)]
+    ['Status Asthmaticus']
     """
     need_text("the prefix", prefix)
     begun = normalise_name(prefix)

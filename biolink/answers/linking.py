@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from biolink.answers.choosing import Choice, chosen
 from biolink.answers.urls import url_of
-from biolink.documents import Document, Link, Mention
+from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
 from biolink.infer.decide.nil import Likelier, NilPolicy, NoNil
 from biolink.infer.decide.outcome import evidence
@@ -28,6 +28,7 @@ __all__ = [
     "Candidate",
     "TermAnswers",
     "TermLink",
+    "candidates_of",
     "link_terms",
     "link_text",
     "only_type",
@@ -40,6 +41,8 @@ NO_TEXT = "no text"
 _BATCH = 256
 #: The characters of a context on each side of a term that can tell what it means.
 _AROUND = 2000
+#: What may end a context.
+_ENDS = " \t\r\n.,;:!?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,17 @@ class TermLink:
     nil_probability: float | None = None
     alternatives: tuple[Candidate, ...] = ()
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All candidates, best first, whether the term is linked or NIL."""
+        if self.nil_reason is not None or self.probability is None:
+            return self.alternatives
+        types = (self.type,) if self.type else ()
+        best = Candidate(
+            self.id, self.curie, self.name, self.matched, self.probability, types, self.url
+        )
+        return (best, *self.alternatives)
+
 
 def link_text(linker: AnyLinker, text: str, choice: Choice | None = None) -> Document:
     """Find the mentions of a text and link them.
@@ -134,13 +148,13 @@ def term_document(term: str, context: str = "", type: str = "") -> Document:
     """Return a document whose only mention is a term.
 
     If the context has the term, the mention is there, at its first occurrence as a word. Otherwise
-    the term follows the context, on a line of its own, so that the context tells whose gene it is.
-    Of a long context, only the part around the term is kept.
+    the term follows the context after a colon, in the same sentence, so that the context tells
+    whose gene it is. Of a long context, only the part around the term is kept.
 
     >>> term_document("gout", "A man with Gout.").mentions[0].start
     11
     >>> term_document("gout", "A man of 50.").text
-    'A man of 50.\\ngout'
+    'A man of 50: gout'
 
     Raises
     ------
@@ -154,7 +168,7 @@ def term_document(term: str, context: str = "", type: str = "") -> Document:
         found = re.search(pattern, context) or re.search(pattern, context, re.IGNORECASE)
         start = -1 if found is None else found.start()
     if start < 0:
-        before = f"{context.rstrip()}\n" if context.strip() else ""
+        before = f"{context.rstrip(_ENDS)}: " if context.strip(_ENDS) else ""
         text, start = before + written, len(before)
     end = start + len(written)
     first = max(0, start - _AROUND)
@@ -204,7 +218,7 @@ class TermAnswers:
         reason = mention.nil_reason
         if links and not self._decided:
             reason = self._policy.reason(evidence(mention, links, None, kb))
-        candidates = [_candidate(link, mention.type, self._bases) for link in links]
+        candidates = candidates_of(mention, self._bases)
         candidates = candidates[: self._top_k]
         best = candidates[0] if candidates and reason is None else None
         if best is None:
@@ -229,18 +243,24 @@ class TermAnswers:
         )
 
 
-def _candidate(link: Link, mention_type: str, bases: KnowledgeBases) -> Candidate:
-    kb = bases.of_mention(mention_type)
-    row = kb.row_of(link.concept_id)
-    return Candidate(
-        link.concept_id,
-        link.curie or link.concept_id,
-        link.preferred_name or link.name,
-        link.name,
-        link.probability,
-        () if row is None else kb.types_at(row),
-        url_of(link.curie),
-    )
+def candidates_of(mention: Mention, bases: KnowledgeBases) -> list[Candidate]:
+    """Return the concepts of a mention's links, best first."""
+    kb = bases.of_mention(mention.type)
+    candidates = []
+    for link in mention.links:
+        row = kb.row_of(link.concept_id)
+        candidates.append(
+            Candidate(
+                link.concept_id,
+                link.curie or link.concept_id,
+                link.preferred_name or link.name,
+                link.name,
+                link.probability,
+                () if row is None else kb.types_at(row),
+                url_of(link.curie),
+            )
+        )
+    return candidates
 
 
 def link_terms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated
 
 import typer
@@ -87,17 +88,17 @@ def serve(
 
     try:
         from biolink.serve.limits import Limits
-        from biolink.serve.running import ServeSettings, checked_origins, read_token
+        from biolink.serve.running import ServeSettings, bound, checked_origins, read_token
         from biolink.serve.running import serve as run
     except ModuleNotFoundError as error:
         raise MissingDependencyError(error.name or "fastapi", "biolink serve", "serve") from None
     settings = ServeSettings(
-        host,
-        port,
         None if token_file is None else read_token(token_file),
         checked_origins(cors or ()),
         Limits(body=max_body, characters=max_characters, waiting=max_waiting, seconds=timeout),
     )
+    # An address that cannot be had is told before the model is loaded.
+    sock = bound(host, port)
     linker = loaded(
         LinkSettings(
             kb=kb,
@@ -112,11 +113,14 @@ def serve(
         )
     )
 
-    def listening(address: str) -> None:
+    def listening() -> None:
+        name = f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{sock.getsockname()[1]}"
         message(f"biolink: listening at {address} (the endpoints are described at {address}/docs)")
 
-    if not run(linker, settings, listening):
-        raise typer.Exit(1)
+    if settings.token is None and not ip_address(sock.getsockname()[0]).is_loopback:
+        message("biolink: note: whoever reaches this address may ask; --token-file changes that")
+    run(linker, sock, settings, listening)
 
 
 def mcp(

@@ -6,7 +6,9 @@ ever those of concepts that exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -166,7 +168,7 @@ def make_agents(engine: Engine) -> MCPServer[Any]:
         return LinkedTerms(terms=links, bases=sources)
 
     @tool("search", "Search concepts")
-    def search_names(
+    async def search_names(
         query: Annotated[str, Field(description="An id, a name or a part of one.", min_length=1)],
         types: Types = None,
         limit: Annotated[int, Field(description="Similar names at most.", ge=0, le=100)] = 10,
@@ -174,25 +176,28 @@ def make_agents(engine: Engine) -> MCPServer[Any]:
         """Find concepts by id, by name and by similar names."""
         with _told():
             part = bases.part(types) if types else bases
-            return SearchResult(hits=search(part, query, limit), bases=sources)
+            hits = await asyncio.to_thread(search, part, query, limit)
+        return SearchResult(hits=hits, bases=sources)
 
     @tool("get_concept", "Look a concept up")
-    def get_concept(
+    async def get_concept(
         id: Annotated[str, Field(description="An id with its prefix, such as mesh:D001249.")],
     ) -> ConceptResult:
         """Names, definition, types, parents, ancestors and cross references of a concept."""
         with _told():
-            return ConceptResult(concept=concept(bases, id), bases=sources)
+            entry = await asyncio.to_thread(concept, bases, id)
+        return ConceptResult(concept=entry, bases=sources)
 
     @tool("verify", "Check ids")
-    def verify_ids(
+    async def verify_ids(
         ids: Annotated[list[str], Field(description="Ids with their prefixes.")],
     ) -> Verification:
         """Say of each id whether it exists, what it is called, whether it is obsolete, and what
         replaced it. Use it before you state an id."""
         with _told():
             engine.limits.check("terms", len(ids))
-            return Verification(ids=verify(bases, ids), bases=sources)
+            checked = await asyncio.to_thread(verify, bases, ids)
+        return Verification(ids=checked, bases=sources)
 
     return server
 
@@ -206,15 +211,13 @@ def run_agents(linker: AnyLinker) -> None:
         engine.close()
 
 
-class _told:
-    """Turns an error that an agent can correct into one that the agent is told about."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, BiolinkError):
-            raise ToolError(str(error)) from None
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error that an agent can correct into one that the agent is told about."""
+    try:
+        yield
+    except BiolinkError as error:
+        raise ToolError(str(error).encode("utf-8", "backslashreplace").decode()) from None
 
 
 def _source(base: Base) -> Source:

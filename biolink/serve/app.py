@@ -28,7 +28,6 @@ from biolink.serve.bodies import (
     CONTENT_TYPES,
     JSON,
     accepted,
-    as_json,
     documents_in,
     documents_of_json,
     written,
@@ -198,6 +197,8 @@ def _add_endpoints(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
         content_type = request.headers.get("content-type", JSON)
         body = await request.body()
         if content_type.partition(";")[0].strip().lower() == JSON:
+            if request.query_params:
+                raise ConfigError("the settings of a request in JSON stand in its body")
             asked = _parsed(ToLink, body)
             documents = await run_in_threadpool(_documents, asked)
             choice, how = asked.choice(), asked.mentions
@@ -206,8 +207,6 @@ def _add_endpoints(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
             choice, how = Choice.of(types, taxa, branch, nil, top_k), mentions
         linked = await engine.link(documents, choice, _RECOGNISE[how])
         kind = accepted(request.headers.get("accept", ""), content_type)
-        if kind == JSON:
-            return JSONResponse({"documents": as_json(linked)})
         return Response(await run_in_threadpool(written, linked, kind), media_type=kind)
 
     @app.post("/link/terms", tags=["linking"], summary="Link names that stand by themselves")

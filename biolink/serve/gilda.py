@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from biolink.answers.choosing import Choice
 from biolink.answers.concepts import concept
-from biolink.answers.linking import Candidate, TermLink
-from biolink.answers.urls import url_of
+from biolink.answers.linking import Candidate, candidates_of
+from biolink.documents import Document
 from biolink.errors import ConfigError, UnknownConceptError
 from biolink.kb.bases import KnowledgeBases
 from biolink.kb.names import normalise_name
@@ -74,25 +74,11 @@ def gilda_router(engine: Engine) -> APIRouter:
 
     @router.post("/annotate", summary="The mentions of a text with their concepts")
     async def annotate(text: Text) -> list[dict[str, Any]]:
-        from biolink.documents import Document
-
         choice = _choice(engine.bases, text.organisms)
         (document,) = await engine.link([Document("", text.text)], choice, True)
         annotations = []
         for mention in document.mentions:
-            kb = engine.bases.of_mention(mention.type)
-            candidates = [
-                Candidate(
-                    link.concept_id,
-                    link.curie or link.concept_id,
-                    link.preferred_name or link.name,
-                    link.name,
-                    link.probability,
-                    mention_types(kb, link.concept_id),
-                    url_of(link.curie),
-                )
-                for link in mention.links
-            ]
+            candidates = candidates_of(mention, engine.bases)
             matches = _matches(engine.bases, mention.text, candidates, text.namespaces)
             if matches:
                 annotations.append(
@@ -116,12 +102,6 @@ def gilda_router(engine: Engine) -> APIRouter:
     return router
 
 
-def mention_types(kb: Any, concept_id: str) -> tuple[str, ...]:
-    """Return the semantic types of a concept, or () if the base does not have it."""
-    row = kb.row_of(concept_id)
-    return () if row is None else kb.types_at(row)
-
-
 async def ground_terms(engine: Engine, queries: Sequence[Query]) -> list[list[dict[str, Any]]]:
     """Ground several terms; those for the same species are linked together."""
     by_choice: dict[Choice, list[int]] = {}
@@ -134,25 +114,9 @@ async def ground_terms(engine: Engine, queries: Sequence[Query]) -> list[list[di
         contexts = [query.context or "" for query in chosen]
         links = await engine.link_terms([query.text for query in chosen], contexts, choice)
         for number, query, link in zip(numbers, chosen, links, strict=True):
-            candidates = _candidates(link)
+            candidates = () if link.nil_reason is not None else link.candidates
             answers[number] = _matches(engine.bases, query.text, candidates, query.namespaces)
     return answers
-
-
-def _candidates(link: TermLink) -> list[Candidate]:
-    """The concepts of a term, best first; none if it is NIL."""
-    if link.nil_reason is not None:
-        return []
-    best = Candidate(
-        link.id,
-        link.curie,
-        link.name,
-        link.matched,
-        link.probability or 0.0,
-        (link.type,) if link.type else (),
-        link.url,
-    )
-    return [best, *link.alternatives]
 
 
 def _choice(bases: KnowledgeBases, organisms: Sequence[str] | None) -> Choice:

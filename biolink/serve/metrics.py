@@ -23,6 +23,11 @@ class Metrics:
             ("method", "path", "status"),
             registry=self.registry,
         )
+        self.in_progress = Gauge(
+            "biolink_requests_in_progress",
+            "Requests that have arrived and are not answered yet.",
+            registry=self.registry,
+        )
         self.seconds = Histogram(
             "biolink_request_seconds",
             "Time from the whole request to the whole answer.",

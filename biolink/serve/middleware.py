@@ -84,19 +84,19 @@ class Observed:
                 size += len(message.get("body", b""))
             await send(message)
 
-        error: str | None = None
         try:
-            await self.app(scope, receive, counted)
+            with self.metrics.in_progress.track_inprogress():
+                await self.app(scope, receive, counted)
         except Exception as problem:
-            error = type(problem).__name__
-            log.exception("error", extra={"event": {"event": "error", "kind": error}})
+            event = {"event": "error", "kind": type(problem).__name__}
+            log.exception("error", extra={"event": event})
             if status == _GONE:
                 await failed(500, "the service has an error")(scope, receive, counted)
         finally:
             seconds = time.monotonic() - began
             path = _template(scope)
             self.metrics.observe_request(scope["method"], path, status, seconds)
-            event: dict[str, Any] = {
+            request: dict[str, Any] = {
                 "event": "request",
                 "method": scope["method"],
                 "path": path,
@@ -105,7 +105,7 @@ class Observed:
                 "bytes_in": scope.get("biolink.body", 0),
                 "bytes_out": size,
             }
-            log.info("request", extra={"event": event})
+            log.info("request", extra={"event": request})
 
 
 def _template(scope: Scope) -> str:

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from biolink import __version__
 from biolink.answers.choosing import Choice
 from biolink.answers.concepts import ConceptEntry, ConceptName, concept, suggest
-from biolink.answers.linking import Candidate, TermLink
+from biolink.answers.linking import TermLink
 from biolink.coloured import escaped
 from biolink.errors import BiolinkError, ConfigError, UnknownConceptError, shown
 from biolink.kb.types import kind_of
@@ -58,6 +58,7 @@ _PROPERTIES: dict[str, tuple[str, Callable[[ConceptEntry], list[dict[str, str]]]
 def reconcile_router(engine: Engine) -> APIRouter:
     """Return the endpoints over an engine."""
     router = APIRouter(prefix=PATH, tags=["OpenRefine"])
+    _add_suggestions(router, engine)
 
     @router.get("", summary="The manifest, or the answers to queries=... or extend=...")
     async def by_get(
@@ -72,6 +73,25 @@ def reconcile_router(engine: Engine) -> APIRouter:
         queries, extend = (form.get(name, [None])[0] for name in ("queries", "extend"))
         return await _answered(engine, request, queries, extend)
 
+    @router.get("/preview", summary="A concept as a small page")
+    def preview(id: str) -> HTMLResponse:
+        headers = {"content-security-policy": _PREVIEW_POLICY}
+        try:
+            entry = concept(engine.bases, id)
+        except UnknownConceptError as error:
+            return HTMLResponse(_page("?", [f"<p>{escaped(str(error))}</p>"]), 404, headers)
+        return HTMLResponse(_preview(entry), headers=headers)
+
+    @router.get("/properties", summary="The properties that can be fetched for a type")
+    def properties(type: str = "", limit: int | None = None) -> JSONResponse:
+        names = [{"id": name, "name": label} for name, (label, _) in _PROPERTIES.items()]
+        answer: dict[str, Any] = {"type": type, "properties": names[:limit]}
+        return JSONResponse(answer if limit is None else {**answer, "limit": limit})
+
+    return router
+
+
+def _add_suggestions(router: APIRouter, engine: Engine) -> None:
     @router.get("/suggest/entity", summary="Concepts for what somebody types")
     def suggest_entity(prefix: str = "", cursor: int = 0, limit: int = 10) -> JSONResponse:
         found = []
@@ -104,23 +124,6 @@ def reconcile_router(engine: Engine) -> APIRouter:
             if name.startswith(begun) or label.startswith(begun)
         ]
         return JSONResponse({"result": found})
-
-    @router.get("/preview", summary="A concept as a small page")
-    def preview(id: str) -> HTMLResponse:
-        headers = {"content-security-policy": _PREVIEW_POLICY}
-        try:
-            entry = concept(engine.bases, id)
-        except UnknownConceptError as error:
-            return HTMLResponse(_page("?", [f"<p>{escaped(str(error))}</p>"]), 404, headers)
-        return HTMLResponse(_preview(entry), headers=headers)
-
-    @router.get("/properties", summary="The properties that can be fetched for a type")
-    def properties(type: str = "", limit: int | None = None) -> JSONResponse:
-        names = [{"id": name, "name": label} for name, (label, _) in _PROPERTIES.items()]
-        answer: dict[str, Any] = {"type": type, "properties": names[:limit]}
-        return JSONResponse(answer if limit is None else {**answer, "limit": limit})
-
-    return router
 
 
 async def _answered(
@@ -240,14 +243,7 @@ def _context(where: str, properties: Any) -> str:
 
 
 def _results(link: TermLink) -> list[dict[str, Any]]:
-    candidates = list(link.alternatives)
     accepted = link.nil_reason is None
-    if accepted:
-        types = (link.type,) if link.type else ()
-        best = Candidate(
-            link.id, link.curie, link.name, link.matched, link.probability or 0.0, types, link.url
-        )
-        candidates.insert(0, best)
     nil = link.nil_probability
     return [
         {
@@ -266,7 +262,7 @@ def _results(link: TermLink) -> list[dict[str, Any]]:
                 *([] if nil is None else [{"id": "nil_probability", "value": nil}]),
             ],
         }
-        for number, candidate in enumerate(candidates)
+        for number, candidate in enumerate(link.candidates)
     ]
 
 

@@ -1,9 +1,10 @@
-"""Running the service: the socket, the token, the log, and an end that finishes what was taken."""
+"""Running the service: its socket, token and log, and an end that finishes what was taken."""
 
 from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from biolink.serve.limits import Limits
 from biolink.serve.metrics import Metrics
 from biolink.serve.middleware import JsonLines, log
 
-__all__ = ["ServeSettings", "read_token", "serve"]
+__all__ = ["ServeSettings", "bound", "checked_origins", "read_token", "serve"]
 
 #: The least length of a token.
 _SHORTEST = 16
@@ -28,12 +29,10 @@ _SHORTEST = 16
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """Where and for whom the service runs.
+    """For whom the service runs, and how much it takes.
 
     Attributes
     ----------
-    host, port
-        The address. Port 0 stands for a free one.
     token
         The token that requests must have, or None.
     origins
@@ -42,8 +41,6 @@ class ServeSettings:
         What a request may have.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
     token: str | None = None
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -87,40 +84,59 @@ def checked_origins(origins: Sequence[str]) -> tuple[str, ...]:
     return tuple(origins)
 
 
-class _Server(uvicorn.Server):
-    """A server that says where it listens."""
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket at an address, at which nobody is answered yet.
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None]) -> None:
+    Raises
+    ------
+    ConfigError
+        If the address cannot be had.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise ConfigError(
+            f"the service cannot listen at {host}, port {port}: {error.strerror or error}; "
+            "expected another --port or --host"
+        ) from None
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        if self.started and self.servers:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            self._listening(f"http://{shown}:{port}")
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
 
 
 def serve(
     linker: AnyLinker,
+    sock: socket.socket,
     settings: ServeSettings,
-    listening: Callable[[str], None] = lambda address: None,
-) -> bool:
+    listening: Callable[[], None] = lambda: None,
+) -> None:
     """Serve a linker until SIGTERM or an interrupt, and finish the requests that were taken.
 
     Parameters
     ----------
     linker
         The loaded linker.
+    sock
+        The socket; see :func:`bound`.
     settings
-        Where and for whom.
+        For whom, and how much.
     listening
-        A function that is called with the address once requests are taken.
-
-    Returns
-    -------
-    Whether it listened; if not, the address could not be had.
+        A function that is called once requests are taken.
     """
     metrics = Metrics()
     engine = Engine(linker, settings.limits, metrics.observe_batch)
@@ -128,27 +144,21 @@ def serve(
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         search(engine.bases, "ready", 1)  # it opens the indexes that a first search would wait for
-        app = make_app(engine, metrics, settings.token, settings.origins, settings.host)
+        host = str(sock.getsockname()[0])
+        app = make_app(engine, metrics, settings.token, settings.origins, host)
         _log_as_json()
         config = uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=int(settings.limits.seconds) + 10,
         )
-        server = _Server(config, listening)
-        server.run()
-    except SystemExit:
-        # uvicorn's answer to an address that cannot be had; it has logged the reason.
-        return False
+        _Server(config, listening).run(sockets=[sock])
     finally:
         signal.signal(signal.SIGTERM, before)
         engine.close()
-    return server.started
 
 
 def _log_as_json() -> None:

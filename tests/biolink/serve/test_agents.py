@@ -88,5 +88,6 @@ def test_streamable_http(linker: Any) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the command has another name there")
 def test_stdio() -> None:
     command = [sys.executable, "-c", "from biolink.cli import main; main()", "mcp"]
+    command += ["--types", "disease,chemical"]
     parameters = StdioServerParameters(command=command[0], args=command[1:])
     run(check_tools, stdio_client(parameters))
