@@ -39,9 +39,7 @@ KINDS = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
-    ".txt": "tsv",
     ".xlsx": "excel",
-    ".xlsm": "excel",
     ".parquet": "parquet",
 }
 #: The greatest number of rows of a sheet in Excel, its header included.
@@ -110,8 +108,9 @@ def kind_of_file(path: str | Path) -> str:
     """
     if str(path) == STDIO:
         return "csv"
+    compressed = Path(path).suffix.lower() in (".gz", ".xz")
     for suffix in reversed(stem_suffixes(path)):
-        if suffix in KINDS:
+        if suffix in KINDS and not (compressed and KINDS[suffix] in ("excel", "parquet")):
             return KINDS[suffix]
     raise ConfigError(
         f"{path}: no kind of table follows from this name; expected one that ends in "
@@ -175,6 +174,8 @@ def _excel_rows(path: str | Path) -> Iterator[tuple[int, Sequence[Any]]]:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(source, None, reason, "a workbook of Excel (.xlsx)") from None
     try:
+        if not book.worksheets:
+            raise InputError(source, None, "a workbook without a sheet", "a table")
         if len(book.sheetnames) > 1:
             others = ", ".join(book.sheetnames[1:])
             log.warning(

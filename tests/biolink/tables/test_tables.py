@@ -99,8 +99,9 @@ def test_a_broken_table_is_one_clear_error(
 def test_kinds_follow_from_names() -> None:
     assert kind_of_file("a.TSV.gz") == "tsv"
     assert kind_of_file("-") == "csv"
-    with pytest.raises(ConfigError, match="no kind of table follows"):
-        kind_of_file("a.doc")
+    for name in ("a.doc", "a.xlsx.gz"):
+        with pytest.raises(ConfigError, match="no kind of table follows"):
+            kind_of_file(name)
 
 
 def linked() -> LinkedColumn:
