@@ -13,6 +13,7 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from common import arguments, record
 
@@ -47,6 +48,25 @@ def values(data: Path, count: int) -> list[str]:
     return chosen
 
 
+def tables(result: dict[str, Any]) -> str:
+    """Return what the program prints for its values."""
+    cpu, distinct = result["cpu"], result["distinct"]
+    rows = {
+        "rows": f"{result['rows']:,}",
+        "distinct values": f"{distinct:,}",
+        "types": result["types"] or "any",
+        "reading, s": f"{result['reading']:.1f}",
+        "linking, s of processor time": f"{cpu:.0f}",
+        "linking, s of the clock": f"{result['linking']:.0f}",
+        "writing, s": f"{result['writing']:.1f}",
+        "distinct values in a second of processor time": f"{distinct / cpu:.1f}",
+        "peak memory, GiB": f"{result['peak_gib']:.2f}",
+        **{f"values {state}": f"{count:,}" for state, count in result["states"].items()},
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| what | value |", "| --- | --- |", *lines])
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of corpora/")
@@ -76,16 +96,12 @@ def main() -> None:
     found = linked.values()
     counts = {state: sum(value.state == state for value in found) for state in STATES}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"rows: {rows:,}, distinct values: {distinct:,}, types: {given.types or 'any'}")
-    print(f"reading {reading:.1f} s, linking {linking:.0f} s, writing {writing:.1f} s")
-    print(f"processor time of linking: {cpu[1] - cpu[0]:.0f} s, peak memory {peak:.2f} GiB")
-    print(f"distinct values per second of processor time: {distinct / (cpu[1] - cpu[0]):.1f}")
-    print(", ".join(f"{state}: {count:,}" for state, count in counts.items()))
     result = {
         "rows": rows, "distinct": distinct, "types": given.types, "reading": reading,
         "linking": linking, "writing": writing, "cpu": cpu[1] - cpu[0], "peak_gib": peak,
         "states": counts,
     }  # fmt: skip
+    print(tables(result))
     record(given.json, result)
 
 
