@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from biolink import __version__
@@ -156,7 +157,12 @@ def make_app(
     _add_pages(app)
     if agents is not None:
         tools = agents.streamable_http_app(json_response=True, stateless_http=True, host=host)
-        app.router.routes.extend(tools.routes)
+        # A stream of messages that nobody asked for has none here, and would hold up the end.
+        app.router.routes += [
+            Route(route.path, route.endpoint, methods=["POST"])
+            for route in tools.routes
+            if isinstance(route, Route)
+        ]
     _add_errors(app)
     app.add_middleware(BodyLimit, limits=engine.limits)
     app.add_middleware(Token, token=token)
