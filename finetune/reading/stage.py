@@ -139,8 +139,8 @@ def run_shared_reading(
         raise no_gold(settings.train)
     optimisation = reading_optimisation(settings.steps, settings.seed)
     train_reading(
-        ReadingModule(tagger, network), names, annotated, (), settings.out / "run", optimisation,
-        settings.mixture, report,
+        ReadingModule(tagger, network, settings.mixture), names, annotated, (),
+        settings.out / "run", optimisation, report,
     )  # fmt: skip
 
     def write(folder: Path) -> None:

@@ -42,6 +42,8 @@ class ReadMention:
         The normalised mention.
     rows
         The rows of the gold concepts; empty if they are not known.
+    alone
+        float16 [d]: its vector without context.
     vector
         float16 [d]: its vector in a window of its own, by the linking model's encoder.
     near
@@ -53,6 +55,7 @@ class ReadMention:
     prompt: list[int]
     name: str
     rows: tuple[int, ...]
+    alone: np.ndarray
     vector: np.ndarray
     near: np.ndarray
     plain: bool
@@ -102,14 +105,16 @@ class NameTable:
             for row in rows:
                 self.of_row.setdefault(int(row), []).append(place)
 
-    def nearest(self, linker: Linker, mentions: Sequence[str]) -> list[np.ndarray]:
+    def nearest(
+        self, linker: Linker, mentions: Sequence[str], alone: np.ndarray
+    ) -> list[np.ndarray]:
         """The positions of the names that are nearest to each mention, by n-grams and embeddings.
 
-        They are in descending order of the sum of both cosines, that of embeddings with the weight
+        ``alone`` are the vectors of the mentions, float32 [mentions, d]. The positions are in descending order of the sum of both cosines, that of embeddings with the weight
         of :data:`biolink.infer.rank.retrieve.DENSE_SHARE`.
         """
         indexes = linker.indexes
-        queries = indexes.dense.queries(linker.model.embed(mentions))
+        queries = indexes.dense.queries(alone)
         (by_vectors,) = indexes.dense.search(queries, _NEAREST)
         ngrams = indexes.lexical.similarities(mentions)
         result = []
@@ -167,16 +172,18 @@ def read_texts(
         tasks = [task for task, *_ in some]
         _, vectors = linker.model.read(*sources_of(tasks))
         prompts = linker.model.prompts([task.mention for task in tasks])
-        near = names.nearest(linker, [task.mention for task in tasks])
+        alone = linker.model.embed([task.mention for task in tasks])
+        near = names.nearest(linker, [task.mention for task in tasks], alone)
         ranked = linker.link_tasks(tasks) if any(plain for *_, plain in some) else [()] * len(tasks)
-        for key, vector, prompt, places, concepts in zip(
-            some, vectors, prompts, near, ranked, strict=True
+        halves = alone.astype(np.float16), vectors.astype(np.float16)
+        for key, prompt, places, concepts, *both in zip(
+            some, prompts, near, ranked, *halves, strict=True
         ):
             task, rows, plain = key
             if plain:
                 rows = tuple(c.row for c in concepts[:1] if c.probability >= _SURE)
             name = normalise_name(task.mention)
-            found[key] = ReadMention(prompt, name, rows, vector.astype(np.float16), places, plain)
+            found[key] = ReadMention(prompt, name, rows, *both, places, plain)
     return [
         _with_mentions(text, [(start, end, found[key]) for start, end, key in of_document])
         for text, of_document in zip(texts, keys, strict=True)

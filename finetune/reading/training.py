@@ -6,6 +6,9 @@ near to the names of its concept, and to the vector that the linking model's own
 mention in a window between markers. The decoder, which attends to the states around a mention,
 gives the names of the concept a higher probability than the nearest wrong names.
 
+The recogniser can also stay as it is, so that only the layers between it and the linking model, and
+the decoder, are trained. Then the states of each window are computed once and kept.
+
 The vectors of names stay those of the linking model, so indexes need not be built again. Besides
 annotated documents, the training can read plain texts whose mentions a linker is sure of.
 """
@@ -63,8 +66,8 @@ class Mixture:
     share
         The factor on the gradients that the encoder gets from linking. Default: 0.3.
     lr, decoder_lr, heads_lr
-        Peak learning rates of the encoder, the decoder and the layers between them. Defaults:
-        1.5e-4, 3e-4 and 1e-3.
+        Peak learning rates of the recogniser, the decoder and the layers between them. If ``lr`` is
+        0, the recogniser stays as it is. Defaults: 1.5e-4, 3e-4 and 1e-3.
     """
 
     annotated: int = 20
@@ -81,11 +84,18 @@ class Mixture:
         for name in ("plain", "generated", "negatives"):
             at_least(f"mixture.{name}", getattr(self, name), 0)
         share("mixture.share", self.share)
-        for name in ("lr", "decoder_lr", "heads_lr"):
+        for name in ("decoder_lr", "heads_lr"):
             if not getattr(self, name) > 0:
                 raise ConfigError(
                     f"mixture.{name} = {getattr(self, name)}; expected a number above 0"
                 )
+        if not self.lr >= 0:
+            raise ConfigError(f"mixture.lr = {self.lr}; expected 0 or a number above it")
+
+    @property
+    def trains_recogniser(self) -> bool:
+        """Whether the recogniser is trained, too."""
+        return self.lr > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,8 @@ class ReadingModule(nn.Module):
         The tagger, with layers for linking.
     model
         The linking model's network: BART, from transformers.
+    mixture
+        What a step reads, and how fast the networks learn. Default: ``Mixture()``.
 
     Raises
     ------
@@ -116,8 +128,9 @@ class ReadingModule(nn.Module):
 
     model: Any
 
-    def __init__(self, tagger: Tagger, model: Any) -> None:
+    def __init__(self, tagger: Tagger, model: Any, mixture: Mixture | None = None) -> None:
         super().__init__()
+        self.mixture = mixture or Mixture()
         if tagger.reading is None:
             raise ConfigError("the tagger has no layers for linking: expected reads=True")
         self.tagger = tagger
@@ -131,20 +144,25 @@ class ReadingModule(nn.Module):
         for parameter in self.decoder.parameters():
             parameter.requires_grad_(True)
 
-    def groups(self, mixture: Mixture) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, Any]]:
         """The trained parameters with their learning rates, as an optimiser takes them."""
+        mixture = self.mixture
         heads = list(self.tagger.reading.parameters())  # type: ignore[union-attr]
-        known = {id(p) for p in heads}
-        encoder = [p for p in self.tagger.parameters() if p.requires_grad and id(p) not in known]
-        return [
-            {"params": encoder, "lr": mixture.lr},
+        groups = [
             {"params": list(self.decoder.parameters()), "lr": mixture.decoder_lr},
             {"params": heads, "lr": mixture.heads_lr},
         ]
+        if mixture.trains_recogniser:
+            known = {id(p) for p in heads}
+            own = [p for p in self.tagger.parameters() if p.requires_grad and id(p) not in known]
+            groups.insert(0, {"params": own, "lr": mixture.lr})
+        return groups
 
     def train(self, mode: bool = True) -> ReadingModule:
-        """Switch dropout, except in the linking model's own encoder, which is not trained."""
+        """Switch dropout, except in the encoders that are not trained."""
         super().train(mode)
+        if not self.mixture.trains_recogniser:
+            self.tagger.eval()
         self.model.train(mode)
         self.model.get_encoder().eval()
         return self
@@ -157,7 +175,6 @@ def train_reading(
     plain: Sequence[ReadText],
     folder: Path,
     settings: Optimisation,
-    mixture: Mixture | None = None,
     report: Report = lambda record: None,
 ) -> None:
     """Train a tagger and a decoder together, or continue after an interruption.
@@ -174,24 +191,22 @@ def train_reading(
     folder
         The folder of the checkpoints.
     settings
-        Number of steps, seed and precision. The learning rates are those of the mixture.
-    mixture
-        What a step reads. Default: ``Mixture()``.
+        Number of steps, seed and precision. The learning rates are those of ``module.mixture``.
     report
         Called with each line of the log.
     """
-    mixture = mixture or Mixture()
-    windows = [_windows(annotated), _windows(plain)]
+    fixed = None if module.mixture.trains_recogniser else _KeptStates(module.tagger)
+    windows = [_windows(texts, fixed is not None) for texts in (annotated, plain)]
 
     def make(step: int) -> dict[str, Any]:
-        return _batch(module, names, windows, mixture, settings.seed, step)
+        return _batch(module, names, windows, fixed, settings.seed, step)
 
     run_training(
         module, Numbered(settings.steps, make), lambda rows: rows[0],
-        _objective(Backbone(module.model), names, mixture), settings, folder,
+        _objective(Backbone(module.model), names), settings, folder,
         {"use_cpu": next(module.parameters()).device.type == "cpu"}, (), report, by_tokens=False,
         stage=settings,
-        groups=module.groups(mixture),
+        groups=module.groups(),
     )  # fmt: skip
     module.eval()
 
@@ -199,8 +214,38 @@ def train_reading(
 _Window = tuple[ReadText, int]
 
 
-def _windows(texts: Sequence[ReadText]) -> list[_Window]:
-    return [(text, begin) for text in texts for begin in window_begins(len(text.pieces.ids))]
+class _KeptStates:
+    """The states of windows by a recogniser that stays as it is; each window is encoded once."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self.tagger = tagger
+        self._kept: dict[tuple[int, int], Tensor] = {}
+
+    @torch.no_grad()
+    def __call__(self, windows: Sequence[_Window], tensors: Sequence[Tensor]) -> Tensor:
+        """The states [windows, tokens, d] of windows, whose tensors are those of the tagger."""
+        keys = [(id(text.pieces.ids), begin) for text, begin in windows]
+        first = {key: number for number, key in reversed(list(enumerate(keys)))}
+        new = [number for key, number in first.items() if key not in self._kept]
+        if new:
+            lengths = tensors[1].sum(1).tolist()
+            states = self.tagger.states(*(tensor[new] for tensor in tensors)).half().cpu()
+            for number, of_window in zip(new, states, strict=True):
+                self._kept[keys[number]] = of_window[: lengths[number]].clone()
+        result = torch.zeros(*tensors[0].shape, self.tagger.head.in_features)
+        for row, key in zip(result, keys, strict=True):
+            row[: len(self._kept[key])] = self._kept[key]
+        return result
+
+
+def _windows(texts: Sequence[ReadText], linked: bool) -> list[_Window]:
+    """The windows of texts; if ``linked``, only those with a mention that is linked."""
+    return [
+        (text, begin)
+        for text in texts
+        for begin in window_begins(len(text.pieces.ids))
+        if not linked or any(begin <= s and e <= begin + WINDOW for s, e, _ in text.mentions)
+    ]
 
 
 def _drawn(windows: Sequence[_Window], count: int, seed: int, step: int) -> list[_Window]:
@@ -221,13 +266,13 @@ def _batch(
     module: ReadingModule,
     names: NameTable,
     windows: Sequence[Sequence[_Window]],
-    mixture: Mixture,
+    fixed: _KeptStates | None,
     seed: int,
     step: int,
 ) -> dict[str, Any]:
     """The tensors of a step."""
     rng = random.Random(f"{seed}:{step}")
-    tagger = module.tagger
+    tagger, mixture = module.tagger, module.mixture
     chosen = [
         window
         for of_kind, count in zip(windows, (mixture.annotated, mixture.plain), strict=True)
@@ -252,6 +297,8 @@ def _batch(
         mentions += rng.sample(inside, min(_OF_A_WINDOW, len(inside)))
     rng.shuffle(mentions)
     batch = {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered, "allowed": allowed}
+    if fixed is not None:
+        batch["states"] = fixed(chosen, (ids, mask, shapes, covered))
     pad = tagger.special[2]
     return batch | _of_mentions(names, [m for *_, m in mentions], mixture, rng, pad) | {
         "rows": torch.tensor([m[0] for m in mentions], dtype=torch.long),
@@ -285,6 +332,7 @@ def _of_mentions(
     most = max((len(g.names) for g in generated), default=0)
     order = torch.arange(most)[None]
     return {
+        "alone": torch.from_numpy(np.array([m.alone for m in mentions], dtype=np.float32)),
         "teacher": torch.from_numpy(np.array([m.vector for m in mentions], dtype=np.float32)),
         "columns": torch.from_numpy(columns),
         "right": torch.from_numpy(right),
@@ -331,14 +379,19 @@ def _generated(
 
 
 def _objective(
-    backbone: Backbone, names: NameTable, mixture: Mixture
+    backbone: Backbone, names: NameTable
 ) -> Callable[[Any, Mapping[str, Any]], tuple[Tensor, dict[str, Tensor]]]:
     def objective(module: Any, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         tagger: Tagger = module.tagger
-        states = tagger.states(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
-        losses = tagging_losses(tagger, tagger.scores(states), batch["allowed"])
+        losses: dict[str, Tensor] = {}
+        if "states" in batch:
+            shared = batch["states"]
+        else:
+            states = tagger.states(batch["ids"], batch["mask"], batch["shapes"], batch["covered"])
+            losses = tagging_losses(tagger, tagger.scores(states), batch["allowed"])
+            share = module.mixture.share
+            shared = share * states + (1 - share) * states.detach()
         if len(batch["rows"]):
-            shared = mixture.share * states + (1 - mixture.share) * states.detach()
             of_linking = _linking_losses(tagger, backbone, names, shared, batch)
             losses |= {name: _WEIGHTS[name] * loss for name, loss in of_linking.items()}
         return torch.stack(list(losses.values())).sum(), losses
@@ -353,7 +406,8 @@ def _linking_losses(
     assert heads is not None  # ReadingModule.parts checks it
     rows, spans = batch["rows"], batch["spans"]
     means = span_means(states, rows, spans)
-    vectors = heads.vectors(means)
+    alone = batch["alone"].to(means)
+    vectors = heads.vectors(means, alone)
     losses = {"teacher": (1 - (vectors * F.normalize(batch["teacher"], dim=1)).sum(1)).mean()}
     queries = F.normalize(vectors @ names.projection.to(vectors.device), dim=1)
     near = names.vectors[batch["columns"].cpu()].to(vectors.device)
@@ -366,7 +420,8 @@ def _linking_losses(
     if len(chosen):
         lengths = batch["mask"].sum(1)[rows[chosen]]
         around_them, real = around(states, rows[chosen], lengths, spans[chosen])
-        memory = backbone.memory(*heads.memory(means[chosen].to(states.dtype), around_them, real))
+        of_chosen = means[chosen].to(states.dtype), alone[chosen]
+        memory = backbone.memory(*heads.memory(*of_chosen, around_them, real))
         packed = batch["packed"].to(states.device)
         sums, _, log_probs = name_log_probs(backbone, memory, packed)
         first = packed.slots % packed.names == 0

@@ -148,7 +148,7 @@ class SharedReader:
 
     @torch.inference_mode()
     def read(
-        self, texts: Sequence[str], spans: Sequence[tuple[int, int]]
+        self, texts: Sequence[str], spans: Sequence[tuple[int, int]], alone: np.ndarray
     ) -> tuple[Tensor, Tensor, np.ndarray]:
         """What a linking model needs of mentions.
 
@@ -158,6 +158,8 @@ class SharedReader:
             The text of each mention.
         spans
             The offsets of each mention in its text, in code points.
+        alone
+            float32 [mentions, d]: the vector of each mention without context, of unit length.
 
         Returns
         -------
@@ -179,8 +181,9 @@ class SharedReader:
         )
         results = [self._of_mention(readings[t], *s) for t, s in zip(texts, spans, strict=True)]
         means, states, real = (torch.stack(parts) for parts in zip(*results, strict=True))
-        vectors = check_scores(heads.vectors(means).cpu().numpy(), "embeddings")
-        return *heads.memory(means, states, real), vectors
+        of_mentions = torch.from_numpy(alone).to(means.device)
+        vectors = check_scores(heads.vectors(means, of_mentions).cpu().numpy(), "embeddings")
+        return *heads.memory(means, of_mentions, states, real), vectors
 
     def _of_mention(self, reading: _Reading, start: int, end: int) -> tuple[Tensor, ...]:
         """The mean of a mention's states, the states around it, and which are not padding."""

@@ -1,8 +1,10 @@
 """What linking reads from the encoder of a recogniser, so that a text is encoded only once.
 
-A recogniser's encoder reads a whole text without knowing which mention will be linked. Two linear
-layers turn its states into what a linker needs: the vector of a mention in its context, and the
-states that the decoder attends to. A third layer tells the decoder which mention is meant.
+A recogniser's encoder reads a whole text without knowing which mention will be linked, and its
+states say more about the kind of a mention than about its meaning. So the linking model's own
+vector of the mention without context is the start: a linear layer adds to it what the states say.
+Another layer maps the states to those that the decoder attends to, and two more tell the decoder
+which mention is meant.
 """
 
 from __future__ import annotations
@@ -27,33 +29,57 @@ class ReadingHeads(nn.Module):
     Attributes
     ----------
     span
-        Maps the mean of a mention's states to the vectors of names.
+        Maps the mean of a mention's states to what is added to its vector without context.
     states
         Maps states to those that the decoder attends to.
-    mention
-        Maps the mean of a mention's states to one more state that the decoder attends to.
+    mention, alone
+        Map the mean of a mention's states, and its vector without context, to one more state that
+        the decoder attends to.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.span, self.states, self.mention = (nn.Linear(width, width) for _ in range(3))
-        for layer, scale in ((self.span, 1.0), (self.states, 1.0), (self.mention, 0.5)):
+        self.span, self.states, self.mention, self.alone = (
+            nn.Linear(width, width) for _ in range(4)
+        )
+        # The states of an encoder have a length of about the square root of their width.
+        for layer, scale in (
+            (self.span, 0.0),
+            (self.states, 1.0),
+            (self.mention, 0.5),
+            (self.alone, 0.5 * width**0.5),
+        ):
             nn.init.eye_(layer.weight)
             layer.weight.data *= scale
             nn.init.zeros_(layer.bias)
 
-    def vectors(self, means: Tensor) -> Tensor:
-        """The vectors in context, of unit length, of mentions with these means: [mentions, d]."""
-        vectors: Tensor = nn.functional.normalize(self.span(means).float(), dim=1)
-        return vectors
-
-    def memory(self, means: Tensor, states: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """What the decoder attends to.
+    def vectors(self, means: Tensor, alone: Tensor) -> Tensor:
+        """The vectors of mentions in their contexts.
 
         Parameters
         ----------
         means
             [mentions, d]: the mean of each mention's states.
+        alone
+            [mentions, d]: its vector without context, of unit length.
+
+        Returns
+        -------
+        Vectors float32 [mentions, d], of unit length.
+        """
+        together = alone.float() + self.span(means).float()
+        vectors: Tensor = nn.functional.normalize(together, dim=1)
+        return vectors
+
+    def memory(
+        self, means: Tensor, alone: Tensor, states: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What the decoder attends to.
+
+        Parameters
+        ----------
+        means, alone
+            See :meth:`vectors`.
         states
             [mentions, pieces, d]: the states around each mention.
         real
@@ -64,7 +90,8 @@ class ReadingHeads(nn.Module):
         States [mentions, 1 + pieces, d], of which the first stands for the mention, and their
         attention mask.
         """
-        joined = torch.cat([self.mention(means)[:, None], self.states(states)], 1)
+        mention = self.mention(means) + self.alone(alone.to(means.dtype))
+        joined = torch.cat([mention[:, None], self.states(states)], 1)
         first = real.new_ones(len(real), 1)
         return joined, torch.cat([first, real], 1).long()
 

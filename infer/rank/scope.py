@@ -61,7 +61,8 @@ class Scope:
         if self.reader is None:
             return self.model.read(sources, spans)
         places = [span for span in spans if span is not None]
-        states, mask, vectors = self.reader.read(sources, places)
+        alone = self.model.embed([task.mention for task in tasks])
+        states, mask, vectors = self.reader.read(sources, places, alone)
         return self.model.backbone.memory(states, mask), vectors
 
     @cached_property

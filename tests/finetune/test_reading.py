@@ -19,8 +19,10 @@ from biolink.finetune.reading.texts import NameTable, ReadMention, read_texts
 from biolink.finetune.reading.training import Mixture
 from biolink.finetune.tagging import Recognising, run_recognising, tagged
 from biolink.infer.linkers.mention_linker import LinkerOptions
+from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.mentions.word_pieces import pieces_of
 from biolink.infer.network.model import load_model
+from biolink.kb.model_files import TAGGER
 from biolink.kb.model_folder import settings_of
 from tests.interrupting import interrupted
 from tests.tiny_models import CONCEPTS, bart, wordpiece
@@ -148,6 +150,28 @@ def test_texts_have_the_mentions_and_what_is_near(start: Path) -> None:
     assert all(text.allowed is None for text in read)
 
 
+def test_a_recogniser_can_stay_as_it_is(
+    settings: SharedReading, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then only the layers for linking and the decoder learn, and each window is encoded once."""
+    encoded: list[int] = []
+    states = Tagger.states
+    monkeypatch.setattr(
+        Tagger, "states", lambda self, *a: encoded.append(len(a[0])) or states(self, *a)
+    )
+    lines: list[dict[str, Any]] = []
+    fixed = replace(settings, mixture=replace(settings.mixture, lr=0.0))
+    folder = run_shared_reading(fixed, documents(), lines.append)
+    assert "generation" in lines[0] and "types" not in lines[0]
+    assert sum(encoded) == 2
+    before = Tagger.load(start / "tagged" / "model" / TAGGER, load_model(folder).backbone.model)
+    after = Tagger.load(folder / TAGGER, load_model(folder).backbone.model)
+    own = after.own_state()
+    for name, tensor in before.own_state().items():
+        assert torch.equal(tensor, own[name]), name
+    assert after.reading is not None and after.reading.span.weight.any()
+
+
 def test_windows_without_mentions_are_read(settings: SharedReading) -> None:
     """A step may have none; recognition still learns from it."""
     documents_of_both = [*documents()[:1], *(Document(f"n{i}", "cold and ill") for i in range(9))]
@@ -156,7 +180,7 @@ def test_windows_without_mentions_are_read(settings: SharedReading) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"annotated": 0}, {"plain": -1}, {"share": 1.5}, {"lr": 0.0}, {"heads_lr": -1.0}]
+    "wrong", [{"annotated": 0}, {"plain": -1}, {"share": 1.5}, {"lr": -1.0}, {"heads_lr": -1.0}]
 )
 def test_a_mixture_is_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"mixture.{next(iter(wrong))} = .*expected"):
@@ -177,7 +201,9 @@ class _Names:
 
 def test_the_mention_itself_is_often_no_name_to_generate() -> None:
     names: Any = _Names({0: [0, 1], 1: [2, 3]})
-    mention = ReadMention([1], "fever", (0,), np.zeros(2, np.float16), np.array([2, 0, 3]), False)
+    mention = ReadMention(
+        [1], "fever", (0,), *np.zeros((2, 2), np.float16), np.array([2, 0, 3]), False
+    )
 
     def drawn(mention: ReadMention, seed: int) -> Any:
         return training._generated(names, 7, mention, 2, random.Random(seed))

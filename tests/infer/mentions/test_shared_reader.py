@@ -34,6 +34,12 @@ def tagger(tokenizer: Any) -> Tagger:
     return tagger
 
 
+def unit(count: int) -> np.ndarray:
+    """Vectors of mentions without context."""
+    drawn = np.random.default_rng(0).normal(size=(count, 32)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
 @torch.inference_mode()
 def test_a_mention_is_the_mean_of_its_states_and_reads_those_around_it(
     kb: KnowledgeBase, tagger: Tagger, tokenizer: Any
@@ -41,7 +47,8 @@ def test_a_mention_is_the_mean_of_its_states_and_reads_those_around_it(
     reader = SharedReader(tagger, tokenizer, [DictionaryRecogniser(kb)])
     text = "cold heat fever " * 60
     start = text.index("fever", 400)
-    states, mask, vectors = reader.read([text, text], [(start, start + 5), (0, 9)])
+    alone = unit(2)
+    states, mask, vectors = reader.read([text, text], [(start, start + 5), (0, 9)], alone)
     assert states.shape == (2, 1 + AROUND, 32) and mask.sum(1).tolist() == [1 + AROUND] * 2
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     # The same by hand.
@@ -49,9 +56,10 @@ def test_a_mention_is_the_mean_of_its_states_and_reads_those_around_it(
     (window,) = reading.windows
     piece = int(np.flatnonzero(reading.pieces.offsets[:, 0] == start)[0]) + 1
     assert tagger.reading is not None
-    by_hand = tagger.reading.vectors(window[None, piece])[0].detach().numpy()
+    first, second = torch.from_numpy(alone)[:, None]
+    by_hand = tagger.reading.vectors(window[None, piece], first)[0].detach().numpy()
     assert np.allclose(vectors[0], by_hand, atol=1e-5)
-    two = tagger.reading.vectors(window[1:3].mean(0)[None])[0].detach().numpy()
+    two = tagger.reading.vectors(window[1:3].mean(0)[None], second)[0].detach().numpy()
     assert np.allclose(vectors[1], two, atol=1e-5)
     near = tagger.reading.states(window[piece - AROUND // 2 : piece + AROUND // 2 + 1])
     assert torch.allclose(states[0, 1:], near, atol=1e-5)
@@ -71,14 +79,14 @@ def test_a_mention_in_a_long_text_is_read_where_it_is_far_from_the_border(
     # A mention that is longer than a window is read as far as the window goes.
     number, begin, after = reading.place(0, len(text))
     assert 1 <= begin < after <= WINDOW + 2
-    assert np.isfinite(reader.read([text], [(0, len(text))])[2]).all()
+    assert np.isfinite(reader.read([text], [(0, len(text))], unit(1))[2]).all()
 
 
 @pytest.mark.parametrize(("text", "span"), [("", (0, 0)), ("   ", (0, 2)), ("fever  ", (5, 7))])
 def test_a_span_without_word_pieces_is_read(
     tagger: Tagger, tokenizer: Any, text: str, span: tuple[int, int]
 ) -> None:
-    _, mask, vectors = SharedReader(tagger, tokenizer).read([text], [span])
+    _, mask, vectors = SharedReader(tagger, tokenizer).read([text], [span], unit(1))
     assert mask.any() and np.isfinite(vectors).all()
 
 
@@ -91,12 +99,12 @@ def test_a_text_is_encoded_once_and_pickles_hold_no_states(
     states = tagger.states
     monkeypatch.setattr(tagger, "states", lambda *a: counted.append(len(a[0])) or states(*a))
     reader.recognise([document, document])
-    found = reader.read([document.text], [(0, 5)])
+    found = reader.read([document.text], [(0, 5)], unit(1))
     assert counted == [1]
     monkeypatch.undo()
     again = pickle.loads(pickle.dumps(reader))
     assert not again._kept
-    assert np.allclose(again.read([document.text], [(0, 5)])[2], found[2], atol=1e-6)
+    assert np.allclose(again.read([document.text], [(0, 5)], unit(1))[2], found[2], atol=1e-6)
 
 
 def test_kept_states_have_a_limit(
@@ -137,7 +145,7 @@ def test_heads_are_stored_and_a_classifier_without_them_reads_nothing(
     plain = SharedReader(Tagger(model, 1).eval(), tokenizer)
     assert not plain.reads_for_linking
     with pytest.raises(ModelError, match="not trained to read for linking"):
-        plain.read(["fever"], [(0, 5)])
+        plain.read(["fever"], [(0, 5)], unit(1))
 
 
 def test_states_around_a_span_end_with_the_text() -> None:
