@@ -10,6 +10,7 @@ import typer
 from biolink.cli.bench import bench_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
+from biolink.cli.learn import learn
 from biolink.cli.measuring import calibrate, compare, evaluate, find_threshold
 from biolink.cli.options import (
     Branch,
@@ -263,5 +264,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp):
+for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp, learn):
     app.command()(_command)
