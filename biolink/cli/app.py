@@ -29,6 +29,7 @@ from biolink.cli.options import (
     Types,
     not_empty,
 )
+from biolink.cli.review import review
 from biolink.cli.serve import mcp, serve
 from biolink.cli.training import (
     convert_checkpoint,
@@ -263,5 +264,5 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp):
+for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp, review):
     app.command()(_command)
