@@ -109,7 +109,7 @@ function nextWord(points, from) {
 export function moveEdge(step, beginning, byCharacter) {
   const points = Array.from(here().view.document.text);
   const draft = state.draft;
-  const move = (from) => (byCharacter ? from + step : wordEdge(points, from, step));
+  const move = (from) => (byCharacter ? from + step : wordEdge(points, from, step, beginning));
   if (beginning) draft.start = Math.max(0, Math.min(move(draft.start), draft.end - 1));
   else draft.end = Math.min(points.length, Math.max(move(draft.end), draft.start + 1));
 }
@@ -136,12 +136,12 @@ export async function findCandidates(number) {
   const item = itemsOf(entry).find((one) => one.number === number);
   if (!item || item.decision) return;
   entry.found = entry.found || new Map();
-  if (entry.found.has(number) && entry.found.get(number).at === `${item.start}-${item.end}`) return;
+  const at = `${item.start}-${item.end} ${item.type}`;
+  if (entry.found.has(number) && entry.found.get(number).at === at) return;
   try {
     const answer = await post("page/candidates", { text: entry.view.document.text, start: item.start, end: item.end, type: item.type });
-    const links = answer.documents[0].mentions[0].links || [];
-    links.at = `${item.start}-${item.end}`;
-    entry.found.set(number, links);
+    const [mention] = answer.documents[0].mentions;
+    entry.found.set(number, { ...mention, links: mention.links || [], at });
     Object.assign((entry.above = entry.above || {}), answer.above);
     Object.assign((entry.names = entry.names || {}), answer.names);
     Object.assign((entry.urls = entry.urls || {}), answer.urls);

@@ -78,7 +78,7 @@ function entryParts(entry, link) {
   const names = entry.synonyms.filter((name) => name !== entry.name);
   const rest = names.length - MOST_NAMES;
   return [
-    el("p", {}, pageLink(entry.url, entry.curie), entry.types.length ? ` · ${entry.types.join(", ")}` : "", entry.taxon ? ` · ${entry.taxon}` : ""),
+    el("p", {}, pageLink(entry.url, entry.curie), entry.types.length ? ` · ${entry.types.join(", ")}` : "", entry.taxon && entry.taxon !== entry.curie ? ` · ${entry.taxon}` : ""),
     entry.definitions.length ? el("p", { class: "definition" }, entry.definitions[0]) : el("p", { class: "soft" }, "It has no definition."),
     link.long_form ? el("p", {}, "Linked as ", el("strong", {}, link.long_form)) : "",
     names.length ? el("p", { class: "soft" }, `Also: ${names.slice(0, MOST_NAMES).join("; ")}${rest > 0 ? ` and ${rest} more` : ""}`) : "",

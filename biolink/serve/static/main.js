@@ -109,7 +109,7 @@ async function choose(number, focus = true) {
   draw();
   if (focus && state.view === "text") focusOn(number);
   const item = chosenItem();
-  if (item && !item.links.length && !item.decision) {
+  if (item && !item.decision && (item.changed || !item.links.length)) {
     await correct.findCandidates(number);
     if (state.chosen === number && !state.draft && document.activeElement !== $("search")) {
       draw();

@@ -46,10 +46,14 @@ export function itemsOf(entry) {
 }
 
 function item(mention, reviewed, entry) {
-  const found = (entry.found && entry.found.get(reviewed.number)) || [];
-  const links = mention.links && mention.links.length ? mention.links : found;
+  const found = (entry.found && entry.found.get(reviewed.number)) || null;
+  const given = mention.links || [];
+  // The candidates of a mention that was added or changed are those that were asked for since.
+  const anew = found && !reviewed.decision && (reviewed.changed || !given.length);
+  const links = anew ? found.links : given;
   const own = { ...mention, ...reviewed, links, type: mention.type || "" };
-  const [nil, reason] = reviewed.decision ? decided(mention) : undecided(mention, state);
+  if (anew && reviewed.changed) Object.assign(own, { nil_reason: found.nil_reason || null, nil_probability: found.nil_probability });
+  const [nil, reason] = reviewed.decision ? decided(mention) : undecided(own, state);
   return { ...own, nil, reason, best: nil ? null : links[0] };
 }
 
@@ -57,10 +61,9 @@ function decided(mention) {
   return mention.links && mention.links.length ? [false, ""] : [true, mention.nil_reason || ""];
 }
 
-function undecided(mention, { threshold, own, reviewing }) {
-  const best = mention.links && mention.links[0];
-  if (!best) return [true, mention.nil_reason || "it has no candidate yet"];
-  if ((own || reviewing) && mention.nil_reason) return [true, mention.nil_reason];
+function undecided(own, { threshold, own: byLinker, reviewing }) {
+  const best = own.links[0];
+  if (!best || ((byLinker || reviewing) && own.nil_reason)) return [true, own.nil_reason || "no candidate"];
   if (!reviewing && best.probability < threshold) {
     return [true, `probability ${best.probability.toFixed(3)} below threshold ${threshold.toFixed(2)}`];
   }

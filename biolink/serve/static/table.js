@@ -33,7 +33,7 @@ export function drawTable(items, choose, again) {
     el("td", {}, el("button", { type: "button", "data-number": item.number, onclick: () => choose(item.number) }, item.text),
       item.decision ? " ✓" : ""),
     el("td", {}, item.type ? el("span", { class: `swatch ${kindClass(item.type)}` }, item.type) : ""),
-    el("td", {}, item.best ? pageLink(item.url, idOf(item.best)) : "NIL"),
+    el("td", { class: "id" }, item.best ? pageLink(item.url, idOf(item.best)) : "NIL"),
     el("td", {}, item.best ? nameOf(item.best) : el("span", { class: "soft" }, item.reason)),
     el("td", { class: "number" }, item.best ? percent(item.best.probability) : "")));
   $("table").replaceChildren(el("table", {},

@@ -92,10 +92,17 @@ function offset(node, at) {
   return Array.from(range.toString()).length;
 }
 
-/** The next place, in a direction, where a word begins or ends. */
-export function wordEdge(points, from, step) {
-  const word = (at) => at >= 0 && at < points.length && /[\p{L}\p{N}]/u.test(points[at]);
-  let at = from + step;
-  while (at > 0 && at < points.length && word(at - 1) === word(at)) at += step;
-  return Math.min(points.length, Math.max(0, at));
+/**
+ * The place to which the beginning or the end of a span moves, by a word: a beginning stops where
+ * words begin, an end where they end.
+ */
+export function wordEdge(points, from, step, beginning = false) {
+  const inWord = (at) => /[\p{L}\p{N}]/u.test(points[step > 0 ? at : at - 1]);
+  const inside = (at) => (step > 0 ? at < points.length : at > 0);
+  let at = from;
+  const pass = (word) => { while (inside(at) && inWord(at) === word) at += step; };
+  const grows = beginning === step < 0;
+  pass(!grows);
+  pass(grows);
+  return at;
 }
