@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from biolink import __version__
@@ -29,7 +30,6 @@ from biolink.serve.bodies import (
     CONTENT_TYPES,
     JSON,
     accepted,
-    as_json,
     documents_in,
     documents_of_json,
     written,
@@ -167,7 +167,12 @@ def make_app(
     _add_pages(app)
     if agents is not None:
         tools = agents.streamable_http_app(json_response=True, stateless_http=True, host=host)
-        app.router.routes.extend(tools.routes)
+        # A stream of messages that nobody asked for has none here, and would hold up the end.
+        app.router.routes += [
+            Route(route.path, route.endpoint, methods=["POST"])
+            for route in tools.routes
+            if isinstance(route, Route)
+        ]
     _add_errors(app)
     app.add_middleware(BodyLimit, limits=engine.limits)
     app.add_middleware(Token, token=token)
@@ -221,8 +226,6 @@ def _add_endpoints(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
             choice, how = Choice.of(types, taxa, branch, nil, top_k), mentions
         linked = await engine.link(documents, choice, _RECOGNISE[how])
         kind = accepted(request.headers.get("accept", ""), content_type)
-        if kind == JSON:
-            return JSONResponse({"documents": as_json(linked)})
         return Response(await run_in_threadpool(written, linked, kind), media_type=kind)
 
     @app.post("/link/terms", tags=["linking"], summary="Link names that stand by themselves")
