@@ -230,6 +230,7 @@ def end_under_load(texts: Sequence[str], seconds: float) -> dict[str, Any]:
         await clients
 
     with service() as (process, address, log):
+        httpx.post(f"{address}/link/terms", json={"terms": ["asthma", "p53"]}, timeout=600)
         asyncio.run(load(address, lambda: process.send_signal(signal.SIGTERM)))
         status = process.wait()
         taken = Counter(event["status"] for event in events(log) if event.get("path") == "/link")

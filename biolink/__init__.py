@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from biolink.answers.linking import link_terms
+    from biolink.assertion import Assertions, without
     from biolink.documents import Document, Link, Mention, Passage
     from biolink.errors import BiolinkError
     from biolink.evaluation import evaluate
     from biolink.formats import read, write
+    from biolink.formats.jats_places import places_in_xml
     from biolink.frames import to_dataframe
     from biolink.html import to_html
     from biolink.infer.decide.nil import (
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AnyOf": "biolink.infer.decide.nil",
+    "Assertions": "biolink.assertion",
     "BiolinkError": "biolink.errors",
     "Combination": "biolink.infer.decide.nil",
     "Concept": "biolink.kb",
@@ -73,15 +76,18 @@ _HOME = {
     "link": "biolink.pipeline",
     "link_terms": "biolink.answers.linking",
     "load": "biolink.pipeline",
+    "places_in_xml": "biolink.formats.jats_places",
     "read": "biolink.formats",
     "roll_up": "biolink.levels",
     "to_dataframe": "biolink.frames",
     "to_html": "biolink.html",
+    "without": "biolink.assertion",
     "write": "biolink.formats",
 }
 
 __all__ = [
     "AnyOf",
+    "Assertions",
     "BiolinkError",
     "Combination",
     "Concept",
@@ -110,10 +116,12 @@ __all__ = [
     "link",
     "link_terms",
     "load",
+    "places_in_xml",
     "read",
     "roll_up",
     "to_dataframe",
     "to_html",
+    "without",
     "write",
 ]
 

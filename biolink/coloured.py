@@ -70,7 +70,8 @@ def escaped(text: str) -> str:
 
 def _description(mention: Mention) -> str:
     """The words with which the tooltip describes a mention."""
-    typed = f"{mention.text} ({mention.type})" if mention.type else mention.text
+    said = ", ".join(filter(None, (mention.type, *mention.assertions)))
+    typed = f"{mention.text} ({said})" if said else mention.text
     best = mention.best
     if best is not None:
         name, curie = best.preferred_name or best.name, best.curie or best.concept_id

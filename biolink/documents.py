@@ -112,6 +112,9 @@ class Mention:
     nil_probability
         The probability from 0 to 1 that the mention means no concept of the knowledge base. It is
         None before linking, and from a linker for which NIL is not a candidate.
+    assertions
+        What the text says of the mention: negated, hypothetical, family or historical. It is empty
+        for a mention that the text affirms, and where nobody looked.
 
     Examples
     --------
@@ -140,6 +143,7 @@ class Mention:
     id: str = ""
     probability: float | None = None
     nil_probability: float | None = None
+    assertions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Mentions are made by the hundred thousand, so valid ones pass after this one check.
@@ -335,6 +339,7 @@ def _check_mention(mention: Mention, text: str, where: str) -> None:
     check_text(mention.id_joiner, f"{what}: its id_joiner")
     _check_texts(mention.concept_ids, f"{what}: its concept_ids")
     _check_texts(mention.parts, f"{what}: its parts")
+    _check_texts(mention.assertions, f"{what}: its assertions")
     for name in ("nil_reason", "long_form"):
         if getattr(mention, name) is not None:
             check_text(getattr(mention, name), f"{what}: its {name}")

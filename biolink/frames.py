@@ -16,7 +16,7 @@ __all__ = ["to_dataframe"]
 _COLUMNS = (
     *("document", "start", "end", "mention", "type", "gold_ids"),
     *("rank", "concept_id", "curie", "preferred_name", "name", "probability", "score"),
-    *("nil_reason", "long_form"),
+    *("nil_reason", "long_form", "assertions"),
 )
 
 
@@ -67,6 +67,7 @@ def _row(document: Document, mention: Mention, link: Link | None) -> dict[str, A
         "gold_ids": mention.id_joiner.join(mention.concept_ids),
         "nil_reason": mention.nil_reason,
         "long_form": mention.long_form,
+        "assertions": " ".join(mention.assertions),
     }
     if link is not None:
         row |= {

@@ -89,6 +89,7 @@ MOST_LINES, MOST_METHODS, MOST_STATEMENTS = 450, 20, 60
 #: Public methods of named tuples, and names of lxml, torch and transformers without a public form.
 NOT_PRIVATE = {
     "_Element",
+    "_ElementTree",
     "_asdict",
     "_replace",
     "_int_mm",

@@ -30,7 +30,9 @@ from biolink.cli.options import (
     Types,
     not_empty,
 )
+from biolink.cli.review import review
 from biolink.cli.serve import mcp, serve
+from biolink.cli.table import table
 from biolink.cli.training import (
     convert_checkpoint,
     export_pairs,
@@ -160,6 +162,22 @@ def link(
             "--curies", help="Write concept ids with their prefixes: mesh:D001249, not D001249."
         ),
     ] = False,
+    context: Annotated[
+        bool,
+        typer.Option(
+            "--context",
+            help="Say of each mention whether the text negates it, puts it as a hypothesis, or "
+            "speaks of the family or the past. For English clinical text; needs negspaCy.",
+        ),
+    ] = False,
+    without: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave out mentions of which this is said: negated, hypothetical, family or "
+            "historical, or several of them separated by commas.",
+            callback=not_empty,
+        ),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option(help="The number of documents that are linked together.")
     ] = 32,
@@ -184,6 +202,7 @@ def link(
     status is 1.
     """
     # Long because each option is a parameter.
+    from biolink.assertion import checked_assertions
     from biolink.cli.link import LinkJob, run_link
     from biolink.scale.blocks import LinkSettings
 
@@ -219,6 +238,8 @@ def link(
         workers=workers,
         engine=engine,
         shard_size=shard_size,
+        context=context,
+        without=() if without is None else checked_assertions(without),
     )
     if run_link(job).problems:
         raise typer.Exit(1)
@@ -264,5 +285,7 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare, serve, mcp, learn):
+for _command in (
+    evaluate, find_threshold, calibrate, compare, table, serve, mcp, review, learn,
+):  # fmt: skip
     app.command()(_command)

@@ -82,6 +82,8 @@ def check_apart(files: Iterable[str], output: str) -> None:
             continue
         if _same(Path(name), output):
             raise ConfigError(f"-o {output} is also an input; expected another name")
+        if Path(output).is_dir() and Path(output).resolve() in Path(name).resolve().parents:
+            raise ConfigError(f"-o {output} contains the input {name}; expected another name")
         if Path(name).is_dir() and any(_same(file, output) for file in _visible(Path(name))):
             raise ConfigError(
                 f"-o {output} is also an input, because it exists in {name}; expected another "
@@ -91,10 +93,10 @@ def check_apart(files: Iterable[str], output: str) -> None:
 
 def _visible(folder: Path) -> list[Path]:
     """The files that are read from a folder; its problems are reported when it is read."""
-    return files_below(folder, lambda problem: None)
+    return files_below(folder, lambda problem: None, "text")  # All files, also texts of BRAT.
 
 
-def files_of(names: Iterable[str], on_problem: OnProblem) -> list[str]:
+def files_of(names: Iterable[str], on_problem: OnProblem, format: str | None = None) -> list[str]:
     """List the input files; a folder stands for the files in it and below it, sorted.
 
     As with ``ls``, names in a folder that begin with a dot are left out.
@@ -105,13 +107,15 @@ def files_of(names: Iterable[str], on_problem: OnProblem) -> list[str]:
         Files, folders and ``-``.
     on_problem
         Called for a folder without files, and for an entry of a folder that is not a file.
+    format
+        The format of the files, if it is given.
     """
     files: list[str] = []
     for name in names:
         if name == STDIO or not name or not Path(name).is_dir():
             files.append(name)
         else:
-            files += map(str, files_below(name, on_problem))
+            files += map(str, files_below(name, on_problem, format))
     return files
 
 
@@ -142,7 +146,7 @@ def read_all(
         For tables, the column that holds the texts.
     """
     options = {} if text_column is None else {"text_column": text_column}
-    for file in files_of(names, on_problem):
+    for file in files_of(names, on_problem, format):
         if file != STDIO and not (file and Path(file).exists()):
             found, expected = "no such file or folder", "documents to read"
             on_problem(InputError(display_name(file), None, found, expected))

@@ -47,6 +47,14 @@ def _told(learnt: Learnt) -> list[str]:
         f"({learnt.nil} to NIL), {learnt.confirmed} confirmed, {learnt.added} added, "
         f"{learnt.removed} removed, in {counted(learnt.documents, 'document')}"
     ]
+    fitted = learnt.refit
+    if fitted.after or fitted.before:
+        kept = "the new weights are kept" if fitted.ranker else "the weights stay as they were"
+        lines.append(
+            f"weights fitted on half of the documents link {fitted.after} of "
+            f"{counted(fitted.mentions, 'decided mention')} of the other half right, those of the "
+            f"model {fitted.before}: {kept}"
+        )
     if learnt.unknown:
         ids = list(learnt.unknown)
         shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")

@@ -13,11 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biolink.assertion import Assertions, without
 from biolink.cli.console import message, progress, report_problems, reported, stdout
 from biolink.cli.inputs import check_inputs, documents_of, files_of, read_all, some_documents
 from biolink.documents import Document, Mention
 from biolink.errors import BiolinkError, ConfigError
-from biolink.formats import describe, format_of_name, write, writes_links
+from biolink.formats import check_target, describe, format_of_name, write, writes_links
 from biolink.kb.files import STDIO, check_named_folder
 from biolink.kb.temporary import temporary_beside
 from biolink.kb.wording import counted
@@ -45,6 +46,7 @@ __all__ = [
 #: The columns of the table for reading, and the numbers of those that are always shown.
 _TABLE = (
     "offsets", "mention", "type", "concept", "name", "found as", "probability", "why NIL",
+    "assertions",
 )  # fmt: skip
 _ALWAYS = range(5)
 #: Value of ``--mentions`` -> ``recognise`` of :meth:`biolink.Linker.pipe`.
@@ -67,6 +69,8 @@ class LinkJob:
     workers: int = 1
     engine: str = "local"
     shard_size: int = 256
+    context: bool = False
+    without: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,11 +109,16 @@ def run_link(job: LinkJob) -> LinkOutcome:
         return _on_ray(job)
     to = _output_format(job)
     _check_target(job, to)
+    asserted = Assertions() if job.context else None
     outcome = LinkOutcome()
     with reported(outcome.problems, lambda: outcome.documents > 0):
         documents = some_documents(_documents(job, outcome), outcome.problems)
         with linked_blocks(job, documents) as linked, progress("linking", "documents") as advance:
             counted = _counted(linked, outcome, advance)
+            if asserted is not None:
+                counted = map(asserted, counted)
+            if job.without:
+                counted = without(counted, job.without)
             if to == "table":
                 _print_table(counted)
             else:
@@ -142,13 +151,15 @@ def _on_ray(job: LinkJob) -> LinkOutcome:
             "--engine ray writes shards of JSON Lines; expected a folder with -o, and no other --to"
         )
     check_named_folder(job.output, "the shards")
+    if job.context or job.without:
+        raise ConfigError("--context and --without do not go with --engine ray; leave them out")
     if job.texts or not job.files or STDIO in job.files:
         raise ConfigError(
             "--engine ray cannot read standard input or --text; expected files that every machine "
             "can open"
         )
     problems: list[BiolinkError] = []
-    files = files_of(job.files, problems.append)
+    files = files_of(job.files, problems.append, job.format)
     if not files:
         report_problems(problems)
         raise ConfigError("no file can be read, so nothing was linked")
@@ -201,6 +212,8 @@ def _check_target(job: LinkJob, to: str) -> None:
             f"{option}: links cannot be written in the format {to}; expected one of "
             f"{', '.join(others)}"
         )
+    else:
+        check_target(to, job.output)
 
 
 def loaded(settings: LinkSettings) -> AnyLinker:
@@ -314,9 +327,10 @@ def _table_row(mention: Mention) -> tuple[str, ...]:
     best = mention.best
     note = f" = {best.long_form}" if best and best.long_form else ""
     offsets = f"{mention.start}-{mention.end}"
+    said = ", ".join(mention.assertions)
     if best is None:
         nil = mention.nil_reason or "not linked"
-        return (offsets, mention.text, mention.type, "NIL", "", "", "", nil)
+        return (offsets, mention.text, mention.type, "NIL", "", "", "", nil, said)
     preferred = best.preferred_name or best.name
     return (
         offsets,
@@ -327,4 +341,5 @@ def _table_row(mention: Mention) -> tuple[str, ...]:
         "" if best.name == preferred else best.name,
         f"{best.probability:.2f}",
         "",
+        said,
     )

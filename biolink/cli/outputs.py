@@ -11,7 +11,7 @@ from biolink.cli.console import message
 from biolink.cli.inputs import check_apart
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
 
-__all__ = ["check_outputs", "write_outputs"]
+__all__ = ["check_outputs", "check_place", "write_outputs"]
 
 
 def check_outputs(
@@ -48,15 +48,33 @@ def check_outputs(
             raise ConfigError(f"-o {file}: expected a name that ends in {kinds}")
         if file in files[:number]:
             raise ConfigError(f"-o {file} is given twice")
-        if path.is_dir():
-            raise ConfigError(f"-o {file} is a folder; expected the name of a file")
-        if not path.parent.is_dir():
-            raise ConfigError(f"-o {file}: the folder {path.parent} does not exist")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise ConfigError(f"-o {file}: the folder {path.parent} cannot be written")
+        check_place(f"-o {file}", path)
         if path.suffix in pictured and find_spec("matplotlib") is None:
             raise MissingDependencyError("matplotlib", f"-o {file}", "report")
         check_apart(inputs, file)
+
+
+def check_place(named: str, path: Path) -> None:
+    """Raise an error if no file can be written at a path.
+
+    Parameters
+    ----------
+    named
+        What messages call the file.
+    path
+        The path.
+
+    Raises
+    ------
+    ConfigError
+        When the path is a folder, or its folder does not exist or cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{named} is a folder; expected the name of a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{named}: the folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{named}: the folder {path.parent} cannot be written")
 
 
 def write_outputs(

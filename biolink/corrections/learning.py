@@ -12,6 +12,9 @@ from biolink.corrections.applying import Corrected
 from biolink.corrections.files import Corrections, read_corrections
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError
+from biolink.finetune.refit import LEAST, Refit, refit
+from biolink.infer.linkers.kinds_linker import KindsLinker
+from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
 from biolink.infer.remembered.decisions import Decision, Remembered
 from biolink.infer.seen_documents import write_seen_documents
@@ -19,7 +22,7 @@ from biolink.kb import KnowledgeBase
 from biolink.kb.bases import KnowledgeBases
 from biolink.kb.model_folder import check_model_target, settings_of
 from biolink.kinds import embedded_bases
-from biolink.pipeline import is_embedded
+from biolink.pipeline import is_embedded, load
 from biolink.places import EMBEDDED
 from biolink.pretrain.training.start import extend_model
 
@@ -61,6 +64,8 @@ class Learnt:
         How many of the corrected ones mean no concept.
     added, removed
         The numbers of mentions that the linker had not found, and of those that are none.
+    refit
+        What came of fitting the weights again; its ``ranker`` is None if they stay as they were.
     unknown
         Ids that the knowledge bases do not have -> the number of mentions that mean them. They are
         remembered, but act only where a knowledge base has them.
@@ -73,6 +78,7 @@ class Learnt:
     nil: int
     added: int
     removed: int
+    refit: Refit
     unknown: dict[str, int]
 
 
@@ -81,11 +87,14 @@ def learn(
     out: str | Path,
     model: str | Path | None = None,
     kb: str | Path | KnowledgeBase | None = None,
+    least: int = LEAST,
 ) -> Learnt:
     """Write a copy of a model that links, and finds, what people corrected as they said.
 
-    The weights stay the same, so nothing is trained, and all indexes remain valid. The links of
-    mentions that nobody corrected stay the same, too.
+    Nothing is trained, and all indexes remain valid. The links of mentions that nobody corrected
+    stay the same, too, unless there are enough decisions for the weights of the combined score to
+    be fitted again near those that the model has. The new weights are kept only if they link more
+    of the decided mentions of documents right that they were not fitted on.
 
     Parameters
     ----------
@@ -100,6 +109,9 @@ def learn(
     kb
         The knowledge base that ids are looked up in, to tell those that it does not have. Default:
         the embedded ones.
+    least
+        The least number of decided mentions, of the kinds that the combined score ranks, with which
+        weights are fitted again. Default: 200.
 
     Examples
     --------
@@ -132,14 +144,14 @@ def learn(
             f"{before} is a model for {task}, which finds its own mentions; expected one that "
             "links given mentions, such as the embedded model"
         )
-    reviewed = [r for file in files for r in lessons_of(read_corrections(file))]
-    decisions = [decision for r in reviewed for decision in r.decisions]
+    lessons = [lesson for file in files for lesson in lessons_of(read_corrections(file))]
+    decisions = [decision for lesson in lessons for decision in lesson.decisions]
     if not decisions:
         raise ConfigError(
             f"{', '.join(map(str, files))}: there are no decisions on mentions; expected some acts "
             "that were not taken back"
         )
-    remembered = remembering(reviewed, Remembered.read(before))
+    remembered = remembering(lessons, Remembered.read(before))
     bases = _bases(kb, before)
     unknown = Counter(
         concept
@@ -147,14 +159,16 @@ def learn(
         for concept in decision.concepts
         if bases is not None and not bases.having(concept)
     )
+    fitted = _refit(lessons, before, kb, least)
     learnt = Learnt(
         Path(out),
-        sum(bool(r.decisions) for r in reviewed),
+        sum(bool(lesson.decisions) for lesson in lessons),
         sum(decision.meant == "corrected" for decision in decisions),
         sum(decision.meant == "confirmed" for decision in decisions),
         sum(decision.meant == "corrected" and not decision.concepts for decision in decisions),
         sum(decision.added for decision in decisions),
         sum(not decision.mention for decision in decisions),
+        fitted,
         dict(sorted(unknown.items())),
     )
     stage = {"stage": "corrections", "files": [Path(file).name for file in files]}
@@ -162,9 +176,10 @@ def learn(
 
     def write(folder: Path) -> None:
         remembered.write(folder)
-        write_seen_documents(folder, (r.linked for r in reviewed if r.decisions))
+        write_seen_documents(folder, (x.linked for x in lessons if x.decisions))
 
-    extend_model(Path(out), before, stage, write)
+    ranker = {} if fitted.ranker is None else {"ranker": fitted.ranker.to_dict()}
+    extend_model(Path(out), before, stage, write, **ranker)
     return learnt
 
 
@@ -188,12 +203,30 @@ def lessons_of(corrections: Corrections) -> list[Lesson]:
     ]
 
 
-def remembering(reviewed: Iterable[Lesson], before: Remembered | None = None) -> Remembered:
+def _refit(
+    lessons: Sequence[Lesson], model: Path, kb: str | Path | KnowledgeBase | None, least: int
+) -> Refit:
+    """Fit the weights of the combined score again, if there are enough decisions."""
+    decided = [
+        [number for number, of in enumerate(lesson.corrected.mentions) if of.decision]
+        for lesson in lessons
+    ]
+    count = sum(map(len, decided))
+    if count < least or settings_of(model).ranker is None:
+        return Refit(count)
+    linker = load(model, kb)
+    main = linker.main if isinstance(linker, KindsLinker) else linker
+    if not isinstance(main, Linker) or main.options.method != "combined":
+        return Refit(count)
+    return refit(main, [lesson.corrected.document for lesson in lessons], decided, least)
+
+
+def remembering(lessons: Iterable[Lesson], before: Remembered | None = None) -> Remembered:
     """Return what is remembered of documents, besides what was remembered before."""
     remembered = before or Remembered()
-    for r in reviewed:
-        if r.decisions:
-            remembered = remembered.with_document(r.linked.text, r.decisions)
+    for lesson in lessons:
+        if lesson.decisions:
+            remembered = remembered.with_document(lesson.linked.text, lesson.decisions)
     return remembered
 
 
@@ -240,9 +273,11 @@ def decisions_on(linked: Document, corrected: Corrected, acts: Iterable[Act]) ->
     return decisions
 
 
-def _answer(mention: Mention) -> tuple[str, ...]:
-    """What the linker said that a mention means."""
-    return () if mention.best is None else (mention.best.concept_id,)
+def _answer(mention: Mention) -> tuple[str, ...] | None:
+    """What the linker said that a mention means; None if it was not linked."""
+    if mention.best is None:
+        return None if mention.nil_reason is None else ()
+    return (mention.best.concept_id,)
 
 
 def _none(mention: Mention) -> Decision:

@@ -6,6 +6,8 @@ takes ``text_column`` as well. If the format can be written, the module has
 ``write(documents, stream)``, which takes ``on_problem`` if the format cannot hold every document.
 If it cannot hold all metadata, ``left_out(document)`` yields a phrase for each value that it does
 not hold. If it holds texts without mentions and links, the module has ``TEXT_ONLY = True``.
+A format of several files has ``write_folder(documents, folder, on_problem)``, ``foreign(folder)``
+and ``FOLDER`` in place of ``write``.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ from biolink.errors import ConfigError, InputError
 from biolink.formats.folders import files_below
 from biolink.formats.problems import LeftOut, OnProblem, raise_or_report
 from biolink.kb.arguments import need_callable, need_path, need_text
-from biolink.kb.files import STDIO, display_name, peek, replace_file, stem_suffixes
+from biolink.kb.files import STDIO, display_name, peek, replace_file, replace_folder, stem_suffixes
 
 __all__ = [
     "FORMATS",
     "TABLES",
+    "check_target",
     "describe",
     "format_of_name",
     "read",
@@ -41,12 +44,19 @@ FORMATS: dict[str, str] = {
     "bioc-xml": "biolink.formats.bioc_xml",
     "bioc-json": "biolink.formats.bioc_json",
     "pubmed-xml": "biolink.formats.pubmed_xml",
+    "jats": "biolink.formats.jats",
+    "pubannotation": "biolink.formats.pubannotation",
+    "europepmc": "biolink.formats.europepmc",
+    "bigbio": "biolink.formats.bigbio",
+    "brat": "biolink.formats.brat",
+    "conll": "biolink.formats.conll",
     "medline": "biolink.formats.medline",
     "pubtator": "biolink.formats.pubtator",
     "jsonl": "biolink.formats.jsonl",
     "parquet": "biolink.formats.parquet",
     "tsv": "biolink.formats.tsv",
     "csv": "biolink.formats.csv",
+    "sssom": "biolink.formats.sssom",
     "html": "biolink.formats.html",
     "lines": "biolink.formats.lines",
     "text": "biolink.formats.text",
@@ -56,7 +66,10 @@ TABLES = ("tsv", "csv", "parquet")
 #: Formats whose suffix many other formats have as well (.xml, .json).
 _SHARED = ("bioc-xml", "bioc-json")
 #: Formats whose files cannot be mistaken for those of another.
-_SIGNED = ("bioc-xml", "pubmed-xml", "bioc-json", "parquet")
+_SIGNED = (
+    *("bioc-xml", "pubmed-xml", "jats", "bioc-json", "pubannotation", "europepmc", "bigbio"),
+    *("conll", "parquet"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ def describe() -> list[FormatInfo]:
             module.LABEL,
             tuple(module.SUFFIXES),
             hasattr(module, "read"),
-            hasattr(module, "write"),
+            _writes(module),
             writes_links(name),
         )
         for name, module in modules.items()
@@ -109,7 +122,30 @@ def writes_links(name: str) -> bool:
     (True, False, False)
     """
     module = load(name)
-    return hasattr(module, "write") and not getattr(module, "TEXT_ONLY", False)
+    return _writes(module) and not getattr(module, "TEXT_ONLY", False)
+
+
+def _writes(module: ModuleType) -> bool:
+    return hasattr(module, "write") or hasattr(module, "write_folder")
+
+
+def check_target(name: str, path: str | Path) -> None:
+    """Raise an error if documents cannot be written in a format to a path of this kind.
+
+    Raises
+    ------
+    ConfigError
+        When the format cannot be written, or is one of several files and the path is no folder.
+    """
+    module = load(name)
+    if not _writes(module):
+        writers = [info.name for info in describe() if info.writes]
+        raise ConfigError(
+            f"documents cannot be written as {name}; expected one of {', '.join(writers)}"
+        )
+    if hasattr(module, "write_folder") and (str(path) == STDIO or Path(path).suffix == ".ann"):
+        shown = "standard output" if str(path) == STDIO else f"the file {str(path)!r}"
+        raise ConfigError(f"{name} has two files for each document; expected a folder, not {shown}")
 
 
 def sniff_format(path: str | Path, text_column: str | None = None) -> str:
@@ -134,7 +170,8 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         raise InputError(source, None, found, "a file of documents")
     head = peek(path)
     named = None if str(path) == STDIO else format_of_name(path)
-    if named is not None and not hasattr(load(named), "read"):
+    unreadable = named is not None and not hasattr(load(named), "read")
+    if unreadable:
         named = None
     if text_column is not None and named in (None, "text"):
         return "tsv" if "\t" in head.split("\n", 1)[0] else "csv"
@@ -147,7 +184,7 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
         return next((name for name in claims if name in _SIGNED), named)
     if claims:
         return claims[0]
-    if not load("text").sniff(path, head):
+    if unreadable or not load("text").sniff(path, head):
         readers = [info.name for info in describe() if info.reads and info.name != "text"]
         raise InputError(
             source,
@@ -162,8 +199,11 @@ def sniff_format(path: str | Path, text_column: str | None = None) -> str:
 def format_of_name(path: str | Path) -> str | None:
     """Return the format of a file by the last known suffix of its name, or None."""
     by_suffix = {suffix: name for name in reversed(FORMATS) for suffix in load(name).SUFFIXES}
-    for suffix in reversed(stem_suffixes(path)):
-        if suffix in by_suffix and not (suffix == ".txt" and ".pubtator" in stem_suffixes(path)):
+    suffixes = stem_suffixes(path)
+    for suffix in reversed(suffixes):
+        # Such as corpus.PubTator.txt, and x.sssom.tsv, which says more than .tsv.
+        before = {".txt": ".pubtator", ".tsv": ".sssom"}.get(suffix)
+        if suffix in by_suffix and before not in suffixes:
             return by_suffix[suffix]
     return None
 
@@ -235,7 +275,7 @@ def _read_folder(
     def tell(problem: InputError) -> None:
         raise_or_report(problem, on_problem)
 
-    for file in files_below(folder, tell):
+    for file in files_below(folder, tell, format):
         try:
             yield from read(file, format, on_problem, text_column)
         except InputError as problem:
@@ -259,7 +299,8 @@ def write(
     documents
         One document or several.
     path
-        The file, or ``-`` for standard output.
+        The file, or ``-`` for standard output. For BRAT, a folder, which is new, empty or was
+        written by biolink.
     format
         The name of the format. Default: follows from the file's name.
     on_problem
@@ -288,21 +329,21 @@ def write(
             f"no format follows from the name {str(path)!r}; expected one with format=, or a name "
             "such as out.jsonl"
         )
+    check_target(name, path)
     module = load(name)
-    if not hasattr(module, "write"):
-        writers = [info.name for info in describe() if info.writes]
-        raise ConfigError(
-            f"documents cannot be written as {name}; expected one of {', '.join(writers)}"
-        )
-    options = {}
-    if "on_problem" in inspect.signature(module.write).parameters:
-        options["on_problem"] = on_problem
     left_out = LeftOut("<stdout>" if str(path) == STDIO else str(path))
     phrases = getattr(module, "left_out", None if writes_links(name) else _mentions)
     if phrases is not None:
         documents = _counted(documents, phrases, left_out)
-    with replace_file(path) as stream:
-        module.write(documents, stream, **options)
+    if hasattr(module, "write_folder"):
+        with replace_folder(path, module.foreign, module.FOLDER) as folder:
+            module.write_folder(documents, folder, on_problem)
+    else:
+        options = {}
+        if "on_problem" in inspect.signature(module.write).parameters:
+            options["on_problem"] = on_problem
+        with replace_file(path) as stream:
+            module.write(documents, stream, **options)
     left_out.warn()
 
 

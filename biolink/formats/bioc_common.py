@@ -23,10 +23,12 @@ from bioc import (
     BioCRelation,
 )
 
+from biolink.assertion import assertions_in
 from biolink.documents import Document, Mention, Passage
 from biolink.errors import InputError
 from biolink.formats.align import align
 from biolink.formats.ids import ids_under, is_id_key, key_of_id, not_ids
+from biolink.formats.joined_text import JoinedText
 from biolink.formats.jsonl import check_metadata
 from biolink.formats.metadata import relations_of
 from biolink.formats.problems import IdsSeen, OnProblem, raise_or_report, whole_number
@@ -48,9 +50,6 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 #: Keys of a document that do not become metadata under their own names.
 _KNOWN = ("bioctype", "id", "infons", "passages", "annotations", "relations")
 _ID_KEYS = ("id", "pmid", "pmcid")
-#: The number of characters that all gaps between passages may have together. A passage that would
-#: exceed it is put directly after the one before.
-_GAPS = 1_000_000
 
 
 def from_entry(entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen) -> Document:
@@ -80,7 +79,7 @@ def from_entry(entry: Any, source: str, on_problem: OnProblem, seen: IdsSeen) ->
     record = _object(entry, "a document")
     key_of_document = next((k for k in _ID_KEYS if record.get(k) not in (None, "")), "id")
     doc_id = _written(record.get(key_of_document))
-    built = _Text()
+    built = JoinedText()
     passages: list[Passage] = []
     passage_infons: list[dict[str, Any]] = []
     pending = [(a, 0) for a in _objects(record, "annotations")]
@@ -215,24 +214,6 @@ def _infons(record: dict[str, Any]) -> dict[str, Any]:
     return _object(record.get("infons") or {}, '"infons"')
 
 
-class _Text:
-    """A text that is put together from pieces at their offsets."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self._gaps = 0
-
-    def put(self, offset: int, words: str, filler: str) -> int:
-        """Add a piece, and return the offset at which it stands."""
-        size = len(self.text)
-        actual = offset
-        if not size <= offset <= size + _GAPS - self._gaps:
-            actual = size + 1 if size else 0
-        self._gaps += actual - size
-        self.text += filler * (actual - size) + words
-        return actual
-
-
 def _tell_moved(source: str, where: str, words: str, fate: str, on_problem: OnProblem) -> None:
     found = f"{where} does not have the words {words[:80]!r} ({fate})"
     expected = "the offsets of these words in the text"
@@ -261,9 +242,8 @@ def _mention(
     where = f"document {doc_id!r}: {named} at {spans_written or 'no offsets'}"
     covered: tuple[int, int] | None
     if len(spans) > 1:
-        covered = (spans[0][0], spans[-1][1])
-        if not all(0 <= begin < end <= len(text) for begin, end in (covered, *spans)):
-            covered = None
+        whole = (spans[0][0], spans[-1][1])
+        covered = whole if all(0 <= a < b <= len(text) for a, b in (whole, *spans)) else None
     else:
         covered = align(text, *spans[0], words) if spans else None
         if covered is not None and covered != spans[0]:
@@ -285,6 +265,7 @@ def _mention(
         id_joiner=joiner,
         spans=tuple(spans) if len(spans) > 1 else (),
         id=written,
+        assertions=assertions_in(infons),
     )
 
 
@@ -294,6 +275,7 @@ def _not_kept(
     """Yield a phrase for each value of an annotation's infons that is not kept."""
     used = key_of_id(infons)
     uncounted = _UNCOUNTED + (_BESIDE_LINKS if infons.keys() >= set(_OF_LINKS) else ())
+    uncounted += ("assertion",) if assertions_in(infons) else ()
     known = {_bare(concept_id) for concept_id in concept_ids}
     for item in not_ids(infons):
         yield f"an entry of a list of ids that is {json_kind(item)}"
@@ -343,7 +325,9 @@ def to_bioc(
     """
 
     def written(infons: Any) -> dict[str, Any]:
-        return {clean(str(k)): infon(v) for k, v in infons.items()} if _is_dict(infons) else {}
+        return (
+            {clean(str(k)): infon(v) for k, v in infons.items()} if isinstance(infons, dict) else {}
+        )
 
     record = BioCDocument()
     record.id = clean(document.id)
@@ -407,6 +391,8 @@ def _annotation(
         annotation.add_location(BioCLocation(start, end - start))
     annotation.infons["type"] = clean(mention.type)
     annotation.infons["identifier"] = clean(ids(mention, missing="-"))
+    if mention.assertions:
+        annotation.infons["assertion"] = clean("|".join(mention.assertions))
     best = mention.best
     if best is not None:
         annotation.infons["name"] = clean(best.name)
@@ -422,10 +408,6 @@ def _annotation(
     elif mention.nil_reason:
         annotation.infons["nil_reason"] = clean(mention.nil_reason)
     return annotation
-
-
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _infons_of_passages(document: Document, covered: list[Passage]) -> dict[int, Any]:
@@ -444,7 +426,8 @@ def _bioc_relation(
     record.id = clean(str(relation.get("id") or ""))
     record.infons = written(relation.get("infons"))
     nodes = relation.get("nodes")
-    for node in filter(_is_dict, nodes if isinstance(nodes, list | tuple) else ()):
+    nodes = nodes if isinstance(nodes, list | tuple) else ()
+    for node in (node for node in nodes if isinstance(node, dict)):
         refid, role = (clean(str(node.get(key) or "")) for key in ("refid", "role"))
         record.add_node(BioCNode(refid, role))
     return record

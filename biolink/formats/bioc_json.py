@@ -5,7 +5,6 @@ A file holds one or several collections, ``{"PubTator3": [...]}``, or a document
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,25 +15,22 @@ from bioc.biocjson.encoder import toJSON
 from biolink.documents import Document
 from biolink.errors import InputError
 from biolink.formats.bioc_common import IDS_EXPECTED, from_entry, to_bioc
+from biolink.formats.json_files import json_values
 from biolink.formats.jsonl import OWN_PASSAGES
 from biolink.formats.metadata import of_bioc_left_out
 from biolink.formats.problems import (
     RECORD_ERRORS,
     IdsSeen,
     OnProblem,
-    check_utf8,
     described,
     metadata_held,
     raise_or_report,
     strict_json,
 )
-from biolink.kb.files import display_name, numbered_lines
+from biolink.kb.files import display_name
 
 LABEL = "BioC JSON (PubTator 3)"
 SUFFIXES = (".json",)
-
-#: The number of places after a damaged one at which a document is looked for.
-_TRIES = 2_000
 
 
 def sniff(path: str | Path, head: str) -> bool:
@@ -51,54 +47,13 @@ def read(path: str | Path, on_problem: OnProblem = None) -> Iterator[Document]:
     """Read documents as a stream; a file with one document on each line is read line by line."""
     source = display_name(path)
     seen = IdsSeen(source, IDS_EXPECTED, "their infons are {}")
-    whole: list[str] = []
-    for number, line in numbered_lines(path, "surrogateescape"):
-        if not line.strip():
-            continue
-        if not whole:
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                whole.append(line)
-                continue
-            yield from _records(record, source, number, on_problem, seen)
-        else:
-            whole.append(line)
-    if whole:
-        text = "\n".join(whole)
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            line_number = error.lineno if isinstance(error, json.JSONDecodeError) else None
-            problem = InputError(source, line_number, described(error), "BioC JSON")
-            try:
-                check_utf8(text, source, None)
-            except InputError as not_utf8:
-                problem = not_utf8
-            raise_or_report(problem, on_problem)
-            for entry in _whole_entries(text):
-                yield from _records(entry, source, None, on_problem, seen)
-        else:
-            yield from _records(record, source, None, on_problem, seen)
+    for line, value in json_values(path, "BioC JSON", on_problem, _is_document):
+        yield from _records(value, source, line, on_problem, seen)
     seen.warn()
 
 
-def _whole_entries(text: str) -> Iterator[Any]:
-    """The documents that can be read in a file that is not valid JSON as a whole."""
-    decoder = json.JSONDecoder()
-    begins = re.compile(r"(?:^|[\[,\n])\s*(?=\{)")
-    position = 0
-    for _ in range(_TRIES):
-        begin = begins.search(text, position)
-        if begin is None:
-            return
-        try:
-            entry, position = decoder.raw_decode(text, begin.end())
-        except (ValueError, RecursionError):
-            position = begin.end() + 1
-            continue
-        if isinstance(entry, dict) and "passages" in entry:
-            yield entry
+def _is_document(value: Any) -> bool:
+    return isinstance(value, dict) and "passages" in value
 
 
 def _records(

@@ -67,6 +67,15 @@ def read(
         yield from documents_from(source, columns, rows, text_column, on_problem)
 
 
+def guarded(cell: str) -> str:
+    """Return a cell with an apostrophe in front if a spreadsheet would take it for a formula.
+
+    >>> guarded("=1+1"), guarded("-0.5")
+    ("'=1+1", '-0.5')
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
 def _bare(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
@@ -82,4 +91,4 @@ def write(documents: Iterable[Document], stream: IO[str]) -> None:
     for document in documents:
         for row in rows_of(document):
             cells = (row.get(column, "") for column in COLUMNS)
-            rows.writerow(f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells)
+            rows.writerow(map(guarded, cells))

@@ -212,7 +212,7 @@ def _mention(value: Any, text: str, seen: IdsSeen) -> Mention:
     values["spans"] = tuple(
         tuple(span) if isinstance(span, list) else span for span in _list(record, "spans")
     )
-    for key in ("concept_ids", "parts"):
+    for key in ("concept_ids", "parts", "assertions"):
         values[key] = tuple(_list(record, key))
     start, end = record["start"], record["end"]
     for offset in (start, end):

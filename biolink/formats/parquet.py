@@ -1,7 +1,8 @@
 """Apache Parquet, a document per row; the columns have the names of the keys in JSON Lines.
 
 A file needs the column ``text``, or ``title`` and ``abstract``. The id is ``id``, ``pmid``,
-``doc_id`` or the number of the row. Columns with other names are ignored.
+``doc_id`` or the number of the row. Columns with other names are ignored. A file with the columns
+of BigBIO's ``kb`` schema is read by that schema (:mod:`biolink.formats.bigbio`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 
 from biolink.documents import Document
 from biolink.errors import InputError
+from biolink.formats.bigbio import EXPECTED, document_of, is_bigbio
+from biolink.formats.bigbio import IDS_EXPECTED as BIGBIO_IDS_EXPECTED
 from biolink.formats.jsonl import IDS_EXPECTED, document_from_dict
 from biolink.formats.problems import (
     RECORD_ERRORS,
@@ -64,6 +67,9 @@ def read(
     seen = IdsSeen(name, IDS_EXPECTED, "their keys are {}")
     try:
         with pq.ParquetFile(path) as file:
+            if text_column is None and is_bigbio(file.schema_arrow.names):
+                yield from _of_bigbio(file, name, on_problem)
+                return
             columns = [column for column in _COLUMNS if column in file.schema_arrow.names]
             wanted = {"text", "title", "abstract"} if text_column is None else {text_column}
             if not wanted & set(file.schema_arrow.names):
@@ -91,6 +97,24 @@ def read(
         raise InputError(
             name, None, f"the file is damaged ({error})", "an Apache Parquet file"
         ) from None
+    seen.warn()
+
+
+def _of_bigbio(file: pq.ParquetFile, name: str, on_problem: OnProblem) -> Iterator[Document]:
+    """The documents of a file with the columns of BigBIO's ``kb`` schema."""
+    seen = IdsSeen(name, BIGBIO_IDS_EXPECTED, "they have {}")
+    rows = (
+        batch.slice(index, 1)
+        for batch in file.iter_batches(_ROWS)
+        for index in range(batch.num_rows)
+    )
+    for number, row in enumerate(rows, 1):
+        try:
+            document = document_of(_without_nulls(row.to_pylist()[0]), name, on_problem, seen)
+        except (*RECORD_ERRORS, pa.ArrowException) as error:
+            raise_or_report(InputError(name, number, described(error), EXPECTED), on_problem)
+        else:
+            yield document
     seen.warn()
 
 

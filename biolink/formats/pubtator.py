@@ -213,6 +213,8 @@ def _unescaped(field: str) -> str:
 def left_out(document: Document) -> Iterator[str]:
     yield from metadata_left_out(document, ("relations",))
     yield from relations_left_out(document)
+    for mention in document.mentions:
+        yield from ("assertions of mentions" for _ in mention.assertions)
     for relation in relations_of(document):
         if not _cells(relation):
             yield "relations without the ids of two concepts"

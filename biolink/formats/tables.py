@@ -45,6 +45,7 @@ COLUMNS = (
     "long_form",
     "spans",
     "parts",
+    "assertions",
 )
 _NEEDED = {"document", "kind", "start", "end", "text"}
 
@@ -266,6 +267,7 @@ def _mention(row: Mapping[str, str]) -> Mention:
         links=links,
         nil_reason=row.get("nil_reason") or None,
         long_form=row.get("long_form") or None,
+        assertions=tuple(row.get("assertions", "").split()),
     )
 
 
@@ -294,6 +296,7 @@ def rows_of(document: Document) -> Iterator[dict[str, str]]:
             "long_form": m.long_form or "",
             "spans": " ".join(f"{a}-{b}" for a, b in m.spans),
             "parts": "|".join(re.sub(r"[\\|]", r"\\\g<0>", part) for part in m.parts),
+            "assertions": " ".join(m.assertions),
         }
         best = m.best
         if best is not None:

@@ -22,6 +22,8 @@ R = TypeVar("R")
 
 #: The weight of the latest batch in the average time for a character.
 _LATEST = 0.2
+#: How many times the wait the oldest job waits at most.
+_AT_MOST = 5
 #: The longest time in seconds after which a client is told to try again.
 _LONGEST = 60
 
@@ -46,7 +48,8 @@ class Batcher(Generic[K, T, R]):
     """One thread that works on batches of what several clients submit.
 
     Items with the same key may be worked on together. A batch begins with the oldest job, and waits
-    for further ones of its key until it is full or the oldest has waited long enough.
+    for further ones of its key until it is full, nothing has come for a while, or the oldest has
+    waited long enough.
 
     Parameters
     ----------
@@ -57,7 +60,8 @@ class Batcher(Generic[K, T, R]):
     waiting
         The weight of all items that are waiting above which no more are taken.
     wait
-        The time in seconds for which the oldest job waits for others. Default: 0.01.
+        The time in seconds in which nothing comes and after which a batch begins; the oldest job
+        waits at most five times as long. Default: 0.01.
     observe
         A function that is called after each batch with its number of items and its time in seconds.
     """
@@ -76,6 +80,7 @@ class Batcher(Generic[K, T, R]):
         self._changed = threading.Condition()
         self._closed = False
         self._weight = 0
+        self._latest = 0.0
         self._seconds_each = 0.0
         self._thread = threading.Thread(target=self._run, name="biolink-model")
         self._thread.start()
@@ -112,6 +117,7 @@ class Batcher(Generic[K, T, R]):
             now = time.monotonic()
             jobs = [_Job[K, T, R](key, part, Future(), now) for part in parts]
             self._jobs.extend(jobs)
+            self._latest = now
             self._weight += weight
             self._changed.notify()
         return [job.future for job in jobs]
@@ -141,7 +147,8 @@ class Batcher(Generic[K, T, R]):
             most = self._most(oldest.key)
             while not self._closed:
                 together = sum(len(job.items) for job in self._jobs if job.key == oldest.key)
-                left = oldest.taken + self._wait - time.monotonic()
+                until = min(self._latest + self._wait, oldest.taken + _AT_MOST * self._wait)
+                left = until - time.monotonic()
                 if together >= most or left <= 0:
                     break
                 self._changed.wait(left)

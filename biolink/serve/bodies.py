@@ -11,14 +11,13 @@ from typing import Any
 from biolink.documents import Document
 from biolink.errors import ConfigError, DocumentError, InputError
 from biolink.formats import load, read
-from biolink.formats.jsonl import IDS_EXPECTED, document_from_dict, document_to_dict
+from biolink.formats.jsonl import IDS_EXPECTED, document_from_dict
 from biolink.formats.problems import RECORD_ERRORS, IdsSeen, described
 
 __all__ = [
     "CONTENT_TYPES",
     "JSON",
     "accepted",
-    "as_json",
     "documents_in",
     "documents_of_json",
     "written",
@@ -120,7 +119,12 @@ def _bare(content_type: str) -> str:
 
 
 def written(documents: Iterable[Document], content_type: str) -> str:
-    """Write documents in the format that a content type other than JSON names.
+    """Write documents in the format that a content type names.
+
+    This service's own JSON is an object with ``documents``, in the form of JSON Lines.
+
+    >>> written([Document("7", "Fever.")], JSON)
+    '{"documents": [{"id": "7", "text": "Fever.", "mentions": []}]}'
 
     Raises
     ------
@@ -128,10 +132,8 @@ def written(documents: Iterable[Document], content_type: str) -> str:
         If the format cannot hold one of them.
     """
     stream = io.StringIO()
-    load(CONTENT_TYPES[content_type]).write(documents, stream)
-    return stream.getvalue()
-
-
-def as_json(documents: Iterable[Document]) -> list[dict[str, Any]]:
-    """Return documents as JSON holds them."""
-    return [document_to_dict(document) for document in documents]
+    load(CONTENT_TYPES.get(content_type, "jsonl")).write(documents, stream)
+    text = stream.getvalue()
+    if content_type == JSON:
+        return f'{{"documents": [{", ".join(text.split(chr(10))[:-1])}]}}'
+    return text

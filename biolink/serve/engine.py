@@ -51,7 +51,7 @@ class Engine:
     observe
         A function that is called after each batch with its number of items and its time in seconds.
     wait
-        The time in seconds for which a request waits for others. Default: 0.01.
+        How long a request waits for others; see :class:`Batcher`. Default: 0.01 s.
 
     Examples
     --------

@@ -58,6 +58,7 @@ _PROPERTIES: dict[str, tuple[str, Callable[[ConceptEntry], list[dict[str, str]]]
 def reconcile_router(engine: Engine) -> APIRouter:
     """Return the endpoints over an engine."""
     router = APIRouter(prefix=PATH, tags=["OpenRefine"])
+    _add_suggestions(router, engine)
 
     @router.get("", summary="The manifest, or the answers to queries=... or extend=...")
     async def by_get(
@@ -72,6 +73,25 @@ def reconcile_router(engine: Engine) -> APIRouter:
         queries, extend = (form.get(name, [None])[0] for name in ("queries", "extend"))
         return await _answered(engine, request, queries, extend)
 
+    @router.get("/preview", summary="A concept as a small page")
+    def preview(id: str) -> HTMLResponse:
+        headers = {"content-security-policy": _PREVIEW_POLICY}
+        try:
+            entry = concept(engine.bases, id)
+        except UnknownConceptError as error:
+            return HTMLResponse(_page("?", [f"<p>{escaped(str(error))}</p>"]), 404, headers)
+        return HTMLResponse(_preview(entry), headers=headers)
+
+    @router.get("/properties", summary="The properties that can be fetched for a type")
+    def properties(type: str = "", limit: int | None = None) -> JSONResponse:
+        names = [{"id": name, "name": label} for name, (label, _) in _PROPERTIES.items()]
+        answer: dict[str, Any] = {"type": type, "properties": names[:limit]}
+        return JSONResponse(answer if limit is None else {**answer, "limit": limit})
+
+    return router
+
+
+def _add_suggestions(router: APIRouter, engine: Engine) -> None:
     @router.get("/suggest/entity", summary="Concepts for what somebody types")
     def suggest_entity(prefix: str = "", cursor: int = 0, limit: int = 10) -> JSONResponse:
         found = []
@@ -104,23 +124,6 @@ def reconcile_router(engine: Engine) -> APIRouter:
             if name.startswith(begun) or label.startswith(begun)
         ]
         return JSONResponse({"result": found})
-
-    @router.get("/preview", summary="A concept as a small page")
-    def preview(id: str) -> HTMLResponse:
-        headers = {"content-security-policy": _PREVIEW_POLICY}
-        try:
-            entry = concept(engine.bases, id)
-        except UnknownConceptError as error:
-            return HTMLResponse(_page("?", [f"<p>{escaped(str(error))}</p>"]), 404, headers)
-        return HTMLResponse(_preview(entry), headers=headers)
-
-    @router.get("/properties", summary="The properties that can be fetched for a type")
-    def properties(type: str = "", limit: int | None = None) -> JSONResponse:
-        names = [{"id": name, "name": label} for name, (label, _) in _PROPERTIES.items()]
-        answer: dict[str, Any] = {"type": type, "properties": names[:limit]}
-        return JSONResponse(answer if limit is None else {**answer, "limit": limit})
-
-    return router
 
 
 async def _answered(

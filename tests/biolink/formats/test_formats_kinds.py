@@ -222,11 +222,11 @@ def test_words_with_folded_characters_match_the_text(text: str, words: str) -> N
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("j.nxml", "<?xml version='1.0'?><article><front/></article>"),
+        ("j.xml", "<?xml version='1.0'?><book><front/></book>"),
         ("e.xml", "<eFetchResult><ERROR>Empty id list</ERROR></eFetchResult>"),
         ("p.html", "<!DOCTYPE html><html><p>Asthma</p></html>"),
         ("p.txt", "<html><body>Asthma</body></html>"),
-        ("q.json", '{"text": 5, "denotations": []}'),
+        ("q.json", '{"words": 5, "entities": []}'),
         ("l.json", '[{"a": "Asthma"}]'),
         ("noname", '{"a": "Asthma"}'),
         ("b.pdf", "%PDF-1.4 ..."),

@@ -29,11 +29,38 @@ def linked() -> list[Document]:
     return [*given, Document("9", text, mentions=mentions)]
 
 
+#: Files of formats that are only read.
+MADE = {
+    "jats": """<article><front><article-meta><article-id pub-id-type="pmid">7</article-id>
+<title-group><article-title>On <italic>gout</italic></article-title></title-group>
+<abstract><p>Asthma, β.</p></abstract></article-meta></front>
+<body><sec><label>1</label><title>Methods</title><p>Done<sup><xref ref-type="bibr">2</xref></sup>.
+</p><table-wrap><caption><p>A table</p></caption><table><tr><td>1</td><td>2</td></tr></table>
+</table-wrap></sec></body></article>
+""",
+    "europepmc": """{"resultList": {"result": [{"pmid": "1", "title": "Gout"},
+{"pmid": "2", "title": "Asthma", "abstractText": "<h4>Aim</h4>To &lt; see."}]}}
+""",
+    "bigbio": """{"id": "0", "document_id": "7", "passages": [{"id": "p", "type": "title",
+"text": ["Gout here."], "offsets": [[0, 10]]}], "entities": [{"id": "e", "type": "Disease",
+"text": ["Gout"], "offsets": [[0, 4]], "normalized": [{"db_name": "MESH", "db_id": "D006073"}]}],
+"events": [], "coreferences": [], "relations": []}
+""",
+    "conll": "-DOCSTART-\tO\n\nGout\tB-Disease\nis\tO\nβ\tS-Gene\n\nAsthma\tB-Disease\n",
+}
+
+
 def valid(name: str, folder: Path) -> bytes:
     """A file of a format."""
     made = {"pubmed-xml": "pubmed.xml", "medline": "pubmed.nbib", "bioc-json": "pubtator3.json"}
     if name in made:
         return (DATA / made[name]).read_bytes()
+    if name in MADE:
+        return MADE[name].encode()
+    if name == "brat":
+        write(linked()[-1], folder / "valid.brat", name)
+        (folder / "x.txt").write_bytes((folder / "valid.brat" / "9.txt").read_bytes())
+        return (folder / "valid.brat" / "9.ann").read_bytes()
     if name == "parquet":
         table = pa.table(
             {"id": ["1", "2"], "text": ["asthma", "gout and β"], "title": [None, "a title"]}
@@ -64,7 +91,7 @@ def test_damage_is_noticed_or_harmless(case: str, tmp_path: Path) -> None:
         data = valid(name, tmp_path)
     if case.endswith(".gz"):
         data = gzip.compress(data)
-    file = tmp_path / f"x.{name}"
+    file = tmp_path / ("x.ann" if name == "brat" else f"x.{name}")
     read_whole = 0
     for number, (what, damaged) in enumerate(mutations(data, 48, seed=15)):
         file.write_bytes(damaged)
@@ -81,5 +108,5 @@ def test_damage_is_noticed_or_harmless(case: str, tmp_path: Path) -> None:
                 document.text.encode()
             # Documents that can be read can be written in every format.
             other = WRITABLE[number % len(WRITABLE)]
-            write(documents, tmp_path / "again", other)
+            write(documents, tmp_path / f"again.{other}", other, lambda problem: None)
     assert read_whole

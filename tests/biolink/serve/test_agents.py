@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -83,10 +84,13 @@ def test_in_memory(linker: Any) -> None:
 def test_streamable_http(linker: Any) -> None:
     with served(linker) as address:
         run(check_tools, f"{address}/mcp")
+        # A stream that stays open would hold up the end of the service.
+        assert httpx.get(f"{address}/mcp").status_code == 405
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command has another name there")
 def test_stdio() -> None:
     command = [sys.executable, "-c", "from biolink.cli import main; main()", "mcp"]
+    command += ["--types", "disease,chemical"]
     parameters = StdioServerParameters(command=command[0], args=command[1:])
     run(check_tools, stdio_client(parameters))

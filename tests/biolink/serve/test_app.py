@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+import biolink
 from biolink.answers.linking import link_terms
 from biolink.documents import Document
 from biolink.formats.jsonl import document_to_dict
+from biolink.kb import Concept, KnowledgeBase
 from biolink.serve.app import make_app
 from biolink.serve.engine import Engine
 from biolink.serve.limits import Busy, Limits, TooSlow
@@ -59,6 +61,11 @@ def test_link_a_part_of_it(client: TestClient) -> None:
         (
             "application/bioc+json",
             json.dumps({"documents": [{"id": "7", "passages": [{"offset": 0, "text": TEXT}]}]}),
+        ),
+        (
+            "application/bioc+xml",
+            "<collection><source/><date/><key/><document><id>7</id><passage><offset>0</offset>"
+            f"<text>{TEXT}</text></passage></document></collection>",
         ),
         ("application/x-ndjson", json.dumps({"id": "7", "text": TEXT})),
     ],
@@ -183,6 +190,17 @@ def test_other_wrong_requests(client: TestClient) -> None:
     assert client.get("/search", params={"q": "a", "types": "planet"}).status_code == 422
 
 
+def test_values_that_json_lacks(client: TestClient) -> None:
+    body = '{"documents": [{"text": "Gout.\\u2028", "metadata": {"a": NaN}}]}'
+    answer = client.post("/link", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    (document,) = answer.json()["documents"]
+    assert document["metadata"] == {"a": None}
+    body = '{"documents": [{"text": "Gout.", "id": "\\ud800"}]}'
+    answer = client.post("/link", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+
+
 def test_a_token(linker: Any) -> None:
     with TestClient(make_app(Engine(linker), token="s" * 16)) as client:
         assert client.get("/health").status_code == 200
@@ -262,3 +280,28 @@ def test_the_log_has_no_texts(client: TestClient, caplog: pytest.LogCaptureFixtu
     assert json.loads(lines[0])["status"] == 200
     assert json.loads(lines[2])["where"].startswith("test_app.py:")
     assert "Smith" not in "".join(lines)
+
+
+def test_a_knowledge_base_of_ones_own() -> None:
+    concepts = [
+        Concept("HP:0001945", "Fever", synonyms=("Pyrexia",), types=("Phenotype",)),
+        Concept("HP:0012735", "Cough", types=("Phenotype",)),
+    ]
+    linker = biolink.load(kb=KnowledgeBase.from_concepts(concepts))
+    with TestClient(make_app(Engine(linker), host="testserver")) as client:
+        got = posted(client, "/link/terms", {"terms": ["pyrexia"], "types": "Phenotype"})
+        assert got["terms"][0]["curie"] == "HP:0001945"
+        (document,) = posted(client, "/link", {"text": "Cough and fever."})["documents"]
+        assert [m["links"][0]["curie"] for m in document["mentions"]] == [
+            "HP:0012735",
+            "HP:0001945",
+        ]
+        query = {"queries": json.dumps({"q": {"query": "fever", "type": "Phenotype"}})}
+        (best, *_) = client.post("/reconcile", data=query).json()["q"]["result"]
+        assert (best["id"], best["match"]) == ("HP:0001945", True)
+        (match, *_) = posted(client, "/ground", {"text": "fever", "organisms": ["9606"]})
+        assert (match["term"]["db"], match["term"]["id"]) == ("HP", "HP:0001945")
+        assert posted(client, "/names", {"db": "HP", "id": "HP:0001945"}) == ["Fever", "Pyrexia"]
+        assert client.get("/info").json()["bases"][0]["concepts"] == 2
+        wrong = posted(client, "/link/terms", {"terms": ["fever"], "taxa": "9606"}, 422)
+        assert "embedded default alone" in wrong["detail"]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,13 @@ def test_sigterm_finishes_what_was_taken(tmp_path: Path) -> None:
     threads = [threading.Thread(target=ask, args=(text,)) for text in texts]
     for thread in threads:
         thread.start()
-    taken = 0.0
-    while taken < len(texts):
+    for _ in range(2000):
         figures = httpx.get(f"{address}/metrics", headers=headers).text
         # The request for the figures is in progress itself.
         taken = figure(figures, "requests_in_progress") - 1 + figure(figures, LINKED)
+        if taken == len(texts):
+            break
+        time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()

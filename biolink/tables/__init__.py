@@ -1,0 +1,1 @@
+"""Spreadsheets whose cells are linked: reading, linking, reporting and writing them."""
