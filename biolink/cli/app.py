@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from biolink.cli.bench import bench_app
+from biolink.cli.corrections import corrections_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
 from biolink.cli.learn import learn
@@ -53,6 +54,7 @@ app.add_typer(kb_app, name="kb")
 app.add_typer(pretrain_app, name="pretrain")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
+app.add_typer(corrections_app, name="corrections")
 app.command()(finetune)
 app.command()(convert_checkpoint)
 app.command()(export_pairs)
