@@ -159,16 +159,8 @@ def likeliest_weights(
         Weights of candidates and of NIL from which the penalty counts, instead of from 0. Default:
         None.
     """
-    most = max((len(of_mention) for of_mention in candidates), default=0)
-    count, width = len(candidates), next((c.shape[1] for c in candidates), 0)
-    features = torch.zeros(count, most, width, dtype=torch.float64)
-    present = torch.zeros(count, most, dtype=torch.bool)
-    good_ones = torch.zeros(count, most, dtype=torch.bool)
-    for i, (of_mention, here) in enumerate(zip(candidates, right, strict=True)):
-        size = len(of_mention)
-        features[i, :size] = torch.from_numpy(of_mention)
-        present[i, :size] = True
-        good_ones[i, :size] = torch.from_numpy(here)
+    features, present, good_ones = _padded(candidates, right)
+    width = features.shape[2]
     of_nil = torch.from_numpy(np.asarray(nil, dtype=np.float64))
     nil_right = ~good_ones.any(1)
     importance = torch.from_numpy(counts / counts.mean())
@@ -217,3 +209,20 @@ def likeliest_weights(
 
     optimiser.step(closure)
     return used_weights().detach().numpy(), used_nil_weights().detach().numpy()
+
+
+def _padded(
+    candidates: Sequence[np.ndarray], right: Sequence[np.ndarray]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The features [mentions, candidates, features], and which candidates exist and are right."""
+    most = max((len(of_mention) for of_mention in candidates), default=0)
+    count, width = len(candidates), next((c.shape[1] for c in candidates), 0)
+    features = torch.zeros(count, most, width, dtype=torch.float64)
+    present = torch.zeros(count, most, dtype=torch.bool)
+    good_ones = torch.zeros(count, most, dtype=torch.bool)
+    for i, (of_mention, here) in enumerate(zip(candidates, right, strict=True)):
+        size = len(of_mention)
+        features[i, :size] = torch.from_numpy(of_mention)
+        present[i, :size] = True
+        good_ones[i, :size] = torch.from_numpy(here)
+    return features, present, good_ones
