@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,11 +28,11 @@ from biolink.corrections.acts import act_from_dict
 from biolink.corrections.files import write_corrections
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, DocumentError, InputError
-from biolink.formats import describe, read, sniff_format, write
+from biolink.formats import FormatInfo, describe, load, read, sniff_format, write
 from biolink.infer.decide.nil import Likelier
 from biolink.infer.decide.outcome import evidence
 from biolink.kb.bases import KnowledgeBases
-from biolink.serve.bodies import as_json, documents_of_json
+from biolink.serve.bodies import JSON, documents_of_json, written
 from biolink.serve.engine import Engine
 from biolink.serve.reviewing import Review, acted, viewed
 
@@ -101,7 +102,7 @@ def page_router(engine: Engine, review: Review | None = None) -> APIRouter:
             "kinds": list(bases.kinds),
             "bases": [base.name for base in bases_described(bases)],
             "formats": [
-                {"name": info.name, "label": info.label, "suffix": info.suffixes[0]}
+                {"name": info.name, "label": info.label, "suffix": _suffix(info)}
                 for info in describe()
                 if info.writes
             ],
@@ -197,7 +198,7 @@ async def _linked(
 
 
 def _answer(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, Any]:
-    return {"documents": as_json(documents), **_around(documents, bases)}
+    return {**json.loads(written(documents, JSON)), **_around(documents, bases)}
 
 
 def _around(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, Any]:
@@ -272,12 +273,24 @@ def _exported(documents: Sequence[Document], kind: str) -> Response:
     if info is None:
         raise ConfigError(f"documents cannot be written as {kind!r}")
     with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
-        file = Path(folder, f"linked{info.suffixes[0]}")
+        file = Path(folder, f"linked{_suffix(info)}")
+        target = file.with_suffix("") if _of_folders(kind) else file
         try:
-            write(documents, file, kind)
+            write(documents, target, kind)
         except InputError as error:
             raise DocumentError(str(error)) from None
+        if target != file:
+            shutil.make_archive(str(target), "zip", target)
         return _download(file)
+
+
+def _suffix(info: FormatInfo) -> str:
+    """The suffix of a file that is exported; a format of several files comes in an archive."""
+    return ".zip" if _of_folders(info.name) else next(iter(info.suffixes), ".json")
+
+
+def _of_folders(kind: str) -> bool:
+    return hasattr(load(kind), "write_folder")
 
 
 def _download(file: Path) -> Response:
