@@ -179,6 +179,7 @@ async function linkContent(content, name) {
       view: { document: one, mentions: one.mentions.map((_, number) => ({ number, decision: "", changed: false })), acts: [], undoable: 0 },
     }));
     Object.assign(state, { at: 0, chosen: null, draft: null, branch: "" });
+    $("source").rows = 2; // what was found has the room
     draw();
     const count = answer.documents.reduce((sum, one) => sum + one.mentions.length, 0);
     const read = answer.format === "text" ? "" : `, read as ${answer.format}`;
