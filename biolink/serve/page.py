@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,10 @@ from biolink.formats import FormatInfo, describe, load, read, sniff_format, writ
 from biolink.infer.decide.nil import Likelier
 from biolink.infer.decide.outcome import evidence
 from biolink.kb.bases import KnowledgeBases
+from biolink.kb.files import open_binary
 from biolink.serve.bodies import JSON, documents_of_json, written
 from biolink.serve.engine import Engine
+from biolink.serve.limits import Limits, TooLarge
 from biolink.serve.reviewing import Review, acted, viewed
 
 __all__ = ["EXAMPLES", "page_router"]
@@ -116,15 +119,17 @@ def page_router(engine: Engine, review: Review | None = None) -> APIRouter:
     @router.post("/link")
     async def link(request: Request, name: str = "") -> dict[str, Any]:
         body = await request.body()
-        kind, documents, problems = await run_in_threadpool(_read, body, name)
+        kind, documents, problems = await run_in_threadpool(_read, body, name, engine.limits)
         linked = await _linked(engine, documents)
-        return {"format": kind, "problems": problems, **_answer(linked, bases)}
+        answer = await run_in_threadpool(_answer, linked, bases)
+        return {"format": kind, "problems": problems, **answer}
 
     @router.post("/candidates")
     async def candidates(spot: Spot) -> dict[str, Any]:
         mention = Mention(spot.start, spot.end, spot.text[spot.start : spot.end], spot.type)
         document = Document("", spot.text, mentions=(mention,))
-        return _answer(await _linked(engine, [document], False), bases)
+        linked = await _linked(engine, [document], False)
+        return await run_in_threadpool(_answer, linked, bases)
 
     @router.post("/act")
     def act(changed: Changed) -> dict[str, Any]:
@@ -220,10 +225,17 @@ def _around(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, A
     return {"above": above, "names": names, "urls": urls}
 
 
-def _read(body: bytes, name: str) -> tuple[str, list[Document], list[str]]:
+def _read(body: bytes, name: str, limits: Limits) -> tuple[str, list[Document], list[str]]:
     """The format of a text or a file, its documents, and what could not be read.
 
     A text that is not in a file and has none of the formats is one document as it stands.
+
+    Raises
+    ------
+    InputError
+        If the file does not have its format.
+    TooLarge
+        If the file is larger than a body may be once it is decompressed.
     """
     suffixes = re.findall(r"\.[A-Za-z0-9-]{1,12}", name[-60:])
     problems: list[InputError] = []
@@ -233,8 +245,12 @@ def _read(body: bytes, name: str) -> tuple[str, list[Document], list[str]]:
         file.write_bytes(body)
         shown = name or _PASTED
         try:
+            with open_binary(file) as content:
+                if len(content.read(limits.body + 1)) > limits.body:
+                    raise TooLarge(f"{shown} has more than {limits.body:,} bytes, decompressed")
             kind = _format(file, pasted=not name)
-            documents = list(read(file, kind, problems.append))
+            # One more than can be linked, so that the limit is told.
+            documents = list(islice(read(file, kind, problems.append), limits.documents + 1))
         except InputError as error:
             raise InputError(shown, error.line, error.found, error.expected) from None
         told = [str(InputError(shown, p.line, p.found, p.expected)) for p in problems]

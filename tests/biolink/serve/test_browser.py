@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from biolink.answers.concepts import search
 from biolink.corrections.files import Journal, read_corrections
 from biolink.documents import Document, Mention
 from biolink.formats.jsonl import document_to_dict
@@ -122,6 +123,7 @@ def driver(downloads: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(linker: Any) -> Iterator[str]:
+    search(linker.linked_bases, "ready", 1)  # as the command does, before it listens
     with served(linker) as address:
         yield address
 
@@ -288,6 +290,17 @@ def test_every_control_has_a_name_in_light_and_dark(page: Page) -> None:
         assert node.get("name", {}).get("value"), node
     first = page.one("#text mark")
     assert first.get_attribute("aria-label").startswith("patient, Species, Homo sapiens")
+
+
+def test_a_token_is_asked_for(driver: Any, linker: Any) -> None:
+    with served(linker, token="t" * 20) as address:
+        driver.get(address)
+        form = driver.find_element(By.ID, "token-form")
+        WebDriverWait(driver, MOST, 0.05).until(lambda _: form.is_displayed())
+        driver.switch_to.active_element.send_keys("t" * 20 + Keys.ENTER)
+        body = driver.find_element(By.TAG_NAME, "body")
+        WebDriverWait(driver, MOST, 0.05).until(lambda _: body.get_attribute("data-ready"))
+        assert not form.is_displayed()
 
 
 def test_review_by_keyboard(driver: Any, linker: Any, tmp_path: Path) -> None:

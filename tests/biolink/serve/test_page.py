@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -73,6 +74,10 @@ def test_what_cannot_be_read_is_said(client: TestClient) -> None:
     told = linked(client, '{"id": "1", "text": "Fever."}\n{broken\n', "a.jsonl")
     assert len(told["documents"]) == 1
     assert told["problems"][0].startswith("a.jsonl:2: JSON that is broken")
+    bomb = gzip.compress(b"a" * 200_000)
+    assert "decompressed" in linked(client, bomb, "a.txt.gz", 413)["detail"]
+    many = '{"text": "Fever."}\n' * 60
+    assert "documents" in linked(client, many, "a.jsonl", 413)["detail"]
     assert linked(client, "<b>Fever</b> & more")["documents"][0]["text"] == "<b>Fever</b> & more"
 
 
