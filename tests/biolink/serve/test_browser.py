@@ -219,6 +219,20 @@ def test_export_has_what_is_shown(page: Page, downloads: Path) -> None:
         assert TEXT[mention["start"] : mention["end"]] == mention["text"]
 
 
+def test_a_file_is_dropped_and_documents_are_turned(page: Page) -> None:
+    script = """const data = new DataTransfer();
+        data.items.add(new File([arguments[0]], "notes.PubTator"));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));"""
+    content = "7|t|Aspirin for gout.\n7|a|\n\n8|t|Severe asthma.\n8|a|\n\n"
+    page.driver.execute_script(script, content)
+    page.says("2 documents, read as pubtator")
+    assert marks(page) == ["Aspirin", "gout"]
+    page.click("#next")
+    page.until(lambda: "asthma" in "".join(page.texts("#text > *")))
+    page.press("[")
+    page.until(lambda: marks(page) == ["Aspirin", "gout"])
+
+
 def test_markup_and_scripts_are_only_text(page: Page, tmp_path: Path) -> None:
     attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>&lt;b&gt;'
     text = f"{attack} aspirin </div><svg onload='window.hacked=3'> javascript:window.hacked=4"
