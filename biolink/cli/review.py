@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from biolink.cli.options import (
     Types,
     not_empty,
 )
+
+if TYPE_CHECKING:
+    from biolink.scale.blocks import LinkSettings
 
 __all__ = ["review"]
 
@@ -55,6 +58,18 @@ def review(
     candidates of new mentions and the concepts to search. An interrupt ends the review; the same
     command goes on with it.
     """
+    from biolink.errors import ConfigError
+    from biolink.kb.files import STDIO
+    from biolink.scale.blocks import LinkSettings
+
+    if output is None and file == STDIO:
+        raise ConfigError("the documents are on standard input; expected a file of corrections, -o")
+    settings = LinkSettings(kb=kb, model=model, method=method, types=types)
+    _run(file, format, output or _beside(file), port, settings)
+
+
+def _run(file: str, format: str | None, target: str, port: int, settings: LinkSettings) -> None:
+    """Serve the page over a file until an interrupt."""
     from biolink.cli.console import message
     from biolink.cli.inputs import check_apart
     from biolink.cli.link import loaded
@@ -63,15 +78,12 @@ def review(
     from biolink.formats import read
     from biolink.kb.files import display_name
     from biolink.kb.wording import counted
-    from biolink.scale.blocks import LinkSettings
 
     try:
         from biolink.serve.reviewing import Review
-        from biolink.serve.running import ServeSettings, bound
-        from biolink.serve.running import serve as run
+        from biolink.serve.running import ServeSettings, bound, serve
     except ModuleNotFoundError as error:
         raise MissingDependencyError(error.name or "fastapi", "biolink review", "serve") from None
-    target = output or _beside(file)
     check_apart([file], target)
     documents = list(read(file, format))
     if not documents:
@@ -84,7 +96,7 @@ def review(
                 f"{counted(reviewed.others, 'document')} that {file} lacks; they are kept"
             )
         sock = bound("127.0.0.1", port)
-        linker = loaded(LinkSettings(kb=kb, model=model, method=method, types=types))
+        linker = loaded(settings)
 
         def listening() -> None:
             address = f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -93,7 +105,7 @@ def review(
                 f"are saved in {target}"
             )
 
-        run(linker, sock, ServeSettings(review=reviewed), listening)
+        serve(linker, sock, ServeSettings(review=reviewed), listening)
         done = reviewed.progress()
     message(
         f"biolink: {done['decided']:,} of {counted(done['mentions'], 'mention')} decided; "

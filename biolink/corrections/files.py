@@ -242,11 +242,15 @@ class Journal:
 
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
         written = "".join(strict_json(record) + "\n" for record in records).encode()
+        before = self.path.stat().st_size
         try:
-            self._stream.write(written)
-            self._stream.flush()
+            while written:
+                written = written[self._stream.write(written) :]
             os.fsync(self._stream.fileno())
         except OSError as error:
+            # Half an act, as on a full disk, is taken away, so that the next begins a line.
+            with contextlib.suppress(OSError):
+                self._stream.truncate(before)
             raise InputError(
                 str(self.path), None, error.strerror or str(error), "a file that can be written"
             ) from None
@@ -264,7 +268,7 @@ class Journal:
 
 def _opened(path: Path) -> IO[bytes]:
     try:
-        return path.open("ab")
+        return path.open("ab", buffering=0)
     except OSError as error:
         raise InputError(
             str(path), None, error.strerror or str(error), "a file that can be written"
@@ -280,7 +284,6 @@ def _end_at_a_line(stream: IO[bytes], path: Path, cut_off: bool) -> None:
         stream.truncate(content.rfind(b"\n") + 1)
     elif not content.endswith(b"\n"):
         stream.write(b"\n")
-        stream.flush()
 
 
 def write_corrections(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,14 @@ from biolink.corrections.acts import act_from_dict
 from biolink.corrections.files import write_corrections
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, DocumentError, InputError
-from biolink.formats import describe, read, sniff_format, write
+from biolink.formats import FormatInfo, describe, load, read, sniff_format, write
 from biolink.infer.decide.nil import Likelier
 from biolink.infer.decide.outcome import evidence
 from biolink.kb.bases import KnowledgeBases
-from biolink.serve.bodies import as_json, documents_of_json
+from biolink.kb.files import open_binary
+from biolink.serve.bodies import JSON, documents_of_json, written
 from biolink.serve.engine import Engine
+from biolink.serve.limits import Limits, TooLarge
 from biolink.serve.reviewing import Review, acted, viewed
 
 __all__ = ["EXAMPLES", "page_router"]
@@ -101,7 +105,7 @@ def page_router(engine: Engine, review: Review | None = None) -> APIRouter:
             "kinds": list(bases.kinds),
             "bases": [base.name for base in bases_described(bases)],
             "formats": [
-                {"name": info.name, "label": info.label, "suffix": info.suffixes[0]}
+                {"name": info.name, "label": info.label, "suffix": _suffix(info)}
                 for info in describe()
                 if info.writes
             ],
@@ -115,15 +119,17 @@ def page_router(engine: Engine, review: Review | None = None) -> APIRouter:
     @router.post("/link")
     async def link(request: Request, name: str = "") -> dict[str, Any]:
         body = await request.body()
-        kind, documents, problems = await run_in_threadpool(_read, body, name)
+        kind, documents, problems = await run_in_threadpool(_read, body, name, engine.limits)
         linked = await _linked(engine, documents)
-        return {"format": kind, "problems": problems, **_answer(linked, bases)}
+        answer = await run_in_threadpool(_answer, linked, bases)
+        return {"format": kind, "problems": problems, **answer}
 
     @router.post("/candidates")
     async def candidates(spot: Spot) -> dict[str, Any]:
         mention = Mention(spot.start, spot.end, spot.text[spot.start : spot.end], spot.type)
         document = Document("", spot.text, mentions=(mention,))
-        return _answer(await _linked(engine, [document], False), bases)
+        linked = await _linked(engine, [document], False)
+        return await run_in_threadpool(_answer, linked, bases)
 
     @router.post("/act")
     def act(changed: Changed) -> dict[str, Any]:
@@ -197,7 +203,7 @@ async def _linked(
 
 
 def _answer(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, Any]:
-    return {"documents": as_json(documents), **_around(documents, bases)}
+    return {**json.loads(written(documents, JSON)), **_around(documents, bases)}
 
 
 def _around(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, Any]:
@@ -219,10 +225,17 @@ def _around(documents: Sequence[Document], bases: KnowledgeBases) -> dict[str, A
     return {"above": above, "names": names, "urls": urls}
 
 
-def _read(body: bytes, name: str) -> tuple[str, list[Document], list[str]]:
+def _read(body: bytes, name: str, limits: Limits) -> tuple[str, list[Document], list[str]]:
     """The format of a text or a file, its documents, and what could not be read.
 
     A text that is not in a file and has none of the formats is one document as it stands.
+
+    Raises
+    ------
+    InputError
+        If the file does not have its format.
+    TooLarge
+        If the file is larger than a body may be once it is decompressed.
     """
     suffixes = re.findall(r"\.[A-Za-z0-9-]{1,12}", name[-60:])
     problems: list[InputError] = []
@@ -232,8 +245,12 @@ def _read(body: bytes, name: str) -> tuple[str, list[Document], list[str]]:
         file.write_bytes(body)
         shown = name or _PASTED
         try:
+            with open_binary(file) as content:
+                if len(content.read(limits.body + 1)) > limits.body:
+                    raise TooLarge(f"{shown} has more than {limits.body:,} bytes, decompressed")
             kind = _format(file, pasted=not name)
-            documents = list(read(file, kind, problems.append))
+            # One more than can be linked, so that the limit is told.
+            documents = list(islice(read(file, kind, problems.append), limits.documents + 1))
         except InputError as error:
             raise InputError(shown, error.line, error.found, error.expected) from None
         told = [str(InputError(shown, p.line, p.found, p.expected)) for p in problems]
@@ -272,12 +289,24 @@ def _exported(documents: Sequence[Document], kind: str) -> Response:
     if info is None:
         raise ConfigError(f"documents cannot be written as {kind!r}")
     with tempfile.TemporaryDirectory(prefix="biolink-") as folder:
-        file = Path(folder, f"linked{info.suffixes[0]}")
+        file = Path(folder, f"linked{_suffix(info)}")
+        target = file.with_suffix("") if _of_folders(kind) else file
         try:
-            write(documents, file, kind)
+            write(documents, target, kind)
         except InputError as error:
             raise DocumentError(str(error)) from None
+        if target != file:
+            shutil.make_archive(str(target), "zip", target)
         return _download(file)
+
+
+def _suffix(info: FormatInfo) -> str:
+    """The suffix of a file that is exported; a format of several files comes in an archive."""
+    return ".zip" if _of_folders(info.name) else next(iter(info.suffixes), ".json")
+
+
+def _of_folders(kind: str) -> bool:
+    return hasattr(load(kind), "write_folder")
 
 
 def _download(file: Path) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from biolink.corrections.files import Journal
 from biolink.documents import Document
 from biolink.errors import ConfigError, DocumentError, UnknownConceptError
 from biolink.formats.jsonl import document_to_dict
+from biolink.formats.problems import strict_json
 
 __all__ = ["Review", "acted", "viewed"]
 
@@ -45,7 +47,8 @@ def viewed(document: Document, acts: Sequence[Act]) -> dict[str, Any]:
     """Return a document after its acts as the page shows it."""
     corrected = apply_acts(document, acts)
     return {
-        "document": document_to_dict(corrected.document),
+        # A number that is not finite, such as a probability that is unknown, is null.
+        "document": json.loads(strict_json(document_to_dict(corrected.document))),
         "mentions": [
             {"number": m.number, "decision": m.decision, "changed": m.changed}
             for m in corrected.mentions

@@ -26,7 +26,7 @@ export function drawDetails(item, acts) {
 function verdict(item) {
   const words = { accept: "Accepted.", choose: "Chosen by you.", nil: "NIL, decided by you." };
   const nil = item.nil && !item.decision ? el("span", {}, el("strong", {}, "NIL"), `: ${item.reason}`) : "";
-  const chance = item.nil && typeof item.nil_probability === "number"
+  const chance = item.nil && typeof item.nil_probability === "number" && !item.reason.startsWith("NIL has probability")
     ? el("span", { class: "soft" }, ` Probability of NIL ${percent(item.nil_probability)}.`) : "";
   return el("p", { id: "verdict" }, nil, chance, item.decision ? el("strong", {}, words[item.decision]) : "",
     item.best && item.best.reason && !item.decision ? el("span", { class: "soft" }, `Chosen by ${item.best.reason}.`) : "");

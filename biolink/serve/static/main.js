@@ -88,9 +88,9 @@ function keepFocus(change) {
 function drawDraft() {
   const draft = state.draft;
   const words = Array.from(here().view.document.text).slice(draft.start, draft.end).join("");
-  const types = [...new Set([...state.setup.kinds, draft.type].filter(Boolean))];
+  const types = [...new Set([...state.setup.kinds, draft.type])];
   const select = el("select", { id: "draft-type", onchange: (event) => { draft.type = event.target.value; } },
-    ...types.map((type) => el("option", { value: type, selected: type === draft.type }, type)));
+    ...types.map((type) => el("option", { value: type, selected: type === draft.type }, type || "no type")));
   $("details").replaceChildren(
     el("h2", {}, draft.number === null ? "A new mention" : "Another span"),
     el("p", { id: "draft-text" }, `“${words}”`),
@@ -179,6 +179,7 @@ async function linkContent(content, name) {
       view: { document: one, mentions: one.mentions.map((_, number) => ({ number, decision: "", changed: false })), acts: [], undoable: 0 },
     }));
     Object.assign(state, { at: 0, chosen: null, draft: null, branch: "" });
+    $("source").rows = 2; // what was found has the room
     draw();
     const count = answer.documents.reduce((sum, one) => sum + one.mentions.length, 0);
     const read = answer.format === "text" ? "" : `, read as ${answer.format}`;
@@ -294,8 +295,8 @@ function listen() {
   $("file").addEventListener("change", () => { const [file] = $("file").files; if (file) linkContent(file, file.name); $("file").value = ""; });
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {
-      if (state.reviewing) return;
       event.preventDefault();
+      if (state.reviewing) return;
       $("input").classList.toggle("over", kind === "dragover");
       if (kind !== "drop") return;
       const [file] = event.dataTransfer.files;

@@ -65,7 +65,7 @@ function undecided(own, { threshold, own: byLinker, reviewing }) {
   const best = own.links[0];
   if (!best || ((byLinker || reviewing) && own.nil_reason)) return [true, own.nil_reason || "no candidate"];
   if (!reviewing && best.probability < threshold) {
-    return [true, `probability ${best.probability.toFixed(3)} below threshold ${threshold.toFixed(2)}`];
+    return [true, `probability ${percent(best.probability)} below threshold ${threshold.toFixed(2)}`];
   }
   return [false, ""];
 }

@@ -139,6 +139,24 @@ def test_a_file_that_was_cut_anywhere(tmp_path: Path, caplog: pytest.LogCaptureF
         assert len(read_corrections(cut).acts) == min(len(acts) + 1, 2)
 
 
+def test_an_act_that_cannot_be_saved_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Journal(tmp_path / "c.jsonl") as journal:
+        journal.add(DOCUMENT, CHOOSE)
+        before = journal.path.read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr("os.fsync", full)
+            with pytest.raises(InputError, match="No space left"):
+                journal.add(DOCUMENT, GOUT)
+        assert journal.path.read_bytes() == before
+        journal.add(DOCUMENT, GOUT)
+    assert read_corrections(tmp_path / "c.jsonl").acts == (CHOOSE, GOUT)
+
+
 def test_an_act_survives_a_kill(tmp_path: Path) -> None:
     file = tmp_path / "c.jsonl"
     code = (

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from biolink.answers.concepts import search
 from biolink.corrections.files import Journal, read_corrections
 from biolink.documents import Document, Mention
 from biolink.formats.jsonl import document_to_dict
@@ -122,6 +123,7 @@ def driver(downloads: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(linker: Any) -> Iterator[str]:
+    search(linker.linked_bases, "ready", 1)  # as the command does, before it listens
     with served(linker) as address:
         yield address
 
@@ -217,6 +219,20 @@ def test_export_has_what_is_shown(page: Page, downloads: Path) -> None:
         assert TEXT[mention["start"] : mention["end"]] == mention["text"]
 
 
+def test_a_file_is_dropped_and_documents_are_turned(page: Page) -> None:
+    script = """const data = new DataTransfer();
+        data.items.add(new File([arguments[0]], "notes.PubTator"));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));"""
+    content = "7|t|Aspirin for gout.\n7|a|\n\n8|t|Severe asthma.\n8|a|\n\n"
+    page.driver.execute_script(script, content)
+    page.says("2 documents, read as pubtator")
+    assert marks(page) == ["Aspirin", "gout"]
+    page.click("#next")
+    page.until(lambda: "asthma" in "".join(page.texts("#text > *")))
+    page.press("[")
+    page.until(lambda: marks(page) == ["Aspirin", "gout"])
+
+
 def test_markup_and_scripts_are_only_text(page: Page, tmp_path: Path) -> None:
     attack = '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>&lt;b&gt;'
     text = f"{attack} aspirin </div><svg onload='window.hacked=3'> javascript:window.hacked=4"
@@ -288,6 +304,17 @@ def test_every_control_has_a_name_in_light_and_dark(page: Page) -> None:
         assert node.get("name", {}).get("value"), node
     first = page.one("#text mark")
     assert first.get_attribute("aria-label").startswith("patient, Species, Homo sapiens")
+
+
+def test_a_token_is_asked_for(driver: Any, linker: Any) -> None:
+    with served(linker, token="t" * 20) as address:
+        driver.get(address)
+        form = driver.find_element(By.ID, "token-form")
+        WebDriverWait(driver, MOST, 0.05).until(lambda _: form.is_displayed())
+        driver.switch_to.active_element.send_keys("t" * 20 + Keys.ENTER)
+        body = driver.find_element(By.TAG_NAME, "body")
+        WebDriverWait(driver, MOST, 0.05).until(lambda _: body.get_attribute("data-ready"))
+        assert not form.is_displayed()
 
 
 def test_review_by_keyboard(driver: Any, linker: Any, tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from biolink.corrections.files import Journal, read_corrections
-from biolink.documents import Document
+from biolink.documents import Document, Link, Mention
 from biolink.errors import ConfigError
 from biolink.formats import describe, read
 from biolink.serve.app import STATIC, make_app
@@ -70,6 +74,10 @@ def test_what_cannot_be_read_is_said(client: TestClient) -> None:
     told = linked(client, '{"id": "1", "text": "Fever."}\n{broken\n', "a.jsonl")
     assert len(told["documents"]) == 1
     assert told["problems"][0].startswith("a.jsonl:2: JSON that is broken")
+    bomb = gzip.compress(b"a" * 200_000)
+    assert "decompressed" in linked(client, bomb, "a.txt.gz", 413)["detail"]
+    many = '{"text": "Fever."}\n' * 60
+    assert "documents" in linked(client, many, "a.jsonl", 413)["detail"]
     assert linked(client, "<b>Fever</b> & more")["documents"][0]["text"] == "<b>Fever</b> & more"
 
 
@@ -80,9 +88,14 @@ def test_export_in_every_format(client: TestClient) -> None:
     for info in written:
         answer = client.post(f"/page/export?format={info.name}", json={"documents": documents})
         assert answer.status_code == 200, (info.name, answer.text)
-        assert answer.headers["content-disposition"].endswith(f'linked{info.suffixes[0]}"')
+        name = answer.headers["content-disposition"].removeprefix('attachment; filename="')[:-1]
+        assert name.startswith("linked.")
         assert answer.headers["content-type"] == "application/octet-stream"
-        assert b"aspirin" in answer.content
+        content = answer.content
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                content = b"".join(map(archive.read, archive.namelist()))
+        assert b"spirin" in content
     answer = client.post("/page/export?format=medline", json={"documents": documents})
     assert answer.status_code == 422
 
@@ -117,7 +130,9 @@ def test_candidates_of_a_new_mention(client: TestClient) -> None:
 
 @pytest.fixture
 def reviewed(linker: Any, tmp_path: Path) -> Iterator[tuple[TestClient, Path]]:
-    documents = [linker(Document("a", TEXT)), linker(Document("b", "Gout."))]
+    # Links of other tools may have no probability.
+    unknown = Mention(0, 4, "Gout", "Disease", links=(Link("D006073", "Gout", nan, nan, 1),))
+    documents = [linker(Document("a", TEXT)), Document("b", "Gout.", mentions=(unknown,))]
     file = tmp_path / "c.jsonl"
     with Journal(file) as journal:
         app = make_app(Engine(linker), review=Review(documents, journal, "linked.jsonl"))
@@ -129,6 +144,8 @@ def test_a_review_saves_each_act(reviewed: tuple[TestClient, Path]) -> None:
     client, file = reviewed
     summary = client.get("/page/review").json()
     assert [d["id"] for d in summary["documents"]] == ["a", "b"]
+    shown = client.get("/page/review/1").json()["document"]["mentions"]
+    assert shown[0]["links"][0]["probability"] is None
     act = {"act": "nil", "mention": 0, "start": 0, "end": 4, "text": "Gout", "type": "Disease"}
     view = client.post("/page/review/1", json=act).json()
     assert (view["progress"]["decided"], view["progress"]["finished"]) == (1, 1)
