@@ -29,18 +29,21 @@ from biolink.infer.network.devices import check_device
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.network.precision import Precision, in_precision
 from biolink.infer.rank.task import LinkerOptions
+from biolink.infer.remembered.decisions import Remembered
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need_callable, need_flag, need_path, options_of
 from biolink.kb.model_files import (
     CALIBRATION,
+    REMEMBERED,
     SETTINGS,
     STOP_NAMES,
     TAGGER,
+    WEIGHTS,
     damaged,
     has_file,
     stop_names_of,
 )
-from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ
+from biolink.kb.model_folder import END_TO_END, RETRIEVE_READ, digest_of
 from biolink.kb.types import KINDS, type_name
 from biolink.kinds import (
     MAIN_KINDS,
@@ -51,7 +54,7 @@ from biolink.kinds import (
 )
 from biolink.places import EMBEDDED
 
-__all__ = ["EMBEDDED", "AnyLinker", "default_linker", "link", "load"]
+__all__ = ["EMBEDDED", "AnyLinker", "default_linker", "is_embedded", "link", "load"]
 
 T = TypeVar("T")
 
@@ -92,7 +95,8 @@ def load(
     model
         A model folder, or the name on the hub of a model that is in the local cache. Default: the
         embedded model. If the model was trained to find mentions as well (end-to-end generation,
-        or retrieval and reading), so does the linker.
+        or retrieval and reading), so does the linker. If it is the embedded model that has learnt
+        corrections (``biolink learn``), it is loaded as the embedded default with these.
     kb
         A knowledge base, or the path of one that is stored or can be read. Default: the embedded
         knowledge base.
@@ -173,7 +177,8 @@ def load(
         model = need_path(model, "the path of a model folder")
     kinds: tuple[str, ...] = MAIN_KINDS
     some_kinds = False
-    if kb is None and model is None:
+    default = model is None or is_embedded(Path(model))
+    if kb is None and default:
         some_kinds = types is not None and branch is None
         kinds, types = _kinds(types, branch)
     others = [kind for kind in kinds if kind not in MAIN_KINDS]
@@ -187,7 +192,7 @@ def load(
         if recogniser is None:
             recogniser = _recogniser_of(loaded, kb, precision, nested)
         linker = _mention_linker(
-            loaded, kb, nil, recogniser, progress, calibration, precision, options
+            loaded, kb, nil, recogniser, progress, calibration, precision, options, default
         )
         # Given mentions of kinds that are not wanted are not linked either.
         return _with_kinds(linker, kinds, named) if others or some_kinds else linker
@@ -199,6 +204,15 @@ def load(
     cls, options_class = _FINDERS[settings.task]
     chosen: Any = _options(options_class, loaded, options)
     return cls.from_model(loaded, kb, chosen, nil, progress, precision)
+
+
+def is_embedded(model: Path) -> bool:
+    """Whether a folder has the embedded model, with the corrections that it has learnt."""
+    if model == EMBEDDED / "model":
+        return True
+    if not has_file(model / REMEMBERED) or not has_file(model / WEIGHTS):
+        return False
+    return digest_of(model, WEIGHTS) == digest_of(EMBEDDED / "model", WEIGHTS)
 
 
 def _kinds(
@@ -241,6 +255,7 @@ def _mention_linker(
     calibration: Calibration | str | Path | None,
     precision: Precision,
     options: dict[str, Any],
+    default: bool,
 ) -> Linker:
     """The linker of a model that links given mentions, with what finds mentions for it."""
     method = loaded.settings.linker.get("method") or ("combined" if loaded.ranker else "generate")
@@ -251,12 +266,13 @@ def _mention_linker(
     if calibration is not None and not isinstance(calibration, Calibration):
         calibration = Calibration.read(calibration)
     loaded = loaded.in_precision(precision)
-    linker = Linker(loaded, kb, chosen, nil, recogniser, progress, calibration)
-    if loaded.folder == EMBEDDED / "model" and kb.base.path != EMBEDDED / "kb":
+    remembered = Remembered.read(loaded.folder)
+    linker = Linker(loaded, kb, chosen, nil, recogniser, progress, calibration, remembered)
+    if default and kb.base.path != EMBEDDED / "kb":
         # Names that the embedded base has need no embedding again.
-        default = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen, progress=progress)
-        return default.with_kb(kb).with_settings(
-            nil=nil, recogniser=recogniser, calibration=calibration
+        embedded = Linker(loaded, KnowledgeBase.open(EMBEDDED / "kb"), chosen, progress=progress)
+        return embedded.with_kb(kb).with_settings(
+            nil=nil, recogniser=recogniser, calibration=calibration, remembered=remembered
         )
     return linker
 
@@ -301,7 +317,8 @@ def _with_kinds(main: Linker, kinds: Sequence[str], options: NameOptions) -> Kin
             recogniser.nested,
         )
         main = main.read_by(reader)
-    return KindsLinker(main, others, recogniser, kinds)
+    remembered = main.remembered
+    return KindsLinker(main.with_settings(remembered=None), others, recogniser, kinds, remembered)
 
 
 def _recogniser_of(

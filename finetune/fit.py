@@ -134,6 +134,7 @@ def likeliest_weights(
     used: np.ndarray | None = None,
     l2: float = 1e-5,
     fixed: np.ndarray | None = None,
+    around: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of candidates and of NIL under which the right ones are the likeliest.
 
@@ -154,17 +155,12 @@ def likeliest_weights(
     fixed
         float [features]: weights of the candidates that are kept; then only those of NIL are
         fitted. Default: None.
+    around
+        Weights of candidates and of NIL from which the penalty counts, instead of from 0. Default:
+        None.
     """
-    most = max((len(of_mention) for of_mention in candidates), default=0)
-    count, width = len(candidates), next((c.shape[1] for c in candidates), 0)
-    features = torch.zeros(count, most, width, dtype=torch.float64)
-    present = torch.zeros(count, most, dtype=torch.bool)
-    good_ones = torch.zeros(count, most, dtype=torch.bool)
-    for i, (of_mention, here) in enumerate(zip(candidates, right, strict=True)):
-        size = len(of_mention)
-        features[i, :size] = torch.from_numpy(of_mention)
-        present[i, :size] = True
-        good_ones[i, :size] = torch.from_numpy(here)
+    features, present, good_ones = _padded(candidates, right)
+    width = features.shape[2]
     of_nil = torch.from_numpy(np.asarray(nil, dtype=np.float64))
     nil_right = ~good_ones.any(1)
     importance = torch.from_numpy(counts / counts.mean())
@@ -173,6 +169,7 @@ def likeliest_weights(
         mask = torch.from_numpy(used.astype(np.float64))
     # Features are standardised, so that the penalty treats them alike.
     spread = features[present].std(0).clamp(min=1e-6)
+    start, nil_start = (None, None) if around is None else map(torch.from_numpy, around)
     weights = torch.zeros(width, dtype=torch.float64, requires_grad=True)
     nil_weights = torch.zeros(of_nil.shape[1], dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
@@ -184,12 +181,18 @@ def likeliest_weights(
     lowest = torch.finfo(torch.float64).min
 
     def used_weights() -> Tensor:
-        return weights * mask / spread if fixed is None else torch.from_numpy(fixed)
+        if fixed is not None:
+            return torch.from_numpy(fixed)
+        change = weights * mask / spread
+        return change if start is None else start + change
+
+    def used_nil_weights() -> Tensor:
+        return nil_weights if nil_start is None else nil_start + nil_weights
 
     def closure() -> Tensor:
         optimiser.zero_grad()
         scores = features @ used_weights()
-        nil_scores = of_nil @ nil_weights
+        nil_scores = of_nil @ used_nil_weights()
         every = torch.cat([scores.masked_fill(~present, lowest), nil_scores[:, None]], 1)
         good = torch.cat(
             [
@@ -205,4 +208,21 @@ def likeliest_weights(
         return loss
 
     optimiser.step(closure)
-    return used_weights().detach().numpy(), nil_weights.detach().numpy()
+    return used_weights().detach().numpy(), used_nil_weights().detach().numpy()
+
+
+def _padded(
+    candidates: Sequence[np.ndarray], right: Sequence[np.ndarray]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The features [mentions, candidates, features], and which candidates exist and are right."""
+    most = max((len(of_mention) for of_mention in candidates), default=0)
+    count, width = len(candidates), next((c.shape[1] for c in candidates), 0)
+    features = torch.zeros(count, most, width, dtype=torch.float64)
+    present = torch.zeros(count, most, dtype=torch.bool)
+    good_ones = torch.zeros(count, most, dtype=torch.bool)
+    for i, (of_mention, here) in enumerate(zip(candidates, right, strict=True)):
+        size = len(of_mention)
+        features[i, :size] = torch.from_numpy(of_mention)
+        present[i, :size] = True
+        good_ones[i, :size] = torch.from_numpy(here)
+    return features, present, good_ones

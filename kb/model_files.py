@@ -21,6 +21,7 @@ __all__ = [
     "CONFIG",
     "CURE",
     "READER",
+    "REMEMBERED",
     "RETRIEVER",
     "SEAL",
     "SEEN_DOCUMENTS",
@@ -55,6 +56,8 @@ STOP_NAMES = "stop_names.json"
 SEEN_DOCUMENTS = "documents.json"
 #: The calibration of the probabilities.
 CALIBRATION = "calibration.json"
+#: What people decided about mentions.
+REMEMBERED = "remembered.json"
 #: The recogniser that was trained with the model.
 TAGGER = "tagger.safetensors"
 #: The two networks of a retrieve-and-read model: one retrieves concepts, the other finds where the

@@ -33,6 +33,7 @@ from biolink.kb.model_files import (
     CONFIG,
     CURE,
     READER,
+    REMEMBERED,
     RETRIEVER,
     SEAL,
     SETTINGS,
@@ -67,7 +68,7 @@ __all__ = [
 ]
 
 #: Files that only exist together with :data:`SETTINGS`.
-_BESIDE_SETTINGS = (ANNOTATIONS, ABBREVIATIONS, TAGGER, RETRIEVER, READER)
+_BESIDE_SETTINGS = (ANNOTATIONS, ABBREVIATIONS, REMEMBERED, TAGGER, RETRIEVER, READER)
 #: The tasks of models that find the mentions themselves (``task`` in :data:`SETTINGS`).
 END_TO_END, RETRIEVE_READ = "end-to-end", "retrieve-read"
 _TASKS = (END_TO_END, RETRIEVE_READ)

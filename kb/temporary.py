@@ -22,7 +22,7 @@ try:
 except ImportError:  # On other systems than Unix nothing is locked, and leftovers stay.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["is_temporary", "older", "temporary_beside", "unwritable"]
+__all__ = ["is_temporary", "older", "temporary_beside", "try_lock", "unwritable"]
 
 _TEMPORARIES = 8
 
@@ -96,7 +96,7 @@ def _make(name: Path, folder: bool) -> tuple[Path, int] | None:
         if folder:
             return None
         raise
-    if _lock(handle) is not False and _is_at(handle, name):
+    if try_lock(handle) is not False and _is_at(handle, name):
         return name, handle
     os.close(handle)
     return None
@@ -108,7 +108,7 @@ def _remove_dead(name: Path, target: Path) -> None:
     with contextlib.suppress(OSError):
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
-            if not _lock(handle) or not _is_at(handle, name):
+            if not try_lock(handle) or not _is_at(handle, name):
                 return
             _remove(name)
         finally:
@@ -133,7 +133,7 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _lock(handle: int) -> bool | None:
+def try_lock(handle: int) -> bool | None:
     """Lock a file or folder.
 
     Returns False if another process holds the lock, and None if the system cannot lock.

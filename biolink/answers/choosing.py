@@ -142,4 +142,4 @@ def _of_kinds(linker: AnyLinker, types: str | None, taxa: str | None) -> AnyLink
             kinds,
             narrowed.nested,
         )
-    return KindsLinker(main, others, recogniser, kinds)
+    return KindsLinker(main, others, recogniser, kinds, linker.remembered)

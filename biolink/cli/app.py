@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from biolink.cli.bench import bench_app
+from biolink.cli.corrections import corrections_app
 from biolink.cli.info import WithFormats
 from biolink.cli.kb import kb_app
+from biolink.cli.learn import learn
 from biolink.cli.measuring import calibrate, compare, evaluate, find_threshold
 from biolink.cli.options import (
     Branch,
@@ -29,6 +31,7 @@ from biolink.cli.options import (
     Types,
     not_empty,
 )
+from biolink.cli.review import review
 from biolink.cli.serve import mcp, serve
 from biolink.cli.table import table
 from biolink.cli.training import (
@@ -51,6 +54,7 @@ app.add_typer(kb_app, name="kb")
 app.add_typer(pretrain_app, name="pretrain")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
+app.add_typer(corrections_app, name="corrections")
 app.command()(finetune)
 app.command()(convert_checkpoint)
 app.command()(export_pairs)
@@ -283,5 +287,7 @@ def info(
     print_info(None if model is None else Path(model))
 
 
-for _command in (evaluate, find_threshold, calibrate, compare, table, serve, mcp):
+for _command in (
+    evaluate, find_threshold, calibrate, compare, table, serve, mcp, review, learn,
+):  # fmt: skip
     app.command()(_command)

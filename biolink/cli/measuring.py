@@ -81,11 +81,33 @@ def evaluate(
         bool, typer.Option("--json", help="Print the report as a JSON object.")
     ] = False,
     seed: Seed = 0,
+    before_after: Annotated[
+        bool,
+        typer.Option(
+            "--before-after",
+            help="The files are corrections. Link each part of their documents without and with "
+            "the corrections of the others. It goes with --kb, --model, --method, --types, "
+            "--taxa and --json.",
+        ),
+    ] = False,
 ) -> None:
     """Compare links with gold concepts, for given mentions or end to end."""
     # Long because each option is a parameter.
     from biolink.cli.evaluate import EvaluationJob, run_evaluate
 
+    if before_after:
+        from biolink.cli.before_after import run_before_after
+        from biolink.errors import ConfigError
+        from biolink.scale.blocks import LinkSettings
+
+        if format or branch or nested or train or baselines or predictions or output:
+            raise ConfigError(
+                "--before-after goes with --kb, --model, --method, --types, --taxa and --json; "
+                "expected no other option with it"
+            )
+        settings = LinkSettings(kb, model, method, types=types, taxa=taxa)
+        run_before_after(files, settings, json)
+        return
     job = EvaluationJob(
         files=tuple(files),
         kb=kb,

@@ -29,6 +29,7 @@ from biolink.kb.files import STDIO, display_name, peek, replace_file, replace_fo
 __all__ = [
     "FORMATS",
     "TABLES",
+    "FormatInfo",
     "check_target",
     "describe",
     "format_of_name",

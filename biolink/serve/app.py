@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
@@ -38,7 +39,9 @@ from biolink.serve.gilda import gilda_router
 from biolink.serve.limits import Busy, TooLarge, TooSlow
 from biolink.serve.metrics import Metrics
 from biolink.serve.middleware import BodyLimit, Cors, Observed, Token, failed
+from biolink.serve.page import page_router
 from biolink.serve.reconcile import PATH, reconcile_router
+from biolink.serve.reviewing import Review
 
 __all__ = ["STATIC", "make_app"]
 
@@ -53,6 +56,8 @@ _DOCS = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>bio
 <link rel="stylesheet" href="static/api/swagger-ui.css"></head><body><div id="swagger-ui"></div>
 <script src="static/api/swagger-ui-bundle.js"></script><script src="static/docs.js"></script>
 </body></html>"""
+#: The names of this machine.
+_LOCAL = ("127.0.0.1", "localhost")
 #: ``mentions`` of a request -> ``recognise`` of :meth:`biolink.Linker.pipe`.
 _RECOGNISE = {"auto": None, "given": False, "find": True}
 
@@ -115,6 +120,7 @@ def make_app(
     token: str | None = None,
     origins: Sequence[str] = (),
     host: str = "127.0.0.1",
+    review: Review | None = None,
 ) -> FastAPI:
     """Return the application over an engine.
 
@@ -130,6 +136,9 @@ def make_app(
         The origins whose pages may ask everywhere; ``/reconcile`` is open to all.
     host
         The address at which the service listens, by which agents may call it.
+    review
+        The documents that the page reviews. Default: none; it links what it is given. A service
+        with a review answers only pages of its own address.
     """
     metrics = metrics or Metrics()
     metrics.watch(lambda: engine.waiting)
@@ -154,6 +163,7 @@ def make_app(
     _add_endpoints(app, engine, metrics)
     app.include_router(gilda_router(engine))
     app.include_router(reconcile_router(engine))
+    app.include_router(page_router(engine, review))
     _add_pages(app)
     if agents is not None:
         tools = agents.streamable_http_app(json_response=True, stateless_http=True, host=host)
@@ -166,6 +176,9 @@ def make_app(
     _add_errors(app)
     app.add_middleware(BodyLimit, limits=engine.limits)
     app.add_middleware(Token, token=token)
+    if review is not None:
+        # No page elsewhere whose name leads to this machine can decide anything.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOCAL, host])
     app.add_middleware(Cors, open_path=PATH, origins=tuple(origins))
     app.add_middleware(Observed, metrics=metrics)
     return app

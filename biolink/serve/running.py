@@ -20,6 +20,7 @@ from biolink.serve.engine import Engine
 from biolink.serve.limits import Limits
 from biolink.serve.metrics import Metrics
 from biolink.serve.middleware import JsonLines, log
+from biolink.serve.reviewing import Review
 
 __all__ = ["ServeSettings", "bound", "checked_origins", "read_token", "serve"]
 
@@ -39,11 +40,14 @@ class ServeSettings:
         The origins whose pages may ask.
     limits
         What a request may have.
+    review
+        The documents that the page reviews, or None.
     """
 
     token: str | None = None
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    review: Review | None = None
 
 
 def read_token(file: str | Path) -> str:
@@ -145,7 +149,7 @@ def serve(
     try:
         search(engine.bases, "ready", 1)  # it opens the indexes that a first search would wait for
         host = str(sock.getsockname()[0])
-        app = make_app(engine, metrics, settings.token, settings.origins, host)
+        app = make_app(engine, metrics, settings.token, settings.origins, host, settings.review)
         _log_as_json()
         config = uvicorn.Config(
             app,

@@ -8,6 +8,7 @@ from typing import Any
 from biolink.documents import Document, Mention
 from biolink.errors import ConfigError, shown
 from biolink.infer.decide.calibration import Calibration
+from biolink.infer.remembered.decisions import Remembered
 from biolink.kb.arguments import is_whole, need, need_callable
 
 __all__ = [
@@ -135,8 +136,10 @@ def to_link(
     return [found_in.get(index, document) for index, document in enumerate(documents)], set(wanted)
 
 
-def check_settings(recogniser: object = None, calibration: object = None) -> None:
-    """Check the types of a recogniser and a calibration.
+def check_settings(
+    recogniser: object = None, calibration: object = None, remembered: object = None
+) -> None:
+    """Check the types of a recogniser, a calibration and what is remembered.
 
     Raises
     ------
@@ -146,6 +149,8 @@ def check_settings(recogniser: object = None, calibration: object = None) -> Non
     need_callable("recogniser", recogniser, "a function from document to document")
     if calibration is not None:
         need("calibration", calibration, Calibration, "a Calibration")
+    if remembered is not None:
+        need("remembered", remembered, Remembered, "a Remembered")
 
 
 def check_travels(recogniser: object) -> None:

@@ -22,6 +22,8 @@ from biolink.infer.linkers.mention_linker import Linker, LinkerOptions, Recognis
 from biolink.infer.linkers.piping import Piping
 from biolink.infer.mentions.abbreviations import Finder, expand_document, finder
 from biolink.infer.network.model import LinkingModel
+from biolink.infer.remembered.applying import found_as_remembered, linked_as_remembered
+from biolink.infer.remembered.decisions import Remembered
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need
 from biolink.kb.bases import KnowledgeBases, takes
@@ -79,6 +81,9 @@ class KindsLinker(Piping):
     kinds
         The kinds that are linked, as :data:`biolink.kb.types.KINDS` has them. Default: all for
         which there is a linker.
+    remembered
+        What people decided about mentions of any kind, which linking follows, or None. The main
+        linker has none of its own.
 
     Raises
     ------
@@ -103,11 +108,13 @@ class KindsLinker(Piping):
         others: Sequence[FurtherPart],
         recogniser: Recogniser | None = None,
         kinds: Collection[str] | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         need("main", main, Linker, "a Linker")
         check_settings(recogniser)
         self.main, self.others, self.recogniser = main, tuple(others), recogniser
         self.kinds = None if kinds is None else frozenset(map(type_name, kinds))
+        self.remembered = remembered
 
     @property
     def model(self) -> LinkingModel:  # type: ignore[override]
@@ -157,7 +164,11 @@ class KindsLinker(Piping):
             raise ConfigError("recognise=True needs a recogniser")
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
-        return self.link_documents(*to_link(self.recogniser, documents, recognise))
+        with_mentions, found = to_link(self.recogniser, documents, recognise)
+        wanted = self.linked_bases
+        return self.link_documents(
+            found_as_remembered(self.remembered, with_mentions, found, wanted), found
+        )
 
     def prepare(self) -> None:
         """Build or open what linking needs."""
@@ -175,6 +186,9 @@ class KindsLinker(Piping):
         if "recogniser" in changes:
             check_settings(recogniser=changes["recogniser"])
             other.recogniser = changes.pop("recogniser")
+        if "remembered" in changes:
+            check_settings(remembered=changes["remembered"])
+            other.remembered = changes.pop("remembered")
         other.main = self.main.with_settings(**changes)
         other.others = tuple(
             part.with_settings(**{k: v for k, v in changes.items() if k in _settings_of(part)})
@@ -187,7 +201,7 @@ class KindsLinker(Piping):
 
         It links no further kinds, since these have knowledge bases of their own.
         """
-        return self.main.with_kb(kb)
+        return self.main.with_kb(kb).with_settings(remembered=self.remembered)
 
     def find_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]
@@ -224,13 +238,14 @@ class KindsLinker(Piping):
         done = _linked_by(self.main, done, self._is_for_main, recognised)
         for typed in of_kinds:
             done = list(map(_more_probable, done, typed, untyped))
-        return [
+        finished = [
             document.with_mentions(
                 _finished(mention, before)
                 for mention, before in zip(document.mentions, as_given.mentions, strict=True)
             )
             for document, as_given in zip(done, given, strict=True)
         ]
+        return linked_as_remembered(self.remembered, finished, given, self.linked_bases)
 
     def _wants(self, part: Part) -> bool:
         """Whether mentions of the kinds of a linker are linked."""

@@ -37,6 +37,8 @@ from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
 from biolink.infer.rank.scope import Scope
 from biolink.infer.rank.task import LinkerOptions, Task, batches, reading_of, tasks_of
+from biolink.infer.remembered.applying import found_as_remembered, linked_as_remembered
+from biolink.infer.remembered.decisions import Remembered
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_callable
@@ -84,6 +86,8 @@ class Linker(Piping):
         number of names done so far and the number of all names.
     calibration
         The calibration that is applied to the probabilities of links, or None.
+    remembered
+        What people decided about mentions, which linking follows, or None.
 
     Raises
     ------
@@ -100,7 +104,7 @@ class Linker(Piping):
     """
 
     paradigm = "NER-NED"
-    settings = ("nil", "recogniser", "calibration")
+    settings = ("nil", "recogniser", "calibration", "remembered")
 
     def __init__(
         self,
@@ -111,6 +115,7 @@ class Linker(Piping):
         recogniser: Recogniser | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         calibration: Calibration | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         need("model", model, LinkingModel, "a LinkingModel (load_model gives one)")
         need("kb", kb, KnowledgeBase, "a KnowledgeBase (KnowledgeBase.read gives one)")
@@ -130,6 +135,7 @@ class Linker(Piping):
         self.recogniser = recogniser
         self.reader = _reader_of(recogniser)
         self.calibration = calibration
+        self.remembered = remembered
         self.indexes = Indexes(kb, model, progress)
 
     # ------------------------------------------------------------------ the protocol of linkers
@@ -148,6 +154,7 @@ class Linker(Piping):
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
         with_mentions, found = to_link(self.recogniser, documents, recognise)
+        with_mentions = found_as_remembered(self.remembered, with_mentions, found, self.bases)
         linked = self.link_documents(with_mentions, found)
         if isinstance(self.recogniser, OpenRecogniser):
             for index in found:
@@ -230,7 +237,8 @@ class Linker(Piping):
         documents, tasks, task_numbers = _distinct(documents, self)
         whole = self.nil is not None and self.nil.whole and self.kb.row_mask is not None
         ranked = (self._of_whole if whole else self).link_tasks(tasks)
-        return self.assembled(documents, task_numbers, ranked, recognised)
+        linked = self.assembled(documents, task_numbers, ranked, recognised)
+        return linked_as_remembered(self.remembered, linked, documents, self.bases)
 
     def link_under(
         self, documents: Sequence[Document], kbs: Sequence[KnowledgeBase]

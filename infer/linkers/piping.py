@@ -117,8 +117,8 @@ class Piping(ABC):
         ----------
         changes
             The new values by name: ``nil`` (in any form that :func:`biolink.load` takes), fields
-            of the linker's options and, for a :class:`biolink.Linker`, ``recogniser`` and
-            ``calibration``.
+            of the linker's options and, for a :class:`biolink.Linker`, ``recogniser``,
+            ``calibration`` and ``remembered``.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class Piping(ABC):
         own = {name: changes.pop(name) for name in self.settings if name in changes}
         if "nil" in own:
             own["nil"] = policy_of(own["nil"])
-        check_settings(own.get("recogniser"), own.get("calibration"))
+        check_settings(own.get("recogniser"), own.get("calibration"), own.get("remembered"))
         # Fields that are not changed are passed with their present values, whatever their types.
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options)}
         if foreign := [name for name in changes if name in OF_LOADING and name not in kept]:

@@ -1,0 +1,1 @@
+"""Corrections: what people decided about mentions, act by act."""

@@ -1,0 +1,1 @@
+"""What people decided about mentions, and how linking follows it without any training."""
