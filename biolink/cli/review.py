@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,7 +106,8 @@ def _run(file: str, format: str | None, target: str, port: int, settings: LinkSe
                 f"are saved in {target}"
             )
 
-        serve(linker, sock, ServeSettings(review=reviewed), listening)
+        with contextlib.suppress(KeyboardInterrupt):  # the usual end of a review
+            serve(linker, sock, ServeSettings(review=reviewed), listening)
         done = reviewed.progress()
     message(
         f"biolink: {done['decided']:,} of {counted(done['mentions'], 'mention')} decided; "
