@@ -13,7 +13,7 @@ from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.formats import TABLES, load, read
 from biolink.formats.folders import files_below
-from biolink.kb.files import STDIO, display_name
+from biolink.kb.files import STDIO, check_named_folder, display_name
 
 __all__ = [
     "check_apart",
@@ -82,8 +82,10 @@ def check_apart(files: Iterable[str], output: str) -> None:
             continue
         if _same(Path(name), output):
             raise ConfigError(f"-o {output} is also an input; expected another name")
-        if Path(output).is_dir() and Path(output).resolve() in Path(name).resolve().parents:
-            raise ConfigError(f"-o {output} contains the input {name}; expected another name")
+        if Path(output).is_dir():
+            check_named_folder(output, "the output")
+            if Path(output).resolve() in Path(name).resolve().parents:
+                raise ConfigError(f"-o {output} contains the input {name}; expected another name")
         if Path(name).is_dir() and any(_same(file, output) for file in _visible(Path(name))):
             raise ConfigError(
                 f"-o {output} is also an input, because it exists in {name}; expected another "

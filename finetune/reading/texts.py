@@ -110,8 +110,9 @@ class NameTable:
     ) -> list[np.ndarray]:
         """The positions of the names that are nearest to each mention, by n-grams and embeddings.
 
-        ``alone`` are the vectors of the mentions, float32 [mentions, d]. The positions are in descending order of the sum of both cosines, that of embeddings with the weight
-        of :data:`biolink.infer.rank.retrieve.DENSE_SHARE`.
+        ``alone`` are the vectors of the mentions, float32 [mentions, d]. The positions are in
+        descending order of the sum of both cosines, that of embeddings with the weight of
+        :data:`biolink.infer.rank.retrieve.DENSE_SHARE`.
         """
         indexes = linker.indexes
         queries = indexes.dense.queries(alone)
