@@ -165,10 +165,10 @@ class KindsLinker(Piping):
 
     def _block(self, documents: list[Document], recognise: bool | None) -> list[Document]:
         with_mentions, found = to_link(self.recogniser, documents, recognise)
-        wanted = self.linked_bases
-        return self.link_documents(
-            found_as_remembered(self.remembered, with_mentions, found, wanted), found
-        )
+        if _follows_decisions(self):
+            wanted = self.linked_bases
+            with_mentions = found_as_remembered(self.remembered, with_mentions, found, wanted)
+        return self.link_documents(with_mentions, found)
 
     def prepare(self) -> None:
         """Build or open what linking needs."""
@@ -245,6 +245,8 @@ class KindsLinker(Piping):
             )
             for document, as_given in zip(done, given, strict=True)
         ]
+        if not _follows_decisions(self):
+            return finished
         return linked_as_remembered(self.remembered, finished, given, self.linked_bases)
 
     def _wants(self, part: Part) -> bool:
@@ -261,6 +263,11 @@ class KindsLinker(Piping):
             return self._wants(self.main)
         wanted = self.kinds is None or type_name(mention.type) in self.kinds
         return wanted and takes(self.main.kb, mention.type)
+
+
+def _follows_decisions(linker: KindsLinker) -> bool:
+    """Whether people decided anything, and a kind that is wanted has a knowledge base."""
+    return bool(linker.remembered) and any(map(linker._wants, (linker.main, *linker.others)))
 
 
 def _with_kinds_of_long_forms(

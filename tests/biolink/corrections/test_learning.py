@@ -211,6 +211,10 @@ def test_a_part_of_the_base_and_top_k(linker: biolink.pipeline.AnyLinker) -> Non
     assert mention.nil_reason is not None
     assert "outside" in mention.nil_reason
     assert pickle.loads(pickle.dumps(mine.remembered)) == mine.remembered
+    # A kind without a knowledge base has nothing that could be followed.
+    variants = biolink.load(types="variant").with_settings(remembered=mine.remembered)
+    (mention,) = variants("V600E in asthma").mentions
+    assert (mention.text, mention.links) == ("V600E", ())
 
 
 def test_learning_twice_and_reviewing_again(
