@@ -228,7 +228,7 @@ def test_targets_that_hold_no_links_are_refused_before_the_work(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as refused:
         run_link(LinkJob(texts=("asthma",), settings=LinkSettings("no.kb"), **options))
-    formats = "bioc-xml, bioc-json, pubtator, jsonl, tsv, csv, html"
+    formats = "bioc-xml, bioc-json, pubannotation, brat, pubtator, jsonl, tsv, csv, sssom, html"
     assert str(refused.value).startswith(named)
     assert str(refused.value).endswith(f"; expected one of {formats}")
     assert not list(tmp_path.iterdir())
