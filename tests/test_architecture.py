@@ -213,6 +213,19 @@ def test_the_map_of_contributing_has_every_package() -> None:
         assert f"| `{folder}/` | `{package}` |" in map_of_rooms, f"no row for {folder}/"
 
 
+def test_every_package_is_in_the_wheel() -> None:
+    """A folder that setuptools does not know works in a checkout, and is missing in the wheel."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    settings = project["tool"]["setuptools"]
+    folders = {
+        file.parent.relative_to(ROOT).as_posix()
+        for folder in FOLDERS
+        for file in (ROOT / folder).rglob("__init__.py")
+    }
+    assert "infer/names" in folders
+    assert {settings["package-dir"][package] for package in settings["packages"]} == folders
+
+
 def test_tests_mirror_the_folders() -> None:
     folders = {
         file.parent.relative_to(ROOT / "tests").as_posix()
