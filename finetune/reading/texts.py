@@ -177,14 +177,14 @@ def read_texts(
         near = names.nearest(linker, [task.mention for task in tasks], alone)
         ranked = linker.link_tasks(tasks) if any(plain for *_, plain in some) else [()] * len(tasks)
         halves = alone.astype(np.float16), vectors.astype(np.float16)
-        for key, prompt, places, concepts, *both in zip(
+        for key, prompt, places, concepts, by_itself, vector in zip(
             some, prompts, near, ranked, *halves, strict=True
         ):
             task, rows, plain = key
             if plain:
                 rows = tuple(c.row for c in concepts[:1] if c.probability >= _SURE)
             name = normalise_name(task.mention)
-            found[key] = ReadMention(prompt, name, rows, *both, places, plain)
+            found[key] = ReadMention(prompt, name, rows, by_itself, vector, places, plain)
     return [
         _with_mentions(text, [(start, end, found[key]) for start, end, key in of_document])
         for text, of_document in zip(texts, keys, strict=True)
