@@ -111,9 +111,10 @@ class Ranker:
 
     weights: Weights
     early: Early | None = None
-    annotations: Annotations = field(default_factory=dict)
-    abbreviations: Annotations = field(default_factory=dict)
-    stop_names: frozenset[str] = frozenset()
+    # These have thousands of entries, so they are not shown.
+    annotations: Annotations = field(default_factory=dict, repr=False)
+    abbreviations: Annotations = field(default_factory=dict, repr=False)
+    stop_names: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def priors(self) -> dict[str, int]:
