@@ -35,10 +35,12 @@ def export(
 ) -> None:
     """Write linked documents for another tool."""
     from biolink.cli.console import message
+    from biolink.cli.inputs import check_apart
     from biolink.corrections.exchange import export_to
     from biolink.formats import read
     from biolink.kb.wording import counted
 
+    check_apart([str(linked)], output)
     number = export_to(tool, read(linked, format), output)
     message(f"wrote {output}: {counted(number, 'document')}")
 
@@ -51,7 +53,7 @@ def import_(
         Path, typer.Option(help="The file of linked documents that was exported to the tool.")
     ],
     output: Annotated[
-        str, typer.Option("-o", "--output", help="The file of corrections to write.")
+        str, typer.Option("-o", "--output", help="The new file of corrections to write.")
     ],
     accept: Annotated[
         bool,
@@ -63,9 +65,16 @@ def import_(
 ) -> None:
     """Write the corrections that were made with another tool, for biolink learn."""
     from biolink.cli.console import message
+    from biolink.cli.inputs import check_apart
     from biolink.corrections.exchange import import_from
+    from biolink.errors import ConfigError
     from biolink.formats import read
     from biolink.kb.wording import counted
 
+    check_apart([str(path), str(linked)], output)
+    if Path(output).exists():
+        raise ConfigError(
+            f"-o {output} exists; expected a new file, because the decisions in it would be lost"
+        )
     number = import_from(tool, path, read(linked, format), output, accept)
     message(f"wrote {output}: {counted(number, 'act')}")

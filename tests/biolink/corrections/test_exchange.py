@@ -133,3 +133,24 @@ def test_the_commands(tmp_path: Path) -> None:
     assert "1 act" in done.stderr
     (act,) = read_corrections(tmp_path / "c.jsonl").acts
     assert (act.act, act.text, act.concepts[0].curie) == ("choose", "Asthma", "mesh:D005334")
+
+
+def test_the_commands_overwrite_neither_inputs_nor_decisions(tmp_path: Path) -> None:
+    linked, out = tmp_path / "linked.jsonl", tmp_path / "tasks.json"
+    biolink.write([LINKED], linked)
+    tool = ("--tool", "label-studio")
+    before = linked.read_bytes()
+    for arguments in (
+        ("export", linked, *tool, "-o", linked),
+        ("import", out, *tool, "--linked", linked, "-o", linked),
+        ("import", linked, *tool, "--linked", linked, "-o", linked),
+    ):
+        done = run("corrections", *arguments)
+        assert (done.returncode, linked.read_bytes()) == (1, before)
+        assert "is also an input; expected another name" in done.stderr
+    decided = tmp_path / "decided.jsonl"
+    decided.write_text("kept")
+    assert run("corrections", "export", linked, *tool, "-o", out).returncode == 0
+    done = run("corrections", "import", out, *tool, "--linked", linked, "-o", decided)
+    assert (done.returncode, decided.read_text()) == (1, "kept")
+    assert "exists; expected a new file" in done.stderr
