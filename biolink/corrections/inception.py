@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from lxml.etree import LxmlError
+
 from biolink.documents import Document, Mention
-from biolink.errors import InputError, MissingDependencyError
-from biolink.formats.problems import described
+from biolink.errors import DocumentError, InputError, MissingDependencyError
+from biolink.formats.problems import RECORD_ERRORS, described
 from biolink.kb.files import display_name, foreign_names, replace_folder
 
 __all__ = ["read", "write"]
@@ -34,6 +36,14 @@ def _cassis() -> Any:
     except ModuleNotFoundError:
         raise MissingDependencyError("dkpro-cassis", "UIMA CAS XMI", "review") from None
     return cassis
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """The classes of the errors with which damaged files are refused."""
+    from cassis.typesystem import AnnotationHasNoSofa, TypeCheckError, TypeNotFoundError
+
+    of_cassis = AnnotationHasNoSofa, TypeCheckError, TypeNotFoundError, RuntimeError
+    return (*RECORD_ERRORS, *of_cassis, LxmlError, DocumentError)
 
 
 def _foreign(folder: Path) -> list[str]:
@@ -68,7 +78,7 @@ def read(path: str | Path) -> Iterator[Document]:
     """
     cassis = _cassis()
     types = cassis.load_dkpro_core_typesystem()
-    found = False
+    found, errors = False, _errors()
     for name, content in _files(Path(path)):
         found = True
         try:
@@ -85,7 +95,7 @@ def read(path: str | Path) -> Iterator[Document]:
                 for a in cas.select(_ENTITY)
             ]
             document = Document(unquote(name.removesuffix(".xmi")), text, mentions=tuple(mentions))
-        except Exception as error:  # cassis and lxml raise errors of many classes
+        except errors as error:
             where = f"{display_name(path)}: {name}"
             raise InputError(where, None, described(error), _EXPECTED) from None
         yield document

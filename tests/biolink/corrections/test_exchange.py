@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import zipfile
 from pathlib import Path
 
@@ -106,6 +107,27 @@ def test_xmi_in_zip_files_and_damage(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="xmi"):
         import_from("inception", tmp_path / "out", [LINKED], tmp_path / "d.jsonl")
     assert not (tmp_path / "d.jsonl").exists()
+
+
+def test_damaged_xmi_is_refused_in_one_way(tmp_path: Path) -> None:
+    export_to("inception", [LINKED], tmp_path / "out")
+    (file,) = (tmp_path / "out").glob("*.xmi")
+    whole = file.read_bytes()
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(30):
+        cut = bytearray(whole[: rng.randrange(len(whole))])
+        changed = bytearray(whole)
+        for _ in range(3):
+            changed[rng.randrange(len(changed))] = rng.randrange(32, 127)
+        for content in (cut, changed):
+            file.write_bytes(content)
+            try:
+                list(TOOLS["inception"].read(tmp_path / "out"))
+            except InputError as error:
+                assert file.name in str(error)
+                refused += 1
+    assert refused > 30
 
 
 def test_mistakes(tmp_path: Path) -> None:
