@@ -3,8 +3,8 @@
 A recogniser's encoder reads a whole text without knowing which mention will be linked, and its
 states say more about the kind of a mention than about its meaning. So the linking model's own
 vector of the mention without context is the start: a linear layer adds to it what the states say.
-Another layer maps the states to those that the decoder attends to, and two more tell the decoder
-which mention is meant.
+If the decoder reads them as well, another layer maps the states to those that it attends to, and
+two more tell it which mention is meant.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ class ReadingHeads(nn.Module):
     ----------
     width
         The number of dimensions of the states of both.
+    decoder
+        Whether the decoder attends to the recogniser's states. If it does not, there is only the
+        layer for vectors. Default: True.
 
     Attributes
     ----------
@@ -35,23 +38,18 @@ class ReadingHeads(nn.Module):
     mention, alone
         Map the mean of a mention's states, and its vector without context, to one more state that
         the decoder attends to.
+
+    The last three are there only for a decoder.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, decoder: bool = True) -> None:
         super().__init__()
-        self.span, self.states, self.mention, self.alone = (
-            nn.Linear(width, width) for _ in range(4)
-        )
-        # The states of an encoder have a length of about the square root of their width.
-        for layer, scale in (
-            (self.span, 0.0),
-            (self.states, 1.0),
-            (self.mention, 0.5),
-            (self.alone, 0.5 * width**0.5),
-        ):
-            nn.init.eye_(layer.weight)
-            layer.weight.data *= scale
-            nn.init.zeros_(layer.bias)
+        self.span = _scaled(width, 0.0)
+        if decoder:
+            # The states of an encoder have a length of about the square root of their width.
+            self.states = _scaled(width, 1.0)
+            self.mention = _scaled(width, 0.5)
+            self.alone = _scaled(width, 0.5 * width**0.5)
 
     def vectors(self, means: Tensor, alone: Tensor) -> Tensor:
         """The vectors of mentions in their contexts.
@@ -94,6 +92,15 @@ class ReadingHeads(nn.Module):
         joined = torch.cat([mention[:, None], self.states(states)], 1)
         first = real.new_ones(len(real), 1)
         return joined, torch.cat([first, real], 1).long()
+
+
+def _scaled(width: int, factor: float) -> nn.Linear:
+    """A layer that multiplies by a factor until it is trained."""
+    layer = nn.Linear(width, width)
+    nn.init.eye_(layer.weight)
+    layer.weight.data *= factor
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def span_means(states: Tensor, rows: Tensor, spans: Tensor) -> Tensor:
