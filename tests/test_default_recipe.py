@@ -149,7 +149,7 @@ def test_what_a_stage_ranks_may_hardly_differ(fitting: ModuleType, tmp_path: Pat
         return fitting.fit_stage(examples.early, CONTEXTUAL, examples, counts, every, reached)
 
     # Twenty are clear. Of those that look alike, a third is something else in its context.
-    examples = seen((20, 0, (0.9, 0.1)), (4, 0, (0.51, 0.49)), (2, 1, (0.51, 0.49)))
+    examples = seen((20, 0, (0.9, 0.1)), (4, 0, (0.505, 0.495)), (2, 1, (0.505, 0.495)))
     early, further, results = fitted(examples)
     assert early.margin == min(fitting.MARGINS)
     assert results["margin 1"] == {"ranked": pytest.approx(20 / 26), "another best": 0.0}

@@ -304,7 +304,8 @@ def fit_stage(
         }
         if differing > MAY_DIFFER:
             break
-        chosen, further = Stage(weights, margin), reached & ~leading
+        if leading.any():
+            chosen, further = Stage(weights, margin), reached & ~leading
     return chosen, further, results
 
 
