@@ -36,14 +36,14 @@ from biolink.kb.model_folder import seal_model, settings_of, write_settings
 from biolink.kb.prompt import ByRecogniser
 from biolink.kb.types import KINDS, type_name
 
-STEPS = 2000
+STEPS = 1500
 #: The corpora whose diseases and chemicals are linked, and how often their documents are read.
 LINKED = {"BioRED": 3, "BC5CDR": 3, "NCBI disease": 3, "NLM-Chem": 1}
 #: The number of synonyms that are read as whole texts, as ``biolink link`` may be given them.
 SYNONYMS = 2000
 READING: ByRecogniser = "staged"
 #: The recogniser is not trained (``lr=0``).
-MIXTURE = Mixture(annotated=12, plain=6, lr=0.0)
+MIXTURE = Mixture(annotated=16, plain=6, lr=0.0)
 
 
 def synonyms(kb: KnowledgeBase, count: int) -> list[Document]:

@@ -2,7 +2,7 @@
 
 A recogniser's encoder reads a whole text without knowing which mention will be linked, and its
 states say more about the kind of a mention than about its meaning. So the linking model's own
-vector of the mention without context is the start: a linear layer adds to it what the states say.
+vector of the mention without context is the start: two layers add to it what the states say.
 If the decoder reads them as well, another layer maps the states to those that it attends to, and
 two more tell it which mention is meant.
 """
@@ -17,6 +17,9 @@ __all__ = ["AROUND", "ReadingHeads", "around", "span_means"]
 #: The number of word pieces around a mention that the decoder attends to.
 AROUND = 87
 
+#: The factor on the states where they stand beside the vector without context, which says more.
+_LESS = 0.3
+
 
 class ReadingHeads(nn.Module):
     """The layers between the encoder of a recogniser and a linking model.
@@ -27,29 +30,31 @@ class ReadingHeads(nn.Module):
         The number of dimensions of the states of both.
     decoder
         Whether the decoder attends to the recogniser's states. If it does not, there is only the
-        layer for vectors. Default: True.
+        layers for vectors. Default: True.
 
     Attributes
     ----------
     span
-        Maps the mean of a mention's states to what is added to its vector without context.
+        Maps the mean of a mention's states, and its vector without context, to what is added to
+        that vector.
     states
         Maps states to those that the decoder attends to.
     mention, alone
         Map the mean of a mention's states, and its vector without context, to one more state that
         the decoder attends to.
 
-    The last three are there only for a decoder.
+    The last three attributes are there only for a decoder.
     """
 
     def __init__(self, width: int, decoder: bool = True) -> None:
         super().__init__()
-        self.span = _scaled(width, 0.0)
+        self.span = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), _scaled(width, 0.0))
+        # The states of an encoder have a length of about the square root of their width.
+        self._length = width**0.5
         if decoder:
-            # The states of an encoder have a length of about the square root of their width.
             self.states = _scaled(width, 1.0)
             self.mention = _scaled(width, 0.5)
-            self.alone = _scaled(width, 0.5 * width**0.5)
+            self.alone = _scaled(width, 0.5 * self._length)
 
     def vectors(self, means: Tensor, alone: Tensor) -> Tensor:
         """The vectors of mentions in their contexts.
@@ -65,7 +70,8 @@ class ReadingHeads(nn.Module):
         -------
         Vectors float32 [mentions, d], of unit length.
         """
-        together = alone.float() + self.span(means).float()
+        known = torch.cat([_LESS * means, self._length * alone.to(means.dtype)], 1)
+        together = alone.float() + self.span(known).float()
         vectors: Tensor = nn.functional.normalize(together, dim=1)
         return vectors
 

@@ -30,7 +30,7 @@ def tagger(tokenizer: Any) -> Tagger:
     model = bart(len(tokenizer), max_position_embeddings=512, init_std=0.2)
     tagger = Tagger(model, 1, reads="shared").eval()
     assert tagger.reading is not None
-    torch.nn.init.normal_(tagger.reading.span.weight, std=0.3)
+    torch.nn.init.normal_(tagger.reading.span[2].weight, std=0.3)
     return tagger
 
 
@@ -172,7 +172,7 @@ def test_heads_are_stored_and_a_classifier_without_them_reads_nothing(
         reader = SharedReader(Tagger.load(file, model), tokenizer)
         assert reader.reads_for(reading) and not reader.reads_for(other)  # type: ignore[arg-type]
         sizes.append(file.stat().st_size)
-    # Vectors alone need one layer of four.
+    # Vectors alone need two layers of five.
     assert sizes[0] - sizes[1] > 3 * 2 * 32 * 32
     stored = file.read_bytes()
     file.write_bytes(stored.replace(b'"reads":"staged"', b'"reads":"folded"'))
