@@ -52,10 +52,11 @@ class Refit:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A decided mention: candidates with all features, those for early rankings, and gold rows."""
+    """A decided mention: the candidates of each stage, and the gold rows."""
 
     full: Candidates
     early: Candidates
+    in_context: Candidates
     gold: frozenset[int]
     fold: int
 
@@ -118,15 +119,16 @@ def _cases(
             gold.append(frozenset(row for row in rows if row is not None))
             folds.append(half)
         half = 1 - half
-    every, early = linker.candidates(tasks), linker.candidates(tasks, early=True)
-    return [_Case(*case) for case in zip(every, early, gold, folds, strict=True)]
+    every, early = linker.candidates(tasks), linker.candidates(tasks, "early")
+    in_context = linker.candidates(tasks, "in_context")
+    return [_Case(*case) for case in zip(every, early, in_context, gold, folds, strict=True)]
 
 
 def _is_right(case: _Case, ranker: Ranker) -> bool:
     """Whether a mention is linked to a gold concept, or to none if it means none."""
     ranking = (
         decided(case.early, ranker.early)
-        or decided(case.full, ranker.in_context)
+        or decided(case.in_context, ranker.in_context)
         or ranked(case.full, ranker.weights)
     )
     if not ranking.concepts:
@@ -138,12 +140,12 @@ def _is_right(case: _Case, ranker: Ranker) -> bool:
 
 
 def _fitted(ranker: Ranker, cases: Sequence[_Case]) -> Ranker:
-    full, early = [case.full for case in cases], [case.early for case in cases]
+    early, in_context = [case.early for case in cases], [case.in_context for case in cases]
     return replace(
         ranker,
-        weights=_near(ranker.weights, full, cases),
+        weights=_near(ranker.weights, [case.full for case in cases], cases),
         early=_stage_near(ranker.early, early, cases, CONTEXTUAL),
-        in_context=_stage_near(ranker.in_context, full, cases, GENERATED),
+        in_context=_stage_near(ranker.in_context, in_context, cases, GENERATED),
     )
 
 

@@ -137,7 +137,7 @@ def test_what_a_stage_ranks_may_hardly_differ(fitting: ModuleType, tmp_path: Pat
             gold += [(row,)] * count
         size = len(gold)
         folds = [number % 2 for number in range(size)]
-        return fitting.Examples(every, early, gold, folds, [1 / size] * size, ["tmVar 3"] * size)
+        return fitting.Examples(every, early, every, gold, folds, [1 / size] * size, ["tmVar 3"] * size)
 
     def fitted(examples: Any, left_out: int = 0) -> tuple[Any, np.ndarray, dict[str, Any]]:
         counts = examples.counts
@@ -165,7 +165,7 @@ def test_what_a_stage_ranks_may_hardly_differ(fitting: ModuleType, tmp_path: Pat
     assert results["margin 1"] == {"ranked": pytest.approx(1), "another best": pytest.approx(0.25)}
     examples.save(tmp_path / "x.npz")
     again = fitting.Examples.load(tmp_path / "x.npz")
-    for name in ("candidates", "early"):
+    for name in ("candidates", "early", "in_context"):
         for one, other in zip(getattr(examples, name), getattr(again, name), strict=True):
             assert np.array_equal(one.features, other.features)
     assert (again.gold, again.folds, again.sets) == (examples.gold, examples.folds, examples.sets)

@@ -10,8 +10,8 @@ import math
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from corpora import (
     development_documents,
     training_documents,
 )
+from fitting_examples import Examples, examples
 from fitting_sets import SHARES, fitting_sets
 from safetensors import safe_open
 from train import ABSTRACTS, whole_texts
@@ -31,7 +32,7 @@ from biolink.documents import Document
 from biolink.finetune.fit import Fit, fit_weights, hits
 from biolink.finetune.samples import annotation_counts
 from biolink.infer.linkers.mention_linker import Linker
-from biolink.infer.mentions.abbreviations import expand_document, find_abbreviations
+from biolink.infer.mentions.abbreviations import find_abbreviations
 from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import load_tagger
@@ -46,7 +47,7 @@ from biolink.infer.rank.features import (
     column_of,
 )
 from biolink.infer.rank.ranker import Annotations, Ranker, Stage, Weights
-from biolink.infer.rank.task import LinkerOptions, Task
+from biolink.infer.rank.task import LinkerOptions
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.model_files import (
@@ -122,112 +123,6 @@ MARGINS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 #: The share of all mentions whose best concept may differ from that by all features because of a
 #: stage.
 MAY_DIFFER = 0.0015
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Mentions with their candidates, as parallel lists for :func:`fit_weights`.
-
-    Attributes
-    ----------
-    candidates, early
-        The candidates with all features, and those with only the features that need no context.
-    gold, folds, counts
-        See :func:`biolink.finetune.fit.fit_weights`. A mention without a concept in the knowledge
-        base has no gold rows.
-    sets
-        The name of the set from which each mention comes.
-    """
-
-    candidates: list[Candidates]
-    early: list[Candidates]
-    gold: list[tuple[int, ...]]
-    folds: list[int]
-    counts: list[float]
-    sets: list[str]
-
-    def save(self, file: Path) -> None:
-        """Write the examples, so that a further fit need not run the model."""
-        np.savez_compressed(
-            file,
-            **_flat("all", self.candidates),
-            **_flat("early", self.early),
-            feature_names=FEATURES,
-            gold_sizes=[len(rows) for rows in self.gold],
-            gold=[row for rows in self.gold for row in rows],
-            folds=self.folds,
-            counts=self.counts,
-            sets=self.sets,
-        )
-
-    @classmethod
-    def load(cls, file: Path) -> Examples:
-        """Read what :meth:`save` wrote."""
-        with np.load(file, allow_pickle=False) as stored:
-            if tuple(stored.get("feature_names", ())) != FEATURES:
-                raise SystemExit(f"{file} was made with other features; remove it")
-            gold = np.split(stored["gold"].astype(int), np.cumsum(stored["gold_sizes"])[:-1])
-            return cls(
-                _unflat("all", stored),
-                _unflat("early", stored),
-                [tuple(rows.tolist()) for rows in gold],
-                stored["folds"].tolist(),
-                stored["counts"].tolist(),
-                stored["sets"].tolist(),
-            )
-
-
-def _flat(kind: str, candidates: Sequence[Candidates]) -> dict[str, Any]:
-    """Candidates as arrays; :func:`_unflat` turns them back."""
-    arrays = {
-        "sizes": [len(c.rows) for c in candidates],
-        "name_ids": np.concatenate([c.name_ids for c in candidates]),
-        "rows": np.concatenate([c.rows for c in candidates]),
-        "features": np.concatenate([c.features for c in candidates]),
-        "short": [c.short for c in candidates],
-        "unmarked": [c.unmarked for c in candidates],
-    }
-    return {f"{kind}_{name}": array for name, array in arrays.items()}
-
-
-def _unflat(kind: str, stored: Mapping[str, np.ndarray]) -> list[Candidates]:
-    ends = np.cumsum(stored[f"{kind}_sizes"])[:-1]
-    arrays = ("name_ids", "rows", "features")
-    pieces = [np.split(stored[f"{kind}_{name}"], ends) for name in arrays]
-    flags = (map(bool, stored[f"{kind}_{name}"]) for name in ("short", "unmarked"))
-    return [Candidates(*values) for values in zip(*pieces, *flags, strict=True)]
-
-
-def examples(linker: Linker, sets: Mapping[str, Sequence[Document]]) -> Examples:
-    """Return candidates for the annotated mentions of each set; the counts of a set add up to 1."""
-    result = Examples([], [], [], [], [], [])
-    for label, documents in sets.items():
-        counts: Counter[tuple[Task, tuple[int, ...], int]] = Counter()
-        for number, document in enumerate(documents):
-            expanded = expand_document(document, find_abbreviations)
-            for task, mention in zip(linker.tasks(expanded), expanded.mentions, strict=True):
-                if mention.concept_ids:
-                    found = (linker.kb.row_of(i) for i in mention.concept_ids)
-                    rows = tuple(sorted({row for row in found if row is not None}))
-                    counts[task, rows, number % 2] += 1
-        tasks = list(counts)
-        order = sorted(range(len(tasks)), key=lambda i: len(tasks[i][0].source))
-        by_number: dict[int, tuple[Candidates, Candidates]] = {}
-        for begin in range(0, len(order), 32):
-            numbers = order[begin : begin + 32]
-            batch = [tasks[i][0] for i in numbers]
-            every, early = linker.candidates(batch), linker.candidates(batch, early=True)
-            by_number |= dict(zip(numbers, zip(every, early, strict=True), strict=True))
-        total = sum(counts.values())
-        for number, (key, count) in enumerate(counts.items()):
-            result.candidates.append(by_number[number][0])
-            result.early.append(by_number[number][1])
-            result.gold.append(key[1])
-            result.folds.append(key[2])
-            result.counts.append(count / total)
-            result.sets.append(label)
-        print(f"{label}: {total:,} mentions in {len(documents):,} documents", flush=True)
-    return result
 
 
 def with_untyped(
@@ -347,7 +242,7 @@ def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:
         seen.early, CONTEXTUAL, seen, counts, every, reached
     )
     in_context, _, results["in context"] = fit_stage(
-        seen.candidates, GENERATED, seen, counts, every, reached
+        seen.in_context, GENERATED, seen, counts, every, reached
     )
     return fitted, Ranker(by_all, early, in_context), results
 

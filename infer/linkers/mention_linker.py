@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 from biolink.documents import Document, Mention, each_document
 from biolink.errors import ConfigError, shown
@@ -31,7 +31,11 @@ from biolink.infer.mentions.shared_reader import SharedReader, reader_of
 from biolink.infer.mentions.spans import like_names, names_something
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.rank.combined import early_candidates, rankings_under
+from biolink.infer.rank.combined import (
+    candidates_in_context,
+    early_candidates,
+    rankings_under,
+)
 from biolink.infer.rank.features import Candidates
 from biolink.infer.rank.generate import exactly_named, ranked_by_generation
 from biolink.infer.rank.rescore import ranked_among_candidates
@@ -293,18 +297,23 @@ class Linker(Piping):
         """The task of each mention of a document whose abbreviations are expanded already."""
         return tasks_of(document, self.model, self.options.reading, self._reworded)
 
-    def candidates(self, tasks: Sequence[Task], early: bool = False) -> list[Candidates]:
+    def candidates(
+        self, tasks: Sequence[Task], stage: Literal["early", "in_context", "last"] = "last"
+    ) -> list[Candidates]:
         """The candidates of each task, in the order of retrieval, with their features.
 
         Parameters
         ----------
         tasks
             The mentions.
-        early
-            Only the candidates and features that do not depend on context. Default: False.
+        stage
+            ``early``: only the candidates and features that do not depend on context.
+            ``in_context``: those that do not need generation. Default: ``last``, for all features.
         """
-        if early:
+        if stage == "early":
             return early_candidates(self.scope, tasks)
+        if stage == "in_context":
+            return candidates_in_context(self.scope, tasks)
         (rankings,) = rankings_under([self.scope], tasks, score_all=True)
         return [ranking.candidates for ranking in rankings]
 

@@ -39,6 +39,7 @@ __all__ = [
     "CONTEXT_SHARE",
     "GENERATION_MARGIN",
     "Ranking",
+    "candidates_in_context",
     "decided",
     "early_candidates",
     "leads",
@@ -157,6 +158,17 @@ def early_candidates(scope: Scope, tasks: Sequence[Task]) -> list[Candidates]:
     ]
 
 
+def candidates_in_context(scope: Scope, tasks: Sequence[Task]) -> list[Candidates]:
+    """The candidates of tasks with the features that do not need generation."""
+    (known,) = _by_meaning([scope], [task.meaning for task in tasks])
+    candidates: list[Candidates] = []
+    for begin in range(0, len(tasks), scope.options.batch_size):
+        some = tasks[begin : begin + scope.options.batch_size]
+        of_some = [known[task.meaning] for task in some]
+        candidates += _near_context([scope], some, [of_some], scope.read(some)[0])[0]
+    return candidates
+
+
 def _ranker(scope: Scope) -> Ranker:
     ranker = scope.model.ranker
     assert ranker is not None  # Linker refuses this method for a model without a ranker
@@ -234,41 +246,51 @@ def _with_context(
 ) -> list[list[Ranking]]:
     """The rankings of tasks for each scope, in their context and by generation where needed."""
     first = scopes[0]
-    vectors, memory = first.read(tasks)
+    settled: list[list[Ranking | None]] = [[None] * len(tasks) for _ in scopes]
+    rest, memory = list(range(len(tasks))), None
+    if first.options.cascade and not score_all and _ranker(first).in_context is not None:
+        vectors, memory = first.read(tasks)
+        of_scopes = _near_context(scopes, tasks, known, vectors)
+        settled = [
+            [decided(of_task, _ranker(scope).in_context) for of_task in of_scope]
+            for scope, of_scope in zip(scopes, of_scopes, strict=True)
+        ]
+        rest = [i for i in rest if any(of_scope[i] is None for of_scope in settled)]
+    doubtful = [tasks[i] for i in rest]
+    if doubtful and memory is not None:
+        memory = memory.select(torch.tensor(rest, device=first.model.backbone.device))
+        of_scopes = [[of_scope[i] for i in rest] for of_scope in of_scopes]
+    elif doubtful:
+        vectors, memory = first.read_for_generation(doubtful)
+        known = [[of_scope[i] for i in rest] for of_scope in known]
+        of_scopes = _near_context(scopes, doubtful, known, vectors)
+    if doubtful and memory is not None:
+        undecided = [[of_scope[i] is None for i in rest] for of_scope in settled]
+        _generate(scopes, doubtful, memory, of_scopes, undecided, score_all)
+        for scope, of_scope, done in zip(scopes, of_scopes, settled, strict=True):
+            for i, of_task in zip(rest, of_scope, strict=True):
+                done[i] = done[i] or ranked(of_task, _ranker(scope).weights)
+    return [[ranking for ranking in done if ranking is not None] for done in settled]
+
+
+def _near_context(
+    scopes: Sequence[Scope],
+    tasks: Sequence[Task],
+    known: Sequence[Sequence[_ByMeaning]],
+    vectors: np.ndarray,
+) -> list[list[Candidates]]:
+    """The candidates of tasks for each scope, by their vectors in context; without generation."""
+    first = scopes[0]
     dense = first.indexes.dense
     queries = dense.queries(vectors)
     masks = [scope.index_mask for scope in scopes]
     nearest = dense.search(queries, first.options.candidates, masks)
-    of_scopes = [
+    return [
         [
             with_features(scope, task.meaning, _in_context(scope, task, one, query, near))
             for task, one, query, near in zip(tasks, of_tasks, queries, of_scope, strict=True)
         ]
         for scope, of_tasks, of_scope in zip(scopes, known, nearest, strict=True)
-    ]
-    in_context = [
-        [
-            decided(c, _ranker(scope).in_context)
-            if scope.options.cascade and not score_all
-            else None
-            for c in of_scope
-        ]
-        for scope, of_scope in zip(scopes, of_scopes, strict=True)
-    ]
-    wanted = [
-        [
-            c.name_ids if score_all else c.name_ids[:0] if early else _undecided(scope, c)
-            for c, early in zip(of_scope, of_stage, strict=True)
-        ]
-        for scope, of_scope, of_stage in zip(scopes, of_scopes, in_context, strict=True)
-    ]
-    _generate(scopes, tasks, memory, of_scopes, wanted)
-    return [
-        [
-            early or ranked(c, _ranker(scope).weights)
-            for c, early in zip(of_scope, of_stage, strict=True)
-        ]
-        for scope, of_scope, of_stage in zip(scopes, of_scopes, in_context, strict=True)
     ]
 
 
@@ -300,36 +322,35 @@ def _in_context(
 def _generate(
     scopes: Sequence[Scope],
     tasks: Sequence[Task],
-    memory: Memory | None,
+    memory: Memory,
     of_scopes: Sequence[Sequence[Candidates]],
-    wanted: Sequence[Sequence[np.ndarray]],
+    undecided: Sequence[Sequence[bool]],
+    score_all: bool,
 ) -> None:
     """Fill in the features of generation; each name is scored only once.
 
     Parameters
     ----------
-    scopes, tasks
-        The subsets and the mentions.
-    memory
-        What the decoder reads of the mentions, or None if they are to be read first.
-    of_scopes, wanted
-        For each subset, the candidates of each mention, and the ids of the names to score.
+    scopes, tasks, memory
+        The subsets, the mentions, and what the decoder reads of them.
+    of_scopes, undecided
+        For each subset, the candidates of each mention, and whether it is to be scored there.
+    score_all
+        Whether all names are scored, and not only those that can still come to the top.
     """
-    every = [np.unique(np.concatenate(of_task)) for of_task in zip(*wanted, strict=True)]
-    chosen = [i for i, name_ids in enumerate(every) if len(name_ids)]
-    if not chosen:
-        return
-    some, first = [tasks[i] for i in chosen], scopes[0]
-    if memory is None:
-        memory = first.memory(some)
-    else:
-        memory = memory.select(torch.tensor(chosen, device=first.model.backbone.device))
-    scores = score_names(first, some, memory, [every[i] for i in chosen])
-    for i, (sums, lengths) in zip(chosen, scores, strict=True):
+    wanted = [
+        [
+            c.name_ids[:0] if not open_ else c.name_ids if score_all else _undecided(scope, c)
+            for c, open_ in zip(of_scope, flags, strict=True)
+        ]
+        for scope, of_scope, flags in zip(scopes, of_scopes, undecided, strict=True)
+    ]
+    name_ids = [np.unique(np.concatenate(of_task)) for of_task in zip(*wanted, strict=True)]
+    for i, (sums, lengths) in enumerate(score_names(scopes[0], tasks, memory, name_ids)):
         for of_scope, of_tasks in zip(wanted, of_scopes, strict=True):
             # A subset does not profit from names that were scored for another one.
             scored = np.unique(of_scope[i])
-            at = np.searchsorted(every[i], scored)
+            at = np.searchsorted(name_ids[i], scored)
             fill_in(of_tasks[i], scored, sums[at], lengths[at])
 
 

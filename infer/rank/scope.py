@@ -54,7 +54,7 @@ class Scope:
     def read(self, tasks: Sequence[Task]) -> tuple[np.ndarray, Memory | None]:
         """The vectors of mentions in context, and what the decoder reads if that comes with them.
 
-        If it does not, :meth:`memory` gives it.
+        If it does not, :meth:`read_for_generation` gives it.
         """
         if self.reader is None:
             memory, vectors = self.model.read(*sources_of(tasks))
@@ -62,14 +62,17 @@ class Scope:
         return self.reader.vectors(*self._read_by_recogniser(tasks)), None
 
     @torch.inference_mode()
-    def memory(self, tasks: Sequence[Task]) -> Memory:
-        """What the decoder reads of mentions."""
+    def read_for_generation(self, tasks: Sequence[Task]) -> tuple[np.ndarray, Memory]:
+        """The vectors of mentions in context, and what the decoder reads."""
+        if self.reader is not None and self.reader.reads_for("shared"):
+            read = self._read_by_recogniser(tasks)
+            memory = self.model.backbone.memory(*self.reader.attended(*read))
+            return self.reader.vectors(*read), memory
         if self.reader is None:
-            return self.model.read(*sources_of(tasks))[0]
-        if self.reader.reads_for("staged"):
-            return self.model.read(windows_of(tasks, self.model.form))[0]
-        states, mask = self.reader.attended(*self._read_by_recogniser(tasks))
-        return self.model.backbone.memory(states, mask)
+            memory, vectors = self.model.read(*sources_of(tasks))
+        else:
+            memory, vectors = self.model.read(windows_of(tasks, self.model.form))
+        return vectors, memory
 
     def _read_by_recogniser(
         self, tasks: Sequence[Task]

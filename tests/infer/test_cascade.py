@@ -14,6 +14,8 @@ import pytest
 import biolink
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention
 from biolink.errors import ConfigError
+from biolink.infer.mentions.shared_reader import SharedReader
+from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.infer.rank import combined
 from biolink.infer.rank.features import CONTEXTUAL, FEATURES, column_of
@@ -160,6 +162,39 @@ def test_only_mentions_that_are_doubtful_in_context_are_generated(
     assert not generated and few != every
 
 
+def test_staged_reading_reads_windows_of_doubtful_mentions_only(
+    model_folder: Path, kb: KnowledgeBase
+) -> None:
+    """They get the links that they would get if every mention were read in a window."""
+    loaded = load_model(model_folder)
+    windows: list[str] = []
+    read = loaded.read
+
+    def noted(texts: Sequence[str], spans: Any = None) -> Any:
+        windows.extend(texts)
+        return read(texts, spans)
+
+    document = document_with(*WORDS)
+    staged = replace(with_stages(loaded, None, 0.7), form=replace(loaded.form, reading="staged"))
+    object.__setattr__(staged, "read", noted)
+    tagger = Tagger(loaded.backbone.model, 1, reads="staged").eval()
+    linker = Linker(staged, kb).read_by(SharedReader(tagger, loaded.tokenizer))
+    (some,) = exact(linker.link_documents([document]))
+    doubtful = len(windows)
+    assert 0 < doubtful == len(set(windows)) < len(WORDS)
+    assert all("[START]" in window for window in windows)
+    (every,) = exact(Linker(with_stages(loaded), kb).link_documents([document]))
+    same = [a == b for a, b in zip(some, every, strict=True)]
+    assert sum(same) == doubtful
+    # Fitting needs the candidates of all stages.
+    tasks = linker.tasks(document)
+    in_context, last = linker.candidates(tasks, "in_context"), linker.candidates(tasks)
+    for one, other in zip(in_context, last, strict=True):
+        assert one.features[:, column_of("context")].any()
+        assert not one.features[:, column_of("generation_mean")].any()
+        assert other.features[:, column_of("generation_mean")].any()
+
+
 def test_a_mention_is_linked_once_for_a_document(model: LinkingModel, kb: KnowledgeBase) -> None:
     text = "fever and fever, then KD. Kennedy disease (KD), fever"
     mentions = [
@@ -201,7 +236,7 @@ def test_early_candidates_know_no_context(model: LinkingModel, kb: KnowledgeBase
     linker = Linker(model, kb)
     tasks = linker.tasks(document_with(*WORDS))
     for early, full in zip(
-        linker.candidates(tasks, early=True), linker.candidates(tasks), strict=True
+        linker.candidates(tasks, "early"), linker.candidates(tasks), strict=True
     ):
         for name in CONTEXTUAL:
             assert not early.features[:, column_of(name)].any()
