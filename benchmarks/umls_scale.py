@@ -1,12 +1,13 @@
 """Compare the nearest names by embeddings at the size of UMLS: exact comparison and libraries.
 
-    python benchmarks/umls_scale.py [--names 1000000]
+    python benchmarks/umls_scale.py [--names 500000]
 
 The exact comparison is the one that linkers use (``biolink.infer.retrieve.nearest``), and its names
-are the reference for recall. Beside it are faiss's inverted lists over the same codes, and, for up
-to 200,000 names, usearch's graph of them (HNSW). Each library's index is written to disk and
-mapped from there. The same queries are compared on every side, in turn, also among random tenths
-and hundredths of the names; usearch's graph is not asked for these.
+are the reference for recall. Beside it are faiss's inverted lists over the same codes, and with
+``--quick`` usearch's graph of them (HNSW), which takes minutes to build at the other sizes. Each
+library's index is written to disk and mapped from there. The same queries are compared on every
+side, in turn, also among random tenths and hundredths of the names; usearch's graph is not asked
+for these.
 
 The names are those of the embedded base with their own vectors, and made vectors: a weighted mean
 of the vectors of two real names, as a made name has words of both (``benchmarks/names.py``), with
@@ -41,6 +42,8 @@ from biolink.pipeline import EMBEDDED
 _NEIGHBOURS = 20
 _BATCH = 32
 _REPEATS = 3
+#: The most names for which usearch's graph is built.
+_GRAPH = 50_000
 #: The noise of a made vector, relative to its length. The nearest real names are then about as near
 #: to it as to the vector of a made name; the program prints both.
 _NOISE = 0.35
@@ -151,7 +154,7 @@ def by_graph(index: Any, expansion: int) -> Search:
 def sides_of(codes: np.ndarray, folder: Path, built: dict[str, Any]) -> dict[str, Search]:
     """Build the indexes, and return how each side searches; ``built`` gets seconds and bytes."""
     sides: dict[str, Search] = {"exact": lambda q, m: nearest(codes, q, _NEIGHBOURS, [m])[0]}
-    kinds = [("faiss", lists)] + ([("usearch", graph)] if len(codes) <= 200_000 else [])
+    kinds = [("faiss", lists)] + ([("usearch", graph)] if len(codes) <= _GRAPH else [])
     for name, build in kinds:
         file = folder / f"{name}-{len(codes)}"
         began = time.perf_counter()
@@ -190,7 +193,7 @@ def compare(
 
 def nearness(vectors: np.ndarray, codes: np.ndarray) -> str:
     """Return quartiles of the cosine of each vector's nearest name and of its twentieth."""
-    every = np.stack([_unit(codes.astype(np.float32)) @ v for v in _unit(vectors)])
+    every = _unit(vectors) @ _unit(codes.astype(np.float32)).T
     every.partition(every.shape[1] - _NEIGHBOURS, axis=1)
     ranks = (every.max(1), every[:, -_NEIGHBOURS])
     return "; ".join(
@@ -200,7 +203,7 @@ def nearness(vectors: np.ndarray, codes: np.ndarray) -> str:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--names", type=int, default=1_000_000)
+    parser.add_argument("--names", type=int, default=500_000)
     given = parser.parse_args()
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
@@ -213,7 +216,7 @@ def main() -> None:
     made = list(itertools.islice(recombined(kb.normalised_names(), seed=1), 128))
     embedded = dense.queries(model.packed().embed(shortened + made))
     levels = levels_of(embedded)
-    sizes = [20_000, 50_000] if given.quick else sorted({len(real), 1_000_000, given.names})
+    sizes = [20_000, 50_000] if given.quick else sorted({len(real), given.names})
     every = made_codes(real, max(max(sizes), len(real) + 128))
     print(machine())
     print(f"{len(real):,} real names; quartiles of the cosines of the nearest and the twentieth")
