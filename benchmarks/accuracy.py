@@ -74,8 +74,8 @@ def weighted(linker: Linker, kept: Callable[[str], bool], alone: bool = False) -
         for name, weight in zip(FEATURES, model.ranker.weights.candidates, strict=True)
     ]
     changed = replace(model.ranker.weights, candidates=np.array(weights))
-    # Early rankings have other weights.
-    ranker = replace(model.ranker, weights=changed, early=None)
+    # The earlier stages have other weights.
+    ranker = replace(model.ranker, weights=changed, early=None, in_context=None)
     return Linker(replace(model, ranker=ranker), linker.kb, linker.options)
 
 

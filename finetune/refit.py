@@ -15,9 +15,9 @@ from biolink.documents import Document
 from biolink.finetune.fit import likeliest_weights
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, finder
-from biolink.infer.rank.combined import leads, ranked
-from biolink.infer.rank.features import CONTEXTUAL, FEATURES, Candidates, nil_features
-from biolink.infer.rank.ranker import Early, Ranker, Weights
+from biolink.infer.rank.combined import decided, ranked
+from biolink.infer.rank.features import CONTEXTUAL, FEATURES, GENERATED, Candidates, nil_features
+from biolink.infer.rank.ranker import Ranker, Stage, Weights
 from biolink.kb.bases import takes
 
 __all__ = ["LEAST", "Refit", "refit"]
@@ -124,11 +124,11 @@ def _cases(
 
 def _is_right(case: _Case, ranker: Ranker) -> bool:
     """Whether a mention is linked to a gold concept, or to none if it means none."""
-    ranking = None
-    if ranker.early is not None:
-        ranking = ranked(case.early, ranker.early.weights, early=True)
-    if ranker.early is None or ranking is None or not leads(ranking, ranker.early.margin):
-        ranking = ranked(case.full, ranker.weights, early=False)
+    ranking = (
+        decided(case.early, ranker.early)
+        or decided(case.full, ranker.in_context)
+        or ranked(case.full, ranker.weights)
+    )
     if not ranking.concepts:
         return not case.gold
     best = ranking.concepts[0]
@@ -138,13 +138,26 @@ def _is_right(case: _Case, ranker: Ranker) -> bool:
 
 
 def _fitted(ranker: Ranker, cases: Sequence[_Case]) -> Ranker:
-    weights = _near(ranker.weights, [case.full for case in cases], cases)
-    early = ranker.early
-    if early is not None:
-        known = np.array([name not in CONTEXTUAL for name in FEATURES])
-        fitted = _near(early.weights, [case.early for case in cases], cases, known)
-        early = Early(fitted, early.margin)
-    return replace(ranker, weights=weights, early=early)
+    full, early = [case.full for case in cases], [case.early for case in cases]
+    return replace(
+        ranker,
+        weights=_near(ranker.weights, full, cases),
+        early=_stage_near(ranker.early, early, cases, CONTEXTUAL),
+        in_context=_stage_near(ranker.in_context, full, cases, GENERATED),
+    )
+
+
+def _stage_near(
+    stage: Stage | None,
+    candidates: Sequence[Candidates],
+    cases: Sequence[_Case],
+    unknown: Sequence[str],
+) -> Stage | None:
+    """A stage with the likeliest weights near its own; some features are not known by then."""
+    if stage is None:
+        return None
+    known = np.array([name not in unknown for name in FEATURES])
+    return Stage(_near(stage.weights, candidates, cases, known), stage.margin)
 
 
 def _near(

@@ -73,6 +73,9 @@ _BESIDE_SETTINGS = (ANNOTATIONS, ABBREVIATIONS, REMEMBERED, TAGGER, RETRIEVER, R
 END_TO_END, RETRIEVE_READ = "end-to-end", "retrieve-read"
 _TASKS = (END_TO_END, RETRIEVE_READ)
 
+#: The stages of a ranking that have weights of their own.
+_STAGES = ("early", "in_context")
+
 _FORMAT = "biolink-model"
 _VERSION = 1
 #: The entries of ``biolink.json`` and their types.
@@ -195,12 +198,13 @@ def settings_of(folder: Path) -> ModelSettings:
             f"{file}: the task {task!r} is unknown; expected {' or '.join(_TASKS)}, or none"
         )
     ranker = values.get("ranker", {})
-    _check_weights(file, "ranker", ranker, ("early",))
-    early = ranker.get("early", {})
-    if not isinstance(early, dict):
-        raise damaged(file, f"ranker.early is {kind_of(early)}, expected an object")
-    # Ranker.from_dict checks the margin.
-    _check_weights(file, "ranker.early", early, ("margin",))
+    _check_weights(file, "ranker", ranker, _STAGES)
+    for name in _STAGES:
+        stage = ranker.get(name, {})
+        if not isinstance(stage, dict):
+            raise damaged(file, f"ranker.{name} is {kind_of(stage)}, expected an object")
+        # Ranker.from_dict checks the margin.
+        _check_weights(file, f"ranker.{name}", stage, ("margin",))
     try:
         form = checked_form(values.get("prompt", {}))
     except ConfigError as error:

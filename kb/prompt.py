@@ -15,10 +15,20 @@ import numpy as np
 from biolink.errors import ConfigError
 from biolink.kb.names import fold, normalise_name
 
-__all__ = ["READINGS", "PromptForm", "Reading", "source_text"]
+__all__ = [
+    "BY_RECOGNISER",
+    "READINGS",
+    "ByRecogniser",
+    "PromptForm",
+    "Reading",
+    "source_text",
+]
 
-#: How a mention is read in its context (:attr:`PromptForm.reading`).
-Reading = Literal["window", "document", "shared"]
+#: How a mention is read in its context (:attr:`PromptForm.reading`). In two of these ways, the
+#: encoder of the recogniser reads the document.
+ByRecogniser = Literal["shared", "staged"]
+Reading = Literal["window", "document", ByRecogniser]
+BY_RECOGNISER: tuple[str, ...] = get_args(ByRecogniser)
 READINGS: tuple[str, ...] = get_args(Reading)
 
 
@@ -49,7 +59,9 @@ class PromptForm:
         ``document``: a document is read once for all of its mentions, which are not marked (see
         :func:`biolink.kb.reading.passages`). ``shared``: the encoder of the recogniser reads the
         document once, to find mentions and to link them (see
-        :mod:`biolink.infer.mentions.shared_reader`).
+        :mod:`biolink.infer.mentions.shared_reader`). ``staged``: the vectors of mentions in context
+        come from that encoder, and only a mention for which names are generated is read in a window
+        of its own.
     passage
         With ``reading="document"``, the number of words of a passage. Default: 40.
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from biolink.kb.names import fold, fold_aligned
-from biolink.kb.prompt import PromptForm, source_text
+from biolink.kb.prompt import BY_RECOGNISER, PromptForm, source_text
 
 __all__ = ["Source", "passages", "sources"]
 
@@ -45,7 +45,7 @@ def sources(
     """
     if form.reading == "document":
         return passages(text, mentions, form)
-    if form.reading == "shared":
+    if form.reading in BY_RECOGNISER:
         return [(text, (start, end)) for start, end, _ in mentions]
     return [
         (source_text(text, start, end, form, written), None) for start, end, written in mentions

@@ -120,8 +120,8 @@ def test_ablations_name_features(fitting: ModuleType) -> None:
         assert names and set(names) <= set(FEATURES), group
 
 
-def test_early_rankings_may_hardly_differ(fitting: ModuleType, tmp_path: Path) -> None:
-    """The margin is as small as it may be; without one that will do, nothing is ranked early."""
+def test_what_a_stage_ranks_may_hardly_differ(fitting: ModuleType, tmp_path: Path) -> None:
+    """The margin is as small as it may be; without one that will do, there is no stage."""
 
     def seen(*kinds: tuple[int, int, tuple[float, float]]) -> Any:
         """So many examples of each kind: number, gold row, and cosines of two candidates."""
@@ -139,26 +139,30 @@ def test_early_rankings_may_hardly_differ(fitting: ModuleType, tmp_path: Path) -
         folds = [number % 2 for number in range(size)]
         return fitting.Examples(every, early, gold, folds, [1 / size] * size, ["tmVar 3"] * size)
 
-    def fitted(examples: Any) -> tuple[Any, dict[str, Any]]:
+    def fitted(examples: Any, left_out: int = 0) -> tuple[Any, np.ndarray, dict[str, Any]]:
         counts = examples.counts
         arguments = (examples.candidates, examples.gold, examples.folds, counts)
         fit = fitting.fit_weights(*fitting.with_untyped(*arguments))
-        return fitting.fit_early(examples, fit, counts)
+        weights = fitting.Weights(fit.weights, fit.nil_weights)
+        every = [fitting.ranked(candidates, weights) for candidates in examples.candidates]
+        reached = np.arange(len(every)) >= left_out
+        return fitting.fit_stage(examples.early, CONTEXTUAL, examples, counts, every, reached)
 
     # Twenty are clear. Of those that look alike, a third is something else in its context.
-    examples = seen((20, 0, (0.9, 0.1)), (4, 0, (0.52, 0.48)), (2, 1, (0.52, 0.48)))
-    early, results = fitted(examples)
+    examples = seen((20, 0, (0.9, 0.1)), (4, 0, (0.505, 0.495)), (2, 1, (0.505, 0.495)))
+    early, further, results = fitted(examples)
     assert early.margin == min(fitting.MARGINS)
-    assert results["margin 1"] == {"ranked early": pytest.approx(20 / 26), "same best": 1.0}
+    assert results["margin 1"] == {"ranked": pytest.approx(20 / 26), "another best": 0.0}
+    assert further.tolist() == [False] * 20 + [True] * 6
+    # A later stage ranks only those that reach it.
+    _, further, results = fitted(examples, left_out=5)
+    assert results["margin 1"]["ranked"] == pytest.approx(15 / 26) and further.sum() == 6
     used = dict(zip(FEATURES, early.weights.candidates, strict=True))
     assert used["dense"] > 0 and not any(used[name] for name in CONTEXTUAL)
     # Of those that are ranked early with the least margin, a quarter would get another concept.
-    nothing, results = fitted(seen((18, 0, (0.9, 0.1)), (6, 1, (0.9, 0.1))))
-    assert nothing is None
-    assert results["margin 1"] == {
-        "ranked early": pytest.approx(1),
-        "same best": pytest.approx(0.75),
-    }
+    nothing, further, results = fitted(seen((18, 0, (0.9, 0.1)), (6, 1, (0.9, 0.1))))
+    assert nothing is None and further.all()
+    assert results["margin 1"] == {"ranked": pytest.approx(1), "another best": pytest.approx(0.25)}
     examples.save(tmp_path / "x.npz")
     again = fitting.Examples.load(tmp_path / "x.npz")
     for name in ("candidates", "early"):

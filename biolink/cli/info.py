@@ -87,18 +87,27 @@ def print_info(model: Path | None) -> None:
 
 def _weights(ranker: dict[str, Any]) -> Iterator[str]:
     """A line for each feature: its weight, its name and what it means."""
-    from biolink.infer.rank.features import CANDIDATE_FEATURES, CONTEXTUAL, NIL_CANDIDATE_FEATURES
+    from biolink.infer.rank.features import (
+        CANDIDATE_FEATURES,
+        CONTEXTUAL,
+        GENERATED,
+        NIL_CANDIDATE_FEATURES,
+    )
 
     features = [("weights", "", f.name, f.meaning) for f in CANDIDATE_FEATURES]
     features += [("nil", "NIL: ", f.name, f.meaning) for f in NIL_CANDIDATE_FEATURES]
     for key, kind, name, meaning in features:
         yield f"{ranker.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}: {meaning}"
-    early = ranker.get("early")
-    if early is None:
-        return
-    yield ""
-    yield "Weights of early rankings, which use neither context nor generation. An early ranking is"
-    yield f"final if its best concept leads by at least {early.get('margin')} nats:"
-    for key, kind, name, _ in features:
-        if name not in CONTEXTUAL:
-            yield f"{early.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}"
+    for stage, unknown, title in (
+        ("early", CONTEXTUAL, "early rankings, which use neither context nor generation"),
+        ("in_context", GENERATED, "rankings in context, which do not use generation"),
+    ):
+        of_stage = ranker.get(stage)
+        if of_stage is None:
+            continue
+        yield ""
+        yield f"Weights of {title}. Such a ranking is"
+        yield f"final if its best concept leads by at least {of_stage.get('margin')} nats:"
+        for key, kind, name, _ in features:
+            if name not in unknown:
+                yield f"{of_stage.get(key, {}).get(name, 0.0):9.3f}  {kind}{name}"

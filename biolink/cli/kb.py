@@ -55,6 +55,14 @@ def build(
     output: KbOutput,
     format: KbFormat = None,
     option: ReaderOptions = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A selection of the concepts of UMLS: st21pv, which is that of MedMentions "
+            "ST21pv, or all-english. It is short for --option preset=...",
+            callback=not_empty,
+        ),
+    ] = None,
     only_matched: Annotated[
         bool,
         typer.Option(
@@ -73,10 +81,11 @@ def build(
     from biolink.cli.console import message, progress
 
     check_output(output)
+    options = [*(option or ()), *([] if preset is None else [f"preset={preset}"])]
     with collected_problems() as problems:
         merged: KnowledgeBase | None = None
         for source in sources:
-            base = opened(source, problems.append, format, option)
+            base = opened(source, problems.append, format, options)
             for reason, entry in base.manifest.get("dropped", {}).items():
                 message(f"  {source}: {reason}: {_with_example(entry)}")
             with progress(f"merging {source}"):

@@ -36,15 +36,16 @@ from biolink.infer.mentions.recognise import DictionaryRecogniser
 from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.mentions.tagger import load_tagger
 from biolink.infer.network.model import load_model
-from biolink.infer.rank.combined import leads, ranked
+from biolink.infer.rank.combined import Ranking, leads, ranked
 from biolink.infer.rank.features import (
     CONTEXTUAL,
     FEATURES,
+    GENERATED,
     NIL_FEATURES,
     Candidates,
     column_of,
 )
-from biolink.infer.rank.ranker import Annotations, Early, Ranker, Weights
+from biolink.infer.rank.ranker import Annotations, Ranker, Stage, Weights
 from biolink.infer.rank.task import LinkerOptions, Task
 from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase, normalise_name
@@ -56,6 +57,7 @@ from biolink.kb.model_files import (
     WEIGHTS,
     stop_names_of,
 )
+from biolink.kb.prompt import BY_RECOGNISER
 from biolink.kb.sealed import FROZEN, STAMP
 from biolink.kb.types import type_name
 from biolink.kinds import NAMED_KINDS
@@ -115,9 +117,10 @@ def known_abbreviations(
 UNTYPED = 0.3
 
 
-#: The margins that are tried for early rankings, in nats (see :class:`Early`).
-MARGINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
-#: The share of the mentions ranked early whose best concept may differ from that by all features.
+#: The margins that are tried for the stages of a ranking, in nats (see :class:`Stage`).
+MARGINS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+#: The share of all mentions whose best concept may differ from that by all features because of a
+#: stage.
 MAY_DIFFER = 0.0015
 
 
@@ -247,45 +250,63 @@ def with_untyped(
     )
 
 
-def fit_early(
-    seen: Examples, fitted: Fit, counts: Sequence[float]
-) -> tuple[Early | None, dict[str, Any]]:
-    """Fit the weights of early rankings, and choose their margin.
+def fit_stage(
+    candidates: Sequence[Candidates],
+    unknown: Sequence[str],
+    seen: Examples,
+    counts: Sequence[float],
+    every: Sequence[Ranking],
+    reached: np.ndarray,
+) -> tuple[Stage | None, np.ndarray, dict[str, Any]]:
+    """Fit the weights of a stage, and choose its margin.
 
     The margin is the least of :data:`MARGINS` with which the best concept of at most
-    :data:`MAY_DIFFER` of the mentions that are ranked early is not the best by all features.
+    :data:`MAY_DIFFER` of all mentions is ranked at this stage and is not the best by all features.
+
+    Parameters
+    ----------
+    candidates
+        The candidates at this stage.
+    unknown
+        The names of the features that are not known yet.
+    seen, counts
+        The mentions, and the weight of each.
+    every
+        The rankings by all features.
+    reached
+        bool [mentions]: which mentions reach this stage.
 
     Returns
     -------
-    The weights with the margin, or None if no margin will do; and for each margin the share of
-    mentions that are ranked early and the share of these with the same best concept.
+    The stage, or None if no margin will do; bool [mentions]: which of them reach the next stage;
+    and for each margin, the share of all mentions that are ranked at this stage, and the share of
+    all mentions that get another best concept by it.
     """
-    arguments = with_untyped(seen.early, seen.gold, seen.folds, counts)
-    of_early = fit_weights(*arguments, [name for name in FEATURES if name not in CONTEXTUAL])
-    weights = Weights(of_early.weights, of_early.nil_weights)
-    early = [ranked(candidates, weights, early=True) for candidates in seen.early]
-    by_all = Weights(fitted.weights, fitted.nil_weights)
-    every = [ranked(candidates, by_all, early=False) for candidates in seen.candidates]
-    same = np.array(
+    arguments = with_untyped(candidates, seen.gold, seen.folds, counts)
+    fitted = fit_weights(*arguments, [name for name in FEATURES if name not in unknown])
+    weights = Weights(fitted.weights, fitted.nil_weights)
+    at_stage = [ranked(of_mention, weights) for of_mention in candidates]
+    other = np.array(
         [
-            [concept.row for concept in one.concepts[:1]] == [c.row for c in other.concepts[:1]]
-            for one, other in zip(early, every, strict=True)
+            [concept.row for concept in one.concepts[:1]] != [c.row for c in all_.concepts[:1]]
+            for one, all_ in zip(at_stage, every, strict=True)
         ]
     )
-    mass = np.array(counts)
-    results: dict[str, Any] = {"held out": float(of_early.held_out)}
-    chosen = None
+    mass = np.array(counts) / sum(counts)
+    results: dict[str, Any] = {"held out": float(fitted.held_out)}
+    chosen, further = None, reached
     for margin in MARGINS[::-1]:
-        leading = np.array([leads(ranking, margin) for ranking in early])
-        share, agreeing = (float(mass[of].sum()) for of in (leading, leading & same))
-        of_leading = agreeing / share if share else 0.0
+        leading = reached & np.array([leads(ranking, margin) for ranking in at_stage])
+        differing = float(mass[leading & other].sum())
         results[f"margin {margin:g}"] = {
-            "ranked early": share / float(mass.sum()),
-            "same best": of_leading,
+            "ranked": float(mass[leading].sum()),
+            "another best": differing,
         }
-        if of_leading >= 1 - MAY_DIFFER:
-            chosen = Early(weights, margin)
-    return chosen, results
+        if differing > MAY_DIFFER:
+            break
+        if leading.any():
+            chosen, further = Stage(weights, margin), reached & ~leading
+    return chosen, further, results
 
 
 def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:
@@ -319,8 +340,16 @@ def fit(seen: Examples) -> tuple[Fit, Ranker, dict[str, Any]]:
     for group, left_out in ABLATIONS.items():
         used = [name for name in FEATURES if name not in left_out]
         results[f"without {group}"] = fit_weights(*arguments, used).held_out
-    early, results["early"] = fit_early(seen, fitted, counts)
-    return fitted, Ranker(Weights(fitted.weights, fitted.nil_weights), early), results
+    by_all = Weights(fitted.weights, fitted.nil_weights)
+    every = [ranked(candidates, by_all) for candidates in seen.candidates]
+    reached = np.ones(len(every), dtype=bool)
+    early, reached, results["early"] = fit_stage(
+        seen.early, CONTEXTUAL, seen, counts, every, reached
+    )
+    in_context, _, results["in context"] = fit_stage(
+        seen.candidates, GENERATED, seen, counts, every, reached
+    )
+    return fitted, Ranker(by_all, early, in_context), results
 
 
 def fit_model(
@@ -344,7 +373,7 @@ def fit_model(
     zeros = {"weights": dict.fromkeys(FEATURES, 0.0), "nil": dict.fromkeys(NIL_FEATURES, 0.0)}
     ranker = Ranker.from_dict(zeros, annotation_counts(remembered, part), abbreviations, stops)
     linker = Linker(replace(load_model(folder), ranker=ranker), part, LinkerOptions())
-    if linker.model.form.reading == "shared":
+    if linker.model.form.reading in BY_RECOGNISER:
         linker = linker.read_by(reader(folder, part, stops))
     seen = examples(linker, fitting_sets(data, part, texts, stops))
     seen.save(kept)

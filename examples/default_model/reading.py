@@ -1,11 +1,11 @@
-"""Train what the embedded linker reads from the encoder of the embedded recogniser.
+"""Train the vectors that the embedded linker reads from the encoder of the embedded recogniser.
 
     python examples/default_model/reading.py --data ../shared/data --out build/reading \
         --target biolink/embedded
 
-The program writes the new layers into the recogniser of TARGET, and the new decoder into its model;
-run ``refit.py`` afterwards. The recogniser finds the same mentions as before, and the linking
-model's encoder stays as it is. If the program is run again after an interruption, it continues.
+The program writes the new layer into the recogniser of TARGET; run ``refit.py`` afterwards. The
+recogniser finds the same mentions as before, and the linking model stays as it is. If the program
+is run again after an interruption, it continues.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from recogniser import dictionaries_of
 from recogniser_corpora import training_corpora
-from safetensors.torch import save
 
 from biolink.documents import Document, Mention
 from biolink.finetune.reading.stage import reading_optimisation, reading_tagger
@@ -32,18 +31,19 @@ from biolink.infer.mentions.tagger import Tagger
 from biolink.infer.mentions.word_pieces import pieces_of
 from biolink.infer.network.model import LinkingModel, load_model
 from biolink.kb import KnowledgeBase
-from biolink.kb.model_files import TAGGER, WEIGHTS
+from biolink.kb.model_files import TAGGER
 from biolink.kb.model_folder import seal_model, settings_of, write_settings
-from biolink.kb.model_loading import tensors_of
+from biolink.kb.prompt import ByRecogniser
 from biolink.kb.types import KINDS, type_name
 
-STEPS = 500
+STEPS = 1500
 #: The corpora whose diseases and chemicals are linked, and how often their documents are read.
 LINKED = {"BioRED": 3, "BC5CDR": 3, "NCBI disease": 3, "NLM-Chem": 1}
 #: The number of synonyms that are read as whole texts, as ``biolink link`` may be given them.
 SYNONYMS = 2000
+READING: ByRecogniser = "staged"
 #: The recogniser is not trained (``lr=0``).
-MIXTURE = Mixture(annotated=12, plain=6, generated=36, negatives=6, lr=0.0, decoder_lr=2e-4)
+MIXTURE = Mixture(annotated=16, plain=6, lr=0.0)
 
 
 def synonyms(kb: KnowledgeBase, count: int) -> list[Document]:
@@ -102,25 +102,14 @@ def main() -> None:
     dictionaries = dictionaries_of(model, arguments.target / "kb", kinds, kinds, arguments.data)
     names, annotated, alone = texts(model, dictionaries, arguments.data)
     torch.manual_seed(0)
-    tagger = reading_tagger(Tagger.load(folder / TAGGER, network), network)
+    tagger = reading_tagger(Tagger.load(folder / TAGGER, network), network, READING)
     train_reading(
         ReadingModule(tagger, network, MIXTURE), names, annotated, alone, arguments.out / "run",
         reading_optimisation(arguments.steps, 0), lambda record: logging.info("%s", record),
     )  # fmt: skip
-    write(tagger, network, folder)
-
-
-def write(tagger: Tagger, network: torch.nn.Module, folder: Path) -> None:
-    """Write the new weights into the folder of the model that they started from."""
-    state = network.state_dict()
-    stored = {
-        name: state[name].to(tensor.dtype).contiguous()
-        for name, tensor in tensors_of(folder / WEIGHTS).items()
-    }
-    (folder / WEIGHTS).write_bytes(save(stored, metadata={"format": "pt"}))
     tagger.save(folder / TAGGER)
     settings = settings_of(folder)
-    prompt = replace(settings.prompt, reading="shared")
+    prompt = replace(settings.prompt, reading=READING)
     write_settings(folder, replace(settings, prompt=prompt))
     seal_model(folder)
 

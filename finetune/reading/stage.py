@@ -22,6 +22,7 @@ from biolink.infer.seen_documents import write_seen_documents
 from biolink.kb import KnowledgeBase
 from biolink.kb.model_files import TAGGER, has_file, stop_names_of
 from biolink.kb.model_folder import settings_of
+from biolink.kb.prompt import BY_RECOGNISER, ByRecogniser
 from biolink.pretrain.training.checkpoints import Report
 from biolink.pretrain.training.running import Optimisation
 from biolink.pretrain.training.settings import at_least, field_table
@@ -34,7 +35,7 @@ _SAVED = 100  # The number of steps between checkpoints.
 
 @dataclass(frozen=True, slots=True)
 class SharedReading:
-    """Settings for training a recogniser and a decoder that read a document together, once.
+    """Settings for training a recogniser that reads documents for linking as well.
 
     Attributes
     ----------
@@ -48,6 +49,10 @@ class SharedReading:
     train
         Annotated documents in any format that can be read. All mentions of the recogniser's types
         must be annotated in them, with ids of the knowledge base where it has the concept.
+    reading
+        ``shared``: the decoder, too, reads what the recogniser's encoder read, and is trained to.
+        ``staged``: only the vectors of mentions come from there, and the linking model stays as it
+        is (see :class:`biolink.kb.prompt.PromptForm`). Default: ``shared``.
     steps, seed
         Number of steps, and seed. Defaults: 1000, 0.
     mixture
@@ -58,20 +63,23 @@ class SharedReading:
     model: Path
     kb: Path
     train: tuple[Path, ...]
+    reading: ByRecogniser = "shared"
     steps: int = 1000
     seed: int = 0
     mixture: Mixture = field(default_factory=Mixture)
 
     def __post_init__(self) -> None:
         at_least("steps", self.steps, 1)
+        if self.reading not in BY_RECOGNISER:
+            raise ConfigError(f"reading = {self.reading!r}; expected {' or '.join(BY_RECOGNISER)}")
         if not self.train:
             raise ConfigError("train is empty; expected one file or more")
 
 
-def reading_tagger(start: Tagger, network: object) -> Tagger:
-    """Return a copy of a tagger that can be trained to read for the linking model, too."""
+def reading_tagger(start: Tagger, network: object, reading: ByRecogniser) -> Tagger:
+    """Return a copy of a tagger that can be trained to read in this way for the linking model."""
     concepts = start.concept_head is not None
-    tagger = Tagger(network, start.shared, start.types, concepts, reads=True)
+    tagger = Tagger(network, start.shared, start.types, concepts, reading)
     tagger.load_state_dict(start.own_state(), strict=False)
     tagger.kb = start.kb
     return tagger
@@ -124,7 +132,7 @@ def run_shared_reading(
     linking = load_model(settings.model)
     network = linking.backbone.model.float()
     torch.manual_seed(settings.seed)
-    tagger = reading_tagger(Tagger.load(file, network), network)
+    tagger = reading_tagger(Tagger.load(file, network), network, settings.reading)
     kb = KnowledgeBase.read(settings.kb)
     dictionary = DictionaryRecogniser(kb, stop_names_of(linking.folder))
     concepts = "none" if tagger.concept_head is None else "some"
@@ -149,7 +157,7 @@ def run_shared_reading(
         write_seen_documents(folder, documents)
 
     folder = settings.out / "model"
-    prompt = replace(settings_of(settings.model).prompt, reading="shared")
+    prompt = replace(settings_of(settings.model).prompt, reading=settings.reading)
     record = {"stage": "SharedReading", **field_table(settings)}
     extend_model(folder, settings.model, record, write, prompt=prompt)
     return folder

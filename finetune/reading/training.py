@@ -3,8 +3,9 @@
 A window of text is encoded once for all of its mentions, and its states learn three things. They
 say where mentions are (:mod:`biolink.finetune.tagging`). The vector of a mention in its context is
 near to the names of its concept, and to the vector that the linking model's own encoder gives the
-mention in a window between markers. The decoder, which attends to the states around a mention,
-gives the names of the concept a higher probability than the nearest wrong names.
+mention in a window between markers. With ``reading="shared"``, the decoder, which attends to the
+states around a mention, gives the names of the concept a higher probability than the nearest wrong
+names; with ``reading="staged"``, it is not trained.
 
 The recogniser can also stay as it is, so that only the layers between it and the linking model, and
 the decoder, are trained. Then the states of each window are computed once and kept.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Mixture:
     annotated, plain
         Number of windows of annotated documents and of plain texts. Defaults: 20 and 10.
     generated
-        Number of mentions whose names are generated. Default: 80.
+        Number of mentions whose names are generated, if the decoder is trained. Default: 80.
     negatives
         Number of near-misses of each. Default: 10.
     share
@@ -131,11 +132,11 @@ class ReadingModule(nn.Module):
     def __init__(self, tagger: Tagger, model: Any, mixture: Mixture | None = None) -> None:
         super().__init__()
         self.mixture = mixture or Mixture()
-        if tagger.reading is None:
-            raise ConfigError("the tagger has no layers for linking: expected reads=True")
+        if tagger.reads is None:
+            raise ConfigError("the tagger has no layers for linking: expected reads")
         self.tagger = tagger
         # The embeddings belong to the encoder, too, and are not trained.
-        children = dict(model.get_decoder().named_children())
+        children = dict(model.get_decoder().named_children()) if self.trains_decoder else {}
         self.decoder = nn.ModuleDict({k: v for k, v in children.items() if k != "embed_tokens"})
         # The rest of the model is no part of this module, so checkpoints do not contain it.
         object.__setattr__(self, "model", model)
@@ -144,14 +145,18 @@ class ReadingModule(nn.Module):
         for parameter in self.decoder.parameters():
             parameter.requires_grad_(True)
 
+    @property
+    def trains_decoder(self) -> bool:
+        """Whether the decoder reads the states of the recogniser, and is trained to."""
+        return self.tagger.reads == "shared"
+
     def groups(self) -> list[dict[str, Any]]:
         """The trained parameters with their learning rates, as an optimiser takes them."""
         mixture = self.mixture
         heads = list(self.tagger.reading.parameters())  # type: ignore[union-attr]
-        groups = [
-            {"params": list(self.decoder.parameters()), "lr": mixture.decoder_lr},
-            {"params": heads, "lr": mixture.heads_lr},
-        ]
+        groups = [{"params": heads, "lr": mixture.heads_lr}]
+        if self.trains_decoder:
+            groups.insert(0, {"params": list(self.decoder.parameters()), "lr": mixture.decoder_lr})
         if mixture.trains_recogniser:
             known = {id(p) for p in heads}
             own = [p for p in self.tagger.parameters() if p.requires_grad and id(p) not in known]
@@ -282,13 +287,8 @@ def _batch(
     longest = max(len(row[0]) for row in rows)
     size = min(_PADDED * math.ceil(longest / _PADDED), WINDOW + 2)
     ids, mask, shapes, covered = collate(rows, tagger.special[2], "cpu", size)
-    width = sum(h.out_features for h in (tagger.head, tagger.concept_head) if h is not None)
-    allowed = torch.zeros(*ids.shape, width, dtype=torch.bool)
     mentions: list[tuple[int, int, int, ReadMention]] = []
-    for number, ((text, begin), row) in enumerate(zip(chosen, rows, strict=True)):
-        if text.allowed is not None:
-            length = len(row[0]) - 2
-            allowed[number, 1 : 1 + length] = torch.from_numpy(text.allowed[begin : begin + length])
+    for number, (text, begin) in enumerate(chosen):
         inside = [
             (number, start - begin + 1, end - begin + 1, mention)
             for start, end, mention in text.mentions
@@ -296,14 +296,29 @@ def _batch(
         ]
         mentions += rng.sample(inside, min(_OF_A_WINDOW, len(inside)))
     rng.shuffle(mentions)
-    batch = {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered, "allowed": allowed}
-    if fixed is not None:
+    batch = {"ids": ids, "mask": mask, "shapes": shapes, "covered": covered}
+    if fixed is None:
+        batch["allowed"] = _allowed(tagger, chosen, ids)
+    else:
         batch["states"] = fixed(chosen, (ids, mask, shapes, covered))
     pad = tagger.special[2]
+    if not module.trains_decoder:
+        mixture = replace(mixture, generated=0)
     return batch | _of_mentions(names, [m for *_, m in mentions], mixture, rng, pad) | {
         "rows": torch.tensor([m[0] for m in mentions], dtype=torch.long),
         "spans": torch.tensor([m[1:3] for m in mentions], dtype=torch.long).view(-1, 2),
     }  # fmt: skip
+
+
+def _allowed(tagger: Tagger, windows: Sequence[_Window], ids: Tensor) -> Tensor:
+    """bool [windows, tokens, labels]: the labels that tokens may have; none if they are unknown."""
+    width = sum(h.out_features for h in (tagger.head, tagger.concept_head) if h is not None)
+    allowed = torch.zeros(*ids.shape, width, dtype=torch.bool)
+    for row, (text, begin) in zip(allowed, windows, strict=True):
+        if text.allowed is not None:
+            of_window = torch.from_numpy(text.allowed[begin : begin + WINDOW])
+            row[1 : 1 + len(of_window)] = of_window
+    return allowed
 
 
 def _of_mentions(

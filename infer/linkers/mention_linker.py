@@ -42,6 +42,7 @@ from biolink.infer.remembered.decisions import Remembered
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase
 from biolink.kb.arguments import need, need_callable
+from biolink.kb.prompt import BY_RECOGNISER
 from biolink.kb.trie import NameTrie
 from biolink.kb.word_sets import word_sets
 
@@ -189,11 +190,11 @@ class Linker(Piping):
     @cached_property
     def scope(self) -> Scope:
         """The model and the knowledge base in the form that the methods of ranking need."""
-        reader = None
-        if reading_of(self.model.form, self.options.reading) == "shared":
+        reader, reading = None, reading_of(self.model.form, self.options.reading)
+        if reading in BY_RECOGNISER:
             reader = self.reader
-            if reader is None or not reader.reads_for_linking:
-                reader = reader_of(self.model)
+            if reader is None or not reader.reads_for(reading):
+                reader = reader_of(self.model, reading)
         return Scope(self.model, self.kb, self.indexes, self.options, reader)
 
     @cached_property

@@ -7,8 +7,8 @@ have just been found runs no encoder.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,9 @@ from biolink.infer.mentions.word_pieces import (
 )
 from biolink.infer.network.finite import check_scores
 from biolink.infer.network.model import LinkingModel
-from biolink.infer.network.reading_heads import around, span_means
+from biolink.infer.network.reading_heads import ReadingHeads, around, span_means
 from biolink.kb.model_files import CURE, TAGGER, has_file
+from biolink.kb.prompt import Reading
 
 __all__ = ["SharedReader", "reader_of"]
 
@@ -62,22 +63,27 @@ class _Reading:
     ----------
     pieces
         Its word pieces.
-    windows
-        The states of each window, float [tokens, d], with those of the special tokens.
+    states
+        The states of the windows that were read, by their numbers: float [tokens, d], with those of
+        the special tokens.
     """
 
     pieces: Pieces
-    windows: list[Tensor]
+    states: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """The number of bytes of the states."""
-        return sum(states.numel() * states.element_size() for states in self.windows)
+        return sum(states.numel() * states.element_size() for states in self.states.values())
 
     @property
     def begins(self) -> list[int]:
         """The first piece of each window."""
         return window_begins(len(self.pieces.ids))
+
+    def tokens(self, number: int) -> int:
+        """The number of tokens of a window, with the special tokens."""
+        return min(WINDOW, len(self.pieces.ids) - self.begins[number]) + 2
 
     def place(self, start: int, end: int) -> tuple[int, int, int]:
         """The window in which a span of the text is farthest from the border, and its tokens.
@@ -94,7 +100,7 @@ class _Reading:
             range(len(begins)), key=lambda i: min(first - begins[i], begins[i] + WINDOW - last)
         )
         # A mention that is longer than a window is read as far as the window goes.
-        tokens = len(self.windows[number])
+        tokens = self.tokens(number)
         begin = min(max(first - begins[number], 0) + 1, tokens - 1)
         return number, begin, min(max(last - begins[number] + 1, begin + 1), tokens)
 
@@ -125,10 +131,9 @@ class SharedReader:
         """Whether the classifier has a head for concepts."""
         return self.tagger.concept_head is not None
 
-    @property
-    def reads_for_linking(self) -> bool:
-        """Whether the classifier was trained to read for a linking model."""
-        return self.tagger.reading is not None
+    def reads_for(self, reading: Reading) -> bool:
+        """Whether the classifier was trained to read in this way for a linking model."""
+        return self.tagger.reads == reading
 
     def recognise(self, documents: Sequence[Document]) -> list[Document]:
         """The documents with the mentions that are found in them, which replace earlier ones."""
@@ -147,10 +152,10 @@ class SharedReader:
         return self._found(documents, "concepts", CONCEPT)
 
     @torch.inference_mode()
-    def read(
+    def vectors(
         self, texts: Sequence[str], spans: Sequence[tuple[int, int]], alone: np.ndarray
-    ) -> tuple[Tensor, Tensor, np.ndarray]:
-        """What a linking model needs of mentions.
+    ) -> np.ndarray:
+        """The vectors of mentions in context.
 
         Parameters
         ----------
@@ -163,39 +168,60 @@ class SharedReader:
 
         Returns
         -------
-        states, mask
-            The states that the decoder attends to, [mentions, states, d], and their mask.
-        vectors
-            float32 [mentions, d]: the vectors of the mentions in context, of unit length.
+        float32 [mentions, d], of unit length.
 
         Raises
         ------
         ModelError
             If the classifier was not trained to read for a linking model.
         """
+        heads = self._heads()
+        means = torch.cat([span_means(*place) for place in self._places(texts, spans)])
+        vectors = heads.vectors(means, torch.from_numpy(alone).to(means.device))
+        return check_scores(vectors.cpu().numpy(), "embeddings")
+
+    @torch.inference_mode()
+    def attended(
+        self, texts: Sequence[str], spans: Sequence[tuple[int, int]], alone: np.ndarray
+    ) -> tuple[Tensor, Tensor]:
+        """What the decoder attends to for mentions; the arguments are those of :meth:`vectors`.
+
+        Returns
+        -------
+        The states [mentions, states, d], and their mask.
+        """
+        heads = self._heads()
+        parts = []
+        for states, row, span in self._places(texts, spans):
+            lengths = torch.tensor([states.shape[1]], device=states.device)
+            near, real = around(states, row, lengths, span)
+            parts.append((span_means(states, row, span).to(near.dtype), near, real))
+        means, near, real = (torch.cat(of_part) for of_part in zip(*parts, strict=True))
+        return heads.memory(means, torch.from_numpy(alone).to(means.device), near, real)
+
+    def _heads(self) -> ReadingHeads:
         heads = self.tagger.reading
         if heads is None:
             raise ModelError("this recogniser was not trained to read for linking")
-        readings = dict(
-            zip(distinct := list(dict.fromkeys(texts)), self._read(distinct), strict=True)
-        )
-        results = [self._of_mention(readings[t], *s) for t, s in zip(texts, spans, strict=True)]
-        means, states, real = (torch.stack(parts) for parts in zip(*results, strict=True))
-        of_mentions = torch.from_numpy(alone).to(means.device)
-        vectors = check_scores(heads.vectors(means, of_mentions).cpu().numpy(), "embeddings")
-        return *heads.memory(means, of_mentions, states, real), vectors
+        return heads
 
-    def _of_mention(self, reading: _Reading, start: int, end: int) -> tuple[Tensor, ...]:
-        """The mean of a mention's states, the states around it, and which are not padding."""
-        number, begin, after = reading.place(start, end)
-        states = reading.windows[number][None]
-        device = states.device
-        row, span = torch.zeros(1, dtype=torch.long), torch.tensor([[begin, after]])
-        arguments = states, row.to(device)
-        means = span_means(*arguments, span.to(device))
-        lengths = torch.tensor([states.shape[1]], device=device)
-        near, real = around(*arguments, lengths, span.to(device))
-        return means[0].to(near.dtype), near[0], real[0]
+    def _places(
+        self, texts: Sequence[str], spans: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The states [1, tokens, d] in which each mention is read, their row, and its tokens.
+
+        Only the windows are read in which mentions are.
+        """
+        wanted: dict[str, list[tuple[int, int]]] = {}
+        for text, span in zip(texts, spans, strict=True):
+            wanted.setdefault(text, []).append(span)
+        readings = dict(zip(wanted, self._read(list(wanted), list(wanted.values())), strict=True))
+        for text, span in zip(texts, spans, strict=True):
+            number, begin, after = readings[text].place(*span)
+            states = readings[text].states[number][None]
+            device = states.device
+            row = torch.zeros(1, dtype=torch.long, device=device)
+            yield states, row, torch.tensor([[begin, after]], device=device)
 
     def _found(
         self, documents: Sequence[Document], kinds: Kinds, types: Sequence[str]
@@ -229,7 +255,8 @@ class SharedReader:
         """See :meth:`label_log_probs`."""
         size, columns = len(reading.pieces.ids), self.tagger.columns[kinds]
         result: np.ndarray | None = None
-        for begin, states in zip(reading.begins, reading.windows, strict=True):
+        for number, begin in enumerate(reading.begins):
+            states = reading.states[number]
             scores = torch.log_softmax(self.tagger.scores(states)[:, columns].float(), -1)
             row = check_scores(scores.cpu().numpy(), "labels of words")
             if result is None:
@@ -242,38 +269,43 @@ class SharedReader:
         return result
 
     @torch.inference_mode()
-    def _read(self, texts: Sequence[str]) -> list[_Reading]:
-        """Read texts, or look up what was read before."""
-        readings = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
-        new = [text for text in dict.fromkeys(texts) if text not in readings]
-        pieces = [
-            pieces_of(Document("", text), self.tokenizer, self.dictionaries, self.tagger.types)
-            for text in new
-        ]
-        windows = [
-            (number, begin)
-            for number, p in enumerate(pieces)
-            for begin in window_begins(len(p.ids))
-        ]
-        states: dict[tuple[int, int], Tensor] = {}
-        windows.sort(key=lambda w: min(WINDOW, len(pieces[w[0]].ids) - w[1]))
-        device = self.tagger.head.weight.device
-        for at in range(0, len(windows), _BATCH):
-            batch = windows[at : at + _BATCH]
+    def _read(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]] | None = None
+    ) -> list[_Reading]:
+        """Read texts, or look up what was read before.
+
+        If the spans of each text are given, only the windows are read in which they are.
+        """
+        by_text: dict[str, _Reading] = {}
+        windows: dict[tuple[str, int], None] = {}
+        for row, text in enumerate(texts):
+            reading = by_text.get(text) or self._kept.get(text) or self._unread(text)
+            by_text[text] = reading
+            needed: Iterable[int] = range(len(reading.begins))
+            if spans is not None:
+                needed = (reading.place(*span)[0] for span in spans[row])
+            windows |= {(text, number): None for number in needed if number not in reading.states}
+        order = sorted(windows, key=lambda window: by_text[window[0]].tokens(window[1]))
+        pad, device = self.tagger.special[2], self.tagger.head.weight.device
+        for at in range(0, len(order), _BATCH):
+            batch = order[at : at + _BATCH]
             rows = [
-                window_of(pieces[number], begin, self.tagger.special) for number, begin in batch
+                window_of(by_text[text].pieces, by_text[text].begins[number], self.tagger.special)
+                for text, number in batch
             ]
-            encoded = self.tagger.states(*collate(rows, self.tagger.special[2], device))
-            for window, row, one in zip(batch, rows, encoded, strict=True):
-                states[window] = one[: len(row[0])].clone()
-        for number, (text, of_text) in enumerate(zip(new, pieces, strict=True)):
-            begins = window_begins(len(of_text.ids))
-            readings[text] = _Reading(of_text, [states[number, begin] for begin in begins])
-        self._keep(readings)
-        return [readings[text] for text in texts]
+            encoded = self.tagger.states(*collate(rows, pad, device))
+            for (text, number), states in zip(batch, encoded, strict=True):
+                reading = by_text[text]
+                reading.states[number] = states[: reading.tokens(number)].clone()
+        self._keep(by_text)
+        return [by_text[text] for text in texts]
+
+    def _unread(self, text: str) -> _Reading:
+        document = Document("", text)
+        return _Reading(pieces_of(document, self.tokenizer, self.dictionaries, self.tagger.types))
 
     def _keep(self, readings: dict[str, _Reading]) -> None:
-        if not self.reads_for_linking:
+        if self.tagger.reads is None:
             return  # no one asks for the states again
         for text, reading in readings.items():
             self._kept.pop(text, None)
@@ -296,13 +328,13 @@ def _in_groups(documents: Sequence[Document]) -> Iterator[list[Document]]:
         yield group
 
 
-def reader_of(model: LinkingModel) -> SharedReader:
-    """The reader of a model that is read by its recogniser, without dictionaries.
+def reader_of(model: LinkingModel, reading: Reading) -> SharedReader:
+    """The reader of a model whose recogniser reads in this way, without dictionaries.
 
     Raises
     ------
     ModelError
-        If the model has no folder, or its folder has no recogniser that reads for linking.
+        If the model has no folder, or its folder has no recogniser that reads in this way.
     """
     file = None if model.folder is None else model.folder / TAGGER
     if file is None or not has_file(file):
@@ -310,9 +342,10 @@ def reader_of(model: LinkingModel) -> SharedReader:
             f"{file or 'this model'} is missing; expected the recogniser that reads for the model"
         )
     tagger = load_tagger(file, str(model.backbone.device), model.precision)
-    if tagger.reading is None:
-        raise ModelError(f"{file} was not trained to read for linking; {CURE}")
-    return SharedReader(tagger, model.tokenizer)
+    reader = SharedReader(tagger, model.tokenizer)
+    if not reader.reads_for(reading):
+        raise ModelError(f"{file} was not trained for the reading {reading!r}; {CURE}")
+    return reader
 
 
 def _mentions(text: str, pieces: Pieces, scores: np.ndarray, types: Sequence[str]) -> list[Mention]:

@@ -42,6 +42,7 @@ from biolink.infer.network.reading_heads import ReadingHeads
 from biolink.kb.model_files import CURE
 from biolink.kb.model_folder import digest_of
 from biolink.kb.model_loading import check_weights
+from biolink.kb.prompt import BY_RECOGNISER, ByRecogniser
 
 __all__ = [
     "OVERLAP",
@@ -93,7 +94,8 @@ class Tagger(nn.Module):
     concepts
         Whether the classifier has a head for concepts as well. Default: False.
     reads
-        Whether its encoder also reads for the linking model. Default: False.
+        How its encoder also reads for the linking model: ``shared``, ``staged`` (see
+        :class:`biolink.kb.prompt.PromptForm`), or None if it does not. Default: None.
 
     Raises
     ------
@@ -107,7 +109,7 @@ class Tagger(nn.Module):
         shared: int = 2,
         types: Sequence[str] = TYPES,
         concepts: bool = False,
-        reads: bool = False,
+        reads: ByRecogniser | None = None,
     ) -> None:
         super().__init__()
         need_bart(model)
@@ -133,7 +135,8 @@ class Tagger(nn.Module):
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(width, len(self.labels))
         self.concept_head = nn.Linear(width, len(labels_of(CONCEPT))) if concepts else None
-        self.reading = ReadingHeads(width) if reads else None
+        self.reads = reads
+        self.reading = None if reads is None else ReadingHeads(width, decoder=reads == "shared")
         config = model.config
         self.special = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         self.scale = width**0.5 if config.scale_embedding else 1.0
@@ -149,8 +152,8 @@ class Tagger(nn.Module):
         metadata = {"shared": str(self.shared), "types": json.dumps(self.types)}
         if self.concept_head is not None:
             metadata["concepts"] = "true"
-        if self.reading is not None:
-            metadata["reads"] = "true"
+        if self.reads is not None:
+            metadata["reads"] = self.reads
         if self.kb is not None:
             metadata["kb"] = self.kb
         Path(file).write_bytes(_in_order(save(state, metadata=metadata)))
@@ -201,8 +204,10 @@ class Tagger(nn.Module):
                 shared = int(metadata.get("shared", 2))
                 if not 0 <= shared <= len(model.get_encoder().layers):
                     raise ValueError(f"it shares {shared} layers, more than the model has")
-                concepts, reads = (metadata.get(name) == "true" for name in ("concepts", "reads"))
-                tagger = cls(model, shared, types, concepts, reads)
+                reads: Any = metadata.get("reads")
+                if reads not in (None, *BY_RECOGNISER):
+                    raise ValueError(f"it reads in the way {reads!r}, which is unknown")
+                tagger = cls(model, shared, types, metadata.get("concepts") == "true", reads)
                 tagger.kb = metadata.get("kb")
                 state = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
             if state.keys() != tagger.own_state().keys():

@@ -1,8 +1,9 @@
 """``method="combined"``: retrieve names, compute their features, and weigh the features.
 
-This is done in two steps. First, a mention is ranked by what does not depend on its context; the
+This is done in three stages. First, a mention is ranked by what does not depend on its context; the
 result is kept for mentions that come again. If the best concept then leads by far, that is all.
-Otherwise the mention is read in its context, and its names are scored by generation.
+Otherwise the mention is read in its context, and ranked by that as well. If no concept leads by far
+even then, its names are scored by generation.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
+import torch
 
 from biolink.infer.mentions.abbreviations import may_be_short
 from biolink.infer.mentions.exact_names import is_name_of
@@ -26,7 +28,7 @@ from biolink.infer.rank.features import (
     candidate_features,
     nil_features,
 )
-from biolink.infer.rank.ranker import Ranker, Weights
+from biolink.infer.rank.ranker import Ranker, Stage, Weights
 from biolink.infer.rank.rescore import score_names
 from biolink.infer.rank.retrieve import DENSE_SHARE, NameHits, compared, hits_of, joined
 from biolink.infer.rank.scope import Scope
@@ -37,6 +39,7 @@ __all__ = [
     "CONTEXT_SHARE",
     "GENERATION_MARGIN",
     "Ranking",
+    "decided",
     "early_candidates",
     "leads",
     "ranked",
@@ -70,13 +73,10 @@ class Ranking:
         The concepts, best first.
     candidates
         What they were ranked by.
-    early
-        Whether they were ranked without context and generation.
     """
 
     concepts: list[RankedConcept]
     candidates: Candidates
-    early: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,10 @@ def rankings_under(
         chosen = [rest[i] for i in batch]
         doubtful = [tasks[i] for i in chosen]
         known = [[of_scope[task.meaning] for task in doubtful] for of_scope in by_meaning]
-        of_scopes = _with_context(scopes, doubtful, known, score_all)
-        for scope, of_scope, candidates in zip(scopes, rankings, of_scopes, strict=True):
-            weights = _ranker(scope).weights
-            for i, of_task in zip(chosen, candidates, strict=True):
-                of_scope.setdefault(i, ranked(of_task, weights, early=False))
+        late = _with_context(scopes, doubtful, known, score_all)
+        for of_scope, of_tasks in zip(rankings, late, strict=True):
+            for i, of_task in zip(chosen, of_tasks, strict=True):
+                of_scope.setdefault(i, of_task)
     return [[of_scope[i] for i in range(len(tasks))] for of_scope in rankings]
 
 
@@ -164,13 +163,21 @@ def _ranker(scope: Scope) -> Ranker:
     return ranker
 
 
-def ranked(candidates: Candidates, weights: Weights, early: bool) -> Ranking:
-    """The ranking of a task by the weights; ``early`` says which features are known."""
+def ranked(candidates: Candidates, weights: Weights) -> Ranking:
+    """The ranking of a task by the weights."""
     if not len(candidates.rows):
-        return Ranking([], candidates, early)
+        return Ranking([], candidates)
     scores = weights.scores(candidates.features)
     nil = weights.nil_score(nil_features(candidates))
-    return Ranking(by_concept(candidates, scores, nil), candidates, early)
+    return Ranking(by_concept(candidates, scores, nil), candidates)
+
+
+def decided(candidates: Candidates, stage: Stage | None) -> Ranking | None:
+    """The ranking of a task at a stage, if its best concept leads by the margin of the stage."""
+    if stage is None:
+        return None
+    ranking = ranked(candidates, stage.weights)
+    return ranking if leads(ranking, stage.margin) else None
 
 
 def _by_meaning(
@@ -207,9 +214,7 @@ def _early_ranking(scope: Scope, meaning: Meaning, hits: NameHits) -> Ranking | 
     early = _ranker(scope).early
     if early is None or not scope.options.cascade:
         return None
-    candidates = with_features(scope, meaning, hits.candidates())
-    ranking = ranked(candidates, early.weights, early=True)
-    return ranking if leads(ranking, early.margin) else None
+    return decided(with_features(scope, meaning, hits.candidates()), early)
 
 
 def leads(ranking: Ranking, margin: float) -> bool:
@@ -226,10 +231,10 @@ def _with_context(
     tasks: Sequence[Task],
     known: Sequence[Sequence[_ByMeaning]],
     score_all: bool,
-) -> list[list[Candidates]]:
-    """The candidates of tasks for each scope, with all features."""
+) -> list[list[Ranking]]:
+    """The rankings of tasks for each scope, in their context and by generation where needed."""
     first = scopes[0]
-    memory, vectors = first.read(tasks)
+    vectors, memory = first.read(tasks)
     dense = first.indexes.dense
     queries = dense.queries(vectors)
     masks = [scope.index_mask for scope in scopes]
@@ -241,8 +246,30 @@ def _with_context(
         ]
         for scope, of_tasks, of_scope in zip(scopes, known, nearest, strict=True)
     ]
-    _generate(scopes, tasks, memory, of_scopes, score_all)
-    return of_scopes
+    in_context = [
+        [
+            decided(c, _ranker(scope).in_context)
+            if scope.options.cascade and not score_all
+            else None
+            for c in of_scope
+        ]
+        for scope, of_scope in zip(scopes, of_scopes, strict=True)
+    ]
+    wanted = [
+        [
+            c.name_ids if score_all else c.name_ids[:0] if early else _undecided(scope, c)
+            for c, early in zip(of_scope, of_stage, strict=True)
+        ]
+        for scope, of_scope, of_stage in zip(scopes, of_scopes, in_context, strict=True)
+    ]
+    _generate(scopes, tasks, memory, of_scopes, wanted)
+    return [
+        [
+            early or ranked(c, _ranker(scope).weights)
+            for c, early in zip(of_scope, of_stage, strict=True)
+        ]
+        for scope, of_scope, of_stage in zip(scopes, of_scopes, in_context, strict=True)
+    ]
 
 
 def _in_context(
@@ -273,23 +300,36 @@ def _in_context(
 def _generate(
     scopes: Sequence[Scope],
     tasks: Sequence[Task],
-    memory: Memory,
+    memory: Memory | None,
     of_scopes: Sequence[Sequence[Candidates]],
-    score_all: bool,
+    wanted: Sequence[Sequence[np.ndarray]],
 ) -> None:
-    """Fill in the features of generation; each name is scored only once."""
-    wanted = [
-        [c.name_ids if score_all else _undecided(scope, c) for c in of_tasks]
-        for scope, of_tasks in zip(scopes, of_scopes, strict=True)
-    ]
-    name_ids = [
-        np.unique(np.concatenate([of_scope[i] for of_scope in wanted])) for i in range(len(tasks))
-    ]
-    for i, (sums, lengths) in enumerate(score_names(scopes[0], tasks, memory, name_ids)):
+    """Fill in the features of generation; each name is scored only once.
+
+    Parameters
+    ----------
+    scopes, tasks
+        The subsets and the mentions.
+    memory
+        What the decoder reads of the mentions, or None if they are to be read first.
+    of_scopes, wanted
+        For each subset, the candidates of each mention, and the ids of the names to score.
+    """
+    every = [np.unique(np.concatenate(of_task)) for of_task in zip(*wanted, strict=True)]
+    chosen = [i for i, name_ids in enumerate(every) if len(name_ids)]
+    if not chosen:
+        return
+    some, first = [tasks[i] for i in chosen], scopes[0]
+    if memory is None:
+        memory = first.memory(some)
+    else:
+        memory = memory.select(torch.tensor(chosen, device=first.model.backbone.device))
+    scores = score_names(first, some, memory, [every[i] for i in chosen])
+    for i, (sums, lengths) in zip(chosen, scores, strict=True):
         for of_scope, of_tasks in zip(wanted, of_scopes, strict=True):
             # A subset does not profit from names that were scored for another one.
             scored = np.unique(of_scope[i])
-            at = np.searchsorted(name_ids[i], scored)
+            at = np.searchsorted(every[i], scored)
             fill_in(of_tasks[i], scored, sums[at], lengths[at])
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "CANDIDATE_FEATURES",
     "CONTEXTUAL",
     "FEATURES",
+    "GENERATED",
     "NIL_CANDIDATE_FEATURES",
     "NIL_FEATURES",
     "CandidateEvidence",
@@ -205,8 +206,11 @@ CANDIDATE_FEATURES = (
     ),
 )
 
+#: The features that need generation.
+GENERATED = ("generation_sum", "generation_mean")
+
 #: The features that need more than the text, the type and the hints of a mention.
-CONTEXTUAL = ("generation_sum", "generation_mean", "context")
+CONTEXTUAL = (*GENERATED, "context")
 
 #: The names of the features of a candidate, in the order of their columns.
 FEATURES = tuple(feature.name for feature in CANDIDATE_FEATURES)

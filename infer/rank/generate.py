@@ -56,7 +56,7 @@ def ranked_by_generation(scope: Scope, tasks: Sequence[Task]) -> list[list[Ranke
     model, top_k = scope.model, scope.options.top_k
     options = scope.options.decoding
     options = replace(options, beam=max(options.beam, top_k), keep=max(options.keep, top_k))
-    memory, _ = scope.read(tasks)
+    memory = scope.memory(tasks)
     prompts = model.prompts([task.mention for task in tasks])
     ranked = constrained_beam_search(model.backbone, scope.trie, memory, prompts, options)
     check_scores(np.array([h.score for of_task in ranked for h in of_task]), "scores of names")

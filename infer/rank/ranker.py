@@ -17,7 +17,7 @@ import numpy as np
 from biolink.errors import ConfigError
 from biolink.infer.rank.features import FEATURES, NIL_FEATURES
 
-__all__ = ["Annotations", "Early", "Ranker", "Weights"]
+__all__ = ["Annotations", "Ranker", "Stage", "Weights"]
 
 #: For each normalised mention, how often training documents link it to each concept id. The same
 #: type also holds, for each short form, how often texts define it as each long form.
@@ -71,16 +71,16 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Early:
-    """How mentions are ranked without their context and without generation.
+class Stage:
+    """How mentions are ranked before all features are known.
 
-    Most mentions need neither. If the best concept then leads by the margin, the ranking is final;
-    otherwise the mention is ranked with all features.
+    Most mentions do not need all of them. If the best concept leads by the margin, the ranking is
+    final; otherwise the mention is ranked at the next stage.
 
     Attributes
     ----------
     weights
-        The weights of the features that are known by then; the others have the weight 0.
+        The weights of the features that are known at this stage; the others have the weight 0.
     margin
         By how many nats the best concept must lead before the second, and before NIL.
     """
@@ -98,8 +98,10 @@ class Ranker:
     weights
         The weights of all features.
     early
-        How most mentions are ranked with fewer features, or None if all features are always
-        needed.
+        How mentions are ranked without their context and without generation, or None if they are
+        not.
+    in_context
+        How mentions are ranked in their context, but without generation, or None if they are not.
     annotations
         For each normalised mention, how often training documents link it to each concept id.
     abbreviations
@@ -110,7 +112,8 @@ class Ranker:
     """
 
     weights: Weights
-    early: Early | None = None
+    early: Stage | None = None
+    in_context: Stage | None = None
     # These have thousands of entries, so they are not shown.
     annotations: Annotations = field(default_factory=dict, repr=False)
     abbreviations: Annotations = field(default_factory=dict, repr=False)
@@ -127,8 +130,9 @@ class Ranker:
     def to_dict(self) -> dict[str, Any]:
         """The weights as values for JSON, as ``biolink.json`` stores them under ``ranker``."""
         values = self.weights.to_dict()
-        if self.early is not None:
-            values["early"] = self.early.weights.to_dict() | {"margin": self.early.margin}
+        for name, stage in (("early", self.early), ("in_context", self.in_context)):
+            if stage is not None:
+                values[name] = stage.weights.to_dict() | {"margin": stage.margin}
         return values
 
     @classmethod
@@ -146,20 +150,23 @@ class Ranker:
         ConfigError
             If the weights are not those of the features of this version.
         """
-        early = None
-        if "early" in values:
-            of_early = values["early"]
-            margin = of_early.get("margin")
-            if not isinstance(margin, int | float) or isinstance(margin, bool) or not margin >= 0:
-                raise ConfigError(f"ranker.early.margin is {margin!r}; expected a number from 0")
-            early = Early(Weights.from_dict(of_early, "ranker.early"), float(margin))
         return cls(
             Weights.from_dict(values),
-            early,
+            _stage(values, "early"),
+            _stage(values, "in_context"),
             annotations,
             abbreviations,
             frozenset(stop_names),
         )
+
+
+def _stage(values: dict[str, Any], name: str) -> Stage | None:
+    if name not in values:
+        return None
+    margin = values[name].get("margin")
+    if not isinstance(margin, int | float) or isinstance(margin, bool) or not margin >= 0:
+        raise ConfigError(f"ranker.{name}.margin is {margin!r}; expected a number from 0")
+    return Stage(Weights.from_dict(values[name], f"ranker.{name}"), float(margin))
 
 
 def _weights(kind: str, by_name: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:

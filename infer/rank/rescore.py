@@ -91,7 +91,7 @@ def ranked_among_candidates(scope: Scope, tasks: Sequence[Task]) -> list[list[Ra
     )
     name_ids = [ids for ids, _ in hits]
     penalty = scope.options.decoding.length_penalty
-    memory, _ = scope.read(tasks)
+    memory = scope.memory(tasks)
     results = []
     for task, ids, (sums, lengths) in zip(
         tasks, name_ids, score_names(scope, tasks, memory, name_ids), strict=True

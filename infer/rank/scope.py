@@ -15,7 +15,7 @@ from biolink.infer.mentions.shared_reader import SharedReader
 from biolink.infer.network.backbone import Memory
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.candidates import RankedConcept
-from biolink.infer.rank.task import LinkerOptions, Meaning, Task, sources_of
+from biolink.infer.rank.task import LinkerOptions, Meaning, Task, sources_of, windows_of
 from biolink.infer.retrieve.indexes import Indexes
 from biolink.kb import KnowledgeBase, normalise_name
 from biolink.kb.trie import NameTrie
@@ -51,19 +51,33 @@ class Scope:
     reader: SharedReader | None = None
     by_meaning: OrderedDict[Meaning, Any] = field(default_factory=OrderedDict)
 
-    @torch.inference_mode()
-    def read(self, tasks: Sequence[Task]) -> tuple[Memory, np.ndarray]:
-        """What the decoder reads of each mention, and the mentions' vectors in context.
+    def read(self, tasks: Sequence[Task]) -> tuple[np.ndarray, Memory | None]:
+        """The vectors of mentions in context, and what the decoder reads if that comes with them.
 
-        See :meth:`biolink.infer.network.model.LinkingModel.read`.
+        If it does not, :meth:`memory` gives it.
         """
-        sources, spans = sources_of(tasks)
         if self.reader is None:
-            return self.model.read(sources, spans)
-        places = [span for span in spans if span is not None]
+            memory, vectors = self.model.read(*sources_of(tasks))
+            return vectors, memory
+        return self.reader.vectors(*self._read_by_recogniser(tasks)), None
+
+    @torch.inference_mode()
+    def memory(self, tasks: Sequence[Task]) -> Memory:
+        """What the decoder reads of mentions."""
+        if self.reader is None:
+            return self.model.read(*sources_of(tasks))[0]
+        if self.reader.reads_for("staged"):
+            return self.model.read(windows_of(tasks, self.model.form))[0]
+        states, mask = self.reader.attended(*self._read_by_recogniser(tasks))
+        return self.model.backbone.memory(states, mask)
+
+    def _read_by_recogniser(
+        self, tasks: Sequence[Task]
+    ) -> tuple[list[str], list[tuple[int, int]], np.ndarray]:
+        """The texts and spans of mentions, and their vectors without context."""
+        sources, spans = sources_of(tasks)
         alone = self.model.embed([task.mention for task in tasks])
-        states, mask, vectors = self.reader.read(sources, places, alone)
-        return self.model.backbone.memory(states, mask), vectors
+        return sources, [span for span in spans if span is not None], alone
 
     @cached_property
     def trie(self) -> NameTrie:

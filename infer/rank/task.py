@@ -13,10 +13,19 @@ from biolink.infer.mentions.hints import Hint, hints
 from biolink.infer.network.model import LinkingModel
 from biolink.infer.rank.beam_search import FAST, DecodingOptions
 from biolink.kb.arguments import need, need_flag, need_natural
-from biolink.kb.prompt import READINGS, PromptForm, Reading
+from biolink.kb.prompt import READINGS, PromptForm, Reading, source_text
 from biolink.kb.reading import sources
 
-__all__ = ["LinkerOptions", "Meaning", "Task", "batches", "reading_of", "sources_of", "tasks_of"]
+__all__ = [
+    "LinkerOptions",
+    "Meaning",
+    "Task",
+    "batches",
+    "reading_of",
+    "sources_of",
+    "tasks_of",
+    "windows_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,14 @@ class LinkerOptions:
         mention makes up. The score is the logarithm of the probability. Default: False;
         ``benchmarks/results/decoding.md`` reports how this changes accuracy.
     reading
-        How mentions are read in context: ``window``, ``document`` or ``shared`` (see
+        How mentions are read in context: ``window``, ``document``, ``shared`` or ``staged`` (see
         :class:`biolink.kb.prompt.PromptForm`), or ``auto`` for the way in which the model was
         trained. Default: ``auto``.
     cascade
-        Used with ``combined``: rank a mention without its context and without generation if its
-        best concept then leads by far (see :class:`biolink.infer.rank.ranker.Early`). Default:
-        True; ``benchmarks/results/accuracy.md`` reports how this changes accuracy and speed.
+        Used with ``combined``: rank a mention without its context, or at least without generation,
+        if its best concept then leads by far (see :class:`biolink.infer.rank.ranker.Stage`).
+        Default: True; ``benchmarks/results/accuracy.md`` reports how this changes accuracy and
+        speed.
 
     Raises
     ------
@@ -209,6 +219,15 @@ def reading_of(form: PromptForm, reading: Literal["auto"] | Reading) -> Reading:
 def sources_of(tasks: Sequence[Task]) -> tuple[list[str], list[tuple[int, int] | None]]:
     """The arguments of :meth:`biolink.infer.network.model.LinkingModel.read` for tasks."""
     return [task.source for task in tasks], [task.span for task in tasks]
+
+
+def windows_of(tasks: Sequence[Task], form: PromptForm) -> list[str]:
+    """What the linking model's encoder reads of tasks whose source is a whole text: windows."""
+    return [
+        source_text(task.source, *task.span, form, task.mention)
+        for task in tasks
+        if task.span is not None
+    ]
 
 
 def batches(tasks: Sequence[Task], size: int) -> Iterator[list[int]]:

@@ -10,12 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from biolink.errors import InputError
+from biolink.errors import ConfigError, InputError
 from biolink.kb.concept import Concept, Dropped, Record
 from biolink.kb.problems import OnProblem, raise_or_report, readable_lines
 from biolink.kb.wording import counted
 
 LABEL = "UMLS RRF (folder with MRCONSO.RRF[.gz])"
+
+#: Selections of concepts, by name: the values of ``types`` and ``sources``, separated by commas.
+#: ``st21pv`` is that of MedMentions ST21pv (Mohan and Li, AKBC 2019, section 5) and of GenBioEL: 21
+#: semantic types and 18 vocabularies of UMLS 2017AA, the names of its level 0 included (MTH).
+PRESETS: dict[str, tuple[str | None, str | None]] = {
+    "st21pv": (
+        "T005,T007,T017,T022,T031,T033,T037,T038,T058,T062,T074,T082,T091,T092,T097,T098,T103,"
+        "T168,T170,T201,T204",
+        "CPT,FMA,GO,HGNC,HPO,ICD10,ICD10CM,ICD9CM,MDR,MSH,MTH,NCBI,NCI,NDDF,NDFRT,OMIM,RXNORM,"
+        "SNOMEDCT_US",
+    ),
+    "all-english": (None, None),
+}
 
 _CONSO_COLUMNS = 18
 _CUI, _LAT, _TS, _STT, _ISPREF, _SAB, _TTY, _CODE, _STR, _SUPPRESS = (
@@ -65,6 +78,7 @@ def read(
     term_types: str | None = None,
     types: str | None = None,
     suppressed: bool = False,
+    preset: str | None = None,
 ) -> Iterator[Record]:
     """Stream the concepts.
 
@@ -85,14 +99,22 @@ def read(
         commas. The tree numbers of MRSTY define the descendants. Default: None, for all.
     suppressed
         Whether rows whose SUPPRESS flag is O, E or Y are kept. Default: False.
+    preset
+        The name of one of :data:`PRESETS`, which replaces ``types`` and ``sources``. Semantic types
+        and vocabularies that this copy of UMLS does not have are counted as left out. Default:
+        None.
 
     Raises
     ------
     InputError
         If MRCONSO is missing, MRSTY is missing although ``types`` is given, no concept has one of
         these types, or a row has the wrong number of columns.
+    ConfigError
+        If the preset is unknown, or if types or sources are given beside it.
     """
     # Long because it is one pass over several files, which share what they count and leave out.
+    if preset is not None:
+        types, sources = _of_preset(preset, types, sources)
     folder = Path(path)
     conso = _file(folder, "MRCONSO")
     if conso is None:
@@ -109,14 +131,22 @@ def read(
             trees[cells[1]] = cells[2]
     elif types is not None:
         raise InputError(str(path), None, "no MRSTY.RRF", "MRSTY.RRF, to choose semantic types")
-    wanted_types = _with_descendants(types, trees, str(sty)) if types is not None else None
     left_out: dict[str, tuple[str, int]] = {}
 
-    def leave_out(reason: str, cui: str) -> None:
-        example, count = left_out.get(reason, (cui, 0))
-        left_out[reason] = example, count + 1
+    def leave_out(reason: str, example: str) -> None:
+        first, count = left_out.get(reason, (example, 0))
+        left_out[reason] = first, count + 1
 
+    wanted_types = None
+    if types is not None:
+        wanted_types, unused = _with_descendants(types, trees)
+        if unused and (preset is None or not wanted_types):
+            problem = f"no concept of semantic type {unused[0]!r}"
+            raise InputError(str(sty), None, problem, "a TUI in use")
+        for unused_type in unused:
+            leave_out("chosen semantic types without a concept", unused_type)
     kept_sources, kept_terms = _wanted(sources), _wanted(term_types)
+    unused_sources = set(kept_sources or ())
     parents: dict[str, tuple[str, ...]] = {}
     mrrel = _file(folder, "MRREL")
     if mrrel is not None:
@@ -155,6 +185,7 @@ def read(
 
     current, names = "", []  # type: str, list[tuple[bool, str, str, str]]
     for cells in _rows(conso, _CONSO_COLUMNS, on_problem):
+        unused_sources.discard(cells[_SAB])
         if cells[_CUI] != current:
             finished = concept(current, names)
             if finished is not None:
@@ -181,6 +212,8 @@ def read(
             # narrower do not replace it.
             if cells[2] == "SY" and cells[5]:
                 yield Dropped("retired", cells[0], replaced_by=cells[5])
+    for source in sorted(unused_sources):
+        leave_out("chosen vocabularies without a name", source)
     for reason, (example, count) in left_out.items():
         yield Dropped(reason, example, count)
 
@@ -215,9 +248,21 @@ def _parents(
     return parents
 
 
-def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str]:
-    """Return the TUIs of these semantic types and of all types below them."""
-    wanted = set()
+def _of_preset(
+    preset: str, types: str | None, sources: str | None
+) -> tuple[str | None, str | None]:
+    """The types and the sources of a preset."""
+    if preset not in PRESETS:
+        raise ConfigError(f"preset is {preset!r}; expected {' or '.join(PRESETS)}")
+    if types is not None or sources is not None:
+        given = "sources" if types is None else "types"
+        raise ConfigError(f"{given} is given beside preset={preset!r}; expected one of the two")
+    return PRESETS[preset]
+
+
+def _with_descendants(types: str, trees: dict[str, str]) -> tuple[set[str], list[str]]:
+    """The TUIs of these semantic types and of all types below them, and the types not in use."""
+    wanted, unused = set(), []
     for wanted_type in (value.strip() for value in types.split(",")):
         tree = trees.get(wanted_type, wanted_type)
         below = {tui for tui, t in trees.items() if t == tree or t.startswith(tree + ".")}
@@ -225,7 +270,6 @@ def _with_descendants(types: str, trees: dict[str, str], source: str) -> set[str
         if len(tree) == 1:
             below = {tui for tui, t in trees.items() if t.startswith(tree)}
         if not below:
-            problem = f"no concept of semantic type {wanted_type!r}"
-            raise InputError(source, None, problem, "a TUI in use")
+            unused.append(wanted_type)
         wanted |= below
-    return wanted
+    return wanted, unused

@@ -169,7 +169,42 @@ def test_a_recogniser_can_stay_as_it_is(
     own = after.own_state()
     for name, tensor in before.own_state().items():
         assert torch.equal(tensor, own[name]), name
-    assert after.reading is not None and after.reading.span.weight.any()
+    assert after.reading is not None and after.reading.span[2].weight.any()
+
+
+def test_only_vectors_come_from_the_recogniser(settings: SharedReading, start: Path) -> None:
+    """With ``staged``, the linking model stays as it is, and windows are read for generation."""
+    lines: list[dict[str, Any]] = []
+    staged = replace(settings, reading="staged", mixture=replace(settings.mixture, lr=0.0))
+    folder = run_shared_reading(staged, documents(), lines.append)
+    assert {"teacher", "context"} <= lines[0].keys() and "generation" not in lines[0]
+    before, after = (
+        load_model(f).backbone.model.state_dict() for f in (start / "tagged" / "model", folder)
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert settings_of(folder).prompt.reading == "staged"
+    linker = load(model=folder, kb=start / "small.kb")
+    assert isinstance(linker, Linker)
+    (document, _), sources = documents(), []
+    read = linker.model.read
+
+    def noted(texts: Any, spans: Any = None) -> Any:
+        sources.extend(texts)
+        return read(texts, spans)
+
+    object.__setattr__(linker.model, "read", noted)
+    staged_links, window_links = (
+        linker.with_settings(reading=reading).link_documents([document])[0].mentions
+        for reading in ("staged", "window")
+    )
+    # The decoder reads the same windows in both ways.
+    half = len(sources) // 2
+    assert sources[:half] == sources[half:] and "START" in sources[0]
+    assert [m.links for m in staged_links] == [m.links for m in window_links]
+    vectors, memory = linker.scope.read(linker.tasks(document))
+    assert memory is None and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    with pytest.raises(ConfigError, match=r"reading = 'window'; expected shared or staged"):
+        replace(settings, reading="window")  # type: ignore[arg-type]
 
 
 def test_windows_without_mentions_are_read(settings: SharedReading) -> None:

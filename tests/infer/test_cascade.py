@@ -15,8 +15,9 @@ import biolink
 from biolink import Document, KnowledgeBase, Linker, LinkerOptions, Mention
 from biolink.errors import ConfigError
 from biolink.infer.network.model import LinkingModel, load_model
+from biolink.infer.rank import combined
 from biolink.infer.rank.features import CONTEXTUAL, FEATURES, column_of
-from biolink.infer.rank.ranker import Early, Ranker, Weights
+from biolink.infer.rank.ranker import Ranker, Stage, Weights
 
 TEXT = (
     "Cancer of the breast, not lung cancers. Feverish ill bodies, fever and aspirin. Fever! "
@@ -37,17 +38,26 @@ def document_with(*words: str, text: str = TEXT, doc_id: str = "1") -> Document:
     return Document(doc_id, text, mentions=tuple(sorted(mentions, key=lambda m: m.start)))
 
 
-def with_early(model: LinkingModel, margin: float) -> LinkingModel:
-    """The model with weights that use all features, and early ones that use few."""
+def with_stages(
+    model: LinkingModel, early: float | None = None, in_context: float | None = None
+) -> LinkingModel:
+    """The model with weights that use all features, and stages with margins that use few."""
     assert model.ranker is not None
     every = {"dense": 2.0, "lexical": 6.0, "context": 4.0, "generation_mean": 1.0}
     few = {"dense": 3.0, "lexical": 8.0}
     nil = np.zeros_like(model.ranker.weights.nil)
-    full, early = (
+    full, *some = (
         Weights(np.array([values.get(name, 0.0) for name in FEATURES]), nil)
-        for values in (every, few)
+        for values in (every, few, few | {"context": 4.0})
     )
-    return replace(model, ranker=replace(model.ranker, weights=full, early=Early(early, margin)))
+    stages = [
+        None if margin is None else Stage(weights, margin)
+        for weights, margin in zip(some, (early, in_context), strict=True)
+    ]
+    return replace(
+        model,
+        ranker=replace(model.ranker, weights=full, early=stages[0], in_context=stages[1]),
+    )
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8", "document"])
@@ -71,7 +81,7 @@ def test_results_depend_neither_on_batches_nor_on_earlier_documents(
     model: LinkingModel, kb: KnowledgeBase
 ) -> None:
     """To the last bit: the same with one worker and with two, whatever the batch."""
-    model = with_early(model, 0.7)
+    model = with_stages(model, 0.7, 0.3)
     documents = [
         document_with(*WORDS),
         document_with(*WORDS[::2], text=TEXT.replace("lung", "any lung"), doc_id="2"),
@@ -91,7 +101,7 @@ def test_only_doubtful_mentions_are_read_in_context(model_folder: Path, kb: Know
     sources: list[str] = []
 
     def links(margin: float, **options: Any) -> list[Any]:
-        model = with_early(load_model(model_folder), margin)
+        model = with_stages(load_model(model_folder), margin)
         read = model.read
         sources.clear()
 
@@ -117,6 +127,39 @@ def test_only_doubtful_mentions_are_read_in_context(model_folder: Path, kb: Know
     assert sum(equal) >= count - read_in_context
 
 
+def test_only_mentions_that_are_doubtful_in_context_are_generated(
+    model: LinkingModel, kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated: list[str] = []
+
+    def links(in_context: float | None, **options: Any) -> list[Any]:
+        generated.clear()
+        scored = combined.score_names
+
+        def noted(scope: Any, tasks: Sequence[Any], *rest: Any) -> Any:
+            generated.extend(task.mention for task in tasks)
+            return scored(scope, tasks, *rest)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(combined, "score_names", noted)
+            linker = Linker(with_stages(model, None, in_context), kb, LinkerOptions(**options))
+            return exact([linker(document_with(*WORDS))])
+
+    every = links(None)
+    assert len(generated) == len(WORDS)
+    assert links(math.inf) == every and links(0.3, cascade=False) == every
+    some = links(0.3)
+    assert 0 < len(generated) < len(WORDS)
+    by_generation = [
+        word.rstrip("!,") in generated
+        for word, _ in sorted(zip(WORDS, map(TEXT.index, WORDS), strict=True), key=lambda x: x[1])
+    ]
+    # Mentions that are generated are ranked as if there were no stages, the others by context.
+    assert [a == b for a, b in zip(some[0], every[0], strict=True)] == by_generation
+    few = links(0.0)
+    assert not generated and few != every
+
+
 def test_a_mention_is_linked_once_for_a_document(model: LinkingModel, kb: KnowledgeBase) -> None:
     text = "fever and fever, then KD. Kennedy disease (KD), fever"
     mentions = [
@@ -137,20 +180,21 @@ def test_a_mention_is_linked_once_for_a_document(model: LinkingModel, kb: Knowle
     assert len(set(linker.tasks(Document("1", text, mentions=tuple(typed))))) == 2
 
 
-def test_early_weights_return_as_they_were(model: LinkingModel) -> None:
-    ranker = with_early(model, 2.0).ranker
+def test_the_weights_of_stages_return_as_they_were(model: LinkingModel) -> None:
+    ranker = with_stages(model, 2.0, 1.0).ranker
     assert ranker is not None
     values = ranker.to_dict()
-    assert values["early"]["margin"] == 2.0
+    assert [values[stage]["margin"] for stage in ("early", "in_context")] == [2.0, 1.0]
     again = Ranker.from_dict(values, {}, {})
     assert again.to_dict() == values
-    for wrong in (-1.0, "2", None, True):
-        damaged = values | {"early": values["early"] | {"margin": wrong}}
-        with pytest.raises(ConfigError, match=r"margin is .*expected a number from 0"):
-            Ranker.from_dict(damaged, {}, {})
-    lacking = values | {"early": values["early"] | {"weights": {}}}
-    with pytest.raises(ConfigError, match=r"ranker\.early\.weights lacks the feature"):
-        Ranker.from_dict(lacking, {}, {})
+    for stage in ("early", "in_context"):
+        for wrong in (-1.0, "2", None, True):
+            damaged = values | {stage: values[stage] | {"margin": wrong}}
+            with pytest.raises(ConfigError, match=rf"{stage}\.margin is .*expected a number"):
+                Ranker.from_dict(damaged, {}, {})
+        lacking = values | {stage: values[stage] | {"weights": {}}}
+        with pytest.raises(ConfigError, match=rf"ranker\.{stage}\.weights lacks the feature"):
+            Ranker.from_dict(lacking, {}, {})
 
 
 def test_early_candidates_know_no_context(model: LinkingModel, kb: KnowledgeBase) -> None:

@@ -28,9 +28,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def tagger(tokenizer: Any) -> Tagger:
     torch.manual_seed(4)
     model = bart(len(tokenizer), max_position_embeddings=512, init_std=0.2)
-    tagger = Tagger(model, 1, reads=True).eval()
+    tagger = Tagger(model, 1, reads="shared").eval()
     assert tagger.reading is not None
-    torch.nn.init.normal_(tagger.reading.span.weight, std=0.3)
+    torch.nn.init.normal_(tagger.reading.span[2].weight, std=0.3)
     return tagger
 
 
@@ -48,12 +48,14 @@ def test_a_mention_is_the_mean_of_its_states_and_reads_those_around_it(
     text = "cold heat fever " * 60
     start = text.index("fever", 400)
     alone = unit(2)
-    states, mask, vectors = reader.read([text, text], [(start, start + 5), (0, 9)], alone)
+    spans = [(start, start + 5), (0, 9)]
+    states, mask = reader.attended([text, text], spans, alone)
+    vectors = reader.vectors([text, text], spans, alone)
     assert states.shape == (2, 1 + AROUND, 32) and mask.sum(1).tolist() == [1 + AROUND] * 2
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     # The same by hand.
     (reading,) = reader._read([text])
-    (window,) = reading.windows
+    (window,) = reading.states.values()
     piece = int(np.flatnonzero(reading.pieces.offsets[:, 0] == start)[0]) + 1
     assert tagger.reading is not None
     first, second = torch.from_numpy(alone)[:, None]
@@ -75,19 +77,42 @@ def test_a_mention_in_a_long_text_is_read_where_it_is_far_from_the_border(
         start, end = reading.pieces.offsets[first].tolist()
         number, begin, after = reading.place(start, end)
         assert reading.begins[number] + begin - 1 == first and after == begin + 1
-        assert 1 <= begin < after <= len(reading.windows[number]) - 1
+        assert 1 <= begin < after <= len(reading.states[number]) - 1
     # A mention that is longer than a window is read as far as the window goes.
     number, begin, after = reading.place(0, len(text))
     assert 1 <= begin < after <= WINDOW + 2
-    assert np.isfinite(reader.read([text], [(0, len(text))], unit(1))[2]).all()
+    assert np.isfinite(reader.vectors([text], [(0, len(text))], unit(1))).all()
 
 
 @pytest.mark.parametrize(("text", "span"), [("", (0, 0)), ("   ", (0, 2)), ("fever  ", (5, 7))])
 def test_a_span_without_word_pieces_is_read(
     tagger: Tagger, tokenizer: Any, text: str, span: tuple[int, int]
 ) -> None:
-    _, mask, vectors = SharedReader(tagger, tokenizer).read([text], [span], unit(1))
-    assert mask.any() and np.isfinite(vectors).all()
+    reader = SharedReader(tagger, tokenizer)
+    assert reader.attended([text], [span], unit(1))[1].any()
+    assert np.isfinite(reader.vectors([text], [span], unit(1))).all()
+
+
+def test_only_the_windows_with_mentions_are_read(
+    tagger: Tagger, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are missing are read later, with the same result as all together."""
+    counted: list[int] = []
+    states = tagger.states
+    monkeypatch.setattr(tagger, "states", lambda *a: counted.append(len(a[0])) or states(*a))
+    text = "fever with cold heat " * 200
+    spans = [(0, 5), (text.rindex("fever"), text.rindex("fever") + 5)]
+    reader = SharedReader(tagger, tokenizer)
+    first = reader.vectors([text], spans[:1], unit(2)[:1])
+    assert counted == [1]
+    both = reader.vectors([text] * 2, spans, unit(2))
+    assert counted == [1, 1]
+    assert np.allclose(both[:1], first, atol=1e-6)
+    (reading,) = reader._read([text])
+    assert sum(counted) == len(reading.begins) > 2
+    again = SharedReader(tagger, tokenizer)
+    again._read([text])
+    assert np.allclose(again.vectors([text] * 2, spans, unit(2)), both, atol=1e-6)
 
 
 def test_a_text_is_encoded_once_and_pickles_hold_no_states(
@@ -99,12 +124,12 @@ def test_a_text_is_encoded_once_and_pickles_hold_no_states(
     states = tagger.states
     monkeypatch.setattr(tagger, "states", lambda *a: counted.append(len(a[0])) or states(*a))
     reader.recognise([document, document])
-    found = reader.read([document.text], [(0, 5)], unit(1))
+    found = reader.vectors([document.text], [(0, 5)], unit(1))
     assert counted == [1]
     monkeypatch.undo()
     again = pickle.loads(pickle.dumps(reader))
     assert not again._kept
-    assert np.allclose(again.read([document.text], [(0, 5)], unit(1))[2], found[2], atol=1e-6)
+    assert np.allclose(again.vectors([document.text], [(0, 5)], unit(1)), found, atol=1e-6)
 
 
 def test_kept_states_have_a_limit(
@@ -140,12 +165,23 @@ def test_heads_are_stored_and_a_classifier_without_them_reads_nothing(
     tokenizer: Any, tmp_path: Path
 ) -> None:
     model = bart(len(tokenizer), max_position_embeddings=512)
-    Tagger(model, 1, reads=True).save(tmp_path / "t.safetensors")
-    assert SharedReader(Tagger.load(tmp_path / "t.safetensors", model), tokenizer).reads_for_linking
+    file = tmp_path / "t.safetensors"
+    sizes = []
+    for reading, other in (("shared", "staged"), ("staged", "shared")):
+        Tagger(model, 1, reads=reading).save(file)  # type: ignore[arg-type]
+        reader = SharedReader(Tagger.load(file, model), tokenizer)
+        assert reader.reads_for(reading) and not reader.reads_for(other)  # type: ignore[arg-type]
+        sizes.append(file.stat().st_size)
+    # Vectors alone need two layers of five.
+    assert sizes[0] - sizes[1] > 3 * 2 * 32 * 32
+    stored = file.read_bytes()
+    file.write_bytes(stored.replace(b'"reads":"staged"', b'"reads":"folded"'))
+    with pytest.raises(ModelError, match=r"it reads in the way 'folded', which is unknown"):
+        Tagger.load(file, model)
     plain = SharedReader(Tagger(model, 1).eval(), tokenizer)
-    assert not plain.reads_for_linking
+    assert not plain.reads_for("shared")
     with pytest.raises(ModelError, match="not trained to read for linking"):
-        plain.read(["fever"], [(0, 5)], unit(1))
+        plain.vectors(["fever"], [(0, 5)], unit(1))
 
 
 def test_states_around_a_span_end_with_the_text() -> None:

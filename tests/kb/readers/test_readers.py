@@ -80,6 +80,35 @@ def test_umls_options(umls: Path) -> None:
         ids(types="T999")
 
 
+def test_umls_presets(umls: Path) -> None:
+    """What a preset chooses and this copy does not have is counted."""
+    kb = KnowledgeBase.read(umls, preset="all-english")
+    assert [c.id for c in kb] == ["C1", "C2", "C3"]
+    with (umls / "MRSTY.RRF").open("a") as stream:
+        stream.write("C4|T103|A1.4.1|Chemical|AT4||\nC5|T201|A2.3.1|Clinical Attribute|AT5||\n")
+    with (umls / "MRCONSO.RRF").open("a") as stream:
+        stream.write(conso("C4", "made up chemical", SAB="SNOMEDCT_US"))
+        stream.write(conso("C5", "made up attribute", SAB="LNC"))
+    kb = KnowledgeBase.read(umls, preset="st21pv")
+    # C2 is below T103; C1 and C3 have other types, and LNC is none of the 18 vocabularies.
+    assert [c.id for c in kb] == ["C2", "C4"]
+    dropped = {reason: entry["count"] for reason, entry in kb.manifest["dropped"].items()}
+    assert dropped["chosen semantic types without a concept"] == 21 - 2
+    assert dropped["chosen vocabularies without a name"] == 18 - 3
+    assert dropped["concepts of other semantic types"] == 2
+    with pytest.raises(ConfigError, match="preset is 'st22'; expected st21pv or all-english"):
+        list(read_concepts(umls, preset="st22"))
+    with pytest.raises(ConfigError, match="types is given beside preset='st21pv'"):
+        list(read_concepts(umls, preset="st21pv", types="T047"))
+
+
+def test_a_misspelt_vocabulary_is_counted(umls: Path) -> None:
+    kb = KnowledgeBase.read(umls, sources="MSH,RXNROM")
+    assert kb.manifest["dropped"]["chosen vocabularies without a name"] == {
+        "count": 1, "examples": ["RXNROM"],
+    }  # fmt: skip
+
+
 def test_umls_names_the_line_of_a_short_row(umls: Path) -> None:
     with (umls / "MRCONSO.RRF").open("a") as stream:
         stream.write("C4|ENG|\n")
