@@ -6,7 +6,7 @@ documents, each half is linked with weights that were fitted on the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +15,12 @@ from biolink.documents import Document
 from biolink.finetune.fit import likeliest_weights
 from biolink.infer.linkers.mention_linker import Linker
 from biolink.infer.mentions.abbreviations import expand_document, finder
-from biolink.infer.rank.combined import decided, ranked
+from biolink.infer.rank.combined import Ranking, decided, ranked
 from biolink.infer.rank.features import CONTEXTUAL, FEATURES, GENERATED, Candidates, nil_features
 from biolink.infer.rank.ranker import Ranker, Stage, Weights
 from biolink.kb.bases import takes
 
-__all__ = ["LEAST", "Refit", "refit"]
+__all__ = ["LEAST", "Refit", "is_right", "refit"]
 
 #: The least number of decided mentions on which weights are fitted again.
 LEAST = 200
@@ -131,12 +131,17 @@ def _is_right(case: _Case, ranker: Ranker) -> bool:
         or decided(case.in_context, ranker.in_context)
         or ranked(case.full, ranker.weights)
     )
+    return is_right(ranking, case.gold)
+
+
+def is_right(ranking: Ranking, gold: Collection[int]) -> bool:
+    """Whether the best concept of a ranking is gold, or NIL is best and there is no gold."""
     if not ranking.concepts:
-        return not case.gold
+        return not gold
     best = ranking.concepts[0]
     if 1 - sum(concept.probability for concept in ranking.concepts) > best.probability:
-        return not case.gold
-    return best.row in case.gold
+        return not gold
+    return best.row in gold
 
 
 def _fitted(ranker: Ranker, cases: Sequence[_Case]) -> Ranker:

@@ -60,8 +60,8 @@ class PromptForm:
         :func:`biolink.kb.reading.passages`). ``shared``: the encoder of the recogniser reads the
         document once, to find mentions and to link them (see
         :mod:`biolink.infer.mentions.shared_reader`). ``staged``: the vectors of mentions in context
-        come from that encoder, and only a mention for which names are generated is read in a window
-        of its own.
+        come from that encoder, and only a mention that is still doubtful is read in a window of its
+        own.
     passage
         With ``reading="document"``, the number of words of a passage. Default: 40.
 
