@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from html import escape
 from typing import Any
 
 from biolink.bench.partial_kb import Result
-from biolink.bench.published import PUBLISHED
+from biolink.bench.published import PUBLISHED, digest_of_ids
 from biolink.bench.scoring import Part
 from biolink.documents import Document
 from biolink.evaluation.plots import new_figure, svg
@@ -35,8 +34,7 @@ NOT_COMPARABLE = (
 
 def is_published_test(documents: Sequence[Document]) -> bool:
     """Return whether these are the documents for which results were published."""
-    ids = " ".join(sorted(document.id for document in documents))
-    return hashlib.sha256(ids.encode()).hexdigest() == _BC5CDR_TEST
+    return digest_of_ids(document.id for document in documents) == _BC5CDR_TEST
 
 
 def _percent(value: float) -> str:

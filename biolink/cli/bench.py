@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biolink.cli.bases import ids_in, opened
-from biolink.cli.options import KbOption, OutputFolder, Seed, not_empty
+from biolink.cli.bench_medmentions import medmentions
+from biolink.cli.options import KbOption, OutputFolder, ReportOutput, Seed, not_empty
 from biolink.kb.wording import counted
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from biolink.kb import KnowledgeBase
 
 bench_app = typer.Typer(
-    help="Measure whole systems on a part of the knowledge base that they were trained with.",
+    help="Measure systems beside published figures: on a part of the knowledge base that they were "
+    "trained with, and on MedMentions.",
     no_args_is_help=True,
 )
+bench_app.command()(medmentions)
 
 #: The embedded default, where a model folder is asked for.
 DEFAULT = "default"
@@ -178,15 +181,7 @@ def partial_kb(
             help="The greatest number of development documents that are used. Default: all."
         ),
     ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A report to write: a name that ends in .md, .json or .html. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
+    output: ReportOutput = None,
     seed: Seed = 0,
 ) -> None:
     """Measure linking to a part of the training knowledge base, in every setting (BioNLP 2023)."""
@@ -196,9 +191,8 @@ def partial_kb(
     from biolink.bench.scoring import Part
     from biolink.cli.console import progress
     from biolink.cli.inputs import raise_problem
-    from biolink.cli.outputs import check_outputs, write_outputs
+    from biolink.cli.outputs import check_outputs, write_reports
     from biolink.errors import ConfigError
-    from biolink.kb.files import replace_file
 
     outputs = output or []
     inputs = [*test, *dev, str(ids)]
@@ -231,18 +225,14 @@ def partial_kb(
     parts = (whole, part, complement)
     markdown = to_markdown(results, parts, comparable)
     provenance = _provenance(kb, ids, model or [DEFAULT], len(corpus.development))
-    written = {
-        ".md": lambda: markdown,
-        ".json": lambda: to_json(results, comparable, provenance),
-        ".html": lambda: to_html(results, parts, comparable),
-    }
-
-    def write(file: str) -> None:
-        text = written[Path(file).suffix]()
-        with replace_file(file) as stream:
-            stream.write(text)
-
-    failed = write_outputs(outputs, write)
+    failed = write_reports(
+        outputs,
+        {
+            ".md": lambda: markdown,
+            ".json": lambda: to_json(results, comparable, provenance),
+            ".html": lambda: to_html(results, parts, comparable),
+        },
+    )
     typer.echo(markdown)
     for _, error in failed:
         raise error

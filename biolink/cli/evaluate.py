@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from biolink.cli.console import message, progress, reported, stdout
 from biolink.cli.inputs import read_all, some_documents
 from biolink.cli.link import loaded, loaded_for_given
-from biolink.cli.outputs import check_outputs, write_outputs
+from biolink.cli.outputs import check_outputs, write_reports
 from biolink.documents import Document
 from biolink.errors import BiolinkError, ConfigError, InputError
 from biolink.evaluation import Comparison, Report, compare, evaluate
 from biolink.evaluation.choosing import Chosen
 from biolink.evaluation.found import FoundReport, evaluate_found
-from biolink.kb.files import replace_file, sha256_of
+from biolink.kb.files import sha256_of
 from biolink.kb.parts import known_values
 from biolink.kb.types import KINDS, kind_of
 from biolink.kinds import MAIN_KINDS, chosen_kinds, need_main_kinds
@@ -30,6 +30,7 @@ __all__ = [
     "EvaluationJob",
     "EvaluationOutcome",
     "chosen_by",
+    "provenance_of",
     "run_compare",
     "run_evaluate",
     "warn_of_seen",
@@ -176,7 +177,7 @@ def _found(
     if job.protocol == "biosyn":
         training = list(read_all(job.train, job.format, problems.append))
         linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
-    provenance = _provenance(job, linker, chosen)
+    provenance = provenance_of(job, linker, chosen)
     systems: dict[str, Iterable[Document]] = {
         f"biolink ({getattr(linker.options, 'method', 'end to end')})": _linking(
             linker, [document.with_mentions(()) for document in gold], True
@@ -303,7 +304,7 @@ def _given(
     training = list(read_all(job.train, job.format, problems.append))
     if job.protocol == "biosyn":
         linker = linker.with_kb(linker.kb.with_names(named_mentions(training)))
-    provenance = _provenance(job, linker, chosen)
+    provenance = provenance_of(job, linker, chosen)
 
     def report(linked: Iterable[Document]) -> Report:
         return evaluate(
@@ -360,13 +361,7 @@ def _publish(
 ) -> list[BiolinkError]:
     """Write the reports; if one cannot be written, it is printed, so that it is not lost."""
     written = {".json": main.to_json, ".html": to_html, ".md": to_markdown}
-
-    def write(file: str) -> None:
-        text = written[Path(file).suffix]()
-        with replace_file(file) as stream:
-            stream.write(text)
-
-    failed = write_outputs(output, write)
+    failed = write_reports(output, written)
     if json:
         stdout().print(main.to_json(), markup=False, soft_wrap=True)
     elif failed or not output:
@@ -389,7 +384,10 @@ def _knowledge_bases(linker: AnyLinker, chosen: Chosen | None) -> dict[str, Any]
     return figures
 
 
-def _provenance(job: EvaluationJob, linker: AnyLinker, chosen: Chosen | None) -> dict[str, Any]:
+def provenance_of(
+    job: EvaluationJob, linker: AnyLinker, chosen: Chosen | None = None
+) -> dict[str, Any]:
+    """Return what is measured and with what, for a report."""
     import platform
 
     import torch

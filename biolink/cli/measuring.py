@@ -15,6 +15,7 @@ from biolink.cli.options import (
     Method,
     ModelOption,
     Nested,
+    ReportOutput,
     Seed,
     Taxa,
     Types,
@@ -68,15 +69,7 @@ def evaluate(
             callback=not_empty,
         ),
     ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A report to write: a name that ends in .json, .md or .html. It may be repeated.",
-            callback=not_empty,
-        ),
-    ] = None,
+    output: ReportOutput = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as a JSON object.")
     ] = False,

@@ -28,6 +28,7 @@ __all__ = [
     "Overrides",
     "PrecisionOption",
     "ReaderOptions",
+    "ReportOutput",
     "Seed",
     "SettingsFile",
     "Taxa",
@@ -194,6 +195,15 @@ PrecisionOption = Annotated[
 Device = Annotated[
     str,
     typer.Option("--device", help="The device on which the model runs: cpu, cuda, cuda:1 or mps."),
+]
+ReportOutput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="A report to write: a name that ends in .md, .json or .html. It may be repeated.",
+        callback=not_empty,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of the bootstrap.")]
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from biolink.cli.console import message
 from biolink.cli.inputs import check_apart
 from biolink.errors import BiolinkError, ConfigError, MissingDependencyError
+from biolink.kb.files import replace_file
 
-__all__ = ["check_outputs", "check_place", "write_outputs"]
+__all__ = ["check_outputs", "check_place", "write_outputs", "write_reports"]
 
 
 def check_outputs(
@@ -104,3 +105,24 @@ def write_outputs(
         else:
             message(f"wrote {file}")
     return failed
+
+
+def write_reports(
+    files: Iterable[str], texts: Mapping[str, Callable[[], str]]
+) -> list[tuple[str, BiolinkError]]:
+    """Write a report to each file, in the form of its suffix; see :func:`write_outputs`.
+
+    Parameters
+    ----------
+    files
+        The files to write.
+    texts
+        Suffix -> a function that makes the text of a report.
+    """
+
+    def write(file: str) -> None:
+        text = texts[Path(file).suffix]()
+        with replace_file(file) as stream:
+            stream.write(text)
+
+    return write_outputs(files, write)

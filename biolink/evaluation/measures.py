@@ -69,6 +69,8 @@ class Slice:
         95 % interval of ``strict``, by a bootstrap over documents.
     strict_in_kb
         Strict Recall@1 over the mentions that have a gold concept in the knowledge base.
+    lenient_interval
+        95 % interval of ``lenient``; None in a report that an earlier version wrote.
     """
 
     mentions: int
@@ -77,6 +79,7 @@ class Slice:
     lenient: float
     interval: tuple[float, float]
     strict_in_kb: float
+    lenient_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +161,18 @@ class Report:
         def scores(value: dict[str, Any] | None) -> Scores | None:
             return None if value is None else Scores(**value | {"interval": (*value["interval"],)})
 
+        def slice_of(value: dict[str, Any]) -> Slice:
+            lenient = value.get("lenient_interval")
+            intervals = {
+                "interval": (*value["interval"],),
+                "lenient_interval": None if lenient is None else (*lenient,),
+            }
+            return Slice(**value | intervals)
+
         for name in ("strict", "lenient", "strict_in_kb", "lenient_in_kb"):
             values[name] = scores(values[name])
         values["slices"] = {
-            dimension: {
-                value: Slice(**scores_of | {"interval": (*scores_of["interval"],)})
-                for value, scores_of in of_dimension.items()
-            }
+            dimension: {value: slice_of(scores_of) for value, scores_of in of_dimension.items()}
             for dimension, of_dimension in values["slices"].items()
         }
         values["cases"] = tuple(
@@ -317,14 +325,16 @@ def _slices(cases: list[Case], owners: np.ndarray, seed: int) -> dict[str, dict[
     def figures(numbers: list[int]) -> Slice:
         chosen = [cases[number] for number in numbers]
         strict = np.array([case.strict for case in chosen], dtype=bool)
+        lenient = np.array([case.lenient for case in chosen], dtype=bool)
         held = np.array([case.in_kb for case in chosen], dtype=bool)
         return Slice(
             len(chosen),
             int(held.sum()),
             mean(strict),
-            mean([case.lenient for case in chosen]),
+            mean(lenient),
             _interval(strict, owners[numbers], seed),
             mean(strict[held]),
+            _interval(lenient, owners[numbers], seed),
         )
 
     return {

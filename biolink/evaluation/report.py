@@ -12,11 +12,13 @@ from biolink.evaluation.plots import new_figure, reliability, svg
 from biolink.kb.wording import counted
 
 __all__ = [
+    "bars",
     "found_to_html",
     "found_to_markdown",
     "html_page",
     "html_table",
     "markdown_table",
+    "reasons_of_misses",
     "to_html",
     "to_markdown",
 ]
@@ -99,7 +101,8 @@ _SLICE_COLUMNS = (
 )  # fmt: skip
 
 
-def _reasons(report: Report) -> list[tuple[str, int]]:
+def reasons_of_misses(report: Report) -> list[tuple[str, int]]:
+    """Return why links are not right by the strict measure, the most frequent reason first."""
     return Counter(case.why for case in report.errors).most_common()
 
 
@@ -133,7 +136,7 @@ def to_markdown(
     blocks += _left_out(main)
     blocks += ["- " + _comparison(*item) for item in comparisons]
     blocks += [f"## Slices of {name}", markdown_table(_SLICE_COLUMNS, _slice_rows(main))]
-    reasons = [[why, str(count)] for why, count in _reasons(main)]
+    reasons = [[why, str(count)] for why, count in reasons_of_misses(main)]
     blocks += ["## Misses", markdown_table(("why", "mentions"), reasons)]
     if main.distances is not None:
         rows = _distance_rows(main.distances)
@@ -164,7 +167,7 @@ def to_html(
     if any(p > 0 for case in main.cases for _, _, p in case.links[:1]):
         body += ["<h2>Reliability</h2>", _reliability_plot(main.cases)]
     body.append("<h2>Misses</h2>")
-    body.append(html_table(("why", "mentions"), [(w, str(n)) for w, n in _reasons(main)]))
+    body.append(html_table(("why", "mentions"), [(w, str(n)) for w, n in reasons_of_misses(main)]))
     if main.distances is not None:
         body.append(f"<h2>{_DISTANCE_TITLE}</h2>")
         body.append(html_table(_DISTANCE_COLUMNS, _distance_rows(main.distances)))
@@ -306,9 +309,10 @@ def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
-def _bars(
+def bars(
     labels: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]]
 ) -> str:
+    """Return a plot with a bar and its interval for each strict Recall@1, from 0 to 1."""
     figure, axes = new_figure(8.5, 0.9 + 0.3 * len(labels))
     heights = list(range(len(labels)))[::-1]
     below = [max(0.0, v - low) for v, (low, _) in zip(values, intervals, strict=True)]
@@ -327,19 +331,19 @@ def _bars(
 
 def _systems_plot(reports: Mapping[str, Report]) -> str:
     scores = [report.strict for report in reports.values()]
-    return _bars(list(reports), [s.recall_at_1 for s in scores], [s.interval for s in scores])
+    return bars(list(reports), [s.recall_at_1 for s in scores], [s.interval for s in scores])
 
 
 def _slices_plot(report: Report) -> str:
-    bars = [
+    slices = [
         (f"{dimension}: {value} ({scores.mentions})", scores)
         for dimension, values in report.slices.items()
         for value, scores in values.items()
     ]
-    return _bars(
-        [label for label, _ in bars],
-        [scores.strict for _, scores in bars],
-        [scores.interval for _, scores in bars],
+    return bars(
+        [label for label, _ in slices],
+        [scores.strict for _, scores in slices],
+        [scores.interval for _, scores in slices],
     )
 
 
