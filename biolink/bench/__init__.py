@@ -1,1 +1,1 @@
-"""Benchmarks of whole systems: partial-KB inference."""
+"""Benchmarks of whole systems beside published figures: partial-KB inference, MedMentions."""
