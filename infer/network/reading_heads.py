@@ -29,7 +29,7 @@ class ReadingHeads(nn.Module):
     width
         The number of dimensions of the states of both.
     decoder
-        Whether the decoder attends to the recogniser's states. If it does not, there is only the
+        Whether the decoder attends to the recogniser's states. If it does not, there are only the
         layers for vectors. Default: True.
 
     Attributes
