@@ -133,7 +133,9 @@ class ReadingModule(nn.Module):
         super().__init__()
         self.mixture = mixture or Mixture()
         if tagger.reads is None:
-            raise ConfigError("the tagger has no layers for linking: expected reads='shared' or 'staged'")
+            raise ConfigError(
+                "the tagger has no layers for linking: expected reads='shared' or 'staged'"
+            )
         self.tagger = tagger
         # The embeddings belong to the encoder, too, and are not trained.
         children = dict(model.get_decoder().named_children()) if self.trains_decoder else {}
